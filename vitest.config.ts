@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['**/test/**/*.test.ts', '*.test.ts'],
+    // One PostgreSQL and one Redis for the whole run; each test file gets its own database and key prefix from them.
+    globalSetup: ['prisma/test/global-setup.ts', 'redis/test/global-setup.ts'],
+    // Tests start processes of their own: more files at once than cores makes every time limit a matter of luck.
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+});

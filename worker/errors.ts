@@ -1,3 +1,4 @@
+import { RETRYABLE_CODES } from '#prisma/alerts.ts';
 import type { FailureCode } from '#prisma/generated/enums.ts';
 
 /**
@@ -6,8 +7,6 @@ import type { FailureCode } from '#prisma/generated/enums.ts';
  */
 export abstract class VideoError extends Error {
   abstract readonly code: FailureCode;
-  /** true: trying again cannot help. */
-  abstract readonly permanent: boolean;
   /** How long the video server asked us to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
@@ -16,64 +15,59 @@ export abstract class VideoError extends Error {
     this.name = this.constructor.name;
     this.retryAfterMs = options?.retryAfterMs;
   }
+
+  /** Trying again cannot help. */
+  get permanent(): boolean {
+    return !RETRYABLE_CODES.has(this.code);
+  }
 }
 
 /** 404 or 410. An alert can overtake its upload: handleJob retries a young alert all the same. */
 export class VideoMissing extends VideoError {
   readonly code = 'video_not_found';
-  readonly permanent = true;
 }
 
 /** 401 or 403. */
 export class VideoForbidden extends VideoError {
   readonly code = 'video_forbidden';
-  readonly permanent = true;
 }
 
 /** 5xx, 429, or an answer that breaks HTTP. */
 export class VideoServerFault extends VideoError {
   readonly code = 'video_server_error';
-  readonly permanent = false;
 }
 
 /** Refused, reset, no such host. */
 export class VideoServerDown extends VideoError {
   readonly code = 'video_server_unreachable';
-  readonly permanent = false;
 }
 
 /** Connecting, the first byte, or the next byte took too long; or the probe did. */
 export class VideoTimeout extends VideoError {
   readonly code = 'video_timeout';
-  readonly permanent = false;
 }
 
 /** The byte budget is spent and the resolution still unknown. */
 export class VideoTooLarge extends VideoError {
   readonly code = 'video_too_large';
-  readonly permanent = true;
 }
 
 /** Not a video, or damaged. */
 export class VideoUnreadable extends VideoError {
   readonly code = 'video_unreadable';
-  readonly permanent = true;
 }
 
 /** A readable file without a picture: audio only, or 0x0. */
 export class NoVideoStream extends VideoError {
   readonly code = 'no_video_stream';
-  readonly permanent = true;
 }
 
 /** The video server pointed elsewhere. */
 export class RedirectRefused extends VideoError {
   readonly code = 'redirect_refused';
-  readonly permanent = true;
 }
 
 /** Every attempt was claimed and none came back: the video takes its worker down. */
 export class WorkerCrashed extends VideoError {
   readonly code = 'worker_crashed';
-  readonly permanent = true;
 }

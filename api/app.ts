@@ -1,0 +1,49 @@
+import express, { type Express } from 'express';
+import helmet from 'helmet';
+import type { Logger } from 'pino';
+import type { Database } from '#prisma/client.ts';
+import type { AlertQueue } from '#redis/queue.ts';
+import { notFound, problemHandler } from './problem.ts';
+import { requestContext } from './request-context.ts';
+import { alertRoutes } from './routes/alerts.ts';
+import { docsRoutes } from './routes/docs.ts';
+import { healthRoutes, type Readiness } from './routes/health.ts';
+import { queueRoutes } from './routes/queues.ts';
+
+export type AppDeps = { db: Database; queue: AlertQueue; readiness: Readiness; log: Logger; trustProxy: number };
+
+/** The Express app on what it is given: opens nothing, so closes nothing. */
+export function createApp(deps: AppDeps): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('trust proxy', deps.trustProxy);
+  app.set('etag', 'strong');
+  app.set('query parser', 'simple');
+  app.use(requestContext(deps.log));
+  app.use(
+    helmet({
+      // Plain HTTP behind a proxy or on loopback: whoever ends TLS says HSTS.
+      strictTransportSecurity: false,
+      contentSecurityPolicy: {
+        useDefaults: false,
+        directives: {
+          defaultSrc: ["'self'"],
+          baseUri: ["'self'"],
+          objectSrc: ["'none'"],
+          frameAncestors: ["'none'"],
+          formAction: ["'self'"],
+          imgSrc: ["'self'", 'data:'],
+          // Bull Board styles its elements inline.
+          styleSrc: ["'self'", "'unsafe-inline'"],
+        },
+      },
+    }),
+  );
+  app.use(healthRoutes(deps.readiness));
+  app.use(alertRoutes(deps));
+  app.use(docsRoutes());
+  app.use(queueRoutes(deps.queue));
+  app.use(notFound);
+  app.use(problemHandler);
+  return app;
+}

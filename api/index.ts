@@ -1,0 +1,98 @@
+import { createServer, type Server } from 'node:http';
+import closeWithGrace from 'close-with-grace';
+import { pino } from 'pino';
+import { openDatabase } from '#prisma/client.ts';
+import { ConfigError, parseConfig } from '#prisma/config.ts';
+import { databaseFault, migrationFault, untilReady } from '#prisma/ready.ts';
+import { openAlertQueue } from '#redis/queue.ts';
+import { createApp } from './app.ts';
+import { apiFields } from './config.ts';
+
+// Requests under way get this long to end; below compose's grace period.
+const CLOSE_MS = 10_000;
+
+const config = readConfig();
+const log = pino({ level: config.LOG_LEVEL, base: { part: 'api', pid: process.pid } });
+const opened: { close(): unknown }[] = [];
+let stopping = false;
+
+closeWithGrace({ delay: CLOSE_MS, logger: false }, async ({ err, signal }) => {
+  stopping = true;
+  if (err) log.fatal({ err }, 'the api fails');
+  else log.info({ signal }, 'the api stops');
+  for (const part of opened.reverse()) await part.close();
+  log.flush();
+});
+// Started by `npm start`, and that is gone: its database goes with it.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+
+const db = openDatabase(config.DATABASE_URL, {
+  poolSize: 10,
+  onError: (err) => log.warn({ err }, 'database connection lost'),
+});
+opened.push({ close: () => db.$disconnect() });
+try {
+  await untilReady(db, (err) => log.warn({ err }, 'waiting for the database'));
+} catch (error) {
+  process.stderr.write(`The api does not start: ${error instanceof Error ? error.message : error}.\n`);
+  process.exit(1);
+}
+
+const queue = openAlertQueue(config.QUEUE_URL ?? config.DATABASE_URL, (err) =>
+  log.warn({ err }, 'queue connection lost'),
+);
+opened.push(queue);
+
+const app = createApp({
+  db,
+  queue,
+  log,
+  trustProxy: config.TRUST_PROXY,
+  readiness: {
+    required: { database: () => databaseFault(db), migrations: () => migrationFault(db) },
+    deferrable: {
+      queue: () =>
+        queue.ping().then(
+          () => undefined,
+          (error: Error) => error.message,
+        ),
+    },
+    stopping: () => stopping,
+  },
+});
+
+// A request must be here whole within 30 s: slow senders hold a socket, not a handler.
+const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }, app);
+server.once('error', (error: NodeJS.ErrnoException) => {
+  const taken = error.code === 'EADDRINUSE';
+  process.stderr.write(
+    taken
+      ? `Port ${config.PORT} is taken: end what listens there, or set PORT.\n`
+      : `Cannot listen: ${error.message}\n`,
+  );
+  process.exit(1);
+});
+server.listen(config.PORT, config.HOST, () => {
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : config.PORT;
+  log.info({ host: config.HOST, port }, 'the api listens');
+  process.send?.({ ready: true, port });
+});
+opened.push({ close: () => closeServer(server) });
+
+/** Takes no new connection, lets each request end, and closes connections as they fall idle. */
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  await closed;
+}
+
+function readConfig() {
+  try {
+    return parseConfig(apiFields, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}

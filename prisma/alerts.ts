@@ -1,0 +1,160 @@
+import type { Database } from './client.ts';
+import type { Alert, Prisma } from './generated/client.ts';
+import type { AlertStatus, FailureCode } from './generated/enums.ts';
+
+export type { Alert } from './generated/client.ts';
+
+export type NewAlert = Pick<Alert, 'uuid' | 'video' | 'store' | 'timestamp' | 'requestId'>;
+
+/** The right to write the result of one attempt: void as soon as a later claim raises the number. */
+export type Lease = { uuid: string; attempt: number };
+
+export type Claim = { kind: 'claimed'; alert: Alert } | { kind: 'final'; alert: Alert } | { kind: 'unknown' };
+
+export type Resolution = Pick<
+  Alert,
+  'resolution' | 'width' | 'height' | 'rotation' | 'codec' | 'container' | 'duration'
+>;
+
+/** The fault lies with the video server or the way to it: trying again may help. All other codes are permanent. */
+export const RETRYABLE_CODES: ReadonlySet<FailureCode> = new Set([
+  'video_server_error',
+  'video_server_unreachable',
+  'video_timeout',
+]);
+
+const FINAL: AlertStatus[] = ['processed', 'failed'];
+const OPEN: AlertStatus[] = ['pending', 'processing'];
+
+/** Stores the alert as pending, or finds the row that has its uuid: of two at once, one is `created`. */
+export async function addPending(db: Database, alert: NewAlert): Promise<{ created: boolean; alert: Alert }> {
+  const [created] = await db.alert.createManyAndReturn({ data: [alert], skipDuplicates: true });
+  if (created) return { created: true, alert: created };
+  return { created: false, alert: await db.alert.findUniqueOrThrow({ where: { uuid: alert.uuid } }) };
+}
+
+export async function findAlert(db: Database, uuid: string): Promise<Alert | null> {
+  return db.alert.findUnique({ where: { uuid } });
+}
+
+export type AlertFilter = {
+  store?: string | undefined;
+  status?: AlertStatus | undefined;
+  failureCode?: FailureCode | undefined;
+  /** Received at or after. */
+  from?: Date | undefined;
+  /** Received before. */
+  to?: Date | undefined;
+};
+
+/** The place in the listing behind which a page begins. */
+export type AlertCursor = Pick<Alert, 'receivedAt' | 'id'>;
+
+/** At most `limit` alerts behind the cursor, the newest received first. */
+export async function listAlerts(
+  db: Database,
+  filter: AlertFilter,
+  page: { limit: number; after?: AlertCursor | undefined },
+): Promise<Alert[]> {
+  const where: Prisma.AlertWhereInput = {};
+  if (filter.store !== undefined) where.store = filter.store;
+  if (filter.status !== undefined) where.status = filter.status;
+  if (filter.failureCode !== undefined) where.failureCode = filter.failureCode;
+  const received: Prisma.DateTimeFilter = {};
+  if (filter.from) received.gte = filter.from;
+  if (filter.to) received.lt = filter.to;
+  where.receivedAt = received;
+  if (page.after) {
+    const { receivedAt, id } = page.after;
+    // `lte` beside the row comparison lets the index start at the cursor: OR alone would scan from the top.
+    where.AND = [{ receivedAt: { lte: receivedAt } }, { OR: [{ receivedAt: { lt: receivedAt } }, { id: { lt: id } }] }];
+  }
+  return db.alert.findMany({ where, orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }], take: page.limit });
+}
+
+/** Takes an open alert for one more attempt; whoever held it before can write no more. */
+export async function claim(db: Database, uuid: string): Promise<Claim> {
+  const [claimed] = await db.alert.updateManyAndReturn({
+    where: { uuid, status: { in: OPEN } },
+    data: { status: 'processing', attempts: { increment: 1 }, startedAt: new Date() },
+  });
+  if (claimed) return { kind: 'claimed', alert: claimed };
+  const alert = await findAlert(db, uuid);
+  return alert ? { kind: 'final', alert } : { kind: 'unknown' };
+}
+
+/** Returns the finished row, or null where another attempt was first: then nothing changed. */
+export async function recordResolution(
+  db: Database,
+  lease: Lease,
+  resolution: Resolution,
+  bytesFetched: number,
+): Promise<Alert | null> {
+  return writeAs(db, lease, { ...resolution, status: 'processed', processedAt: new Date() }, bytesFetched);
+}
+
+/** Returns the finished row, or null where another attempt was first: then nothing changed. */
+export async function recordFailure(
+  db: Database,
+  lease: Lease,
+  failure: { code: FailureCode; detail: string },
+  bytesFetched: number,
+): Promise<Alert | null> {
+  return writeAs(
+    db,
+    lease,
+    { status: 'failed', failureCode: failure.code, failureDetail: failure.detail, processedAt: new Date() },
+    bytesFetched,
+  );
+}
+
+/** Gives an alert back for another attempt. An `unused` one, broken off by us, is not counted. */
+export async function release(
+  db: Database,
+  lease: Lease,
+  bytesFetched: number,
+  options: { unused: boolean },
+): Promise<void> {
+  // Lowering the fencing token is safe here alone: it is the last write of the only holder of this number.
+  const data = options.unused ? { attempts: { decrement: 1 } } : {};
+  await writeAs(db, lease, { ...data, status: 'pending' }, bytesFetched);
+}
+
+/** Returns false where the notification was already marked, or the alert is not final. */
+export async function markNotified(db: Database, uuid: string): Promise<boolean> {
+  const { count } = await db.alert.updateMany({
+    where: { uuid, status: { in: FINAL }, notifiedAt: null },
+    data: { notifiedAt: new Date() },
+  });
+  return count === 1;
+}
+
+/**
+ * At most `limit` alerts that still owe work or a notification and were last touched over `quietMs` ago, the longest
+ * untouched first. Touches them, so that no other caller gets them for as long.
+ */
+export async function takeOwed(
+  db: Database,
+  options: { quietMs: number; limit: number },
+): Promise<Pick<Alert, 'uuid' | 'requestId'>[]> {
+  return db.$queryRaw<Pick<Alert, 'uuid' | 'requestId'>[]>`
+    UPDATE alerts SET updated_at = now()
+    WHERE id IN (
+      SELECT id FROM alerts
+      WHERE notified_at IS NULL AND updated_at < now() - make_interval(secs => ${options.quietMs / 1000})
+      ORDER BY updated_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED)
+    RETURNING uuid, request_id AS "requestId"`;
+}
+
+async function writeAs(
+  db: Database,
+  lease: Lease,
+  data: Prisma.AlertUpdateManyMutationInput,
+  bytesFetched: number,
+): Promise<Alert | null> {
+  const [written] = await db.alert.updateManyAndReturn({
+    where: { uuid: lease.uuid, attempts: lease.attempt, status: 'processing' },
+    data: { ...data, bytesFetched: { increment: bytesFetched } },
+  });
+  return written ?? null;
+}

@@ -1,0 +1,35 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import { translateDatabaseError } from './errors.ts';
+import { PrismaClient } from './generated/client.ts';
+
+export type Database = ReturnType<typeof openDatabase>;
+
+/**
+ * Opens a pool of at most `poolSize` connections, lazily. Every query throws DatabaseUnavailable or DatabaseFault,
+ * never a Prisma error. Close with `$disconnect()`.
+ */
+export function openDatabase(url: string, options: { poolSize: number; onError: (error: Error) => void }) {
+  const adapter = new PrismaPg(
+    {
+      connectionString: url,
+      max: options.poolSize,
+      // pg waits for ever by default. 3 s to connect, 10 s for any answer: a request may not hang on a dead server.
+      connectionTimeoutMillis: 3_000,
+      query_timeout: 10_000,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 5_000,
+    },
+    { onPoolError: options.onError, onConnectionError: options.onError },
+  );
+  return new PrismaClient({ adapter, errorFormat: 'minimal' }).$extends({
+    query: {
+      async $allOperations({ args, query }) {
+        try {
+          return await query(args);
+        } catch (error) {
+          throw translateDatabaseError(error);
+        }
+      },
+    },
+  });
+}

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+
+/** The agreement between who fills the queue (api, reconcile) and who empties it (worker). */
+export const QUEUE_NAME = 'alerts';
+export const JOB_NAME = 'alert';
+
+/** The job is a key to the row, no more: the row is the truth. */
+export const jobSchema = z.strictObject({ uuid: z.uuid(), requestId: z.string().min(1).max(128) });
+export type AlertJob = z.infer<typeof jobSchema>;
+
+/** One job per alert: adding it twice is adding it once. */
+export function jobId(uuid: string): string {
+  return uuid;
+}
+
+/**
+ * Not the number of attempts at a video, which the row counts, but of deliveries: one during a database outage is
+ * spent without an attempt. At 30 s each, 1,000 last over eight hours; after that the reconciler starts anew.
+ */
+export const DELIVERIES = 1_000;
+
+/** Finished jobs stay for Bull Board to show, bounded: the rows remember everything. Seconds and jobs. */
+export const KEEP_COMPLETED = { age: 3_600, count: 1_000 };
+export const KEEP_FAILED = { age: 7 * 24 * 3_600, count: 5_000 };
+
+const FIRST_DELAY_MS = 1_000;
+const LONGEST_DELAY_MS = 30_000;
+const LONGEST_ASKED_DELAY_MS = 3_600_000;
+
+/**
+ * Milliseconds to wait before the next delivery: 1, 2, 4, … up to 30 s, each up to a half shorter at random so that
+ * alerts that failed together do not come back together. `retryAfterMs` is what the video server asked for.
+ */
+export function backoffMs(deliveries: number, retryAfterMs = 0, random: () => number = Math.random): number {
+  const full = Math.min(FIRST_DELAY_MS * 2 ** Math.min(deliveries - 1, 20), LONGEST_DELAY_MS);
+  const jittered = Math.round(full * (1 - random() / 2));
+  return Math.max(jittered, Math.min(retryAfterMs, LONGEST_ASKED_DELAY_MS));
+}
+
+/** The variables this room owns. Unset: the queue lives in DATABASE_URL's database. */
+export const queueFields = {
+  QUEUE_URL: z
+    .url({
+      protocol: /^(rediss?|postgres(ql)?)$/,
+      error: 'must be a URL of redis://, rediss:// or postgres://',
+    })
+    .optional(),
+};

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { databaseFields, logFields, wholeNumber } from '#prisma/config.ts';
+import { queueFields } from '#redis/contract.ts';
+
+const timeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Zurich').default('UTC');
+
+/** Every variable of the worker. */
+export const workerFields = {
+  ...databaseFields,
+  ...queueFields,
+  ...logFields,
+  /** Origin of the video server: scheme, host and port, no path. */
+  VIDEO_SERVER: z
+    .url({ protocol: /^https?$/, error: 'must be a URL like http://nginx:8080' })
+    .refine((url) => isOrigin(url), 'must be an origin alone: no path, query, user or password')
+    .default('http://127.0.0.1:8080'),
+  WORKER_CONCURRENCY: wholeNumber(1, 500).prefault('8'),
+  MAX_ATTEMPTS: wholeNumber(1, 100).prefault('5'),
+  /** Bytes. */
+  VIDEO_BYTE_BUDGET: wholeNumber(65_536, 1_073_741_824).prefault('8388608'),
+  FETCH_TIMEOUT_MS: wholeNumber(100, 600_000).prefault('10000'),
+  PROBE_TIMEOUT_MS: wholeNumber(100, 600_000).prefault('5000'),
+  /** Unset: the binary of @ffprobe-installer/ffprobe. */
+  FFPROBE_PATH: z.string().optional(),
+  NOTIFIER: z.enum(['console'], 'must be console').default('console'),
+  TZ: timeZone,
+};
+
+function isOrigin(text: string): boolean {
+  const url = new URL(text);
+  return url.origin === text || `${url.origin}/` === text;
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,84 @@
+import type { Logger } from 'pino';
+import { type Alert, claim, release } from '#prisma/alerts.ts';
+import type { AlertJob } from '#redis/contract.ts';
+import type { Verdict } from '#redis/queue.ts';
+import { VideoError, VideoMissing, VideoTimeout, WorkerCrashed } from './errors.ts';
+import { type Attempt, type Deps, failAlert, notifyOnce, processAlert } from './process-alert.ts';
+
+export type ConsumeDeps = Deps & { log: Logger; maxAttempts: number; attemptTimeoutMs: number };
+
+/** An alert can overtake its upload: until this long after its receipt a missing video is asked for again. */
+const UPLOAD_GRACE_MS = 10_000;
+
+/**
+ * Claims the job's alert and sees one attempt through. The only place that logs a failure, and that decides between
+ * another attempt and the end. Throws what is nobody's verdict (the database is away): the job comes again.
+ */
+export async function handleJob(deps: ConsumeDeps, job: AlertJob, signal: AbortSignal): Promise<Verdict> {
+  const claimed = await claim(deps.db, job.uuid);
+  if (claimed.kind === 'unknown') {
+    deps.log.warn({ alert: job.uuid, requestId: job.requestId }, 'job without a row');
+    return { kind: 'failed', reason: 'no such alert' };
+  }
+  if (claimed.kind === 'final') {
+    await notifyOnce(deps, claimed.alert);
+    return { kind: 'done' };
+  }
+  return attemptAlert(deps, claimed.alert, signal);
+}
+
+async function attemptAlert(deps: ConsumeDeps, alert: Alert, signal: AbortSignal): Promise<Verdict> {
+  const log = deps.log.child({ alert: alert.uuid, requestId: alert.requestId, attempt: alert.attempts });
+  const deadline = AbortSignal.timeout(deps.attemptTimeoutMs);
+  const attempt: Attempt = {
+    lease: { uuid: alert.uuid, attempt: alert.attempts },
+    meter: { bytesFetched: 0, requests: 0 },
+    signal: AbortSignal.any([signal, deadline]),
+  };
+  const started = performance.now();
+  try {
+    if (alert.attempts > deps.maxAttempts) {
+      throw new WorkerCrashed(`${deps.maxAttempts} attempts began and none ended: the video takes its worker down`);
+    }
+    const outcome = await processAlert(deps, alert, attempt);
+    const ms = Math.round(performance.now() - started);
+    log.info({ outcome, ms, ...attempt.meter }, 'alert handled');
+    return { kind: 'done' };
+  } catch (error) {
+    const timeout = deadline.aborted && !(error instanceof VideoError);
+    const reason = timeout ? new VideoTimeout(`no result within ${deps.attemptTimeoutMs} ms`, { cause: error }) : error;
+    return endOrRetry(deps, { alert, attempt, log }, reason, signal);
+  }
+}
+
+async function endOrRetry(
+  deps: ConsumeDeps,
+  { alert, attempt, log }: { alert: Alert; attempt: Attempt; log: Logger },
+  error: unknown,
+  stop: AbortSignal,
+): Promise<Verdict> {
+  const { bytesFetched } = attempt.meter;
+  if (stop.aborted) {
+    log.info('attempt broken off: the worker stops or has lost the job');
+    await release(deps.db, attempt.lease, bytesFetched, { unused: true });
+    return { kind: 'retry', reason: 'broken off' };
+  }
+  if (!(error instanceof VideoError)) {
+    log.error({ err: error }, 'attempt failed for a reason of ours');
+    await release(deps.db, attempt.lease, bytesFetched, { unused: false });
+    throw error;
+  }
+  const last = alert.attempts >= deps.maxAttempts;
+  if (last || (error.permanent && !mayStillArrive(error, alert))) {
+    log.warn({ code: error.code, detail: error.message, err: error.cause, ...attempt.meter }, 'alert failed');
+    await failAlert(deps, error, attempt);
+    return { kind: 'failed', reason: `${error.code}: ${error.message}` };
+  }
+  log.info({ code: error.code, detail: error.message, retryAfterMs: error.retryAfterMs }, 'attempt failed, will retry');
+  await release(deps.db, attempt.lease, bytesFetched, { unused: false });
+  return { kind: 'retry', reason: `${error.code}: ${error.message}`, retryAfterMs: error.retryAfterMs };
+}
+
+function mayStillArrive(error: VideoError, alert: Alert): boolean {
+  return error instanceof VideoMissing && Date.now() - alert.receivedAt.getTime() < UPLOAD_GRACE_MS;
+}

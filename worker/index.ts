@@ -1,0 +1,76 @@
+import closeWithGrace from 'close-with-grace';
+import { pino } from 'pino';
+import { openDatabase } from '#prisma/client.ts';
+import { ConfigError, parseConfig } from '#prisma/config.ts';
+import { untilReady } from '#prisma/ready.ts';
+import { consumeAlerts, openAlertQueue } from '#redis/queue.ts';
+import { workerFields } from './config.ts';
+import { handleJob } from './consume.ts';
+import { consoleNotifier } from './notify/console.ts';
+import { startReconciler } from './reconcile.ts';
+import { probe } from './video/probe.ts';
+import { createVideoReader } from './video/range-reader.ts';
+
+// Stopping: running attempts get 5 s to end, then go back to the queue; 10 s in all, below compose's grace period.
+const DRAIN_MS = 5_000;
+const CLOSE_MS = 10_000;
+
+const config = readConfig();
+const log = pino({ level: config.LOG_LEVEL, base: { part: 'worker', pid: process.pid } });
+const opened: { close(): unknown }[] = [];
+
+closeWithGrace({ delay: CLOSE_MS, logger: false }, async ({ err, signal }) => {
+  if (err) log.fatal({ err }, 'the worker fails');
+  else log.info({ signal }, 'the worker stops');
+  for (const part of opened.reverse()) await part.close();
+  log.flush();
+});
+// Started by `npm start`, and that is gone: its database goes with it.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+
+const db = openDatabase(config.DATABASE_URL, {
+  poolSize: config.WORKER_CONCURRENCY + 2,
+  onError: (err) => log.warn({ err }, 'database connection lost'),
+});
+opened.push({ close: () => db.$disconnect() });
+await untilReady(db, (err) => log.warn({ err }, 'waiting for the database'));
+
+const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
+const onQueueError = (err: Error) => log.warn({ err }, 'queue connection lost');
+const queue = openAlertQueue(queueUrl, onQueueError);
+opened.push(queue);
+
+const reader = createVideoReader({ byteBudget: config.VIDEO_BYTE_BUDGET, timeoutMs: config.FETCH_TIMEOUT_MS });
+opened.push(reader);
+
+const deps = {
+  db,
+  log,
+  notifier: consoleNotifier(process.stdout, config.TZ),
+  videoServer: config.VIDEO_SERVER,
+  openVideo: reader.open,
+  probe: (video: Parameters<typeof probe>[0], signal: AbortSignal) =>
+    probe(video, { ffprobePath: config.FFPROBE_PATH, timeoutMs: config.PROBE_TIMEOUT_MS, signal }),
+  maxAttempts: config.MAX_ATTEMPTS,
+  // A budget of requests, none of which may be silent for FETCH_TIMEOUT_MS; six times that is a crawl, not a transfer.
+  attemptTimeoutMs: 6 * config.FETCH_TIMEOUT_MS + config.PROBE_TIMEOUT_MS,
+};
+const consumer = consumeAlerts(queueUrl, (job, signal) => handleJob(deps, job, signal), {
+  concurrency: config.WORKER_CONCURRENCY,
+  onError: onQueueError,
+});
+opened.push({ close: () => consumer.close(DRAIN_MS) });
+opened.push(startReconciler({ db, queue, log }));
+
+log.info({ concurrency: config.WORKER_CONCURRENCY, videoServer: config.VIDEO_SERVER }, 'the worker takes alerts');
+process.send?.({ ready: true });
+
+function readConfig() {
+  try {
+    return parseConfig(workerFields, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,58 @@
+import { type Alert, type Lease, markNotified, recordFailure, recordResolution } from '#prisma/alerts.ts';
+import type { Database } from '#prisma/client.ts';
+import { RedirectRefused, type VideoError } from './errors.ts';
+import type { Notifier } from './notify/notifier.ts';
+import type { Meter, OpenVideo, VideoFacts } from './video/video.ts';
+
+export type Deps = {
+  db: Database;
+  notifier: Notifier;
+  /** Origin of the video server. */
+  videoServer: string;
+  openVideo: (url: URL, options: { signal: AbortSignal; meter: Meter }) => Promise<OpenVideo>;
+  probe: (video: OpenVideo, signal: AbortSignal) => Promise<VideoFacts>;
+};
+
+/** One attempt at a claimed alert. `meter` tells what it cost so far, whether it succeeds or throws. */
+export type Attempt = { lease: Lease; meter: Meter; signal: AbortSignal };
+
+/** What an attempt came to; `superseded` when another one was first, and nothing was changed. */
+export type Outcome = 'processed' | 'failed' | 'superseded';
+
+/** Open, probe, record, notify, mark. Throws a VideoError, a database error, or the signal's reason. */
+export async function processAlert(deps: Deps, alert: Alert, attempt: Attempt): Promise<Outcome> {
+  const video = await deps.openVideo(videoUrl(alert.video, deps.videoServer), attempt);
+  const facts = await deps.probe(video, attempt.signal);
+  const processed = await recordResolution(deps.db, attempt.lease, facts, attempt.meter.bytesFetched);
+  if (!processed) return 'superseded';
+  await notifyOnce(deps, processed);
+  return 'processed';
+}
+
+/** The side door: record the failure, notify, mark. */
+export async function failAlert(deps: Deps, error: VideoError, attempt: Attempt): Promise<Outcome> {
+  const failure = { code: error.code, detail: error.message };
+  const failed = await recordFailure(deps.db, attempt.lease, failure, attempt.meter.bytesFetched);
+  if (!failed) return 'superseded';
+  await notifyOnce(deps, failed);
+  return 'failed';
+}
+
+/** Tells the store of a final alert unless that was marked before: at least once, as a crash can fall in between. */
+export async function notifyOnce(deps: Pick<Deps, 'db' | 'notifier'>, alert: Alert): Promise<void> {
+  if (alert.notifiedAt) return;
+  const { uuid, store, timestamp } = alert;
+  const outcome =
+    alert.failureCode === null
+      ? { resolution: alert.resolution ?? '' }
+      : { failure: alert.failureCode, detail: alert.failureDetail ?? '' };
+  await deps.notifier.notify({ uuid, store, timestamp, outcome });
+  await markNotified(deps.db, uuid);
+}
+
+/** The api checked the path; a row can be older than that check. */
+function videoUrl(path: string, videoServer: string): URL {
+  const url = new URL(path, videoServer);
+  if (url.origin !== new URL(videoServer).origin) throw new RedirectRefused('the video path leads to another server');
+  return url;
+}

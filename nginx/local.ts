@@ -22,7 +22,7 @@ const SLOW_REQUEST_MS = 10_000;
 const KEEP_ALIVE_MS = 75_000;
 const IDLE_MS = 60_000;
 /** How long a running download may go on after `close`; below the second in which a stop has to be over. */
-const CLOSE_GRACE_MS = 500;
+const CLOSE_GRACE_MS = 250;
 
 /** The environment this room reads. */
 export const videoWindowFields = {

@@ -1,11 +1,19 @@
+/** What reading a video has cost so far; handed in by the caller, so that it is known after a failure too. */
+export type Meter = {
+  /** Body bytes that came over the wire, those of failed requests included. */
+  bytesFetched: number;
+  /** Requests sent, redirects included. */
+  requests: number;
+};
+
 /** A video on the video server, read piece by piece. Knows neither formats nor the queue. */
 export type OpenVideo = {
   readonly url: URL;
   /** Whole file, in bytes. */
   readonly size: number;
-  /** Body bytes that came over the wire so far. */
+  /** See Meter. */
   readonly bytesFetched: number;
-  /** Requests sent so far. */
+  /** See Meter. */
   readonly requests: number;
   /** Bytes [start, end), cut at the end of the file. Throws a VideoError. */
   read(start: number, end: number): Promise<Uint8Array>;

@@ -1,0 +1,108 @@
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { NoVideoStream, VideoUnreadable } from '../errors.ts';
+import { findMoov } from './find-moov.ts';
+import { windowBytes } from './range-reader.ts';
+import { shownResolution } from './resolution.ts';
+import { type FfprobeOptions, runFfprobe } from './run-ffprobe.ts';
+import type { OpenVideo, VideoFacts } from './video.ts';
+
+type Container = VideoFacts['container'];
+type Span = [start: number, end: number];
+
+const demuxers: Record<Container, string> = { mp4: 'mov', mov: 'mov', mkv: 'matroska', webm: 'matroska', avi: 'avi' };
+
+/** Header lists of a file with long JUNK, attachments or tags before its streams end within 1 MiB. */
+const largerHead = 16 * windowBytes;
+/** File systems refuse larger ones, and no camera writes them. */
+const largestFile = 2 ** 40;
+
+const seconds = z.coerce.number().positive().optional().catch(undefined);
+const ffprobeOutput = z.object({
+  streams: z.array(
+    z.object({
+      codec_type: z.string().optional(),
+      codec_name: z.string().optional(),
+      codec_tag_string: z.string().optional(),
+      width: z.number().optional(),
+      height: z.number().optional(),
+      duration: seconds,
+      disposition: z.object({ attached_pic: z.number().optional() }).optional(),
+      // Counter-clockwise; a matrix that turns nothing anywhere is printed as the smallest 64-bit number.
+      side_data_list: z
+        .array(z.object({ rotation: z.number().min(-360).max(360).optional().catch(undefined) }))
+        .optional(),
+    }),
+  ),
+  format: z.object({ duration: seconds }).optional(),
+});
+
+/**
+ * ffprobe on a private temporary file of the video's true size that is empty but for the parts fetched.
+ * Throws VideoUnreadable, NoVideoStream, VideoTimeout, whatever `video.read` throws, the signal's reason, or a plain
+ * Error where ffprobe itself cannot be run.
+ */
+export async function probeWithFfprobe(
+  video: OpenVideo,
+  container: Container,
+  options: FfprobeOptions,
+): Promise<VideoFacts> {
+  if (video.size > largestFile) throw new VideoUnreadable(`the file claims to be ${video.size} bytes long`);
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const folder = await mkdtemp(join(options.temporaryFolder ?? tmpdir(), 'video-'));
+  try {
+    return await firstReadable(video, container, async (parts) => {
+      const file = 'video';
+      await using handle = await open(join(folder, file), 'w', 0o600);
+      await handle.truncate(video.size);
+      for (const part of parts) await copy(video, part, handle);
+      const output = await runFfprobe({ folder, file, demuxer: demuxers[container], options, deadline });
+      return factsOf(output, container);
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** The facts from the first choice of parts that holds them. */
+async function firstReadable(
+  video: OpenVideo,
+  container: Container,
+  readParts: (parts: Span[]) => Promise<VideoFacts>,
+): Promise<VideoFacts> {
+  const head: Span = [0, windowBytes];
+  if (container === 'mp4' || container === 'mov') {
+    const moov = await findMoov(video);
+    if (moov === undefined) throw new VideoUnreadable('the file has no moov box; it may be cut short');
+    return readParts([head, moov]);
+  }
+  try {
+    return await readParts([head]);
+  } catch (error) {
+    const worthMore = error instanceof VideoUnreadable || error instanceof NoVideoStream;
+    if (!worthMore || video.size <= windowBytes) throw error;
+    return readParts([[0, largerHead]]);
+  }
+}
+
+async function copy(video: OpenVideo, [start, end]: Span, handle: FileHandle): Promise<void> {
+  const bytes = await video.read(start, end);
+  await handle.write(bytes, 0, bytes.length, start);
+}
+
+function factsOf(output: string, container: Container): VideoFacts {
+  const { streams, format } = ffprobeOutput.parse(JSON.parse(output));
+  const stream = streams.find((each) => each.codec_type === 'video' && each.disposition?.attached_pic !== 1);
+  if (stream === undefined) throw new NoVideoStream('the file has no video stream');
+  const codec = stream.codec_name ?? stream.codec_tag_string;
+  if (codec === undefined) throw new VideoUnreadable('the codec of the video is not known');
+  const turned = stream.side_data_list?.find((each) => each.rotation !== undefined)?.rotation ?? 0;
+  return {
+    ...shownResolution({ codedWidth: stream.width, codedHeight: stream.height, rotation: -turned }),
+    codec,
+    container,
+    duration: stream.duration ?? format?.duration ?? null,
+  };
+}

@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { VideoTimeout, VideoUnreadable } from '../errors.ts';
+
+export type FfprobeOptions = {
+  /** Path of the binary; the static one of @ffprobe-installer where undefined. */
+  ffprobePath?: string | undefined;
+  /** The longest all runs for one video may take together, milliseconds. */
+  timeoutMs: number;
+  signal: AbortSignal;
+  /** Where the temporary file goes; the system's folder for such where undefined. */
+  temporaryFolder?: string | undefined;
+};
+
+/** What ffprobe prints on one video is some 5 KiB. */
+const mostOutput = 1024 * 1024;
+const mostComplaints = 2048;
+/** Signals by which a program stops itself on an input it cannot bear. */
+const crashes = new Set(['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGTRAP', 'SIGSYS']);
+
+type Run = { folder: string; file: string; demuxer: string; options: FfprobeOptions; deadline: AbortSignal };
+
+/**
+ * ffprobe's JSON on a local file. One demuxer and one protocol are allowed, so no playlist in the file can name another.
+ * Throws VideoUnreadable, VideoTimeout past the deadline, the signal's reason, or a plain Error where ffprobe cannot run.
+ */
+export async function runFfprobe({ folder, file, demuxer, options, deadline }: Run): Promise<string> {
+  const binary = options.ffprobePath ?? bundledFfprobe();
+  const only = ['-protocol_whitelist', 'file', '-format_whitelist', demuxer, '-f', demuxer];
+  const args = ['-v', 'error', '-of', 'json', '-show_streams', '-show_format', ...only, '-i', `file:${file}`];
+  const stop = AbortSignal.any([options.signal, deadline]);
+  stop.throwIfAborted();
+  // Its own process group, to be killed as a whole; nothing of our environment.
+  const child = spawn(binary, args, { cwd: folder, env: {}, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const kill = () => killGroup(child);
+  stop.addEventListener('abort', kill, { once: true });
+  try {
+    const ended = await endOf(child, binary);
+    options.signal.throwIfAborted();
+    if (deadline.aborted) throw new VideoTimeout(`ffprobe took longer than ${options.timeoutMs} ms`);
+    return outputOf(ended, binary);
+  } finally {
+    stop.removeEventListener('abort', kill);
+  }
+}
+
+type Ended = {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  output: string;
+  complaints: string;
+  tooMuch: boolean;
+};
+
+function endOf(child: ChildProcess, binary: string): Promise<Ended> {
+  const output: Buffer[] = [];
+  let length = 0;
+  let complaints = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length <= mostOutput) output.push(chunk);
+    else killGroup(child);
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    complaints = (complaints + chunk.toString('latin1')).slice(0, mostComplaints);
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', (cause) => reject(new Error(`ffprobe cannot be run: ${binary}`, { cause })));
+    child.once('close', (code, signal) => {
+      const tooMuch = length > mostOutput;
+      resolve({ code, signal, output: Buffer.concat(output).toString('utf8'), complaints, tooMuch });
+    });
+  });
+}
+
+function outputOf({ code, signal, output, complaints, tooMuch }: Ended, binary: string): string {
+  if (code === 0) return output;
+  const cause = new Error(complaints.replace(/[^\x20-\x7e]+/g, ' ').trim());
+  if (tooMuch) throw new VideoUnreadable('ffprobe has no end of things to say about it', { cause });
+  if (signal === null) throw new VideoUnreadable('ffprobe cannot read it', { cause });
+  if (crashes.has(signal)) throw new VideoUnreadable(`ffprobe crashes on it (${signal})`, { cause });
+  throw new Error(`ffprobe was killed (${signal}): ${binary}`, { cause });
+}
+
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  process.kill(-child.pid, 'SIGKILL');
+}
+
+/** Resolved when asked, not at import: the package throws on a platform it has no binary for. */
+function bundledFfprobe(): string {
+  const { path }: { path: string } = createRequire(import.meta.url)('@ffprobe-installer/ffprobe');
+  return path;
+}

@@ -1,11 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, open, readFile, realpath } from 'node:fs/promises';
+import { access, constants, mkdir, open, readFile, realpath, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { openCluster } from './embedded-folder.ts';
-import { clearPostmaster, lockFolder } from './embedded-lock.ts';
+import { clearPostmaster, lockFolder, unless } from './embedded-lock.ts';
 import { chooseRunner, type Runner } from './embedded-user.ts';
 
 export type EmbeddedPostgres = {
@@ -36,8 +36,7 @@ export type EmbeddedOptions = {
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { log = () => {}, durable = true, userNamespace = true, outside = '/var/lib/video-alert-pipeline' } = options;
-  await mkdir(options.dataDir, { recursive: true });
-  const folder = await realpath(options.dataDir);
+  const folder = await openFolder(options.dataDir);
   const lock = await lockFolder(folder);
   try {
     const runner = await chooseRunner({ outside, userNamespace, log });
@@ -59,6 +58,19 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   }
 }
 
+async function openFolder(path: string): Promise<string> {
+  try {
+    await mkdir(path, { recursive: true });
+    await access(path, constants.W_OK | constants.X_OK);
+    return await realpath(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : cause;
+    throw new Error(`The data folder ${path} cannot be used (${reason}): name a folder that this user may write to`, {
+      cause,
+    });
+  }
+}
+
 type Server = { url: string; pid: number; child: ChildProcess; ended: Promise<Error> };
 type Place = { folder: string; cluster: string; password: string; durable: boolean };
 
@@ -74,7 +86,9 @@ async function startServer(runner: Runner, place: Place): Promise<Server> {
     const lines = await lastLines();
     // Somebody else took the port between our look and PostgreSQL's.
     if (attempt < 3 && lines.includes('Address already in use')) continue;
-    throw new Error(`PostgreSQL did not start; the last lines of ${logFile}:\n${lines}`, { cause: failed });
+    throw new Error(`PostgreSQL did not start (${failed.message}); the last lines of ${logFile}:\n${lines}`, {
+      cause: failed,
+    });
   }
 }
 
@@ -89,7 +103,9 @@ async function spawnServer(runner: Runner, { cluster, durable }: Place, port: nu
     'log_timezone=UTC',
     ...(durable ? [] : ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off']),
   ];
-  const log = await open(logFile, 'a');
+  const before = await stat(logFile).catch(unless('ENOENT'));
+  // Every refused statement adds a line. Nothing else ever shortens the file.
+  const log = await open(logFile, before && before.size > 10_000_000 ? 'w' : 'a', 0o600);
   const { size } = await log.stat();
   // detached: a process group of its own, so that Ctrl-C in the terminal reaches this process only, which ends PostgreSQL last.
   const child = runner.run('postgres', ['-D', cluster, ...settings.flatMap((setting) => ['-c', setting])], {

@@ -18,41 +18,75 @@ const LOCK = 7_270_736_901;
 
 /**
  * Brings a database to the newest migration of prisma/migrations, as `prisma migrate deploy` does, and names what it
- * applied. A second caller waits for the first, at most `lockTimeoutMs`, and then finds nothing to do. Throws when the
- * database cannot be reached, was migrated by a newer version, or has a migration that failed half-way.
+ * applied. A second caller waits for the first, at most `lockTimeoutMs`, and then finds nothing to do. Throws one
+ * sentence when the database cannot be reached, was migrated by a newer version, or a migration fails or has failed.
  */
 export async function migrate(
   databaseUrl: string,
   options: { log?: (line: string) => void; lockTimeoutMs?: number } = {},
 ): Promise<{ applied: string[] }> {
   const { log = () => {}, lockTimeoutMs = 60_000 } = options;
-  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
-  client.on('error', () => {}); // the same error rejects the query under way, or the next one
-  await client.connect();
+  const client = await connect(databaseUrl);
   try {
-    await client.query(`SET lock_timeout = ${lockTimeoutMs}`);
-    // Session-level: it covers all of the engine's connections, and ends with this one whatever happens.
-    await client.query('SELECT pg_advisory_lock($1)', [LOCK]);
+    await takeLock(client, lockTimeoutMs);
     const state = await readMigrationState(async (sql) => (await client.query(sql)).rows);
     assertMigrated({ ...state, missing: [] });
     if (state.missing.length === 0) return { applied: [] };
     log(`applying ${state.missing.join(', ')}`);
-    const migrationsList = await readMigrations();
-    const result = await withSchemaEngine(databaseUrl, (engine) =>
-      engine.applyMigrations({ migrationsList, filters: ALL_TABLES }),
-    );
-    return { applied: result.appliedMigrationNames };
-  } catch (error) {
-    if (!(error instanceof pg.DatabaseError && error.code === '55P03')) throw error;
-    throw new Error(
-      `Another program has been migrating this database for ${lockTimeoutMs / 1000} s: wait for it, or end it`,
-      {
-        cause: error,
-      },
-    );
+    return { applied: await applyMigrations(databaseUrl) };
   } finally {
     await client.end();
   }
+}
+
+/**
+ * Says of a migration that failed that nothing of it is left in the database, so that `migrate` tries it again. Throws
+ * when it is not there, or has not failed.
+ */
+export async function markRolledBack(databaseUrl: string, migrationName: string): Promise<void> {
+  await withSchemaEngine(databaseUrl, (engine) => engine.markMigrationRolledBack({ migrationName })).catch(oneSentence);
+}
+
+async function connect(databaseUrl: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
+  client.on('error', () => {}); // the same error rejects the query under way, or the next one
+  try {
+    await client.connect();
+    return client;
+  } catch (cause) {
+    // A name with several addresses fails with an AggregateError, whose message is empty.
+    const [first] = cause instanceof AggregateError ? cause.errors : [cause];
+    const { host } = new URL(databaseUrl);
+    throw new Error(`cannot open the database at ${host}: ${first instanceof Error ? first.message : first}`, {
+      cause,
+    });
+  }
+}
+
+// Session-level: it covers all that the engine does on its own connection, and ends with this one whatever happens.
+async function takeLock(client: pg.Client, timeoutMs: number): Promise<void> {
+  await client.query(`SET lock_timeout = ${timeoutMs}`);
+  await client.query('SELECT pg_advisory_lock($1)', [LOCK]).catch((cause: unknown) => {
+    if (!(cause instanceof pg.DatabaseError && cause.code === '55P03')) throw cause;
+    const seconds = timeoutMs / 1000;
+    throw new Error(`another program has been migrating this database for ${seconds} s: wait for it, or end it`, {
+      cause,
+    });
+  });
+}
+
+async function applyMigrations(databaseUrl: string): Promise<string[]> {
+  const migrationsList = await readMigrations();
+  const { appliedMigrationNames } = await withSchemaEngine(databaseUrl, (engine) =>
+    engine.applyMigrations({ migrationsList, filters: ALL_TABLES }),
+  ).catch(oneSentence);
+  return appliedMigrationNames;
+}
+
+// The engine adds where in its own source it was, from '   0: ' on.
+function oneSentence(cause: Error): never {
+  const [text = ''] = cause.message.split(/^ +0: /m);
+  throw new Error(`migrating failed: ${text.trim().replaceAll(/\s*\n\s*/g, ': ')}`, { cause });
 }
 
 /** Names of migrations: not applied here, applied but not known here, begun and never finished. */
@@ -83,7 +117,8 @@ export async function readMigrationState(query: (sql: string) => Promise<Migrati
 export function assertMigrated({ missing, unknown, failed }: MigrationState): void {
   if (failed.length > 0) {
     throw new Error(
-      `the migration ${failed.join(', ')} failed half-way in this database: mend what it left, then run \`npx prisma migrate resolve\``,
+      `the migration ${failed[0]} failed half-way in this database, or is being applied right now: ` +
+        `make sure that nothing of it is left, run \`npm run migrate rolled-back ${failed[0]}\`, then \`npm run migrate\``,
     );
   }
   if (unknown.length > 0) {
@@ -103,8 +138,10 @@ async function writeMigration(name: string): Promise<string | undefined> {
   const { startEmbeddedPostgres } = await import('./embedded.ts');
   const dataDir = await mkdtemp(join(tmpdir(), 'shadow-'));
   const shadow = await startEmbeddedPostgres({ dataDir, durable: false });
-  const sql = await diffSchema(shadow.url, await readSchema()).finally(shadow.stop);
-  await rm(dataDir, { recursive: true });
+  const sql = await diffSchema(shadow.url, await readSchema()).finally(async () => {
+    await shadow.stop();
+    await rm(dataDir, { recursive: true });
+  });
   if (sql === '') return undefined;
   const folder = new URL(`./${new Date().toISOString().replaceAll(/\D/g, '').slice(0, 14)}_${name}/`, MIGRATIONS);
   await mkdir(folder);
@@ -112,21 +149,24 @@ async function writeMigration(name: string): Promise<string | undefined> {
   return new URL('./migration.sql', folder).pathname;
 }
 
-async function main([command, name]: string[]): Promise<void> {
-  const print = (line: string) => process.stdout.write(`${line}\n`);
-  if (command === 'diff' && name) {
-    print((await writeMigration(name)) ?? 'schema.prisma and the migrations agree');
-  } else if (command === undefined) {
-    const { applied } = await migrate(parseConfig(databaseFields, process.env).DATABASE_URL);
-    print(applied.length === 0 ? 'nothing to migrate' : `migrated: ${applied.join(', ')}`);
-  } else {
-    throw new Error('usage: node prisma/migrate.ts [diff NAME]');
+async function main([command, name]: string[]): Promise<string> {
+  if (command === 'diff' && name) return (await writeMigration(name)) ?? 'schema.prisma and the migrations agree';
+  const { DATABASE_URL } = parseConfig(databaseFields, process.env);
+  if (command === 'rolled-back' && name) {
+    await markRolledBack(DATABASE_URL, name);
+    return `${name} counts as rolled back`;
   }
+  if (command !== undefined) throw new Error('usage: npm run migrate [diff NAME | rolled-back NAME]');
+  const { applied } = await migrate(DATABASE_URL);
+  return applied.length === 0 ? 'nothing to migrate' : `migrated: ${applied.join(', ')}`;
 }
 
 if (import.meta.main) {
-  await main(process.argv.slice(2)).catch((error: Error) => {
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = 1;
-  });
+  await main(process.argv.slice(2)).then(
+    (line) => process.stdout.write(`${line}\n`),
+    (error: Error) => {
+      process.stderr.write(`${error.message}\n`);
+      process.exitCode = 1;
+    },
+  );
 }

@@ -17,43 +17,23 @@ import { text } from 'node:stream/consumers';
 import { unless } from './embedded-lock.ts';
 import { type Runner, reaches } from './embedded-user.ts';
 
-/**
- * PostgreSQL's own folder within `folder`, made on the first start and checked on every other, and the password of its
- * superuser `postgres`. Throws one sentence for a folder that is half-written, of another version, or another user's.
- */
-export async function openCluster(
-  folder: string,
-  runner: Runner,
-  options: { outside: string; durable: boolean; log: (line: string) => void },
-): Promise<{ cluster: string; password: string }> {
-  const cluster = await placeCluster(folder, runner, options);
-  const passwordFile = join(folder, 'password');
-  if (await exists(join(folder, 'PG_VERSION'))) {
-    throw new Error(`The data folder ${folder} is another program's PostgreSQL: use another folder`);
-  }
-  if (await exists(cluster)) {
-    await checkCluster(cluster, runner);
-  } else {
-    options.log('making a new database (once)');
-    await makeCluster(cluster, passwordFile, runner, options.durable);
-  }
-  const password = await readFile(passwordFile, 'utf8').catch(unless('ENOENT'));
-  if (!password)
-    throw new Error(
-      `The data folder ${folder} lacks its file \`password\`: put it back, or move the folder away to start with an empty database`,
-    );
-  return { cluster, password };
-}
+const AWAY = 'move it away to start with an empty database';
 
-// When PostgreSQL's user cannot enter the folder, the cluster lives outside and a link in the folder leads there.
-async function placeCluster(
+/**
+ * PostgreSQL's own folder within `folder`. When PostgreSQL's user cannot enter `folder`, it is in `outside`, and a link
+ * leads there, so that it is still found when that user changes.
+ */
+export async function placeCluster(
   folder: string,
   runner: Runner,
   options: { outside: string; log: (line: string) => void },
 ): Promise<string> {
   const home = join(folder, 'cluster');
   const linked = await readlink(home).catch(unless('ENOENT', 'EINVAL'));
-  if (linked !== false) return linked;
+  if (linked !== false) {
+    await mkdir(dirname(linked), { recursive: true, mode: 0o755 });
+    return linked;
+  }
   if (!runner.foreign || (await reaches(runner.owner, folder))) return home;
   const outside = join(options.outside, createHash('sha256').update(folder).digest('hex').slice(0, 16), 'cluster');
   if (await exists(home)) {
@@ -67,18 +47,41 @@ async function placeCluster(
   return outside;
 }
 
+/**
+ * Makes `cluster` on the first start, and checks it on every other. Returns the password of its superuser `postgres`.
+ * Throws one sentence for a folder that is half-written, of another version, or another user's.
+ */
+export async function openCluster(
+  folder: string,
+  cluster: string,
+  runner: Runner,
+  options: { durable: boolean; log: (line: string) => void },
+): Promise<string> {
+  const passwordFile = join(folder, 'password');
+  if (await exists(cluster)) {
+    await checkCluster(cluster, runner);
+  } else if (await exists(join(folder, 'PG_VERSION'))) {
+    throw new Error(`The data folder ${folder} is another program's PostgreSQL: use another folder`);
+  } else {
+    options.log('making a new database (once)');
+    await makeCluster(cluster, passwordFile, runner, options.durable);
+  }
+  const password = await readFile(passwordFile, 'utf8').catch(unless('ENOENT'));
+  if (password) return password;
+  throw new Error(`The data folder ${folder} lacks its file password: put it back, or ${AWAY}`);
+}
+
 async function checkCluster(cluster: string, runner: Runner): Promise<void> {
-  const away = 'move it away to start with an empty database';
   const version = await readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(unless('ENOENT'));
   const control = await exists(join(cluster, 'global/pg_control'));
   if (version === false || !control) {
     throw new Error(
-      `The data folder ${cluster} is half-written (it lacks ${version === false ? 'PG_VERSION' : 'global/pg_control'}): restore it from a backup, or ${away}`,
+      `The data folder ${cluster} is half-written (it lacks ${version === false ? 'PG_VERSION' : 'global/pg_control'}): restore it from a backup, or ${AWAY}`,
     );
   }
   if (version.trim() !== runner.version) {
     throw new Error(
-      `The data folder ${cluster} was written by PostgreSQL ${version.trim()}, and this is ${runner.version}: dump it with the old one and load it here, or ${away}`,
+      `The data folder ${cluster} was written by PostgreSQL ${version.trim()}, and this is ${runner.version}: dump it with the old one and load it here, or ${AWAY}`,
     );
   }
   const { uid } = await stat(cluster);
@@ -117,7 +120,7 @@ async function makeCluster(cluster: string, passwordFile: string, runner: Runner
   const closed = new Promise<number | null>((resolve, reject) => initdb.on('close', resolve).on('error', reject));
   const said = initdb.stderr ? await text(initdb.stderr) : '';
   if ((await closed) !== 0) throw new Error(`PostgreSQL could not make a database in ${partial}: ${said.trim()}`);
-  await writeFile(passwordFile, password, { mode: 0o600 });
+  await writeFile(passwordFile, password, { mode: 0o600, flush: durable });
   await rm(partialPassword);
   await rename(partial, cluster);
 }
@@ -127,8 +130,9 @@ async function own(cluster: string, { owner }: Runner): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw new Error(`The data folder ${cluster} belongs to another user: start as that user, or use another folder`);
   }
-  for (const entry of await readdir(cluster, { recursive: true }))
+  for (const entry of await readdir(cluster, { recursive: true })) {
     await lchown(join(cluster, entry), owner.uid, owner.gid);
+  }
   await lchown(cluster, owner.uid, owner.gid);
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,7 +10,7 @@ import { processInfo } from './process-info.ts';
  */
 export async function lockFolder(folder: string): Promise<{ orphaned: boolean; release(): Promise<void> }> {
   const lock = join(folder, 'starter.pid');
-  const mine = `${lock}.${process.pid}`;
+  const mine = `${lock}.${randomUUID()}`;
   const content = `${process.pid}\n${(await processInfo(process.pid))?.started}\n`;
   let orphaned = false;
   await writeFile(mine, content);
@@ -19,7 +20,8 @@ export async function lockFolder(folder: string): Promise<{ orphaned: boolean; r
       const found = await readFile(lock, 'utf8').catch(unless('ENOENT'));
       if (found === false) continue;
       const [pid = '', started] = found.split('\n');
-      if ((await processInfo(Number(pid)))?.started === started) {
+      const holder = await processInfo(Number(pid));
+      if (holder && holder.started === started) {
         throw new Error(
           `The data folder ${folder} is in use by process ${pid}: stop that one first, or use another folder`,
         );
@@ -35,7 +37,7 @@ export async function lockFolder(folder: string): Promise<{ orphaned: boolean; r
 
 // Another starter may have removed the same stale lock and put its own there since we read it: then that one goes back.
 async function removeStale(lock: string, stale: string): Promise<void> {
-  const aside = `${lock}.stale.${process.pid}`;
+  const aside = `${lock}.${randomUUID()}`;
   if ((await rename(lock, aside).catch(unless('ENOENT'))) === false) return;
   if ((await readFile(aside, 'utf8')) !== stale) await link(aside, lock).catch(unless('EEXIST'));
   await rm(aside);
@@ -55,10 +57,11 @@ export async function clearPostmaster(cluster: string, orphaned: boolean, log: (
     // Backends that outlive their postmaster are still found by PostgreSQL: through their shared memory, not this file.
     return rm(pidFile, { force: true });
   }
-  if (!orphaned)
+  if (!orphaned) {
     throw new Error(
       `The data folder ${cluster} is in use by PostgreSQL process ${pid}: stop that one first, or use another folder`,
     );
+  }
   log(`stopping PostgreSQL (process ${pid}), left behind by a start that was killed`);
   for (const [signal, seconds] of [
     ['SIGINT', 20],
@@ -76,7 +79,7 @@ export async function clearPostmaster(cluster: string, orphaned: boolean, log: (
 
 async function isPostmaster(pid: number, cluster: string): Promise<boolean> {
   const command = (await processInfo(pid))?.command ?? '';
-  return command.includes(`postgres -D ${cluster} `);
+  return `${command} `.includes(`postgres -D ${cluster} `);
 }
 
 /** For a `catch`: false in place of an error with this code, any other error thrown on. */

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { openCluster } from './embedded-folder.ts';
+import { openCluster, placeCluster } from './embedded-folder.ts';
 import { clearPostmaster, lockFolder, unless } from './embedded-lock.ts';
 import { chooseRunner, type Runner } from './embedded-user.ts';
 
@@ -37,11 +37,12 @@ export type EmbeddedOptions = {
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { log = () => {}, durable = true, userNamespace = true, outside = '/var/lib/video-alert-pipeline' } = options;
   const folder = await openFolder(options.dataDir);
+  const runner = await chooseRunner({ outside, userNamespace, log });
   const lock = await lockFolder(folder);
   try {
-    const runner = await chooseRunner({ outside, userNamespace, log });
-    const { cluster, password } = await openCluster(folder, runner, { outside, durable, log });
+    const cluster = await placeCluster(folder, runner, { outside, log });
     await clearPostmaster(cluster, lock.orphaned, log);
+    const password = await openCluster(folder, cluster, runner, { durable, log });
     const server = await startServer(runner, { folder, cluster, password, durable });
     let stopping: Promise<void> | undefined;
     server.ended.then((error) => {

@@ -13,8 +13,8 @@ import {
   withSchemaEngine,
 } from './schema-engine.ts';
 
-// Any number that nobody else locks on in this database; Prisma's own engine takes 72707369 for itself.
-const LOCK = 7_270_736_901;
+/** The advisory lock's key: any number nobody else locks on in this database. Prisma's own engine takes 72707369. */
+export const MIGRATION_LOCK = 7_270_736_901;
 
 /**
  * Brings a database to the newest migration of prisma/migrations, as `prisma migrate deploy` does, and names what it
@@ -66,7 +66,7 @@ async function connect(databaseUrl: string): Promise<pg.Client> {
 // Session-level: it covers all that the engine does on its own connection, and ends with this one whatever happens.
 async function takeLock(client: pg.Client, timeoutMs: number): Promise<void> {
   await client.query(`SET lock_timeout = ${timeoutMs}`);
-  await client.query('SELECT pg_advisory_lock($1)', [LOCK]).catch((cause: unknown) => {
+  await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]).catch((cause: unknown) => {
     if (!(cause instanceof pg.DatabaseError && cause.code === '55P03')) throw cause;
     const seconds = timeoutMs / 1000;
     throw new Error(`another program has been migrating this database for ${seconds} s: wait for it, or end it`, {

@@ -12,8 +12,8 @@ const uuid = z.uuid('must be a UUID as in RFC 9562').toLowerCase();
 
 const video = z
   .string('must be a string')
-  .min(1, 'must not be empty')
-  .max(1024, 'must be at most 1024 characters')
+  .min(1, { error: 'must not be empty', abort: true })
+  .max(1024, { error: 'must be at most 1024 characters', abort: true })
   .superRefine((path, context) => {
     const fault = videoPathFault(path);
     if (fault) context.addIssue({ code: 'custom', params: { code: fault.code }, message: fault.detail });
@@ -34,8 +34,8 @@ const timestamp = z
 
 const store = z
   .string('must be a string')
-  .min(1, 'must not be empty')
-  .max(128, 'must be at most 128 characters')
+  .min(1, { error: 'must not be empty', abort: true })
+  .max(128, { error: 'must be at most 128 characters', abort: true })
   .refine((name) => !CONTROL_CHARACTER.test(name) && name.isWellFormed(), {
     error: 'must not contain control characters',
     params: { code: 'control_character' },

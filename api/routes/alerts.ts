@@ -18,16 +18,22 @@ export function alertRoutes(deps: Deps): Router {
 }
 
 const jsonOnly: RequestHandler = (req, _res, next) => {
-  // `is` is null without a body: that is malformed JSON, told by postAlert.
-  if (req.is('application/json') === false) throw new Problem('not-json', 'Content-Type must be application/json.');
+  if (!req.is('application/json')) throw new Problem('not-json', 'Content-Type must be application/json.');
   next();
 };
 
-const readJson = express.json({ limit: '16kb', inflate: false, type: 'application/json' });
+const readJson = express.json({
+  limit: '16kb',
+  inflate: false,
+  type: 'application/json',
+  // The parser takes an empty body for {}.
+  verify(_req, _res, body) {
+    if (body.length === 0) throw new Problem('malformed-json', 'The request has no body.');
+  },
+});
 
 function postAlert(deps: Deps): RequestHandler {
   return async (req, res) => {
-    if (req.body === undefined) throw new Problem('malformed-json', 'The request has no body.');
     const alert = parse(newAlertSchema, req.body, 'The alert was refused');
     const accepted = await acceptAlert({ ...deps, log: req.log }, { ...alert, requestId: req.id });
     const self = `/alerts/${alert.uuid}`;
@@ -56,7 +62,9 @@ function getAlert(deps: Deps): RequestHandler {
     const alert = await findAlert(deps.db, uuid);
     if (!alert) throw new Problem('not-found', 'No alert has this uuid.');
     if (alert.status === 'pending' || alert.status === 'processing') res.set('Retry-After', '1');
-    // Express hashes the body into a strong ETag and turns a matching If-None-Match into 304.
+    // Express hashes the body into a strong ETag and turns a matching If-None-Match into 304, unless the request says
+    // Cache-Control: no-cache, which fetch adds to every If-None-Match of its caller.
+    delete req.headers['cache-control'];
     res.set('Cache-Control', 'private, no-cache').json(presentAlert(alert));
   };
 }

@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { claim, markNotified, recordFailure, recordResolution } from '#prisma/alerts.ts';
+import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+});
+afterAll(() => api.close());
+
+const get = (path: string, headers: Record<string, string> = {}) => fetch(api.url + path, { headers });
+
+async function posted(changes: Record<string, unknown> = {}) {
+  const alert = newAlert(changes);
+  expect((await api.post(alert)).status).toBe(202);
+  return alert;
+}
+
+const facts = {
+  resolution: '640x360',
+  width: 640,
+  height: 360,
+  rotation: 0,
+  codec: 'h264',
+  container: 'mp4',
+  duration: 3.04,
+};
+
+describe('GET /alerts/:uuid', () => {
+  it('tells a pending alert, and when to ask again', async () => {
+    const alert = await posted();
+    const answer = await get(`/alerts/${alert.uuid.toUpperCase()}`);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('retry-after')).toBe('1');
+    expect(answer.headers.get('cache-control')).toBe('private, no-cache');
+    expect(await json(answer)).toMatchObject({ ...alert, status: 'pending', attempts: 0 });
+  });
+
+  it('tells a processed alert whole', async () => {
+    const alert = await posted();
+    await claim(api.db, alert.uuid);
+    await recordResolution(api.db, { uuid: alert.uuid, attempt: 1 }, facts, 65_536);
+    await markNotified(api.db, alert.uuid);
+    const answer = await get(`/alerts/${alert.uuid}`);
+    expect(answer.headers.get('retry-after')).toBeNull();
+    const instant = expect.stringMatching(/Z$/);
+    expect(await json(answer)).toEqual({
+      ...alert,
+      ...facts,
+      status: 'processed',
+      attempts: 1,
+      bytes_fetched: 65_536,
+      failure: null,
+      received_at: instant,
+      started_at: instant,
+      processed_at: instant,
+      notified_at: instant,
+      links: { self: `/alerts/${alert.uuid}` },
+    });
+  });
+
+  it.each([
+    ['video_not_found', false],
+    ['video_timeout', true],
+  ] as const)('tells a failure, %s, and whether a retry may help: %s', async (code, retryable) => {
+    const alert = await posted();
+    await claim(api.db, alert.uuid);
+    await recordFailure(api.db, { uuid: alert.uuid, attempt: 1 }, { code, detail: 'why' }, 0);
+    const body = await json(await get(`/alerts/${alert.uuid}`));
+    expect(body).toMatchObject({ status: 'failed', resolution: null, failure: { code, detail: 'why', retryable } });
+  });
+
+  it('has a strong ETag that answers 304 until the alert changes', async () => {
+    const alert = await posted();
+    const etag = (await get(`/alerts/${alert.uuid}`)).headers.get('etag') ?? '';
+    expect(etag).toMatch(/^"[^"]+"$/);
+    const unchanged = await get(`/alerts/${alert.uuid}`, { 'if-none-match': etag });
+    expect([unchanged.status, await unchanged.text(), unchanged.headers.get('etag')]).toEqual([304, '', etag]);
+    await claim(api.db, alert.uuid);
+    const changed = await get(`/alerts/${alert.uuid}`, { 'if-none-match': etag });
+    expect(changed.status).toBe(200);
+    expect(changed.headers.get('etag')).not.toBe(etag);
+  });
+
+  it('answers HEAD without a body', async () => {
+    const alert = await posted();
+    const answer = await fetch(`${api.url}/alerts/${alert.uuid}`, { method: 'HEAD' });
+    expect([answer.status, await answer.text()]).toEqual([200, '']);
+  });
+
+  it('is 404 for an unknown uuid and 422 for none', async () => {
+    expect((await get(`/alerts/${randomUUID()}`)).status).toBe(404);
+    const malformed = await get('/alerts/12');
+    expect(malformed.status).toBe(422);
+    expect((await json(malformed)).errors).toMatchObject([{ pointer: '#/uuid' }]);
+  });
+});
+
+describe('GET /alerts', () => {
+  type Page = { data: { uuid: string; store: string; status: string }[]; next_cursor: string | null };
+  const page = async (query: string): Promise<Page> => json(await get(`/alerts?${query}`));
+
+  it('pages through everything once, the newest first, by cursor and by Link', async () => {
+    const store = randomUUID();
+    const made: string[] = [];
+    for (let i = 0; i < 5; i += 1) made.unshift((await posted({ store })).uuid);
+    const first = await get(`/alerts?store=${store}&limit=2`);
+    const { data, next_cursor } = (await json(first)) as Page;
+    expect(data.map(({ uuid }) => uuid)).toEqual(made.slice(0, 2));
+    expect(first.headers.get('link')).toBe(`</alerts?store=${store}&limit=2&cursor=${next_cursor}>; rel="next"`);
+    await posted({ store }); // comes on top: pages behind the cursor do not move
+    const second = await page(`store=${store}&limit=2&cursor=${next_cursor}`);
+    const third = await page(`store=${store}&limit=2&cursor=${second.next_cursor}`);
+    expect([...second.data, ...third.data].map(({ uuid }) => uuid)).toEqual(made.slice(2));
+    expect(third.next_cursor).toBeNull();
+  });
+
+  it('filters by store, status and failure code', async () => {
+    const store = `Müller & Söhne ${randomUUID()}`;
+    const [failed] = [await posted({ store }), await posted({ store })];
+    await claim(api.db, failed.uuid);
+    const lease = { uuid: failed.uuid, attempt: 1 };
+    await recordFailure(api.db, lease, { code: 'no_video_stream', detail: 'audio' }, 0);
+    const at = `store=${encodeURIComponent(store)}`;
+    expect((await page(at)).data).toHaveLength(2);
+    expect((await page(`${at}&status=failed`)).data).toMatchObject([{ uuid: failed.uuid, store }]);
+    expect((await page(`${at}&failure_code=no_video_stream`)).data).toMatchObject([{ uuid: failed.uuid }]);
+    expect((await page(`${at}&failure_code=video_timeout`)).data).toEqual([]);
+    expect((await page(`${at}&status=processed`)).data).toEqual([]);
+  });
+
+  it('bounds the time of receipt: from inclusive, to exclusive, in any offset', async () => {
+    const { uuid, store } = await posted({ store: randomUUID() });
+    const row = await api.db.alert.findUniqueOrThrow({ where: { uuid } });
+    const received = row.receivedAt.toISOString();
+    const offset = new Date(row.receivedAt.getTime() + 7_200_000).toISOString().replace('Z', '%2B02:00');
+    expect((await page(`store=${store}&from=${received}`)).data).toHaveLength(1);
+    expect((await page(`store=${store}&from=${offset}`)).data).toHaveLength(1);
+    expect((await page(`store=${store}&to=${received}`)).data).toHaveLength(0);
+  });
+
+  it.each([
+    ['limit=0', '#/limit'],
+    ['limit=201', '#/limit'],
+    ['limit=ten', '#/limit'],
+    ['limit=1&limit=2', '#/limit'],
+    ['status=done', '#/status'],
+    ['failure_code=oops', '#/failure_code'],
+    ['from=yesterday', '#/from'],
+    ['colour=red', '#/colour'],
+  ])('?%s is refused, naming %s', async (query, pointer) => {
+    const answer = await get(`/alerts?${query}`);
+    expect(answer.status).toBe(422);
+    expect((await json(answer)).errors).toMatchObject([{ pointer }]);
+  });
+
+  it.each(['x', Buffer.from('1.2; DROP TABLE alerts').toString('base64url'), ''])('cursor %j: 400', async (cursor) => {
+    const answer = await get(`/alerts?cursor=${cursor}`);
+    expect([answer.status, (await json(answer)).type]).toEqual([400, '/problems/bad-cursor']);
+  });
+});

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import { type Database, openDatabase } from '#prisma/client.ts';
+import { databaseFault, migrationFault } from '#prisma/ready.ts';
+import { createTestDatabase } from '#prisma/test/test-database.ts';
+import { migrateQueue } from '#redis/migrate.ts';
+import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
+import { createApp } from '../app.ts';
+
+export type TestApi = {
+  url: string;
+  db: Database;
+  queue: AlertQueue;
+  /** Every line the api logged, parsed. */
+  logged: Record<string, unknown>[];
+  post(body: unknown, headers?: Record<string, string>): Promise<Response>;
+  stop(): void;
+  close(): Promise<void>;
+};
+
+/** The app on a port of its own, on a database of its own; the queue in that database unless told otherwise. */
+export async function startTestApi(options: { databaseUrl?: string; queueUrl?: string } = {}): Promise<TestApi> {
+  const database = await createTestDatabase();
+  const queueUrl = options.queueUrl ?? database.url;
+  if (options.queueUrl === undefined) await migrateQueue(queueUrl);
+  const db = openDatabase(options.databaseUrl ?? database.url, { poolSize: 10, onError: () => {} });
+  const queue = openAlertQueue(queueUrl, () => {});
+  const logged: Record<string, unknown>[] = [];
+  let stopping = false;
+  const app = createApp({
+    db,
+    queue,
+    log: pino({ level: 'debug' }, { write: (line) => logged.push(JSON.parse(line)) }),
+    trustProxy: 0,
+    readiness: {
+      required: { database: () => databaseFault(db), migrations: () => migrationFault(db) },
+      deferrable: {
+        queue: () =>
+          queue.ping().then(
+            () => undefined,
+            (error: Error) => error.message,
+          ),
+      },
+      stopping: () => stopping,
+    },
+  });
+  const server = createServer(app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // listening on TCP
+  return {
+    url,
+    db,
+    queue,
+    logged,
+    post: (body, headers = {}) =>
+      fetch(`${url}/alerts`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    stop: () => {
+      stopping = true;
+    },
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await queue.close();
+      await db.$disconnect();
+      await database.drop();
+    },
+  };
+}
+
+/** The body of an answer; tests say what they expect of it. */
+// biome-ignore lint/suspicious/noExplicitAny: every use is an assertion about its form
+export async function json(answer: Response): Promise<any> {
+  return answer.json();
+}
+
+/** A body that is accepted, with a uuid of its own. */
+export function newAlert(changes: Record<string, unknown> = {}) {
+  return {
+    uuid: randomUUID(),
+    video: '/videos/test_1.avi',
+    timestamp: 1748871320.6882,
+    store: 'test-store',
+    ...changes,
+  };
+}
+
+/** Calls `look` until it answers something, for at most 20 s. */
+export async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (const deadline = Date.now() + 20_000; ; ) {
+    const seen = await look();
+    if (seen !== undefined) return seen;
+    if (Date.now() > deadline) throw new Error(`not within 20 s: ${look}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

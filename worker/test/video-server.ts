@@ -89,6 +89,9 @@ const behaviours = {
     socket.on('reused', () => {});
   },
   silent: () => {},
+  'silent-later': (exchange) => {
+    if (exchange.turn === 1) behaviours.right(exchange);
+  },
   stalled: (exchange) => {
     const { response, bytes, start, end } = exchange;
     response.writeHead(206, partHeaders(exchange)).write(bytes.subarray(start, (start + end) >> 1));
@@ -140,7 +143,7 @@ export type VideoServer = {
   url(file: string, behaviour?: Behaviour): URL;
   readonly origin: string;
   /** What was asked, in order. */
-  readonly requests: { path: string; range: string | undefined }[];
+  readonly requests: { path: string; range: string | undefined; acceptEncoding: string | undefined }[];
   /** Sockets accepted so far, and those of them still open. */
   readonly connections: number;
   readonly openSockets: number;
@@ -176,7 +179,7 @@ export async function startVideoServer({
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = request.url ?? '/';
     const { range } = request.headers;
-    requests.push({ path, range });
+    requests.push({ path, range, acceptEncoding: request.headers['accept-encoding'] });
     const turn = requests.filter((earlier) => earlier.path === path).length;
     const file = basename(path);
     const bytes = await read(file);

@@ -36,6 +36,7 @@ export function failureOfExchange(error: unknown): unknown {
   if (error instanceof TimeoutError) {
     return new VideoTimeout(`the video server took too long (${error.event})`, { cause });
   }
+  // A body that breaks off midway comes as a content-length mismatch, whether it was closed or reset.
   if (/^(HPE_|ERR_HTTP_)/.test(error.code)) {
     return new VideoServerFault(`the video server broke HTTP (${error.code})`, { cause });
   }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { NoVideoStream, VideoUnreadable } from '../errors.ts';
-import { findMoov } from './find-moov.ts';
+import { moovParts } from './moov-parts.ts';
 import { windowBytes } from './range-reader.ts';
 import { shownResolution } from './resolution.ts';
 import { type FfprobeOptions, runFfprobe } from './run-ffprobe.ts';
@@ -74,9 +74,9 @@ async function firstReadable(
 ): Promise<VideoFacts> {
   const head: Span = [0, windowBytes];
   if (container === 'mp4' || container === 'mov') {
-    const moov = await findMoov(video);
+    const moov = await moovParts(video);
     if (moov === undefined) throw new VideoUnreadable('the file has no moov box; it may be cut short');
-    return readParts([head, moov]);
+    return readParts([head, ...moov]);
   }
   try {
     return await readParts([head]);

@@ -75,7 +75,7 @@ function endOf(child: ChildProcess, binary: string): Promise<Ended> {
 
 function outputOf({ code, signal, output, complaints, tooMuch }: Ended, binary: string): string {
   if (code === 0) return output;
-  const cause = new Error(complaints.replace(/[^\x20-\x7e]+/g, ' ').trim());
+  const cause = new Error(complaints.replace(/[^\x21-\x7e]+/g, ' ').trim());
   if (tooMuch) throw new VideoUnreadable('ffprobe has no end of things to say about it', { cause });
   if (signal === null) throw new VideoUnreadable('ffprobe cannot read it', { cause });
   if (crashes.has(signal)) throw new VideoUnreadable(`ffprobe crashes on it (${signal})`, { cause });

@@ -1,0 +1,130 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { VideoError, VideoTimeout, VideoUnreadable } from '../../errors.ts';
+import { probe } from '../probe.ts';
+import { failureOf, fixture, openHouse } from './open-house.ts';
+
+let folder: string;
+let temporaryFolder: string;
+const signal = new AbortController().signal;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ffprobe-test-'));
+  temporaryFolder = join(folder, 'temporary');
+  await mkdir(temporaryFolder);
+});
+
+afterEach(async () => {
+  const left = await readdir(temporaryFolder);
+  await rm(folder, { recursive: true });
+  expect(left).toEqual([]);
+});
+
+/** A program in ffprobe's place; it may write into the test's folder, `$folder`. */
+async function instead(script: string): Promise<string> {
+  const path = join(folder, 'ffprobe');
+  await writeFile(path, `#!/bin/sh\nfolder='${folder}'\n${script}\n`);
+  await chmod(path, 0o755);
+  return path;
+}
+
+async function probeAvi({ ffprobePath, timeoutMs = 10_000 }: { ffprobePath?: string; timeoutMs?: number }) {
+  await using house = await openHouse();
+  return await probe(await house.open('mpeg4.avi'), { ffprobePath, timeoutMs, signal, temporaryFolder });
+}
+
+describe('ffprobe', () => {
+  it('leaves no file behind', async () => {
+    expect(await probeAvi({})).toMatchObject({ resolution: '320x240' });
+  });
+
+  it('sees a private file of the true size, one demuxer, one protocol, and nothing of the environment', async () => {
+    const printed = '{"streams":[{"codec_type":"video","codec_name":"mpeg4","width":2,"height":4}]}';
+    const ffprobePath = await instead(`
+      /usr/bin/env > $folder/env; echo "$@" > $folder/args
+      /usr/bin/stat -c '%a %s' . video > $folder/files; echo '${printed}'`);
+    expect(await probeAvi({ ffprobePath })).toMatchObject({ resolution: '2x4', rotation: 0, duration: null });
+    const told = async (name: string) => (await readFile(join(folder, name), 'utf8')).trim();
+    expect(await told('args')).toBe(
+      '-v error -of json -show_streams -show_format -protocol_whitelist file -format_whitelist avi -f avi -i file:video',
+    );
+    expect(await told('files')).toMatch(new RegExp(`^700 .*\n600 ${fixture('mpeg4.avi').length}$`));
+    // What the shell sets by itself.
+    expect((await told('env')).split('\n').filter((line) => !/^(PWD|OLDPWD|SHLVL|_)=/.test(line))).toEqual([]);
+  });
+
+  it('is killed with all its children when it takes too long', async () => {
+    const ffprobePath = await instead('/bin/sleep 600 & echo $! > $folder/child; wait');
+    const error = await failureOf(probeAvi({ ffprobePath, timeoutMs: 500 }));
+    expect(error).toBeInstanceOf(VideoTimeout);
+    expect(await isGone(join(folder, 'child'))).toBe(true);
+  });
+
+  it('is killed with all its children by the signal', async () => {
+    const ffprobePath = await instead('/bin/sleep 600 & echo $! > $folder/child; wait');
+    await using house = await openHouse();
+    const controller = new AbortController();
+    const video = await house.open('mpeg4.avi');
+    const failure = failureOf(
+      probe(video, { ffprobePath, timeoutMs: 60_000, signal: controller.signal, temporaryFolder }),
+    );
+    while (!(await readdir(folder)).includes('child')) await new Promise((resolve) => setImmediate(resolve));
+    const reason = new Error('the worker is going down');
+    controller.abort(reason);
+    expect(await failure).toBe(reason);
+    expect(await isGone(join(folder, 'child'))).toBe(true);
+  });
+
+  it('that prints without end is stopped', async () => {
+    const error = await failureOf(probeAvi({ ffprobePath: await instead('exec /usr/bin/yes') }));
+    expect(error).toBeInstanceOf(VideoUnreadable);
+  });
+
+  it('that crashes on a video says so of the video', async () => {
+    const error = await failureOf(probeAvi({ ffprobePath: await instead('kill -SEGV $$') }));
+    expect(error).toBeInstanceOf(VideoUnreadable);
+    expect(error).toHaveProperty('message', 'ffprobe crashes on it (SIGSEGV)');
+  });
+
+  it.each([
+    ['is missing', async () => join(folder, 'nowhere')],
+    ['is no program', async () => temporaryFolder],
+    ['is killed by someone else', async () => instead('kill -KILL $$')],
+    ['prints no JSON', async () => instead('echo hello')],
+    ['prints other JSON', async () => instead(`echo '{"streams":[{"width":"wide"}]}'`)],
+  ])('that %s is no fault of the video', async (_, path) => {
+    const error = await failureOf(probeAvi({ ffprobePath: await path() }));
+    expect(error).toBeInstanceOf(Error);
+    expect(error).not.toBeInstanceOf(VideoError);
+  });
+
+  it('that cannot be run is named', async () => {
+    const path = join(folder, 'nowhere');
+    const error = await failureOf(probeAvi({ ffprobePath: path }));
+    expect(error).toHaveProperty('message', `ffprobe cannot be run: ${path}`);
+    expect(error).toHaveProperty('cause.code', 'ENOENT');
+  });
+
+  it('keeps its complaint as the cause, without control characters', async () => {
+    const ffprobePath = await instead(`printf 'bad \\033[31m\\nluck' >&2; exit 1`);
+    const error = await failureOf(probeAvi({ ffprobePath }));
+    expect(error).toBeInstanceOf(VideoUnreadable);
+    expect(error).toHaveProperty('cause.message', 'bad [31m luck');
+  });
+
+  it('takes a matrix without an angle for no turn', async () => {
+    const stream =
+      '{"codec_type":"video","codec_name":"h264","width":4,"height":2,"side_data_list":[{"rotation":-9223372036854775808}]}';
+    const ffprobePath = await instead(`echo '{"streams":[${stream}]}'`);
+    expect(await probeAvi({ ffprobePath })).toMatchObject({ resolution: '4x2', rotation: 0 });
+  });
+});
+
+/** Whether the process of the number in `file` has ended; one that was killed may not be reaped yet. */
+async function isGone(file: string): Promise<boolean> {
+  const stat = join('/proc', (await readFile(file, 'utf8')).trim(), 'stat');
+  const state = await readFile(stat, 'utf8').catch(() => ') Z');
+  return /\) [ZX]/.test(state);
+}

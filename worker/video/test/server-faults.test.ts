@@ -1,0 +1,183 @@
+import { createServer } from 'node:net';
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { VideoError } from '../../errors.ts';
+import type { Behaviour } from '../../test/video-server.ts';
+import { createVideoReader, windowBytes } from '../range-reader.ts';
+import { failureOf, openHouse, pattern } from './open-house.ts';
+
+const files = { 'long.mp4': pattern(4 * windowBytes), 'short.mp4': pattern(1000) };
+const signal = new AbortController().signal;
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  const error = await failureOf(promise);
+  return error instanceof VideoError ? `${error.code}, ${error.permanent ? 'permanent' : 'transient'}` : String(error);
+}
+
+describe('an answer without a video', () => {
+  const codes: [Behaviour, string][] = [
+    ['missing', 'video_not_found, permanent'],
+    ['gone', 'video_not_found, permanent'],
+    ['unauthorized', 'video_forbidden, permanent'],
+    ['forbidden', 'video_forbidden, permanent'],
+    ['refused', 'video_server_error, transient'],
+    ['throttled', 'video_server_error, transient'],
+    ['broken', 'video_server_error, transient'],
+    ['busy', 'video_server_error, transient'],
+    ['no-content', 'video_server_error, transient'],
+    ['redirect-other', 'redirect_refused, permanent'],
+    ['redirect-loop', 'redirect_refused, permanent'],
+    ['redirect-nowhere', 'redirect_refused, permanent'],
+    ['other-range', 'video_server_error, transient'],
+    ['short-range', 'video_server_error, transient'],
+    ['no-range', 'video_server_error, transient'],
+    ['gzip', 'video_server_error, transient'],
+    ['endless-part', 'video_server_error, transient'],
+    ['garbage', 'video_server_error, transient'],
+    ['truncated', 'video_server_error, transient'],
+    ['truncated-whole', 'video_server_error, transient'],
+    ['reset', 'video_server_error, transient'],
+    ['hang-up', 'video_server_unreachable, transient'],
+    ['silent', 'video_timeout, transient'],
+    ['stalled', 'video_timeout, transient'],
+    ['drip', 'video_timeout, transient'],
+  ];
+
+  it.each(codes)('%s: %s', async (behaviour, code) => {
+    await using house = await openHouse({ files, timeoutMs: 150 });
+    expect(await codeOf(house.open('short.mp4', behaviour))).toBe(code);
+  });
+
+  it.each([
+    ['throttled', 7_000, 7_000],
+    ['busy', 110_000, 120_000],
+    ['busy-for-days', 3_600_000, 3_600_000],
+    ['broken', undefined, undefined],
+  ] as const)('%s: waits as long as it is told, one hour at most', async (behaviour, least, most) => {
+    await using house = await openHouse({ files });
+    const error = await failureOf(house.open('long.mp4', behaviour));
+    const wait = error instanceof VideoError ? error.retryAfterMs : -1;
+    if (least === undefined) expect(wait).toBeUndefined();
+    else expect(wait).toBeGreaterThanOrEqual(least);
+    if (most !== undefined) expect(wait).toBeLessThanOrEqual(most);
+  });
+
+  it('costs what it sent before it broke off', async () => {
+    await using house = await openHouse({ files });
+    await failureOf(house.open('long.mp4', 'truncated'));
+    expect(house.meter).toEqual({ bytesFetched: windowBytes / 2, requests: 1 });
+  });
+
+  it('is unreachable where nobody listens or the name is unknown', async () => {
+    const port = await freePort();
+    const reader = createVideoReader({ byteBudget: windowBytes, timeoutMs: 1000 });
+    expect(await codeOf(reader.open(new URL(`http://127.0.0.1:${port}/a.mp4`), { signal }))).toBe(
+      'video_server_unreachable, transient',
+    );
+    expect(await codeOf(reader.open(new URL('http://no-such-host.invalid/a.mp4'), { signal }))).toBe(
+      'video_server_unreachable, transient',
+    );
+    reader.close();
+  });
+
+  it('carries nothing of the request', async () => {
+    await using house = await openHouse({ files, timeoutMs: 150 });
+    for (const behaviour of ['silent', 'garbage', 'hang-up', 'truncated', 'missing', 'redirect-other'] as const) {
+      const url = house.server.url('long.mp4', behaviour);
+      url.username = 'camera';
+      url.password = 'hunter2';
+      const error = await failureOf(house.reader.open(url, { signal }));
+      expect(inspect(error, { depth: 10, showHidden: true })).not.toMatch(/authorization|hunter2|Y2FtZXJhOmh1bnRlcjI/i);
+    }
+  });
+});
+
+describe('a redirect', () => {
+  it('within the origin is followed with its range, once for all reads', async () => {
+    await using house = await openHouse({ files });
+    const video = await house.open('long.mp4', 'redirect-same');
+    await video.read(windowBytes, 2 * windowBytes);
+    expect(house.server.requests).toMatchObject([
+      { path: '/redirect-same/long.mp4', range: 'bytes=0-65535' },
+      { path: '/right/long.mp4', range: 'bytes=0-65535' },
+      { path: '/right/long.mp4', range: 'bytes=65536-131071' },
+    ]);
+  });
+
+  it('to another origin sends nothing there', async () => {
+    await using house = await openHouse({ files });
+    await failureOf(house.open('long.mp4', 'redirect-other'));
+    expect(house.server.requests).toHaveLength(1);
+  });
+
+  it('is followed three times at most', async () => {
+    await using house = await openHouse({ files });
+    await failureOf(house.open('long.mp4', 'redirect-loop'));
+    expect(house.server.requests).toHaveLength(4);
+  });
+});
+
+describe('a video that changes while it is read', () => {
+  it.each(['changing', 'lying-size'] as const)('%s: is a transient fault', async (behaviour) => {
+    await using house = await openHouse({ files });
+    const video = await house.open('long.mp4', behaviour);
+    expect(await codeOf(video.read(windowBytes, windowBytes + 1))).toBe('video_server_error, transient');
+  });
+});
+
+describe('a connection', () => {
+  it('closed by the server as it is used again is replaced by a new one', async () => {
+    await using house = await openHouse({ files });
+    const video = await house.open('long.mp4', 'hang-up-when-reused');
+    await video.read(windowBytes, windowBytes + 1);
+    expect(house.server.requests).toHaveLength(3);
+    expect(house.server.connections).toBe(2);
+  });
+
+  it('asks for nothing compressed', async () => {
+    await using house = await openHouse({ files });
+    await house.open('long.mp4');
+    expect(house.server.requests.map(({ acceptEncoding }) => acceptEncoding)).toEqual(['identity']);
+  });
+});
+
+describe('the signal', () => {
+  it.each(['silent', 'stalled', 'drip', 'endless'] as const)(
+    '%s: ends the opening with its reason',
+    async (behaviour) => {
+      await using house = await openHouse({ files, byteBudget: 2 ** 40 });
+      const controller = new AbortController();
+      const failure = failureOf(house.open('long.mp4', behaviour, controller.signal));
+      const reason = new Error('the worker is going down');
+      while (house.server.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      controller.abort(reason);
+      expect(await failure).toBe(reason);
+    },
+  );
+
+  it('ends later reads too, those from memory included', async () => {
+    await using house = await openHouse({ files });
+    const controller = new AbortController();
+    const video = await house.open('long.mp4', 'right', controller.signal);
+    const reason = new Error('the worker is going down');
+    controller.abort(reason);
+    expect(await failureOf(video.read(0, 10))).toBe(reason);
+    expect(await failureOf(video.read(windowBytes, windowBytes + 10))).toBe(reason);
+    expect(house.server.requests).toHaveLength(1);
+  });
+
+  it('given up beforehand sends nothing', async () => {
+    await using house = await openHouse({ files });
+    const reason = new Error('too late');
+    expect(await failureOf(house.open('long.mp4', 'right', AbortSignal.abort(reason)))).toBe(reason);
+    expect(house.server.requests).toHaveLength(0);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { describeOther, sniff } from '../sniff.ts';
+import { fixture } from './open-house.ts';
+
+const box = (size: number, type: string, content = '') => {
+  const bytes = Buffer.alloc(Math.max(size, 8 + content.length));
+  bytes.writeUInt32BE(size);
+  bytes.write(type + content, 4, 'latin1');
+  return bytes;
+};
+
+describe('the container', () => {
+  it.each([
+    ['mpeg4.avi', 'avi'],
+    ['h264.mp4', 'mp4'],
+    ['moov-at-end.mov', 'mov'],
+    ['h264.mkv', 'mkv'],
+    ['vp9.webm', 'webm'],
+    ['html.mp4', undefined],
+    ['playlist.mp4', undefined],
+    ['concat.mp4', undefined],
+    ['mpeg-ps.mp4', undefined],
+    ['empty.mp4', undefined],
+  ])('of %s is %s', (name, container) => {
+    expect(sniff(fixture(name))).toBe(container);
+  });
+
+  it.each([
+    ['a brand behind other boxes', [box(16, 'free'), box(8, 'wide'), box(24, 'ftyp', 'isom')], 'mp4'],
+    ['a QuickTime brand behind other boxes', [box(16, 'skip'), box(24, 'ftyp', 'qt  ')], 'mov'],
+    ['QuickTime without a brand', [box(8, 'wide'), box(4096, 'mdat')], 'mov'],
+    ['QuickTime that begins with moov', [box(200, 'moov')], 'mov'],
+    ['a fragment', [box(24, 'styp', 'msdh'), box(40, 'moof')], 'mp4'],
+    ['mdat without a size', [box(0, 'mdat', 'ftypisom')], 'mov'],
+    ['a WAVE file', [Buffer.from('RIFF\x10\0\0\0WAVEfmt ')], undefined],
+    ['EBML of another kind', [Buffer.from('1a45dfa38842828568656c6c6f', 'hex')], undefined],
+    ['the words of a container in a text', [Buffer.from('ftyp matroska webm AVI moov')], undefined],
+  ])('%s', (_, parts, container) => {
+    expect(sniff(Buffer.concat([...parts, Buffer.alloc(16)]))).toBe(container);
+  });
+});
+
+describe('a file that is no video', () => {
+  it.each([
+    [fixture('html.mp4'), 'the file looks like an HTML page, not like a video'],
+    [fixture('playlist.mp4'), 'the file looks like an HLS playlist, not like a video'],
+    [fixture('concat.mp4'), 'the file looks like an ffmpeg concat script, not like a video'],
+    [fixture('mpeg-ps.mp4'), 'the file looks like an MPEG program stream, not like a video'],
+    [fixture('empty.mp4'), 'the file is empty'],
+    [Buffer.from('\ufeff\r\n<HTML>'), 'the file looks like an HTML page, not like a video'],
+    [Buffer.from('<?xml version="1.0"?>'), 'the file looks like an XML document, not like a video'],
+    [Buffer.from('Übung\tmacht den Meister\n'), 'the file looks like text, not like a video'],
+    [Buffer.alloc(5000), 'the file looks like nothing but zero bytes, not like a video'],
+    [Buffer.from('89504e470d0a1a0a', 'hex'), 'the file looks like an image, not like a video'],
+    [Buffer.from('0107aa00ff', 'hex'), 'the file is no video we know'],
+  ])('%#: %s', (head, sentence) => {
+    expect(describeOther(head)).toBe(sentence);
+  });
+});

@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { claim, recordResolution } from '#prisma/alerts.ts';
+import { startTestWorker, type TestWorker } from './test-worker.ts';
+
+let worker: TestWorker;
+beforeEach(async () => {
+  worker = await startTestWorker();
+});
+afterEach(() => worker.close());
+
+describe('a good video', () => {
+  it.each([
+    ['h264.mp4', { resolution: '320x180', codec: 'h264', container: 'mp4', rotation: 0 }],
+    ['moov-at-end.mov', { codec: 'h264', container: 'mov' }],
+    ['h264.mkv', { codec: 'h264', container: 'mkv' }],
+    ['vp9.webm', { codec: 'vp9', container: 'webm' }],
+    ['mpeg4.avi', { codec: 'mpeg4', container: 'avi' }],
+    ['rotated-90.mp4', { rotation: 90, container: 'mp4' }],
+  ])('%s is recorded, notified once and marked', async (file, facts) => {
+    const { uuid } = await worker.add(`/right/${file}`);
+    expect(await worker.handle(uuid)).toEqual({ kind: 'done' });
+    const row = await worker.row(uuid);
+    expect(row).toMatchObject({ status: 'processed', attempts: 1, failureCode: null, ...facts });
+    expect(row.resolution).toBe(`${row.width}x${row.height}`);
+    expect(Number(row.bytesFetched)).toBeGreaterThan(0);
+    expect(row.processedAt?.getTime()).toBeGreaterThanOrEqual(row.startedAt?.getTime() ?? Number.NaN);
+    expect(row.notifiedAt).not.toBeNull();
+    expect(worker.notified).toEqual([
+      { uuid, store: 'test-store', timestamp: 1748871320.6882, outcome: { resolution: row.resolution } },
+    ]);
+  });
+});
+
+describe('a video that cannot give a resolution', () => {
+  it.each([
+    ['/missing/h264.mp4', 'video_not_found'],
+    ['/right/none.mp4', 'video_not_found'],
+    ['/forbidden/h264.mp4', 'video_forbidden'],
+    ['/redirect-other/h264.mp4', 'redirect_refused'],
+    ['/right/truncated.mov', 'video_unreadable'],
+    ['/right/empty.mp4', 'video_unreadable'],
+    ['/right/html.mp4', 'video_unreadable'],
+    ['/right/playlist.mp4', 'video_unreadable'],
+    ['/right/concat.mp4', 'video_unreadable'],
+    ['/right/audio-only.mp4', 'no_video_stream'],
+    ['/right/audio-only.avi', 'no_video_stream'],
+    ['/endless/h264.mp4', 'video_too_large'],
+  ] as const)('%s fails at once: %s, told to the store', async (video, code) => {
+    const { uuid } = await worker.add(video);
+    expect(await worker.handle(uuid)).toMatchObject({ kind: 'failed', reason: expect.stringMatching(`^${code}: .`) });
+    const row = await worker.row(uuid);
+    expect(row).toMatchObject({ status: 'failed', failureCode: code, resolution: null, width: null, attempts: 1 });
+    expect(row.notifiedAt).not.toBeNull();
+    expect(worker.notified).toMatchObject([{ uuid, outcome: { failure: code, detail: row.failureDetail } }]);
+    expect(worker.logged.filter(({ msg }) => msg === 'alert failed')).toHaveLength(1);
+  });
+});
+
+describe('a video server in trouble', () => {
+  it.each([
+    ['/broken/h264.mp4', 'video_server_error'],
+    ['/hang-up/h264.mp4', 'video_server_unreachable'],
+    ['/silent/h264.mp4', 'video_timeout'],
+  ] as const)('%s is tried again, the last time it fails: %s', async (video, code) => {
+    const { uuid } = await worker.add(video);
+    for (let attempt = 1; attempt < 3; attempt += 1) {
+      expect(await worker.handle(uuid)).toMatchObject({ kind: 'retry', reason: expect.stringMatching(`^${code}: .`) });
+      expect(await worker.row(uuid)).toMatchObject({ status: 'pending', attempts: attempt, failureCode: null });
+    }
+    expect(worker.notified).toEqual([]);
+    expect(await worker.handle(uuid)).toMatchObject({ kind: 'failed' });
+    expect(await worker.row(uuid)).toMatchObject({ status: 'failed', attempts: 3, failureCode: code });
+    expect(worker.notified).toHaveLength(1);
+  });
+
+  it('is given the time it asks for', async () => {
+    const { uuid } = await worker.add('/throttled/h264.mp4');
+    expect(await worker.handle(uuid)).toMatchObject({ kind: 'retry', retryAfterMs: 7_000 });
+  });
+
+  it('adds up the bytes of all attempts', async () => {
+    const { uuid } = await worker.add('/truncated/h264.mp4');
+    await worker.handle(uuid);
+    const { bytesFetched } = await worker.row(uuid);
+    expect(Number(bytesFetched)).toBeGreaterThan(0);
+    await worker.handle(uuid);
+    expect((await worker.row(uuid)).bytesFetched).toBe(bytesFetched * 2n);
+  });
+});
+
+describe('a missing video of a young alert', () => {
+  it('is asked for again: the alert can overtake its upload', async () => {
+    const { uuid } = await worker.add('/missing/h264.mp4', 0);
+    expect(await worker.handle(uuid)).toMatchObject({ kind: 'retry' });
+    expect(await worker.row(uuid)).toMatchObject({ status: 'pending', attempts: 1 });
+  });
+});
+
+describe('an alert that another attempt has', () => {
+  it('is left alone by the stale one: nothing recorded, nothing notified', async () => {
+    const { uuid } = await worker.add('/silent/h264.mp4');
+    const stale = worker.handle(uuid);
+    await until(() => worker.videos.requests.length >= 1);
+    const successor = await claim(worker.db, uuid);
+    expect(successor).toMatchObject({ kind: 'claimed', alert: { attempts: 2 } });
+    expect(await stale).toMatchObject({ kind: 'retry' }); // its release changed nothing either:
+    expect(await worker.row(uuid)).toMatchObject({ status: 'processing', attempts: 2, bytesFetched: 0n });
+    expect(worker.notified).toEqual([]);
+  });
+
+  it('ends superseded when the other was first', async () => {
+    const { uuid } = await worker.add('/right/h264.mp4');
+    const facts = { resolution: '2x2', width: 2, height: 2, rotation: 0, codec: 'x', container: 'avi', duration: 1 };
+    worker.pause = async () => {
+      await claim(worker.db, uuid);
+      await recordResolution(worker.db, { uuid, attempt: 2 }, facts, 7);
+    };
+    const verdict = await worker.handle(uuid);
+    expect(verdict).toEqual({ kind: 'done' });
+    expect(await worker.row(uuid)).toMatchObject({ resolution: '2x2', attempts: 2, bytesFetched: 7n });
+    expect(worker.notified).toEqual([]);
+  });
+});
+
+describe('a job delivered again', () => {
+  it('of a finished and notified alert does nothing', async () => {
+    const { uuid } = await worker.add('/right/h264.mp4');
+    await worker.handle(uuid);
+    const before = await worker.row(uuid);
+    expect(await worker.handle(uuid)).toEqual({ kind: 'done' });
+    expect(await worker.row(uuid)).toEqual(before);
+    expect(worker.notified).toHaveLength(1);
+  });
+
+  it('of a recorded but not notified alert goes straight to the notification', async () => {
+    const { uuid } = await worker.add('/right/h264.mp4');
+    worker.failNotifying = new Error('the notifier is away');
+    await expect(worker.handle(uuid)).rejects.toThrow('the notifier is away');
+    expect(await worker.row(uuid)).toMatchObject({ status: 'processed', notifiedAt: null });
+    worker.failNotifying = undefined;
+    const asked = worker.videos.requests.length;
+    expect(await worker.handle(uuid)).toEqual({ kind: 'done' });
+    expect(worker.videos.requests).toHaveLength(asked);
+    expect(worker.notified).toHaveLength(1);
+    expect((await worker.row(uuid)).notifiedAt).not.toBeNull();
+  });
+
+  it('without a row fails quietly', async () => {
+    expect(await worker.handle(randomUUID())).toEqual({ kind: 'failed', reason: 'no such alert' });
+  });
+});
+
+describe('an alert whose attempts all vanished', () => {
+  it('fails as worker_crashed without another look at the video', async () => {
+    const { uuid } = await worker.add('/right/h264.mp4');
+    for (let crash = 1; crash <= 3; crash += 1) await claim(worker.db, uuid);
+    expect(await worker.handle(uuid)).toMatchObject({ kind: 'failed' });
+    expect(await worker.row(uuid)).toMatchObject({ status: 'failed', failureCode: 'worker_crashed' });
+    expect(worker.videos.requests).toEqual([]);
+    expect(worker.notified).toMatchObject([{ outcome: { failure: 'worker_crashed' } }]);
+  });
+});
+
+describe('a worker that stops', () => {
+  it('gives the alert back without using up an attempt', async () => {
+    const { uuid } = await worker.add('/silent/h264.mp4');
+    const stop = new AbortController();
+    const handled = worker.handle(uuid, { signal: stop.signal });
+    await until(() => worker.videos.requests.length === 1);
+    stop.abort(new Error('the worker stops'));
+    expect(await handled).toMatchObject({ kind: 'retry' });
+    expect(await worker.row(uuid)).toMatchObject({ status: 'pending', attempts: 0 });
+    expect(worker.notified).toEqual([]);
+  });
+});
+
+describe('a fault of ours', () => {
+  it('is thrown for another delivery, logged once, and counted as an attempt', async () => {
+    const { uuid } = await worker.add('/right/mpeg4.avi');
+    await expect(worker.handle(uuid, { ffprobePath: '/nowhere/ffprobe' })).rejects.toThrow(/ffprobe/);
+    expect(await worker.row(uuid)).toMatchObject({ status: 'pending', attempts: 1, failureCode: null });
+    expect(worker.logged.filter(({ level }) => Number(level) >= 40)).toHaveLength(1);
+    expect(await worker.handle(uuid)).toEqual({ kind: 'done' });
+  });
+});
+
+async function until(fact: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + 10_000; !fact(); ) {
+    if (Date.now() > deadline) throw new Error(`not within 10 s: ${fact}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

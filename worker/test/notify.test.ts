@@ -1,0 +1,71 @@
+import { PassThrough, Writable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { consoleNotifier } from '../notify/console.ts';
+import type { Notification } from '../notify/notifier.ts';
+
+const notification: Notification = {
+  uuid: '35df2857-3a48-4985-aed0-e68b5ae4c968',
+  store: 'test-store',
+  timestamp: 1748871280.6882,
+  outcome: { resolution: '1280x720' },
+};
+
+async function printed(changes: Partial<Notification>, timeZone = 'UTC'): Promise<string> {
+  const out = new PassThrough({ encoding: 'utf8' });
+  await consoleNotifier(out, timeZone).notify({ ...notification, ...changes });
+  return out.read();
+}
+
+describe('the console notifier', () => {
+  it('prints the line of the contract, in UTC', async () => {
+    expect(await printed({})).toBe(
+      '[Notification] Store: test-store | Date: 2025-06-02 13:34:40 | Resolution: 1280x720\n',
+    );
+  });
+
+  it('prints the time of another zone', async () => {
+    expect(await printed({}, 'America/New_York')).toContain('| Date: 2025-06-02 09:34:40 |');
+    expect(await printed({ timestamp: 0 }, 'Asia/Tokyo')).toContain('| Date: 1970-01-01 09:00:00 |');
+  });
+
+  it('prints the reason of a failure in place of the resolution', async () => {
+    expect(await printed({ outcome: { failure: 'video_unreadable', detail: 'the file is empty' } })).toBe(
+      '[Notification] Store: test-store | Date: 2025-06-02 13:34:40 | Failed: video_unreadable (the file is empty)\n',
+    );
+  });
+
+  it('lets nothing reach the terminal that moves its cursor, ends the line or turns its direction', async () => {
+    const line = await printed({
+      store: 'a\u001b[2Jb\r\nc\u009bd\u202ee\u2028f',
+      outcome: { failure: 'video_unreadable', detail: '\u0007\u007f' },
+    });
+    expect(line).toMatch(/^[^\p{Cc}\u2028\u202e]+\n$/u);
+    expect(line).toContain('Store: a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}f |');
+  });
+
+  it('leaves the letters of the world alone', async () => {
+    expect(await printed({ store: 'Café Zoë 東京 👩‍🍳' })).toContain('Store: Café Zoë 東京 👩‍🍳 |');
+  });
+
+  it('resolves only when the line is written, and fails when it cannot be', async () => {
+    let finish: (error?: Error) => void = () => {};
+    const out = new Writable({
+      write(_chunk, _encoding, done) {
+        finish = done;
+      },
+    });
+    out.on('error', () => {});
+    let told = false;
+    const notified = consoleNotifier(out, 'UTC').notify(notification);
+    notified.then(
+      () => {
+        told = true;
+      },
+      () => {},
+    );
+    await new Promise(setImmediate);
+    expect(told).toBe(false);
+    finish(new Error('the pipe is closed'));
+    await expect(notified).rejects.toThrow('the pipe is closed');
+  });
+});

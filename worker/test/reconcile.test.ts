@@ -1,0 +1,81 @@
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { claim, markNotified, recordResolution } from '#prisma/alerts.ts';
+import { migrateQueue } from '#redis/migrate.ts';
+import { type AlertQueue, consumeAlerts, openAlertQueue } from '#redis/queue.ts';
+import { reconcile } from '../reconcile.ts';
+import { startTestWorker, type TestWorker } from './test-worker.ts';
+
+let worker: TestWorker;
+let queue: AlertQueue;
+beforeEach(async () => {
+  worker = await startTestWorker();
+  await migrateQueue(worker.databaseUrl);
+  queue = openAlertQueue(worker.databaseUrl, () => {});
+});
+afterEach(async () => {
+  await queue.close();
+  await worker.close();
+});
+
+const pass = (quietMs = 0) =>
+  reconcile({ db: worker.db, queue, log: pino({ level: 'silent' }) }, { quietMs, limit: 100 });
+const state = (uuid: string) => queue.bull().getJobState(uuid);
+const facts = { resolution: '2x2', width: 2, height: 2, rotation: 0, codec: 'x', container: 'avi', duration: 1 };
+
+describe('the reconciler', () => {
+  it('sends a row whose job was never queued', async () => {
+    const { uuid } = await worker.add('/right/h264.mp4');
+    expect(await pass()).toBe(1);
+    expect(await state(uuid)).toBe('waiting');
+    expect((await queue.bull().getJob(uuid))?.data).toEqual({ uuid, requestId: 'request-1' });
+  });
+
+  it('leaves alone a row whose job waits, and one touched just now', async () => {
+    const { uuid } = await worker.add('/right/h264.mp4');
+    await queue.enqueue({ uuid, requestId: 'request-1' });
+    await worker.add('/right/h264.mp4');
+    expect(await pass(60_000)).toBe(0);
+    expect(await pass()).toBe(1);
+  });
+
+  it('sends a row again whose job ended without it and is still kept', async () => {
+    const { uuid } = await worker.add('/right/h264.mp4');
+    await queue.enqueue({ uuid, requestId: 'request-1' });
+    const ended = Promise.withResolvers<void>();
+    const consumer = consumeAlerts(
+      worker.databaseUrl,
+      async () => {
+        ended.resolve();
+        return { kind: 'done' };
+      },
+      { concurrency: 1, onError: () => {} },
+    );
+    await ended.promise;
+    await consumer.close(1_000);
+    expect(await state(uuid)).toBe('completed');
+    expect(await pass()).toBe(1);
+    expect(await state(uuid)).toBe('waiting');
+  });
+
+  it('sends a final row that was never notified, and not one that was', async () => {
+    const [owed, done] = [await worker.add('/right/h264.mp4'), await worker.add('/right/h264.mp4')];
+    for (const { uuid } of [owed, done]) {
+      await claim(worker.db, uuid);
+      await recordResolution(worker.db, { uuid, attempt: 1 }, facts, 0);
+    }
+    await markNotified(worker.db, done.uuid);
+    expect(await pass()).toBe(1);
+    expect(await state(owed.uuid)).toBe('waiting');
+    expect(await worker.handle(owed.uuid)).toEqual({ kind: 'done' });
+    expect(worker.notified).toMatchObject([{ uuid: owed.uuid, outcome: { resolution: '2x2' } }]);
+    expect(await pass()).toBe(0);
+  });
+
+  it('on two workers at once sends each row once', async () => {
+    for (let i = 0; i < 20; i += 1) await worker.add('/right/h264.mp4');
+    const sent = await Promise.all([pass(), pass()]);
+    expect(sent[0] + sent[1]).toBe(20);
+    expect((await queue.bull().getJobCounts()).waiting).toBe(20);
+  });
+});

@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { type Alert, addPending, findAlert } from '#prisma/alerts.ts';
+import { type Database, openDatabase } from '#prisma/client.ts';
+import { createTestDatabase } from '#prisma/test/test-database.ts';
+import type { Verdict } from '#redis/queue.ts';
+import { handleJob } from '../consume.ts';
+import type { Notification } from '../notify/notifier.ts';
+import { probe } from '../video/probe.ts';
+import { createVideoReader } from '../video/range-reader.ts';
+import { startVideoServer, type VideoServer } from './video-server.ts';
+
+export const FIXTURES = join(import.meta.dirname, '../video/test/fixtures');
+
+export type TestWorker = {
+  db: Database;
+  databaseUrl: string;
+  videos: VideoServer;
+  /** What was notified, in order; the next one fails while this holds an error. */
+  notified: Notification[];
+  failNotifying: Error | undefined;
+  /** Holds every attempt between probe and record. */
+  pause: (() => Promise<unknown>) | undefined;
+  logged: Record<string, unknown>[];
+  /** Stores an alert on this video, received `ageMs` ago. */
+  add(video: string, ageMs?: number): Promise<Alert>;
+  handle(uuid: string, options?: { signal?: AbortSignal; ffprobePath?: string }): Promise<Verdict>;
+  row(uuid: string): Promise<Alert>;
+  close(): Promise<void>;
+};
+
+/** The worker's hands on a real database and video server; only the notifier writes into an array. */
+export async function startTestWorker({ maxAttempts = 3, timeoutMs = 500 } = {}): Promise<TestWorker> {
+  const database = await createTestDatabase();
+  const db = openDatabase(database.url, { poolSize: 5, onError: () => {} });
+  const videos = await startVideoServer({ root: FIXTURES });
+  const reader = createVideoReader({ byteBudget: 8 * 1024 * 1024, timeoutMs });
+  const temporaryFolder = await mkdtemp(join(tmpdir(), 'worker-test-'));
+  const worker: TestWorker = {
+    db,
+    databaseUrl: database.url,
+    videos,
+    notified: [],
+    failNotifying: undefined,
+    pause: undefined,
+    logged: [],
+    async add(video, ageMs = 60_000) {
+      const uuid = randomUUID();
+      await addPending(db, { uuid, video, store: 'test-store', timestamp: 1748871320.6882, requestId: 'request-1' });
+      return db.alert.update({ where: { uuid }, data: { receivedAt: new Date(Date.now() - ageMs) } });
+    },
+    handle: (uuid, { signal = new AbortController().signal, ffprobePath } = {}) =>
+      handleJob(
+        {
+          db,
+          log: pino({ level: 'debug' }, { write: (line) => worker.logged.push(JSON.parse(line)) }),
+          notifier: {
+            async notify(notification) {
+              if (worker.failNotifying) throw worker.failNotifying;
+              worker.notified.push(notification);
+            },
+          },
+          videoServer: videos.origin,
+          openVideo: reader.open,
+          async probe(video, stop) {
+            const facts = await probe(video, { ffprobePath, timeoutMs: 5_000, signal: stop, temporaryFolder });
+            await worker.pause?.();
+            return facts;
+          },
+          maxAttempts,
+          attemptTimeoutMs: 10_000,
+        },
+        { uuid, requestId: 'request-1' },
+        signal,
+      ),
+    async row(uuid) {
+      const alert = await findAlert(db, uuid);
+      if (!alert) throw new Error(`no row ${uuid}`);
+      return alert;
+    },
+    async close() {
+      reader.close();
+      await videos.close();
+      await db.$disconnect();
+      await database.drop();
+      const left = await readdir(temporaryFolder);
+      await rm(temporaryFolder, { recursive: true });
+      if (left.length > 0) throw new Error(`temporary files left over: ${left.join(', ')}`);
+    },
+  };
+  return worker;
+}

@@ -21,7 +21,7 @@ const AWAY = 'move it away to start with an empty database';
 
 /**
  * PostgreSQL's own folder within `folder`. When PostgreSQL's user cannot enter `folder`, it is in `outside`, and a link
- * leads there, so that it is still found when that user changes.
+ * leads there, so that it is still found when that user changes. Throws one sentence for another user's folder.
  */
 export async function placeCluster(
   folder: string,
@@ -29,6 +29,10 @@ export async function placeCluster(
   options: { outside: string; log: (line: string) => void },
 ): Promise<string> {
   const home = join(folder, 'cluster');
+  const made = await stat(home).catch(unless('ENOENT'));
+  if (made && !runner.owners.includes(made.uid)) {
+    throw new Error(`The data folder ${home} belongs to user ${made.uid}: start as that user, or use another folder`);
+  }
   const linked = await readlink(home).catch(unless('ENOENT', 'EINVAL'));
   if (linked !== false) {
     await mkdir(dirname(linked), { recursive: true, mode: 0o755 });
@@ -36,7 +40,7 @@ export async function placeCluster(
   }
   if (!runner.foreign || (await reaches(runner.owner, folder))) return home;
   const outside = join(options.outside, createHash('sha256').update(folder).digest('hex').slice(0, 16), 'cluster');
-  if (await exists(home)) {
+  if (made) {
     throw new Error(
       `nobody, who runs PostgreSQL here, cannot enter ${home}: move that folder to ${outside}, or make the folders above it enterable (chmod o+x)`,
     );
@@ -49,7 +53,7 @@ export async function placeCluster(
 
 /**
  * Makes `cluster` on the first start, and checks it on every other. Returns the password of its superuser `postgres`.
- * Throws one sentence for a folder that is half-written, of another version, or another user's.
+ * Throws one sentence for a folder that is half-written or of another version.
  */
 export async function openCluster(
   folder: string,
@@ -84,9 +88,7 @@ async function checkCluster(cluster: string, runner: Runner): Promise<void> {
       `The data folder ${cluster} was written by PostgreSQL ${version.trim()}, and this is ${runner.version}: dump it with the old one and load it here, or ${AWAY}`,
     );
   }
-  const { uid } = await stat(cluster);
-  if (uid === runner.owner.uid || runner.owner.uid === -1) return;
-  await own(cluster, runner);
+  if ((await stat(cluster)).uid !== runner.owner.uid) await own(cluster, runner);
 }
 
 // Made beside its place and renamed at the end: a start that is interrupted here leaves nothing that looks like data.
@@ -125,11 +127,8 @@ async function makeCluster(cluster: string, passwordFile: string, runner: Runner
   await rename(partial, cluster);
 }
 
-// The other way to run was used last time (user namespace or nobody), or root began what an ordinary user goes on with.
+// As root, the other way to run was used last time: a user namespace, or nobody.
 async function own(cluster: string, { owner }: Runner): Promise<void> {
-  if (process.getuid?.() !== 0) {
-    throw new Error(`The data folder ${cluster} belongs to another user: start as that user, or use another folder`);
-  }
   for (const entry of await readdir(cluster, { recursive: true })) {
     await lchown(join(cluster, entry), owner.uid, owner.gid);
   }

@@ -7,6 +7,8 @@ import { promisify } from 'node:util';
 export type Runner = {
   /** The user the data has to belong to, as seen from this process. */
   owner: { uid: number; gid: number };
+  /** The users whose data this process may make its own: the ones it can run PostgreSQL as. */
+  owners: number[];
   /** True when that user is not this process's: it may not reach what this process reaches. */
   foreign: boolean;
   /** Major version of the binaries, such as '18'. */
@@ -14,6 +16,7 @@ export type Runner = {
   run(program: 'initdb' | 'postgres', args: string[], options: SpawnOptions): ChildProcess;
 };
 
+type Way = Omit<Runner, 'owners'>;
 type Binaries = { initdb: string; postgres: string };
 type User = { uid: number; gid: number };
 
@@ -33,15 +36,24 @@ export async function chooseRunner(options: {
 }): Promise<Runner> {
   const binaries = await findBinaries();
   const self = { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 };
-  if (self.uid !== 0) return makeRunner(binaries, [], self, false);
+  if (self.uid !== 0) return { ...(await makeRunner(binaries, [], self, false)), owners: [self.uid] };
+  const nobody = await passwdEntry((name) => name === 'nobody');
+  return { ...(await chooseForRoot(binaries, self, nobody, options)), owners: [self.uid, nobody.uid] };
+}
+
+async function chooseForRoot(
+  binaries: Binaries,
+  root: User,
+  nobody: User,
+  options: { outside: string; userNamespace: boolean; log: (line: string) => void },
+): Promise<Way> {
   if (options.userNamespace) {
-    const seen = await passwdEntry((name, uid) => uid > 0 && name !== 'nobody');
+    const seen = await passwdEntry((_, uid) => uid > 0 && uid !== nobody.uid);
     const prefix = [UNSHARE, '--user', `--map-user=${seen.uid}`, `--map-group=${seen.gid}`];
-    const works = await makeRunner(binaries, prefix, self, false).catch(() => undefined);
+    const works = await makeRunner(binaries, prefix, root, false).catch(() => undefined);
     if (works) return works;
     options.log('user namespaces are not available here: PostgreSQL runs as nobody');
   }
-  const nobody = await passwdEntry((name) => name === 'nobody');
   if (await reaches(nobody, dirname(binaries.postgres))) return makeRunner(binaries, [], nobody, true);
   return makeRunner(await copyBinaries(binaries, options.outside, options.log), [], nobody, true);
 }
@@ -56,7 +68,7 @@ export async function reaches(user: User, folder: string): Promise<boolean> {
   }
 }
 
-async function makeRunner(binaries: Binaries, prefix: string[], owner: User, foreign: boolean): Promise<Runner> {
+async function makeRunner(binaries: Binaries, prefix: string[], owner: User, foreign: boolean): Promise<Way> {
   const identity = foreign ? owner : {};
   const command = (program: 'initdb' | 'postgres', args: string[]) => {
     const [file = binaries[program], ...rest] = [...prefix, binaries[program], ...args];

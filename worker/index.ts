@@ -33,7 +33,12 @@ const db = openDatabase(config.DATABASE_URL, {
   onError: (err) => log.warn({ err }, 'database connection lost'),
 });
 opened.push({ close: () => db.$disconnect() });
-await untilReady(db, (err) => log.warn({ err }, 'waiting for the database'));
+try {
+  await untilReady(db, (err) => log.warn({ err }, 'waiting for the database'));
+} catch (error) {
+  process.stderr.write(`The worker does not start: ${error instanceof Error ? error.message : error}.\n`);
+  process.exit(1);
+}
 
 const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
 const onQueueError = (err: Error) => log.warn({ err }, 'queue connection lost');

@@ -89,6 +89,9 @@ const behaviours = {
     socket.on('reused', () => {});
   },
   silent: () => {},
+  'silent-once': (exchange) => {
+    if (exchange.turn > 1) behaviours.right(exchange);
+  },
   'silent-later': (exchange) => {
     if (exchange.turn === 1) behaviours.right(exchange);
   },

@@ -71,8 +71,9 @@ async function aptInstall(apt: string, aptPackage: string): Promise<string> {
   const options = { timeout: APT_TIME_LIMIT_MS, env: { PATH: path, DEBIAN_FRONTEND: 'noninteractive' } };
   const run = promisify(execFile);
   let fault = '';
-  const note = (error: Error & { stderr?: string }) => {
-    fault = (error.stderr || error.message).trim().split('\n').at(-1) ?? '';
+  // execFile puts what the program wrote to stderr behind its own words.
+  const note = (error: Error) => {
+    fault = error.message.trim().split('\n').at(-1) ?? '';
   };
   // An update that fails (one unreachable source) need not keep the old lists from being good enough.
   await run(apt, ['update'], options).catch(note);

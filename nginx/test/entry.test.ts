@@ -70,7 +70,7 @@ it.each(['SIGTERM', 'SIGINT', 'disconnect'] as const)(
 );
 
 it('tells every fault of its environment at once', async () => {
-  const child = run({ VIDEO_PORT: 'abc', HOST: '', VIDEOS_DIR: '' });
+  const child = run({ VIDEO_PORT: '1e3', HOST: '', VIDEOS_DIR: '' });
   const fault = await lastWords(child);
   expect(child.exitCode).toBe(1);
   for (const name of ['HOST', 'VIDEO_PORT', 'VIDEOS_DIR']) expect(fault).toContain(`at ${name}`);

@@ -1,6 +1,9 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { describe, expect, inject, it, onTestFinished, vi } from 'vitest';
 import { prepareRedis, type RedisWish } from './global-setup.ts';
@@ -63,6 +66,17 @@ describe.skipIf(command === null)('a Redis of one’s own', () => {
     expect(await connect(second.url).get('key')).toBe('kept');
   });
 
+  it('ends with the process that started it, and its folder too', async () => {
+    const folder = await privateTmpdir();
+    const module = fileURLToPath(new URL('./redis-server.ts', import.meta.url));
+    const script = `const { startRedisServer } = await import(process.argv[1]);
+      const { url } = await startRedisServer({ command: process.argv[2] });
+      process.stdout.write(url, () => process.exit());`;
+    const { stdout: url } = await promisify(execFile)(process.execPath, ['-e', script, module, command ?? '']);
+    await vi.waitFor(() => expect(connect(url).ping()).rejects.toThrow('closed'));
+    expect(await readdir(folder)).toEqual([]);
+  });
+
   it('says why it could not start on a taken port, and leaves no folder behind', async () => {
     const { port } = await start();
     const folder = await privateTmpdir();
@@ -79,9 +93,12 @@ describe.skipIf(command === null)('a Redis of one’s own', () => {
   });
 });
 
-it('is not started where the run gives the address of one', async () => {
-  const redis = await prepareRedis(wish({ testRedisUrl: 'redis://127.0.0.1:1' }));
-  expect(redis).toMatchObject({ url: 'redis://127.0.0.1:1', command: null });
+it('is neither started nor installed where the run gives the address of one', async () => {
+  const searchPath = await privateTmpdir();
+  await symlink('/bin/true', join(searchPath, 'apt-get'));
+  const given = wish({ testRedisUrl: 'redis://127.0.0.1:1', searchPath, mayInstall: true });
+  expect(await prepareRedis(given)).toMatchObject({ url: 'redis://127.0.0.1:1', command: null });
+  expect(given.said).toEqual([]);
 });
 
 it('is missed in one line that says what to install', async () => {

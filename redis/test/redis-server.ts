@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,24 +34,26 @@ export interface RedisServerOptions {
 }
 
 /**
- * Starts a Redis of one's own on 127.0.0.1, ready for commands when this returns.
+ * Starts a Redis of one's own on 127.0.0.1, ready for commands when this returns. It ends with this process.
  * @throws when no program is found or the given port is taken, with what Redis said.
  */
 export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'redis-test-')));
-  const removeFolder = async () => {
-    if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
+  const removeFolder = () => {
+    process.off('exit', removeFolder);
+    if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
   };
+  process.on('exit', removeFolder);
   try {
     const { child, pid, port } = await spawnOnPort(options, dir);
     const end = async (signal: NodeJS.Signals) => {
       await endChild(child, signal);
-      await removeFolder();
+      removeFolder();
     };
     const url = `redis://127.0.0.1:${port}`;
     return { url, port, pid, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
   } catch (error) {
-    await removeFolder();
+    removeFolder();
     throw error;
   }
 }

@@ -27,7 +27,9 @@ type Run = { folder: string; file: string; demuxer: string; options: FfprobeOpti
 export async function runFfprobe({ folder, file, demuxer, options, deadline }: Run): Promise<string> {
   const binary = options.ffprobePath ?? bundledFfprobe();
   const only = ['-protocol_whitelist', 'file', '-format_whitelist', demuxer, '-f', demuxer];
-  const args = ['-v', 'error', '-of', 'json', '-show_streams', '-show_format', ...only, '-i', `file:${file}`];
+  // 16 KiB of frames tell what the header does not; in search of more it would walk the zeros: 400 ms in 24 MB of AVI, now 23.
+  const print = ['-v', 'error', '-of', 'json', '-show_streams', '-show_format', '-probesize', '16384'];
+  const args = [...print, ...only, '-i', `file:${file}`];
   const stop = AbortSignal.any([options.signal, deadline]);
   stop.throwIfAborted();
   // Its own process group, to be killed as a whole; nothing of our environment.

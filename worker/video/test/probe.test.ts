@@ -143,6 +143,24 @@ describe('a header that is not in the first window', () => {
     expect(house.meter).toEqual({ bytesFetched: windowBytes, requests: 1 });
   });
 
+  it('an AVI of 5 GB, of which its first RIFF chunk says 1 GB, is not walked', async () => {
+    const avi = fixture('h264.avi');
+    const [frames, index] = [avi.indexOf('movi') + 4, avi.lastIndexOf('idx1')];
+    avi.writeUInt32LE(1e9, 4);
+    avi.writeUInt32LE(0.9e9, frames - 8);
+    // The same frames again and again fill the window, as those of a long video do.
+    const head = Buffer.alloc(windowBytes, avi.subarray(frames, index));
+    avi.copy(head, 0, 0, frames);
+    const video = {
+      url: new URL('http://127.0.0.1/long.avi'),
+      size: 5e9,
+      bytesFetched: windowBytes,
+      requests: 1,
+      read: async (start: number, end: number) => head.subarray(start, end),
+    };
+    expect(await probe(video, options)).toMatchObject({ resolution: '256x144' });
+  });
+
   it.each([
     ['mpeg4.mp4', '160x120'],
     ['moov-at-end.mov', '240x160'],

@@ -48,7 +48,7 @@ describe('ffprobe', () => {
     expect(await probeAvi({ ffprobePath })).toMatchObject({ resolution: '2x4', rotation: 0, duration: null });
     const told = async (name: string) => (await readFile(join(folder, name), 'utf8')).trim();
     expect(await told('args')).toBe(
-      '-v error -of json -show_streams -show_format -protocol_whitelist file -format_whitelist avi -f avi -i file:video',
+      '-v error -of json -show_streams -show_format -probesize 16384 -protocol_whitelist file -format_whitelist avi -f avi -i file:video',
     );
     expect(await told('files')).toMatch(new RegExp(`^700 .*\n600 ${fixture('mpeg4.avi').length}$`));
     // What the shell sets by itself.

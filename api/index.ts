@@ -80,11 +80,13 @@ server.listen(config.PORT, config.HOST, () => {
 });
 opened.push({ close: () => closeServer(server) });
 
-/** Takes no new connection, lets each request end, and closes connections as they fall idle. */
+/** Takes no new connection, lets each request end, and closes every connection as soon as it is idle. */
 async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  // Node looks for idle connections once, at close(): those whose request ends later would stay for keepAliveTimeout.
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
   await closed;
+  clearInterval(idle);
 }
 
 function readConfig() {

@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDatabase } from '#prisma/client.ts';
+import { createTestDatabase, type TestDatabase } from '#prisma/test/test-database.ts';
+import { migrateQueue } from '#redis/migrate.ts';
+import { eventually, newAlert } from './test-api.ts';
+
+const ENTRY = fileURLToPath(new URL('../index.ts', import.meta.url));
+
+type Run = { child: ChildProcess; lines: string[]; ended: Promise<string> };
+
+let database: TestDatabase;
+let run: Run | undefined;
+beforeEach(async () => {
+  database = await createTestDatabase();
+  await migrateQueue(database.url);
+});
+afterEach(async () => {
+  run?.child.kill('SIGKILL');
+  await run?.ended;
+  await database.drop();
+});
+
+function start(env: Record<string, string>): Run {
+  const child = spawn(process.execPath, [ENTRY], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const lines: string[] = [];
+  for (const stream of [child.stdout, child.stderr])
+    createInterface({ input: stream }).on('line', (l) => lines.push(l));
+  run = { child, lines, ended: once(child, 'close').then(([code, signal]) => String(signal ?? code)) };
+  return run;
+}
+
+async function listening({ lines }: Run): Promise<string> {
+  return eventually(async () => {
+    const line = lines.find((text) => text.includes('"the api listens"'));
+    return line && `http://127.0.0.1:${JSON.parse(line).port}`;
+  });
+}
+
+async function alter(sql: string): Promise<void> {
+  const db = openDatabase(database.url, { poolSize: 1, onError: () => {} });
+  await db.$executeRawUnsafe(sql);
+  await db.$disconnect();
+}
+
+describe('an api process', () => {
+  it('answers on loopback, and told to stop lets the request under way end', async () => {
+    const api = start({ DATABASE_URL: database.url, PORT: '0' });
+    const url = await listening(api);
+    const body = JSON.stringify(newAlert());
+    const headers = { 'content-type': 'application/json', 'content-length': body.length };
+    const agent = new Agent({ keepAlive: true });
+    const sent = request(`${url}/alerts`, { method: 'POST', headers, agent });
+    sent.write(body.slice(0, 10));
+    await eventually(async () => sent.socket?.bytesWritten || undefined);
+    api.child.kill('SIGTERM');
+    await eventually(async () => (await fetch(`${url}/livez`).catch(() => 'refused')) === 'refused' || undefined);
+    const answered = once(sent, 'response');
+    sent.end(body.slice(10));
+    const [answer] = await answered;
+    expect(answer.statusCode).toBe(202);
+    answer.resume();
+    expect(await api.ended).toBe('0');
+    agent.destroy();
+  });
+
+  it('refuses a database without migrations in one sentence', async () => {
+    await alter('DROP TABLE _prisma_migrations');
+    const api = start({ DATABASE_URL: database.url, PORT: '0' });
+    expect(await api.ended).toBe('1');
+    expect(api.lines).toEqual([
+      expect.stringMatching(/^The api does not start: the database lacks.+npm run migrate.+\.$/),
+    ]);
+  });
+
+  it('refuses a database of a newer version in one sentence', async () => {
+    await alter(`INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)
+      VALUES ('x', 'x', '99990101000000_future', now(), 1)`);
+    const api = start({ DATABASE_URL: database.url, PORT: '0' });
+    expect(await api.ended).toBe('1');
+    expect(api.lines).toEqual([
+      expect.stringMatching(/^The api does not start:.+newer version.+99990101000000_future/),
+    ]);
+  });
+
+  it('waits for a database that is not there yet, without exiting', async () => {
+    const api = start({ DATABASE_URL: 'postgres://u:hush@127.0.0.1:9/alerts', PORT: '0' });
+    await eventually(
+      async () => api.lines.filter((l) => l.includes('waiting for the database')).length >= 2 || undefined,
+    );
+    expect(api.child.exitCode).toBeNull();
+    expect(api.lines.join('\n')).not.toContain('hush');
+  });
+
+  it('tells a taken port in one sentence', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const address = taken.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    const api = start({ DATABASE_URL: database.url, PORT: `${port}` });
+    expect(await api.ended).toBe('1');
+    expect(api.lines).toContain(`Port ${port} is taken: end what listens there, or set PORT.`);
+    taken.close();
+  });
+
+  it('names every fault of its configuration at once and never a value', async () => {
+    const api = start({ DATABASE_URL: 'mysql://u:hush@h/d', PORT: '99999', TRUST_PROXY: 'all', LOG_LEVEL: 'loud' });
+    expect(await api.ended).toBe('1');
+    const told = api.lines.join('\n');
+    for (const name of ['DATABASE_URL', 'PORT', 'TRUST_PROXY', 'LOG_LEVEL']) expect(told).toContain(`${name}:`);
+    expect(told).not.toMatch(/hush|99999|loud/);
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { VideoTooLarge } from '../../errors.ts';
+import { probe } from '../probe.ts';
+import { windowBytes } from '../range-reader.ts';
+import { junked, stretched, withLargeMoov } from './altered-videos.ts';
+import { failureOf, fixture, type House, openHouse } from './open-house.ts';
+
+const options = { timeoutMs: 10_000, signal: new AbortController().signal };
+
+async function probed(house: House, file: string) {
+  return probe(await house.open(file), options);
+}
+
+describe('a header that is not in the first window', () => {
+  it.each([
+    ['moov-at-end.mov', '240x160'],
+    ['mpeg4.mp4', '160x120'],
+    ['rotated-90-mpeg4.mov', '120x160'],
+  ])('%s: the moov box is found by its place', async (name, resolution) => {
+    await using house = await openHouse({ files: { 'long.mp4': stretched(name, 3_000_000) } });
+    expect(await probed(house, 'long.mp4')).toMatchObject({ resolution });
+    expect(house.meter.requests).toBeLessThanOrEqual(2);
+    expect(house.meter.bytesFetched).toBeLessThanOrEqual(2 * windowBytes);
+  });
+
+  it('boxes with a 64-bit size, or up to the end of the file, are known', async () => {
+    const bytes = stretched('mpeg4.mp4', 200_000);
+    const [mdat, moov] = [bytes.indexOf('mdat') - 4, bytes.lastIndexOf('moov') - 4];
+    // A free box of 8 bytes stands before mdat: both headers together are one with a 64-bit size.
+    bytes.writeBigUInt64BE(BigInt(bytes.readUInt32BE(mdat) + 8), mdat);
+    bytes.writeUInt32BE(1, mdat - 8);
+    bytes.write('mdat', mdat - 4);
+    bytes.writeUInt32BE(0, moov);
+    await using house = await openHouse({ files: { 'long.mp4': bytes } });
+    expect(await probed(house, 'long.mp4')).toMatchObject({ resolution: '160x120' });
+  });
+
+  it('an AVI whose recorder was cut off has no lengths', async () => {
+    const avi = fixture('mpeg4.avi');
+    avi.writeUInt32LE(0, 4);
+    avi.writeUInt32LE(0, avi.indexOf('movi') - 4);
+    await using house = await openHouse({ files: { 'cut.avi': avi } });
+    expect(await probed(house, 'cut.avi')).toMatchObject({ resolution: '320x240' });
+  });
+
+  it('a QuickTime file of before ftyp is read by ffprobe', async () => {
+    const old = fixture('moov-at-end.mov').subarray(20);
+    await using house = await openHouse({ files: { 'old.mov': old } });
+    expect(await probed(house, 'old.mov')).toMatchObject({ resolution: '240x160', container: 'mov' });
+  });
+
+  it('an AVI behind 200 kB of JUNK takes a larger head', async () => {
+    await using house = await openHouse({ files: { 'junk.avi': junked('mpeg4.avi', 200_000) } });
+    expect(await probed(house, 'junk.avi')).toMatchObject({ resolution: '320x240' });
+    expect(house.meter.requests).toBe(2);
+  });
+
+  it('an AVI with its header in front does not', async () => {
+    const avi = fixture('mpeg4.avi');
+    const long = Buffer.concat([avi, Buffer.alloc(3_000_000)]);
+    await using house = await openHouse({ files: { 'long.avi': long } });
+    expect(await probed(house, 'long.avi')).toMatchObject({ resolution: '320x240' });
+    expect(house.meter).toEqual({ bytesFetched: windowBytes, requests: 1 });
+  });
+
+  it('an AVI of 5 GB, of which its first RIFF chunk says 1 GB, is not walked', async () => {
+    const avi = fixture('h264.avi');
+    const [frames, index] = [avi.indexOf('movi') + 4, avi.lastIndexOf('idx1')];
+    avi.writeUInt32LE(1e9, 4);
+    avi.writeUInt32LE(0.9e9, frames - 8);
+    // The same frames again and again fill the window, as those of a long video do.
+    const head = Buffer.alloc(windowBytes, avi.subarray(frames, index));
+    avi.copy(head, 0, 0, frames);
+    const video = {
+      url: new URL('http://127.0.0.1/long.avi'),
+      size: 5e9,
+      bytesFetched: windowBytes,
+      requests: 1,
+      read: async (start: number, end: number) => head.subarray(start, end),
+    };
+    expect(await probe(video, options)).toMatchObject({ resolution: '256x144' });
+  });
+
+  it.each([
+    ['mpeg4.mp4', '160x120'],
+    ['moov-at-end.mov', '240x160'],
+  ])('%s: a large moov box is read with the first frame behind it', async (name, resolution) => {
+    await using house = await openHouse({ files: { 'large.mp4': withLargeMoov(name, 200_000) } });
+    expect(await probed(house, 'large.mp4')).toMatchObject({ resolution });
+    expect(house.meter.requests).toBeLessThanOrEqual(2);
+  });
+
+  it('is not sought beyond the byte budget', async () => {
+    const files = { 'large.mp4': withLargeMoov('mpeg4.mp4', 400_000) };
+    await using house = await openHouse({ files, byteBudget: 4 * windowBytes });
+    expect(await failureOf(probed(house, 'large.mp4'))).toBeInstanceOf(VideoTooLarge);
+  });
+});

@@ -9,7 +9,7 @@ import { processInfo } from './process-info.ts';
  * PostgreSQL may still run. Throws when a live process has it.
  */
 export async function lockFolder(folder: string): Promise<{ orphaned: boolean; release(): Promise<void> }> {
-  const lock = join(folder, 'starter.pid');
+  const lock = lockFile(folder);
   const mine = `${lock}.${randomUUID()}`;
   const content = `${process.pid}\n${(await processInfo(process.pid))?.started}\n`;
   let orphaned = false;
@@ -19,9 +19,8 @@ export async function lockFolder(folder: string): Promise<{ orphaned: boolean; r
     while (!(await link(mine, lock).then(() => true, unless('EEXIST')))) {
       const found = await readFile(lock, 'utf8').catch(unless('ENOENT'));
       if (found === false) continue;
-      const [pid = '', started] = found.split('\n');
-      const holder = await processInfo(Number(pid));
-      if (holder && holder.started === started) {
+      const pid = await livingHolder(found);
+      if (pid !== undefined) {
         throw new Error(
           `The data folder ${folder} is in use by process ${pid}: stop that one first, or use another folder`,
         );
@@ -33,6 +32,22 @@ export async function lockFolder(folder: string): Promise<{ orphaned: boolean; r
     await rm(mine);
   }
   return { orphaned, release: () => rm(lock, { force: true }) };
+}
+
+/** Whether the process that had a data folder ended without giving it back. */
+export async function isAbandoned(folder: string): Promise<boolean> {
+  const found = await readFile(lockFile(folder), 'utf8').catch(unless('ENOENT', 'ENOTDIR'));
+  return found !== false && (await livingHolder(found)) === undefined;
+}
+
+function lockFile(folder: string): string {
+  return join(folder, 'starter.pid');
+}
+
+async function livingHolder(content: string): Promise<number | undefined> {
+  const [pid = '', started] = content.split('\n');
+  const holder = await processInfo(Number(pid));
+  return holder && holder.started === started ? Number(pid) : undefined;
 }
 
 // Another starter may have removed the same stale lock and put its own there since we read it: then that one goes back.
@@ -67,7 +82,12 @@ export async function clearPostmaster(cluster: string, orphaned: boolean, log: (
     ['SIGINT', 20],
     ['SIGQUIT', 5],
   ] as const) {
-    process.kill(pid, signal);
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return;
+      throw error;
+    }
     for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(20)) {
       if (!(await isPostmaster(pid, cluster))) return;
     }

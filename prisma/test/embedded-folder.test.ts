@@ -1,11 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdir, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 import type { EmbeddedPostgres } from '../embedded.ts';
 import { processInfo } from '../process-info.ts';
 import { ask, useDataFolder } from './embedded-postgres.ts';
+import { removeAbandoned } from './global-setup.ts';
 
 const world = useDataFolder();
 
@@ -24,20 +26,33 @@ it('refuses a folder on which somebody else runs PostgreSQL, with the pid', asyn
   expect(await ask(first, 'SELECT 1')).toEqual([1]);
 });
 
-it('stops what a killed starter left behind, and goes on with its data', async () => {
-  await world.fill();
+/** A PostgreSQL on `folder` whose starter was killed. */
+async function leaveOrphan(folder: string): Promise<EmbeddedPostgres> {
   const program = join(import.meta.dirname, 'starter.ts');
-  const starter = spawn(process.execPath, [program, world.dataDir], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const starter = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = await once(starter.stdout, 'data');
-  const orphan: EmbeddedPostgres = JSON.parse(String(line));
-  await ask(orphan, 'CREATE TABLE kept AS SELECT 42 AS answer');
   starter.kill('SIGKILL');
   await once(starter, 'exit');
-  expect(await processInfo(orphan.pid)).toBeDefined();
+  return JSON.parse(String(line));
+}
+
+it('stops what a killed starter left behind, and goes on with its data', async () => {
+  await world.fill();
+  const orphan = await leaveOrphan(world.dataDir);
+  await ask(orphan, 'CREATE TABLE kept AS SELECT 42 AS answer');
   const postgres = await world.start();
   expect(await processInfo(orphan.pid)).toBeUndefined();
   expect(world.told).toContain(`stopping PostgreSQL (process ${orphan.pid}), left behind by a start that was killed`);
   expect(await ask(postgres, 'SELECT answer FROM kept')).toEqual([42]);
+});
+
+it('a test run clears away what a killed one left behind, and nothing else', async () => {
+  const abandoned = await mkdtemp(join(tmpdir(), 'alerts-test-'));
+  const orphan = await leaveOrphan(abandoned);
+  await removeAbandoned();
+  expect(await processInfo(orphan.pid)).toBeUndefined();
+  await expect(stat(abandoned)).rejects.toThrow('ENOENT');
+  expect(await ask({ url: inject('postgresUrl') }, 'SELECT 1')).toEqual([1]);
 });
 
 it('starts after a power cut, though another process has the old pid by now', async () => {

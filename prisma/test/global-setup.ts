@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startEmbeddedPostgres } from '../embedded.ts';
+import { clearPostmaster, isAbandoned, unless } from '../embedded-lock.ts';
 import { migrate } from '../migrate.ts';
 
 declare module 'vitest' {
@@ -14,6 +15,8 @@ declare module 'vitest' {
     postgresTemplate: string;
   }
 }
+
+const PREFIX = 'alerts-test-';
 
 /** One PostgreSQL for the run: TEST_DATABASE_URL's, or an embedded one in a temporary folder. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -38,7 +41,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
 async function openServer(url: string | undefined): Promise<{ url: string; close(): Promise<void> }> {
   if (url) return { url, close: async () => {} };
-  const dataDir = await mkdtemp(join(tmpdir(), 'alerts-test-'));
+  await removeAbandoned();
+  const dataDir = await mkdtemp(join(tmpdir(), PREFIX));
   const server = await startEmbeddedPostgres({ dataDir, durable: false });
   return {
     url: server.url,
@@ -47,6 +51,19 @@ async function openServer(url: string | undefined): Promise<{ url: string; close
       await rm(dataDir, { recursive: true });
     },
   };
+}
+
+/** Ends and removes what a run that was killed has left behind. */
+export async function removeAbandoned(): Promise<void> {
+  const parent = await realpath(tmpdir());
+  for (const name of await readdir(parent)) {
+    const folder = join(parent, name);
+    if (!name.startsWith(PREFIX)) continue;
+    const found = await stat(folder).catch(unless('ENOENT'));
+    if (!found || found.uid !== process.getuid?.() || !(await isAbandoned(folder))) continue;
+    await clearPostmaster(join(folder, 'cluster'), true, () => {});
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 async function onServer(url: string, sql: string): Promise<void> {

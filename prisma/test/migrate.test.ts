@@ -94,6 +94,20 @@ it('two programs that start at once migrate once', async () => {
   expect(said).toEqual([`migrated: ${(await migrationNames()).join(', ')}\n`, 'nothing to migrate\n']);
 });
 
+it('waits for a migration under way, and then finds nothing to do', async () => {
+  const url = await emptyDatabase();
+  await migrate(url);
+  const other = await connect(url);
+  await other.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+  await other.query('UPDATE _prisma_migrations SET finished_at = NULL');
+  const second = migrate(url);
+  const waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'";
+  await Promise.race([second, expect.poll(async () => (await other.query(waiting)).rowCount).toBe(1)]);
+  await other.query('UPDATE _prisma_migrations SET finished_at = now()');
+  await other.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+  expect(await second).toEqual({ applied: [] });
+});
+
 it('waits for another program no longer than it was told', async () => {
   const url = await emptyDatabase();
   await (await connect(url)).query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);

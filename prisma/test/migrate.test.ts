@@ -17,6 +17,8 @@ import { diffSchema, MIGRATIONS, migrationNames, readSchema } from '../schema-en
 import { createTestDatabase } from './test-database.ts';
 
 const PROGRAM = new URL('../migrate.ts', import.meta.url).pathname;
+/** One row for each session that waits for an advisory lock. */
+const WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'";
 const open: Array<() => Promise<unknown>> = [];
 afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close();
@@ -89,8 +91,13 @@ it('leaves no connection open', async () => {
 
 it('two programs that start at once migrate once', async () => {
   const DATABASE_URL = await emptyDatabase();
+  const gate = await connect(DATABASE_URL);
+  await gate.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
   const run = () => promisify(execFile)(process.execPath, [PROGRAM], { env: { DATABASE_URL } });
-  const said = (await Promise.all([run(), run()])).map(({ stdout }) => stdout).sort();
+  const both = Promise.all([run(), run()]);
+  await expect.poll(async () => (await gate.query(WAITING)).rowCount, { timeout: 10_000 }).toBe(2);
+  await gate.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+  const said = (await both).map(({ stdout }) => stdout).sort();
   expect(said).toEqual([`migrated: ${(await migrationNames()).join(', ')}\n`, 'nothing to migrate\n']);
 });
 
@@ -101,8 +108,7 @@ it('waits for a migration under way, and then finds nothing to do', async () => 
   await other.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
   await other.query('UPDATE _prisma_migrations SET finished_at = NULL');
   const second = migrate(url);
-  const waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'";
-  await Promise.race([second, expect.poll(async () => (await other.query(waiting)).rowCount).toBe(1)]);
+  await Promise.race([second, expect.poll(async () => (await other.query(WAITING)).rowCount).toBe(1)]);
   await other.query('UPDATE _prisma_migrations SET finished_at = now()');
   await other.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
   expect(await second).toEqual({ applied: [] });

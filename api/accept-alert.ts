@@ -23,15 +23,17 @@ export async function acceptAlert(
       ? { kind: 'duplicate', alert: stored.alert }
       : { kind: 'conflict', alert: stored.alert, fields };
   }
-  return { kind: 'created', alert: stored.alert, dispatch: await dispatch(deps, alert) };
+  return { kind: 'created', alert: stored.alert, dispatch: await dispatch(deps, alert, 'enqueue') };
 }
 
-async function dispatch(
+/** Enqueues the job of a row that is committed already: a queue that is down defers it. */
+export async function dispatch(
   deps: { queue: AlertQueue; log: Logger },
-  { uuid, requestId }: NewAlert,
+  { uuid, requestId }: Pick<NewAlert, 'uuid' | 'requestId'>,
+  how: 'enqueue' | 'enqueueAgain',
 ): Promise<'queued' | 'deferred'> {
   try {
-    await deps.queue.enqueue({ uuid, requestId });
+    await deps.queue[how]({ uuid, requestId });
     return 'queued';
   } catch (error) {
     if (!(error instanceof QueueUnavailable)) throw error;

@@ -42,7 +42,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(healthRoutes(deps.readiness));
   app.use(alertRoutes(deps));
   app.use(docsRoutes());
-  app.use(queueRoutes(deps.queue));
+  app.use(queueRoutes(deps));
   app.use(notFound);
   app.use(problemHandler);
   return app;

@@ -77,6 +77,19 @@ const paths: ZodOpenApiPathsObject = {
       },
     },
   },
+  '/alerts/{uuid}/retry': {
+    post: {
+      summary: 'Give a failed alert a new round of attempts',
+      requestParams: { path: alertPathSchema },
+      responses: {
+        202: json('Pending again', acceptedAlertSchema, {
+          Location: 'Where to ask for its state',
+          'Retry-After': 'Seconds until asking makes sense',
+        }),
+        ...problems('not-found', 'not-retryable', 'validation'),
+      },
+    },
+  },
   '/livez': { get: { summary: 'The process answers', responses: { 200: { description: 'It does' } } } },
   '/readyz': {
     get: {

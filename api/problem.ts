@@ -11,6 +11,11 @@ export const PROBLEMS = {
   'not-found': [404, 'There is nothing here', 'Check the path; an alert exists once its POST was answered with 202.'],
   'method-not-allowed': [405, 'The method is not allowed here', 'Use one of the methods in the Allow header.'],
   'alert-conflict': [409, 'The uuid belongs to another alert', 'Give each alert a uuid of its own; `fields` differ.'],
+  'not-retryable': [
+    409,
+    'The alert has not failed',
+    'Only a failed alert can be retried; `status_now` tells its state.',
+  ],
   'too-large': [413, 'The body is too large', 'An alert fits in 16 KiB.'],
   'not-json': [415, 'The content type is not supported', 'Send Content-Type: application/json, not compressed.'],
   validation: [

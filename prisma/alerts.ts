@@ -120,6 +120,18 @@ export async function release(
   await writeAs(db, lease, { ...data, status: 'pending' }, bytesFetched);
 }
 
+/**
+ * Gives failed alerts a new round of attempts, and a notification of its own. Returns the uuids of those that were
+ * failed and are pending now; the others are left as they are.
+ */
+export async function retryFailed(db: Database, uuids: string[]): Promise<string[]> {
+  const retried = await db.$queryRaw<{ uuid: string }[]>`
+    UPDATE alerts SET status = 'pending', attempts_before = attempts, failure_code = NULL, failure_detail = NULL,
+      processed_at = NULL, notified_at = NULL, updated_at = now()
+    WHERE uuid = ANY(${uuids}::uuid[]) AND status = 'failed' RETURNING uuid::text`;
+  return retried.map(({ uuid }) => uuid);
+}
+
 /** Returns false where the notification was already marked, or the alert is not final. */
 export async function markNotified(db: Database, uuid: string): Promise<boolean> {
   const { count } = await db.alert.updateMany({
@@ -137,12 +149,13 @@ export async function takeOwed(
   db: Database,
   options: { quietMs: number; limit: number },
 ): Promise<Pick<Alert, 'uuid' | 'requestId'>[]> {
+  // MATERIALIZED: a join that reads the rows twice would skip those it has locked itself, and take others instead.
   return db.$queryRaw<Pick<Alert, 'uuid' | 'requestId'>[]>`
-    UPDATE alerts SET updated_at = now()
-    WHERE id IN (
+    WITH owed AS MATERIALIZED (
       SELECT id FROM alerts
       WHERE notified_at IS NULL AND updated_at < now() - make_interval(secs => ${options.quietMs / 1000})
       ORDER BY updated_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED)
+    UPDATE alerts SET updated_at = now() FROM owed WHERE alerts.id = owed.id
     RETURNING uuid, request_id AS "requestId"`;
 }
 

@@ -37,7 +37,7 @@ async function attemptAlert(deps: ConsumeDeps, alert: Alert, signal: AbortSignal
   };
   const started = performance.now();
   try {
-    if (alert.attempts > deps.maxAttempts) {
+    if (attemptsOf(alert) > deps.maxAttempts) {
       throw new WorkerCrashed(`${deps.maxAttempts} attempts began and none ended: the video takes its worker down`);
     }
     const outcome = await processAlert(deps, alert, attempt);
@@ -68,7 +68,7 @@ async function endOrRetry(
     await release(deps.db, attempt.lease, bytesFetched, { unused: false });
     throw error;
   }
-  const last = alert.attempts >= deps.maxAttempts;
+  const last = attemptsOf(alert) >= deps.maxAttempts;
   if (last || (error.permanent && !mayStillArrive(error, alert))) {
     log.warn({ code: error.code, detail: error.message, err: error.cause, ...attempt.meter }, 'alert failed');
     await failAlert(deps, error, attempt);
@@ -77,6 +77,11 @@ async function endOrRetry(
   log.info({ code: error.code, detail: error.message, retryAfterMs: error.retryAfterMs }, 'attempt failed, will retry');
   await release(deps.db, attempt.lease, bytesFetched, { unused: false });
   return { kind: 'retry', reason: `${error.code}: ${error.message}`, retryAfterMs: error.retryAfterMs };
+}
+
+/** Attempts of the newest round: an operator's retry begins one. */
+function attemptsOf(alert: Alert): number {
+  return alert.attempts - alert.attemptsBefore;
 }
 
 function mayStillArrive(error: VideoError, alert: Alert): boolean {

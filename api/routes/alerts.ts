@@ -1,19 +1,20 @@
 import express, { type RequestHandler, Router } from 'express';
 import type { z } from 'zod';
-import { type AlertCursor, findAlert, listAlerts } from '#prisma/alerts.ts';
+import { type AlertCursor, findAlert, listAlerts, retryFailed } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
-import { acceptAlert } from '../accept-alert.ts';
+import { acceptAlert, dispatch } from '../accept-alert.ts';
 import { alertPathSchema, alertQuerySchema, newAlertSchema, presentAlert } from '../alert-schema.ts';
 import { allow, Problem, validationProblem } from '../problem.ts';
 
 type Deps = { db: Database; queue: AlertQueue };
 
-/** POST /alerts, GET /alerts, GET /alerts/:uuid. */
+/** POST /alerts, GET /alerts, GET /alerts/:uuid, POST /alerts/:uuid/retry. */
 export function alertRoutes(deps: Deps): Router {
   const router = Router();
   router.route('/alerts').get(getAlerts(deps)).post(jsonOnly, readJson, postAlert(deps)).all(allow('GET', 'POST'));
   router.route('/alerts/:uuid').get(getAlert(deps)).all(allow('GET'));
+  router.route('/alerts/:uuid/retry').post(postRetry(deps)).all(allow('POST'));
   return router;
 }
 
@@ -66,6 +67,26 @@ function getAlert(deps: Deps): RequestHandler {
     // Cache-Control: no-cache, which fetch adds to every If-None-Match of its caller.
     delete req.headers['cache-control'];
     res.set('Cache-Control', 'private, no-cache').json(presentAlert(alert));
+  };
+}
+
+function postRetry(deps: Deps): RequestHandler {
+  return async (req, res) => {
+    const { uuid } = parse(alertPathSchema, req.params, 'The path was refused');
+    const [retried] = await retryFailed(deps.db, [uuid]);
+    const alert = await findAlert(deps.db, uuid);
+    if (!alert) throw new Problem('not-found', 'No alert has this uuid.');
+    if (!retried) {
+      throw new Problem('not-retryable', `The alert is ${alert.status}, not failed.`, {
+        extra: { status_now: alert.status },
+      });
+    }
+    req.log.info({ alert: uuid }, 'alert retried');
+    const dispatched = await dispatch({ ...deps, log: req.log }, alert, 'enqueueAgain');
+    res
+      .status(202)
+      .set({ Location: `/alerts/${uuid}`, 'Retry-After': '1' })
+      .json({ ...presentAlert(alert), dispatch: dispatched });
   };
 }
 

@@ -1,11 +1,13 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
-import { Router } from 'express';
+import { type Express, type RequestHandler, Router } from 'express';
+import { retryFailed } from '#prisma/alerts.ts';
+import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 
 /** GET /queues: Bull Board, on whichever queue is open now. */
-export function queueRoutes(queue: AlertQueue): Router {
+export function queueRoutes({ db, queue }: { db: Database; queue: AlertQueue }): Router {
   const serverAdapter = new ExpressAdapter();
   serverAdapter.setBasePath('/queues');
   let shown = queue.bull();
@@ -19,6 +21,35 @@ export function queueRoutes(queue: AlertQueue): Router {
     }
     next();
   });
-  router.use('/queues', serverAdapter.getRouter());
+  router.put('/queues/api/queues/:queue/:uuid/retry', retryRow(db));
+  router.put('/queues/api/queues/:queue/retry/failed', retryRows(db, queue));
+  const boardApp: Express = serverAdapter.getRouter();
+  boardApp.disable('x-powered-by');
+  router.use('/queues', boardApp);
   return router;
+}
+
+// The board retries jobs, and a job is only a key: without its row pending again it would find nothing to do.
+
+function retryRow(db: Database): RequestHandler<{ uuid: string }> {
+  return async (req, _res, next) => {
+    const { uuid } = req.params;
+    if (/^[0-9a-f-]{36}$/.test(uuid)) {
+      const retried = await retryFailed(db, [uuid]);
+      if (retried.length > 0) req.log.info({ alert: uuid }, 'alert retried on the board');
+    }
+    next();
+  };
+}
+
+function retryRows(db: Database, queue: AlertQueue): RequestHandler {
+  return async (req, _res, next) => {
+    const jobs = await queue.bull().getFailed();
+    const retried = await retryFailed(
+      db,
+      jobs.flatMap(({ id }) => id ?? []),
+    );
+    req.log.info({ alerts: retried.length }, 'alerts retried on the board');
+    next();
+  };
 }

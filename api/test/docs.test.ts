@@ -11,7 +11,13 @@ describe('/openapi.json', () => {
   it('is OpenAPI 3.1 made from the schemas that check the requests', async () => {
     const document = await json(await fetch(`${api.url}/openapi.json`));
     expect(document.openapi).toBe('3.1.0');
-    expect(Object.keys(document.paths)).toEqual(['/alerts', '/alerts/{uuid}', '/livez', '/readyz']);
+    expect(Object.keys(document.paths)).toEqual([
+      '/alerts',
+      '/alerts/{uuid}',
+      '/alerts/{uuid}/retry',
+      '/livez',
+      '/readyz',
+    ]);
     const { NewAlert } = document.components.schemas;
     expect(NewAlert).toMatchObject({ additionalProperties: false, required: ['uuid', 'video', 'timestamp', 'store'] });
     expect(NewAlert.properties.store).toMatchObject({ type: 'string', minLength: 1, maxLength: 128 });
@@ -40,6 +46,7 @@ describe('/queues', () => {
     expect(page.status).toBe(200);
     expect(await page.text()).toContain('Bull Dashboard');
     expect(page.headers.get('content-security-policy')).toMatch(/default-src 'self'/);
+    expect(page.headers.get('x-powered-by')).toBeNull();
   });
 
   it('counts the jobs of the queue', async () => {

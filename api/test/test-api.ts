@@ -12,6 +12,7 @@ import { createApp } from '../app.ts';
 
 export type TestApi = {
   url: string;
+  databaseUrl: string;
   db: Database;
   queue: AlertQueue;
   /** Every line the api logged, parsed. */
@@ -52,6 +53,7 @@ export async function startTestApi(options: { databaseUrl?: string; queueUrl?: s
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // listening on TCP
   return {
     url,
+    databaseUrl: database.url,
     db,
     queue,
     logged,

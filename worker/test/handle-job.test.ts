@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claim, recordResolution } from '#prisma/alerts.ts';
+import { claim, recordResolution, retryFailed } from '#prisma/alerts.ts';
 import { startTestWorker, type TestWorker } from './test-worker.ts';
 
 let worker: TestWorker;
@@ -159,6 +159,19 @@ describe('an alert whose attempts all vanished', () => {
     expect(await worker.row(uuid)).toMatchObject({ status: 'failed', failureCode: 'worker_crashed' });
     expect(worker.videos.requests).toEqual([]);
     expect(worker.notified).toMatchObject([{ outcome: { failure: 'worker_crashed' } }]);
+  });
+});
+
+describe('an alert that an operator retried', () => {
+  it('has all its attempts again, and is told anew', async () => {
+    const { uuid } = await worker.add('/broken/h264.mp4');
+    for (let attempt = 1; attempt <= 3; attempt += 1) await worker.handle(uuid);
+    expect(await retryFailed(worker.db, [uuid])).toEqual([uuid]);
+    expect(await worker.handle(uuid)).toMatchObject({ kind: 'retry' });
+    expect(await worker.handle(uuid)).toMatchObject({ kind: 'retry' });
+    expect(await worker.handle(uuid)).toMatchObject({ kind: 'failed' });
+    expect(await worker.row(uuid)).toMatchObject({ status: 'failed', attempts: 6, attemptsBefore: 3 });
+    expect(worker.notified).toHaveLength(2);
   });
 });
 

@@ -22,6 +22,7 @@ CREATE TABLE "alerts" (
     "failure_code" "failure_code",
     "failure_detail" TEXT,
     "attempts" INTEGER NOT NULL DEFAULT 0,
+    "attempts_before" INTEGER NOT NULL DEFAULT 0,
     "bytes_fetched" BIGINT NOT NULL DEFAULT 0,
     "request_id" TEXT NOT NULL,
     "received_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,

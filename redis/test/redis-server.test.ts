@@ -86,6 +86,7 @@ describe.skipIf(command === null)('a Redis of one’s own', () => {
 
   it('is started for a run that gives no address, and closed with it', async () => {
     const redis = await prepareRedis(wish({ searchPath: dirname(command ?? '') }));
+    onTestFinished(redis.close);
     expect(redis.command).toBe(command);
     expect(await connect(redis.url ?? '').ping()).toBe('PONG');
     await redis.close();

@@ -11,6 +11,7 @@ import {
   WEBM,
 } from 'mediabunny';
 import { NoVideoStream, VideoUnreadable } from '../errors.ts';
+import { windowBytes } from './range-reader.ts';
 import { shownResolution } from './resolution.ts';
 import type { OpenVideo, VideoFacts } from './video.ts';
 
@@ -23,12 +24,25 @@ const formats: Record<Container, InputFormat> = { mp4: MP4, mov: QTFF, mkv: MATR
  * Throws VideoUnreadable or NoVideoStream for what it cannot read, and whatever `video.read` throws.
  */
 export async function probeWithMediabunny(video: OpenVideo, container: Container): Promise<VideoFacts> {
+  const matroska = container === 'mkv' || container === 'webm';
+  if (matroska && video.size > windowBytes) {
+    try {
+      // Told of the whole file the parser would fetch the index at its end too, which knows nothing of the picture.
+      return await parse(video, windowBytes, container);
+    } catch (error) {
+      if (!(error instanceof NoVideoStream)) throw error;
+    }
+  }
+  return parse(video, video.size, container);
+}
+
+async function parse(video: OpenVideo, size: number, container: Container): Promise<VideoFacts> {
   // It would print to the console what it finds odd, four-letter codes out of the file included.
   Logging.level = LogLevel.Silent;
   const reads = watched(video);
   const input = new Input({
     formats: [formats[container]],
-    source: new CustomSource({ getSize: () => video.size, read: reads.read, prefetchProfile: 'none' }),
+    source: new CustomSource({ getSize: () => size, read: reads.read, prefetchProfile: 'none' }),
   });
   try {
     const [track] = await input.getVideoTracks();

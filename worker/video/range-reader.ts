@@ -98,9 +98,8 @@ class WindowedVideo implements OpenVideo {
     const bytes = new Uint8Array(Math.max(end - start, 0));
     for (let position = start; position < end; ) {
       const index = Math.floor(position / windowBytes);
-      const window = this.#windows.get(index);
-      if (window === undefined) throw new Error(`window ${index} was not fetched`);
-      const piece = window.subarray(position - index * windowBytes, end - index * windowBytes);
+      const piece = this.#windows.get(index)?.subarray(position - index * windowBytes, end - index * windowBytes);
+      if (piece === undefined || piece.length === 0) throw new Error(`byte ${position} was fetched and is not there`);
       bytes.set(piece, position - start);
       position += piece.length;
     }

@@ -39,3 +39,15 @@ export function junked(name: string, length: number): Buffer {
   all.writeUInt32LE(all.length - 8, 4);
   return all;
 }
+
+/** The Matroska file with a Void element of `length` bytes between its SeekHead and what tells of its tracks. */
+export function voided(name: string, length: number): Buffer {
+  const bytes = fixture(name);
+  const segment = bytes.indexOf('18538067', 0, 'hex') + 4;
+  const info = bytes.indexOf('1549a966', segment + 64, 'hex');
+  const gap = Buffer.alloc(length);
+  gap.writeUInt8(0xec);
+  gap.writeUInt32BE(0x10000000 + length - 5, 1);
+  bytes.writeUInt32BE(bytes.readUInt32BE(segment + 4) + length, segment + 4);
+  return Buffer.concat([bytes.subarray(0, info), gap, bytes.subarray(info)]);
+}

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { VideoTooLarge } from '../../errors.ts';
 import { probe } from '../probe.ts';
 import { windowBytes } from '../range-reader.ts';
-import { junked, stretched, withLargeMoov } from './altered-videos.ts';
+import { junked, stretched, voided, withLargeMoov } from './altered-videos.ts';
 import { failureOf, fixture, type House, openHouse } from './open-house.ts';
 
 const options = { timeoutMs: 10_000, signal: new AbortController().signal };
@@ -41,6 +41,21 @@ describe('a header that is not in the first window', () => {
     avi.writeUInt32LE(0, avi.indexOf('movi') - 4);
     await using house = await openHouse({ files: { 'cut.avi': avi } });
     expect(await probed(house, 'cut.avi')).toMatchObject({ resolution: '320x240' });
+  });
+
+  it.each([
+    ['h264.mkv', '176x144'],
+    ['mpeg4.mkv', '192x108'],
+    ['vp8.webm', '144x96'],
+  ])('%s: tracks behind 100 kB of nothing are found', async (name, resolution) => {
+    await using house = await openHouse({ files: { 'late.mkv': voided(name, 100_000) } });
+    expect(await probed(house, 'late.mkv')).toMatchObject({ resolution });
+  });
+
+  it('a Matroska file with its header in front costs one request, its index at the end none', async () => {
+    await using house = await openHouse();
+    expect(await probed(house, 'long.mkv')).toMatchObject({ resolution: '320x240', duration: 4 });
+    expect(house.meter).toEqual({ bytesFetched: windowBytes, requests: 1 });
   });
 
   it('a QuickTime file of before ftyp is read by ffprobe', async () => {

@@ -48,6 +48,7 @@ it('stops what a killed starter left behind, and goes on with its data', async (
 
 it('a test run clears away what a killed one left behind, and nothing else', async () => {
   const abandoned = await mkdtemp(join(tmpdir(), 'alerts-test-'));
+  await chmod(abandoned, 0o755);
   const orphan = await leaveOrphan(abandoned);
   await removeAbandoned();
   expect(await processInfo(orphan.pid)).toBeUndefined();

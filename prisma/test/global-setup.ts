@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -43,6 +43,7 @@ async function openServer(url: string | undefined): Promise<{ url: string; close
   if (url) return { url, close: async () => {} };
   await removeAbandoned();
   const dataDir = await mkdtemp(join(tmpdir(), PREFIX));
+  await chmod(dataDir, 0o755); // for nobody, where root runs PostgreSQL as nobody
   const server = await startEmbeddedPostgres({ dataDir, durable: false });
   return {
     url: server.url,

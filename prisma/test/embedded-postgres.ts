@@ -8,7 +8,7 @@ import { type EmbeddedOptions, type EmbeddedPostgres, startEmbeddedPostgres } fr
 /** Gives each test of the calling file a data folder of its own, and stops and removes what it started there. */
 export function useDataFolder() {
   let made = '';
-  let running: EmbeddedPostgres[] = [];
+  const running: EmbeddedPostgres[] = [];
   const world = {
     /** Holds the data folder and, for what goes outside, the folder `outside`. */
     parent: '',
@@ -41,8 +41,7 @@ export function useDataFolder() {
     world.told = [];
   });
   afterEach(async () => {
-    for (const postgres of running) await postgres.stop();
-    running = [];
+    for (const postgres of running.splice(0)) await postgres.stop();
     await rm(world.parent, { recursive: true });
   });
   return world;

@@ -83,7 +83,7 @@ async function startDatabase(dataDir: string): Promise<string> {
   const postgres = await startEmbeddedPostgres({
     dataDir,
     log: say,
-    onExit: (error) => void fail(`PostgreSQL ended by itself: ${error.message}`),
+    onExit: (error) => void fail(error.message),
   });
   opened.push({ name: 'PostgreSQL', stop: postgres.stop });
   return postgres.url;

@@ -1,0 +1,50 @@
+# syntax=docker/dockerfile:1
+# One image, two commands: `node api/index.ts` (the default) and `node worker/index.ts`. Two targets would differ by
+# ffprobe alone, and be built, kept and deployed at two versions.
+
+FROM node:24-slim AS base
+ENV NODE_ENV=production
+WORKDIR /app
+
+# Prisma's client, and ffprobe for the processor that this runs on: npm installs the one of @ffprobe-installer's
+# packages whose `os` and `cpu` match (linux-x64, linux-arm64). Install scripts stay off; ffprobe's only sets its run bit.
+FROM base AS build
+COPY package.json package-lock.json .npmrc ./
+RUN --mount=type=cache,target=/root/.npm npm ci --include=dev --ignore-scripts \
+    && chmod 755 node_modules/@ffprobe-installer/linux-*/ffprobe
+COPY prisma.config.ts ./
+COPY prisma/schema.prisma prisma/
+RUN node node_modules/prisma/build/index.js generate
+
+# `prisma` and `typescript` are optional peers of @prisma/client, and stay unless optional packages go too; ffprobe, the
+# one that is wanted, comes from the stage above. The other databases' query compilers and the source maps are 70 MB.
+FROM base AS dependencies
+COPY package.json package-lock.json .npmrc ./
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional --ignore-scripts \
+    && find node_modules/@prisma/client/runtime -regex '.*\(cockroachdb\|mysql\|sqlite\|sqlserver\).*' -delete \
+    && find node_modules -name '*.map' -delete
+
+FROM base
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="video-alert-pipeline" \
+      org.opencontainers.image.description="Takes alerts from stores' cameras, reads the header bytes of each video, tells its resolution, loses none." \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
+COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /app/node_modules/@ffprobe-installer node_modules/@ffprobe-installer
+COPY --from=build /app/prisma/generated prisma/generated
+COPY package.json ./
+COPY prisma prisma
+COPY redis redis
+COPY api api
+COPY worker worker
+# By number: an orchestrator that wants to know that this is not root cannot look a name up.
+USER 1000:1000
+# Of the worker OPS_PORT, of the api PORT: the same question to whichever this container is.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \
+    CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.OPS_PORT || process.env.PORT || 8000}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+# Not the base image's entrypoint, a shell script.
+ENTRYPOINT []
+CMD ["node", "api/index.ts"]

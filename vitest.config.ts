@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
@@ -7,6 +7,10 @@ export default defineConfig({
     globalSetup: ['prisma/test/global-setup.ts', 'redis/test/global-setup.ts'],
     // Tests start processes of their own: more files at once than cores makes every time limit a matter of luck.
     maxWorkers: 2,
+    // CI counts what ran.
+    reporters: process.env.TEST_REPORT
+      ? [...configDefaults.reporters, ['json', { outputFile: process.env.TEST_REPORT }]]
+      : configDefaults.reporters,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

@@ -1,29 +1,14 @@
-import {
-  createPostgresBackend,
-  createRedisBackend,
-  type Queue,
-  UnrecoverableError,
-  type Worker,
-  withBackend,
-} from 'bullmq';
-import {
-  type AlertJob,
-  backoffMs,
-  DELIVERIES,
-  JOB_NAME,
-  jobId,
-  jobSchema,
-  KEEP_COMPLETED,
-  KEEP_FAILED,
-  QUEUE_NAME,
-} from './contract.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Queue, UnrecoverableError } from 'bullmq';
+import { ANSWER_MS, type OpenQueue, type OpenWorker, openQueue, openWorker, Redeliver } from './backend.ts';
+import { type AlertJob, DELIVERIES, JOB_NAME, jobId, jobSchema, KEEP_COMPLETED, KEEP_FAILED } from './contract.ts';
 
 /** The queue did not take or tell something in time. Nothing is lost: the rows know what to send again. */
 export class QueueUnavailable extends Error {
   readonly code = 'queue_unavailable';
 
-  constructor(cause: Error) {
-    super('the queue does not answer', { cause: new Error(cause.message) });
+  constructor(cause: unknown) {
+    super('the queue does not answer', { cause: bare(cause) });
     this.name = 'QueueUnavailable';
   }
 }
@@ -49,51 +34,40 @@ export type Verdict =
   | { kind: 'retry'; reason: string; retryAfterMs?: number | undefined };
 
 export type AlertConsumer = {
-  /** Takes no more jobs, waits `graceMs` for the running ones, then aborts their signal; all go back. */
+  /** Its loop over the jobs runs: false before the backend answered, and from close() on. */
+  consuming(): boolean;
+  /**
+   * Takes no more jobs, but for one that it is asking for right now; waits `graceMs` for the running ones, then aborts
+   * their signal; all go back. What has not ended 3 s later is left to its lock, which runs out after this process.
+   */
   close(graceMs: number): Promise<void>;
 };
 
-// 3 s: longer than a busy server's pause, short enough for the request that waits behind it.
-const ANSWER_MS = 3_000;
-
 /** Opens the sending end lazily; a backend that is down now is tried again at the next call. */
 export function openAlertQueue(url: string, onError: (error: Error) => void): AlertQueue {
-  let opened: Queue | undefined;
+  let opened: OpenQueue | undefined;
+  const tell = (error: unknown) => onError(bare(error));
   const bull = (): Queue => {
-    if (opened) return opened;
-    const queue = createQueue(url);
-    queue.on('error', onError);
-    // BullMQ remembers a first connection that failed: only a new queue tries again.
-    queue.waitUntilReady().catch(() => {
+    if (opened) return opened.bull;
+    const queue = openQueue(url);
+    queue.bull.on('error', tell);
+    queue.bull.waitUntilReady().catch(() => {
       if (opened === queue) opened = undefined;
-      queue.close().catch(onError);
+      queue.close().catch(tell);
     });
     opened = queue;
-    return queue;
+    return queue.bull;
   };
-  const job = (data: AlertJob) =>
-    [
-      JOB_NAME,
-      data,
-      {
-        jobId: jobId(data.uuid),
-        attempts: DELIVERIES,
-        backoff: { type: 'custom' },
-        removeOnComplete: KEEP_COMPLETED,
-        removeOnFail: KEEP_FAILED,
-        stackTraceLimit: 1,
-      },
-    ] as const;
   return {
     async enqueue(data) {
-      await answered(bull().add(...job(data)));
+      await answered(bull().add(...jobOf(data)));
     },
     async enqueueAgain(data) {
       const queue = bull();
       const state = await answered(queue.getJobState(jobId(data.uuid)));
       if (state === 'completed' || state === 'failed') await answered(queue.remove(jobId(data.uuid)));
       else if (state !== 'unknown') return false;
-      await answered(queue.add(...job(data)));
+      await answered(queue.add(...jobOf(data)));
       return true;
     },
     async ping() {
@@ -101,96 +75,102 @@ export function openAlertQueue(url: string, onError: (error: Error) => void): Al
     },
     bull,
     async close() {
-      await opened?.close();
+      const queue = opened;
+      opened = undefined;
+      if (queue) await within(ANSWER_MS, queue.close().catch(tell));
     },
   };
 }
 
-/** Opens the receiving end: `handler` gets each job parsed, and a signal that aborts when the job is taken away. */
+function jobOf(data: AlertJob) {
+  const options = {
+    jobId: jobId(data.uuid),
+    attempts: DELIVERIES,
+    backoff: { type: 'custom' },
+    removeOnComplete: KEEP_COMPLETED,
+    removeOnFail: KEEP_FAILED,
+    stackTraceLimit: 1,
+  };
+  return [JOB_NAME, data, options] as const;
+}
+
+const REOPEN_MS = 1_000;
+
+/**
+ * Opens the receiving end: `handler` gets each job parsed, and a signal that aborts when the job is taken away. A
+ * backend that is down, now or later, is waited for.
+ */
 export function consumeAlerts(
   url: string,
   handler: (job: AlertJob, signal: AbortSignal) => Promise<Verdict>,
   options: { concurrency: number; onError: (error: Error) => void },
 ): AlertConsumer {
-  const worker = createWorker(
-    url,
-    async (data, signal) => {
-      const job = jobSchema.safeParse(data);
-      if (!job.success) throw new UnrecoverableError('not a job of this contract');
-      const verdict = await handler(job.data, signal);
-      if (verdict.kind === 'failed') throw new UnrecoverableError(verdict.reason);
-      if (verdict.kind === 'retry') throw new Redeliver(verdict.reason, verdict.retryAfterMs);
-    },
-    options.concurrency,
-  );
-  worker.on('error', options.onError);
+  const closing = new AbortController();
+  const tell = (error: unknown) => options.onError(bare(error));
+  const open = () => {
+    const worker = openWorker(url, (data, signal) => handle(handler, data, signal), options.concurrency);
+    worker.bull.on('error', tell);
+    return worker;
+  };
+  let worker = open();
+  const runWhenReady = async () => {
+    while (!closing.signal.aborted) {
+      try {
+        await worker.bull.waitUntilReady();
+      } catch (error) {
+        tell(error);
+        worker.close().catch(tell);
+        await sleep(REOPEN_MS, undefined, { signal: closing.signal });
+        worker = open();
+        continue;
+      }
+      if (!closing.signal.aborted) await worker.bull.run();
+      return;
+    }
+  };
+  runWhenReady().catch((error: unknown) => {
+    if (!closing.signal.aborted) tell(error);
+  });
   return {
+    consuming: () => worker.bull.isRunning() && !closing.signal.aborted,
     async close(graceMs) {
-      const timer = setTimeout(() => worker.cancelAllJobs('the worker stops'), graceMs);
-      await worker.close();
-      clearTimeout(timer);
+      closing.abort();
+      await closeWorker(worker, graceMs).catch(tell);
     },
   };
 }
 
-class Redeliver extends Error {
-  readonly retryAfterMs: number | undefined;
-
-  constructor(reason: string, retryAfterMs: number | undefined) {
-    super(reason);
-    this.retryAfterMs = retryAfterMs;
-  }
+async function handle(
+  handler: (job: AlertJob, signal: AbortSignal) => Promise<Verdict>,
+  data: unknown,
+  signal: AbortSignal,
+): Promise<void> {
+  const job = jobSchema.safeParse(data);
+  if (!job.success) throw new UnrecoverableError('not a job of this contract');
+  const verdict = await handler(job.data, signal);
+  if (verdict.kind === 'failed') throw new UnrecoverableError(verdict.reason);
+  if (verdict.kind === 'retry') throw new Redeliver(verdict.reason, verdict.retryAfterMs);
 }
 
-function isRedis(url: string): boolean {
-  return /^rediss?:/.test(url);
+async function closeWorker(worker: OpenWorker, graceMs: number): Promise<void> {
+  const grace = setTimeout(() => worker.bull.cancelAllJobs('the worker stops'), graceMs);
+  await within(graceMs + ANSWER_MS, worker.close());
+  clearTimeout(grace);
 }
 
-function createQueue(url: string): Queue {
-  if (isRedis(url)) {
-    return new (withBackend(createRedisBackend).Queue)(QUEUE_NAME, {
-      // No offline queue: a command for a Redis that is away fails now instead of waiting for its return.
-      connection: { url, enableOfflineQueue: false, maxRetriesPerRequest: 1, connectTimeout: ANSWER_MS },
-    });
-  }
-  return new (withBackend(createPostgresBackend).Queue)(QUEUE_NAME, {
-    connection: { connectionString: url, max: 4, connectionTimeoutMillis: ANSWER_MS, query_timeout: 10_000 },
-  }) as unknown as Queue; // the same class; the type differs by its backend parameter alone
+/** Waits for the promise, at most so long. */
+async function within(ms: number, promise: Promise<void>): Promise<void> {
+  const settled = new AbortController();
+  const late = sleep(ms, undefined, { signal: settled.signal }).catch(() => {}); // settled first
+  await Promise.race([promise.finally(() => settled.abort()), late]);
 }
 
-function createWorker(
-  url: string,
-  process: (data: unknown, signal: AbortSignal) => Promise<void>,
-  concurrency: number,
-): Pick<Worker, 'on' | 'close' | 'cancelAllJobs'> {
-  const processor = async (job: { data: unknown }, _token?: string, signal?: AbortSignal) =>
-    process(job.data, signal ?? new AbortController().signal);
-  const common = {
-    concurrency,
-    // A killed worker's job is free again after lock + check = 15 s at most. BullMQ's own 30 + 30 s take about 60.
-    lockDuration: 10_000,
-    stalledInterval: 5_000,
-    // BullMQ gives up at the second crash. Here the row decides: it counts the claims.
-    maxStalledCount: DELIVERIES,
-    // After a lost connection; BullMQ's own 15 s is as long as the whole recovery may take.
-    runRetryDelay: 2_000,
-    settings: {
-      backoffStrategy: (deliveries: number, _type?: string, error?: Error) =>
-        backoffMs(deliveries, error instanceof Redeliver ? error.retryAfterMs : 0),
-    },
-  };
-  if (isRedis(url)) {
-    const { Worker: RedisWorker } = withBackend(createRedisBackend);
-    return new RedisWorker(QUEUE_NAME, processor, { ...common, connection: { url, maxRetriesPerRequest: null } });
-  }
-  const { Worker: PostgresWorker } = withBackend(createPostgresBackend);
-  const connection = {
-    connectionString: url,
-    max: Math.min(concurrency, 8) + 2,
-    connectionTimeoutMillis: ANSWER_MS,
-    query_timeout: 10_000,
-  };
-  return new PostgresWorker(QUEUE_NAME, processor, { ...common, connection }) as unknown as Worker; // as in createQueue
+/** The text alone: ioredis hangs the command on its errors, for AUTH with the password. */
+function bare(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  // A name with several addresses fails with an AggregateError, whose message is empty.
+  const code = 'code' in error ? String(error.code) : error.name;
+  return new Error(error.message || code);
 }
 
 /** The promise's value, or QueueUnavailable when it fails or takes over 3 s. */
@@ -202,7 +182,7 @@ async function answered<T>(promise: Promise<T>): Promise<T> {
   try {
     return await Promise.race([promise, late]);
   } catch (error) {
-    throw new QueueUnavailable(error instanceof Error ? error : new Error(String(error)));
+    throw new QueueUnavailable(error);
   } finally {
     clearTimeout(timer);
   }

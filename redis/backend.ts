@@ -1,0 +1,179 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createPostgresBackend, createRedisBackend, type Queue, type Worker, withBackend } from 'bullmq';
+import { Redis } from 'ioredis';
+import { backoffMs, DELIVERIES, QUEUE_NAME } from './contract.ts';
+
+// 3 s: longer than a busy server's pause, short enough for the request that waits behind it.
+export const ANSWER_MS = 3_000;
+
+/** Thrown by a processor: deliver again, not before `retryAfterMs`. */
+export class Redeliver extends Error {
+  readonly retryAfterMs: number | undefined;
+
+  constructor(reason: string, retryAfterMs: number | undefined) {
+    super(reason);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export type OpenQueue = { bull: Queue; close(): Promise<void> };
+
+/** Opens BullMQ's queue on the URL's backend. BullMQ remembers a first connection that failed: then open another. */
+export function openQueue(url: string): OpenQueue {
+  return isRedis(url) ? openRedisQueue(url) : openPostgresQueue(url);
+}
+
+export type OpenWorker = {
+  bull: Pick<Worker, 'on' | 'waitUntilReady' | 'run' | 'isRunning' | 'cancelAllJobs' | 'isRunning'>;
+  /** Takes no more jobs and waits for the running ones. */
+  close(): Promise<void>;
+};
+
+/** Opens BullMQ's worker, not yet running; as openQueue when its backend is away. */
+export function openWorker(
+  url: string,
+  processor: (data: unknown, signal: AbortSignal) => Promise<void>,
+  concurrency: number,
+): OpenWorker {
+  const options = {
+    autorun: false,
+    concurrency,
+    // A killed worker's job is free again after lock + check = 15 s at most. BullMQ's own 30 + 30 s take about 60.
+    lockDuration: 10_000,
+    stalledInterval: 5_000,
+    // BullMQ gives up at the second crash. Here the row decides: it counts the claims.
+    maxStalledCount: DELIVERIES,
+    // After a refused connection; BullMQ's own 15 s is as long as the whole recovery may take.
+    runRetryDelay: 1_000,
+    settings: {
+      backoffStrategy: (deliveries: number, _type?: string, error?: Error) =>
+        backoffMs(deliveries, error instanceof Redeliver ? error.retryAfterMs : 0),
+    },
+  };
+  const open = isRedis(url) ? openRedisWorker : openPostgresWorker;
+  const opened = open(
+    url,
+    (job, _token, signal) => processor(job.data, signal ?? new AbortController().signal),
+    options,
+  );
+  opened.bull.on('lockRenewalFailed', (jobIds) => {
+    for (const id of jobIds) opened.bull.cancelJob(id, 'the job was taken away');
+  });
+  return opened;
+}
+
+type Processor = (job: { data: unknown }, token?: string, signal?: AbortSignal) => Promise<void>;
+type WorkerOptions = { autorun: boolean; concurrency: number };
+type CancellableWorker = { bull: OpenWorker['bull'] & Pick<Worker, 'cancelJob'>; close(): Promise<void> };
+
+function isRedis(url: string): boolean {
+  return /^rediss?:/.test(url);
+}
+
+// socketTimeout: a peer that vanished without a word is given up; TCP alone would wait a quarter of an hour.
+// retryStrategy: BullMQ's own grows to 20 s, longer than the whole recovery may take.
+const REDIS = { connectTimeout: ANSWER_MS, keepAlive: 5_000, retryStrategy: (times: number) => redisRetryMs(times) };
+
+function redisRetryMs(times: number): number {
+  return Math.min(times * 100, 1_000);
+}
+
+function openRedisQueue(url: string): OpenQueue {
+  // A client of our own: BullMQ cannot close one that is between two tries to connect.
+  const client = new Redis(url, {
+    ...REDIS,
+    socketTimeout: ANSWER_MS,
+    // A command for a Redis that is away fails now instead of waiting for its return.
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+  });
+  client.on('error', () => {}); // BullMQ passes them on until it is closed; without a listener ioredis prints them
+  const bull = new (withBackend(createRedisBackend).Queue)(QUEUE_NAME, { connection: client });
+  return {
+    bull,
+    async close() {
+      await bull.close().finally(() => client.disconnect());
+    },
+  };
+}
+
+function openPostgresQueue(url: string): OpenQueue {
+  const connection = { ...postgres(url), max: 4, query_timeout: ANSWER_MS };
+  const bull = new (withBackend(createPostgresBackend).Queue)(QUEUE_NAME, { connection });
+  // The same class; the type differs by its backend parameter alone.
+  return { bull: bull as unknown as Queue, close: () => bull.close() };
+}
+
+function openRedisWorker(url: string, processor: Processor, options: WorkerOptions): CancellableWorker {
+  let closing = false;
+  const connection = {
+    url,
+    ...REDIS,
+    socketTimeout: (LONGEST_BLOCK_S + 2) * 1_000,
+    maxRetriesPerRequest: null,
+    retryStrategy: (times: number) => (closing ? null : redisRetryMs(times)),
+  };
+  const bull = new RedisWorker(QUEUE_NAME, processor, { ...options, connection });
+  return {
+    bull,
+    async close() {
+      closing = true;
+      // BullMQ's close waits for ever for the end of a connection that is between two tries; the next try is the last.
+      const client = bull.isRunning() ? await bull.getBackend().blockingClient : undefined;
+      if (client?.status === 'reconnecting') await new Promise((resolve) => client.once('connecting', resolve));
+      await bull.close();
+    },
+  };
+}
+
+function openPostgresWorker(url: string, processor: Processor, options: WorkerOptions): CancellableWorker {
+  const max = Math.min(options.concurrency, 8) + 2;
+  const connection = { ...postgres(url), max, query_timeout: ANSWER_MS };
+  const bull = new PostgresWorker(QUEUE_NAME, processor, { ...options, connection });
+  // As in openPostgresQueue.
+  return { bull: bull as unknown as CancellableWorker['bull'], close: () => bull.close() };
+}
+
+function postgres(url: string) {
+  return {
+    connectionString: url,
+    connectionTimeoutMillis: ANSWER_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5_000,
+  };
+}
+
+const PAUSE_MS = 500;
+
+/** BullMQ asks for the next job again at once after any error but a refused connection: thousands of times a second. */
+async function paced<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    await sleep(PAUSE_MS);
+    throw error;
+  }
+}
+
+// BullMQ waits up to 10 s on Redis, up to an hour for NOTIFY; a connection that died without a word brings no job.
+const LONGEST_BLOCK_S = 5;
+
+class RedisWorker extends withBackend(createRedisBackend).Worker {
+  protected override moveToActive(token: string, name?: string) {
+    return paced(() => super.moveToActive(token, name));
+  }
+
+  protected override getBlockTimeout(blockUntil: number): number {
+    return Math.min(super.getBlockTimeout(blockUntil), LONGEST_BLOCK_S);
+  }
+}
+
+class PostgresWorker extends withBackend(createPostgresBackend).Worker {
+  protected override moveToActive(token: string, name?: string) {
+    return paced(() => super.moveToActive(token, name));
+  }
+
+  protected override getBlockTimeout(blockUntil: number): number {
+    return Math.min(super.getBlockTimeout(blockUntil), LONGEST_BLOCK_S);
+  }
+}

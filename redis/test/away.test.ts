@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import { type AlertQueue, QueueUnavailable } from '../queue.ts';
+import { BACKENDS, newJob, openWorld, openWorldAway, type World } from './world.ts';
+
+/** A request that waits behind the queue is answered in this time. */
+const ANSWER_LIMIT_MS = 3_500;
+const RECOVERY_LIMIT = { timeout: 15_000, interval: 100 };
+
+const CALLS: [string, (queue: AlertQueue) => Promise<unknown>][] = [
+  ['enqueue', (queue) => queue.enqueue(newJob())],
+  ['enqueueAgain', (queue) => queue.enqueueAgain(newJob())],
+  ['ping', (queue) => queue.ping()],
+];
+
+async function expectUnavailableInTime(world: World): Promise<void> {
+  const start = performance.now();
+  await Promise.all(
+    CALLS.map(async ([name, call]) => {
+      const outcome = await call(world.queue).catch((error: unknown) => error);
+      expect(outcome, name).toBeInstanceOf(QueueUnavailable);
+      expect(performance.now() - start, name).toBeLessThan(ANSWER_LIMIT_MS);
+    }),
+  );
+}
+
+async function expectWorksAgain(world: World): Promise<void> {
+  await expect.poll(() => world.queue.ping().then(() => 'answers', String), RECOVERY_LIMIT).toBe('answers');
+  const job = newJob();
+  await world.queue.enqueue(job);
+  expect(await world.queue.bull().getJobState(job.uuid)).not.toBe('unknown');
+}
+
+/** Consumes, remembering which alerts came. */
+function consumeAll(world: World): string[] {
+  const taken: string[] = [];
+  world.consume(async ({ uuid }) => {
+    taken.push(uuid);
+    return { kind: 'done' };
+  });
+  return taken;
+}
+
+async function expectTakesJobs(world: World, taken: string[]): Promise<void> {
+  const job = newJob();
+  const sent = () => world.queue.enqueue(job).then(() => 'sent', String);
+  await expect.poll(sent, RECOVERY_LIMIT).toBe('sent');
+  await expect.poll(() => taken, RECOVERY_LIMIT).toContain(job.uuid);
+}
+
+for (const { backend, missing } of BACKENDS) {
+  describe.skipIf(missing)(`${backend} goes away`, () => {
+    it('sending fails in time, and works again when it is back', async (test) => {
+      const world = await openWorld(backend, test);
+      await world.queue.ping();
+      await world.away();
+      await expectUnavailableInTime(world);
+      await world.back();
+      await expectWorksAgain(world);
+    });
+
+    it('sending fails in time where it was away when the queue was opened, and works when it comes', async (test) => {
+      const world = await openWorldAway(backend, test);
+      await expectUnavailableInTime(world);
+      await world.back();
+      await expectWorksAgain(world);
+    });
+
+    it('sending fails in time when it stops answering, and works again when it does', async (test) => {
+      const world = await openWorld(backend, test);
+      await world.queue.ping();
+      world.freeze();
+      await expectUnavailableInTime(world);
+      world.thaw();
+      await expectWorksAgain(world);
+    });
+
+    it('a consumer takes jobs again when it is back, with no flood of errors between', async (test) => {
+      const world = await openWorld(backend, test);
+      const taken = consumeAll(world);
+      await expectTakesJobs(world, taken);
+      await world.away();
+      await expectUnavailableInTime(world);
+      await world.back();
+      await expectTakesJobs(world, taken);
+      expect(world.errors.length).toBeLessThan(100);
+    });
+
+    it('a consumer takes jobs when it comes, though it was away when the consumer was opened', async (test) => {
+      const world = await openWorldAway(backend, test);
+      const taken = consumeAll(world);
+      await expectUnavailableInTime(world);
+      await world.back();
+      await expectTakesJobs(world, taken);
+      expect(world.errors.length).toBeLessThan(100);
+    });
+
+    it('a consumer takes jobs again after its backend had stopped answering', async (test) => {
+      const world = await openWorld(backend, test);
+      const taken = consumeAll(world);
+      await expectTakesJobs(world, taken);
+      world.freeze();
+      await expectUnavailableInTime(world);
+      world.thaw();
+      await expectTakesJobs(world, taken);
+    });
+
+    it('a job that ended while it was away is not lost', async (test) => {
+      const world = await openWorld(backend, test);
+      const job = newJob();
+      const first = Promise.withResolvers<void>();
+      const ended = Promise.withResolvers<void>();
+      world.consume(async () => {
+        first.resolve();
+        await ended.promise;
+        return { kind: 'done' };
+      });
+      await world.queue.enqueue(job);
+      await first.promise;
+      await world.away();
+      ended.resolve();
+      await expectUnavailableInTime(world);
+      await world.back();
+      const state = () => world.queue.bull().getJobState(job.uuid).catch(String);
+      await expect.poll(state, { timeout: 25_000, interval: 200 }).toBe('completed');
+    }, 45_000);
+  });
+}

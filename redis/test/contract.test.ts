@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { backoffMs, jobId, jobSchema, queueFields } from '../contract.ts';
+
+describe('the delay before the next delivery', () => {
+  const longest = () => 0;
+  const shortest = () => 1;
+
+  it('doubles from 1 s to 30 s, and stays there however many there were', () => {
+    const delays = [1, 2, 3, 4, 5, 6, 7, 1_000].map((deliveries) => backoffMs(deliveries, 0, longest));
+    expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+  });
+
+  it('is at random up to a half shorter, never more', () => {
+    expect([1, 2, 6].map((deliveries) => backoffMs(deliveries, 0, shortest))).toEqual([500, 1_000, 15_000]);
+    const drawn = Array.from({ length: 50 }, () => backoffMs(6));
+    expect(new Set(drawn).size).toBeGreaterThan(1);
+    expect(drawn.every((ms) => ms >= 15_000 && ms <= 30_000)).toBe(true);
+  });
+
+  it('is at least what the video server asked for, up to an hour', () => {
+    expect(backoffMs(1, 90_000, longest)).toBe(90_000);
+    expect(backoffMs(6, 500, longest)).toBe(30_000);
+    expect(backoffMs(1, 24 * 3_600_000, longest)).toBe(3_600_000);
+  });
+});
+
+describe('a job', () => {
+  const job = { uuid: randomUUID(), requestId: 'r' };
+
+  it('is a key and who asked, nothing else', () => {
+    expect(jobSchema.parse(job)).toEqual(job);
+    expect(jobSchema.safeParse({ ...job, store: 's' }).success).toBe(false);
+    expect(jobSchema.safeParse({ ...job, uuid: 'no' }).success).toBe(false);
+    expect(jobSchema.safeParse({ ...job, requestId: '' }).success).toBe(false);
+    expect(jobSchema.safeParse({ ...job, requestId: 'r'.repeat(129) }).success).toBe(false);
+    expect(jobSchema.safeParse({ uuid: job.uuid }).success).toBe(false);
+  });
+
+  it('has the id of its alert, in the letters that BullMQ allows', () => {
+    expect(jobId(job.uuid)).toBe(job.uuid);
+    expect(jobId(job.uuid)).not.toContain(':');
+  });
+});
+
+describe('QUEUE_URL', () => {
+  const parse = (QUEUE_URL?: string) => z.object(queueFields).safeParse({ QUEUE_URL });
+
+  it.each([undefined, 'redis://h', 'rediss://u:p@h:6379/1', 'postgres://h/db', 'postgresql://h/db'])(
+    'may be %s',
+    (url) => {
+      expect(parse(url)).toMatchObject({ success: true, data: url === undefined ? {} : { QUEUE_URL: url } });
+    },
+  );
+
+  it.each(['http://h', 'redis', 'mysql://h/db', 'xredis://h'])('may not be %s', (url) => {
+    expect(parse(url).error?.issues.map((issue) => issue.message)).toEqual([
+      'must be a URL of redis://, rediss:// or postgres://',
+    ]);
+  });
+});

@@ -6,9 +6,11 @@ export type Database = ReturnType<typeof openDatabase>;
 
 /**
  * Opens a pool of at most `poolSize` connections, lazily. Every query throws DatabaseUnavailable or DatabaseFault,
- * never a Prisma error. Close with `$disconnect()`.
+ * never a Prisma error; `onError` is told so of connections that were lost while idle. Close with `$disconnect()`.
  */
 export function openDatabase(url: string, options: { poolSize: number; onError: (error: Error) => void }) {
+  // pg hangs the whole client, settings and sockets, on the error of an idle connection.
+  const onLost = (error: Error) => options.onError(translateDatabaseError(error));
   const adapter = new PrismaPg(
     {
       connectionString: url,
@@ -19,7 +21,7 @@ export function openDatabase(url: string, options: { poolSize: number; onError: 
       keepAlive: true,
       keepAliveInitialDelayMillis: 5_000,
     },
-    { onPoolError: options.onError, onConnectionError: options.onError },
+    { onPoolError: onLost, onConnectionError: onLost },
   );
   return new PrismaClient({ adapter, errorFormat: 'minimal' }).$extends({
     query: {

@@ -20,37 +20,42 @@ export class ConfigError extends Error {
 }
 
 /**
- * Parses the environment by the given fields. `NAME_FILE` names a file that holds the value of NAME; an empty value
- * counts as unset. Throws ConfigError.
+ * Parses the environment by the given fields. `NAME_FILE` names a file that holds the value of NAME; an empty value or
+ * file counts as unset. Throws ConfigError.
  */
 export function parseConfig<Fields extends z.ZodRawShape>(
   fields: Fields,
   env: Record<string, string | undefined>,
 ): z.output<z.ZodObject<Fields>> {
-  const faults: string[] = [];
+  const faults = new Map<string, string>();
   const values: Record<string, string> = {};
   for (const name of Object.keys(fields)) {
-    const value = env[name] || undefined;
-    const file = env[`${name}_FILE`] || undefined;
-    if (value !== undefined && file !== undefined) faults.push(`${name}: set ${name} or ${name}_FILE, not both`);
-    else if (value !== undefined) values[name] = value;
-    else if (file !== undefined) {
-      try {
-        values[name] = readFileSync(file, 'utf8').trim();
-      } catch {
-        faults.push(`${name}_FILE: cannot read ${file}`);
-      }
-    }
+    const setting = readSetting(name, env);
+    if (setting.fault !== undefined) faults.set(name, setting.fault);
+    else if (setting.value) values[name] = setting.value;
   }
   const parsed = z.object(fields).safeParse(values);
-  if (parsed.success && faults.length === 0) return parsed.data;
-  const told = new Set(faults.map((fault) => fault.split(/_FILE|:/, 1)[0]));
+  if (parsed.success && faults.size === 0) return parsed.data;
   for (const issue of parsed.error?.issues ?? []) {
     const name = String(issue.path[0]);
-    if (told.has(name)) continue;
-    faults.push(`${name}: ${name in values ? issue.message : 'is required and not set'}`);
+    if (faults.has(name)) continue;
+    faults.set(name, `${name}: ${name in values ? issue.message : 'is required and not set'}`);
   }
-  throw new ConfigError(faults);
+  throw new ConfigError([...faults.values()]);
+}
+
+function readSetting(
+  name: string,
+  env: Record<string, string | undefined>,
+): { value?: string | undefined; fault?: string } {
+  const file = env[`${name}_FILE`];
+  if (!file) return { value: env[name] };
+  if (env[name]) return { fault: `${name}: set ${name} or ${name}_FILE, not both` };
+  try {
+    return { value: readFileSync(file, 'utf8').trim() };
+  } catch {
+    return { fault: `${name}_FILE: cannot read ${file}` };
+  }
 }
 
 /** A whole number within bounds, or a fault: never a silent default for what does not parse. */
@@ -58,7 +63,7 @@ export function wholeNumber(min: number, max: number) {
   const error = `must be a whole number from ${min} to ${max}`;
   return z
     .string()
-    .regex(/^\d{1,15}$/, error)
+    .regex(/^(0|[1-9]\d{0,14})$/, error)
     .transform(Number)
     .pipe(z.number().min(min, error).max(max, error));
 }

@@ -23,34 +23,63 @@ export class DatabaseFault extends Error {
 
 // Prisma's own codes for a server that is not there, slow or gone (P10xx), and for a spent pool.
 const UNAVAILABLE_PRISMA = new Set(['P1000', 'P1001', 'P1002', 'P1003', 'P1008', 'P1010', 'P1017', 'P2024', 'P2037']);
-// SQLSTATE: 08 connection, 53 resources, 57P shutting down or starting up, 57014 statement timeout, 25006 read-only
-// while a standby is promoted. https://www.postgresql.org/docs/current/errcodes-appendix.html
-const UNAVAILABLE_SQLSTATE = /^(08|53|57P|57014|25006|28)/;
+// What its adapter calls them: a raw query has no other sign (its code is P2010, whatever happened).
+const UNAVAILABLE_KINDS = new Set([
+  'AuthenticationFailed',
+  'ConnectionClosed',
+  'DatabaseAccessDenied',
+  'DatabaseDoesNotExist',
+  'DatabaseNotReachable',
+  'SocketTimeout',
+  'TlsConnectionError',
+  'TooManyConnections',
+]);
+// SQLSTATE: 08 connection, 28 authorization, 53 resources, 57P shutting down or starting up, 57014 statement timeout,
+// 25006 read-only while a standby is promoted. https://www.postgresql.org/docs/current/errcodes-appendix.html
+const UNAVAILABLE_SQLSTATE = /^(08|28|53|57P|57014|25006)/;
+const SQLSTATE = /^(?!P[12]\d{3})[0-9A-Z]{5}$/;
 const UNAVAILABLE_NODE = /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)/;
 // node-postgres gives these no code. https://github.com/brianc/node-postgres (pg/lib/client.js, pg-pool/index.js)
 const UNAVAILABLE_TEXT =
   /timeout exceeded when trying to connect|Connection terminated|Query read timeout|not queryable|connection error/i;
 
-/** What Prisma threw as one of the two errors above: the cause keeps code and text, never the query's arguments. */
+/** What Prisma or pg threw as one of the two errors above: the cause keeps the text, never the query's arguments. */
 export function translateDatabaseError(error: unknown): Error {
   const codes = [...errorCodes(error)];
+  const sqlstate = codes.findLast((code) => SQLSTATE.test(code));
   const text = error instanceof Error ? error.message : String(error);
-  const cause = new Error(text.split('\n').at(-1));
-  const unavailable =
+  // Class 22 (data exception) repeats the value that did not fit, over as many lines as it has.
+  const told = sqlstate?.startsWith('22') ? 'a value does not fit its column or type' : text.split('\n').at(-1);
+  const cause = new Error(told);
+  return isUnavailable(error, codes, sqlstate === undefined ? text : '')
+    ? new DatabaseUnavailable(cause)
+    : new DatabaseFault(sqlstate ?? codes.at(-1) ?? 'unknown', cause);
+}
+
+/** `ownText` is empty where the server answered: its texts quote values, and a value may read like a lost connection. */
+function isUnavailable(error: unknown, codes: string[], ownText: string): boolean {
+  return (
     error instanceof Prisma.PrismaClientInitializationError ||
-    UNAVAILABLE_TEXT.test(text) ||
-    codes.some((c) => UNAVAILABLE_PRISMA.has(c) || UNAVAILABLE_SQLSTATE.test(c) || UNAVAILABLE_NODE.test(c));
-  return unavailable ? new DatabaseUnavailable(cause) : new DatabaseFault(codes.at(-1) ?? 'unknown', cause);
+    codes.some(
+      (code) =>
+        UNAVAILABLE_PRISMA.has(code) ||
+        UNAVAILABLE_KINDS.has(code) ||
+        UNAVAILABLE_SQLSTATE.test(code) ||
+        UNAVAILABLE_NODE.test(code),
+    ) ||
+    UNAVAILABLE_TEXT.test(ownText)
+  );
 }
 
 /** The codes along the chain of causes: Prisma's, the adapter's, PostgreSQL's, Node's. */
 function* errorCodes(error: unknown, depth = 0): Generator<string> {
   if (typeof error !== 'object' || error === null || depth > 5) return;
-  for (const key of ['code', 'originalCode', 'errorCode'] as const) {
-    const value = (error as Record<string, unknown>)[key]; // any error may carry any field
+  const fields: Record<string, unknown> = { ...error };
+  for (const key of ['kind', 'code', 'originalCode', 'errorCode']) {
+    const value = fields[key];
     if (typeof value === 'string') yield value;
   }
-  for (const key of ['cause', 'meta', 'driverAdapterError'] as const) {
-    yield* errorCodes((error as Record<string, unknown>)[key], depth + 1); // as above
-  }
+  // `cause` is no own enumerable field of an Error.
+  const cause = error instanceof Error ? error.cause : fields.cause;
+  for (const next of [cause, fields.meta, fields.driverAdapterError]) yield* errorCodes(next, depth + 1);
 }

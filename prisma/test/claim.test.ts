@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  addPending,
+  claim,
+  findAlert,
+  type Lease,
+  markNotified,
+  type NewAlert,
+  recordFailure,
+  recordResolution,
+  release,
+} from '../alerts.ts';
+import { type Database, openDatabase } from '../client.ts';
+import { createTestDatabase, type TestDatabase } from './test-database.ts';
+
+let database: TestDatabase;
+let db: Database;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  db = openDatabase(database.url, { poolSize: 10, onError: () => {} });
+});
+afterAll(async () => {
+  await db.$disconnect();
+  await database.drop();
+});
+
+const RESOLUTION = {
+  resolution: '720x1280',
+  width: 720,
+  height: 1280,
+  rotation: 90,
+  codec: 'h264',
+  container: 'mp4',
+  duration: 3.04,
+};
+const FAILURE = { code: 'video_not_found', detail: '404' } as const;
+
+function newAlert(fields: Partial<NewAlert> = {}): NewAlert {
+  return { uuid: randomUUID(), video: '/videos/a.mp4', store: 'store', timestamp: 1, requestId: 'r', ...fields };
+}
+
+async function addClaimed(): Promise<Lease> {
+  const { uuid } = newAlert();
+  await addPending(db, newAlert({ uuid }));
+  await claim(db, uuid);
+  return { uuid, attempt: 1 };
+}
+
+/** Every write that a lease gives the right to; each says whether it changed the row. */
+const WRITES: [string, (lease: Lease) => Promise<unknown>][] = [
+  ['recordResolution', (lease) => recordResolution(db, lease, RESOLUTION, 7)],
+  ['recordFailure', (lease) => recordFailure(db, lease, FAILURE, 7)],
+  ['release', (lease) => release(db, lease, 7, { unused: false })],
+  ['release as unused', (lease) => release(db, lease, 7, { unused: true })],
+];
+
+describe('addPending', () => {
+  it('of fifty at once creates one, and all get its row', async () => {
+    const alert = newAlert();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => addPending(db, alert)));
+    expect(answers.filter(({ created }) => created)).toHaveLength(1);
+    expect(new Set(answers.map((answer) => answer.alert.id)).size).toBe(1);
+    expect(await db.alert.count({ where: { uuid: alert.uuid } })).toBe(1);
+  });
+
+  it('leaves the row of a uuid as it is, whatever else comes with it', async () => {
+    const alert = newAlert();
+    await addPending(db, alert);
+    const { created, alert: kept } = await addPending(db, { ...alert, store: 'other', requestId: 'later' });
+    expect(created).toBe(false);
+    expect(kept).toMatchObject({ store: 'store', requestId: 'r' });
+  });
+
+  it('stores a pending alert that owes everything', async () => {
+    const alert = newAlert();
+    const { alert: stored } = await addPending(db, alert);
+    expect(stored).toMatchObject({ ...alert, status: 'pending', attempts: 0, bytesFetched: 0n, notifiedAt: null });
+    expect(await findAlert(db, alert.uuid)).toEqual(stored);
+  });
+
+  it.each([1748871320.6882, 0.1, 1e-7, 0, 4102444800.123456])('keeps every digit of the timestamp %d', async (ts) => {
+    const { alert } = await addPending(db, newAlert({ timestamp: ts }));
+    expect(alert.timestamp).toBe(ts);
+    expect((await findAlert(db, alert.uuid))?.timestamp).toBe(ts);
+  });
+});
+
+describe('findAlert', () => {
+  it('finds nothing for a uuid that nobody sent', async () => {
+    expect(await findAlert(db, randomUUID())).toBeNull();
+  });
+});
+
+describe('claim', () => {
+  it('takes a pending alert, counts the attempt and notes its start', async () => {
+    const { uuid } = await addClaimed();
+    const alert = await findAlert(db, uuid);
+    expect(alert).toMatchObject({ status: 'processing', attempts: 1 });
+    expect(Date.now() - (alert?.startedAt?.getTime() ?? 0)).toBeLessThan(60_000);
+  });
+
+  it('takes over an alert that somebody holds, under the next number', async () => {
+    const { uuid } = await addClaimed();
+    expect(await claim(db, uuid)).toMatchObject({ kind: 'claimed', alert: { status: 'processing', attempts: 2 } });
+  });
+
+  it('gives every one of several at once a number of its own', async () => {
+    const { uuid } = await addClaimed();
+    const claims = await Promise.all(Array.from({ length: 8 }, () => claim(db, uuid)));
+    const numbers = claims.map((one) => (one.kind === 'claimed' ? one.alert.attempts : 0));
+    expect(numbers.sort()).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it.each([
+    ['processed', (lease: Lease) => recordResolution(db, lease, RESOLUTION, 0)],
+    ['failed', (lease: Lease) => recordFailure(db, lease, FAILURE, 0)],
+  ])('shows a %s alert as final and leaves it alone', async (status, end) => {
+    const lease = await addClaimed();
+    await end(lease);
+    const before = await findAlert(db, lease.uuid);
+    expect(await claim(db, lease.uuid)).toEqual({ kind: 'final', alert: before });
+    expect(await findAlert(db, lease.uuid)).toEqual(before);
+    expect(before?.status).toBe(status);
+  });
+
+  it('knows no alert of a uuid that nobody sent', async () => {
+    expect(await claim(db, randomUUID())).toEqual({ kind: 'unknown' });
+  });
+});
+
+describe('the result of an attempt', () => {
+  it('is the resolution and its facts, and the end of the alert', async () => {
+    const lease = await addClaimed();
+    const alert = await recordResolution(db, lease, RESOLUTION, 65_536);
+    expect(alert).toMatchObject({ ...RESOLUTION, status: 'processed', attempts: 1, bytesFetched: 65_536n });
+    expect(alert?.processedAt).toBeInstanceOf(Date);
+    expect(await findAlert(db, lease.uuid)).toEqual(alert);
+  });
+
+  it('is the failure with its code, and the end of the alert', async () => {
+    const lease = await addClaimed();
+    const alert = await recordFailure(db, lease, FAILURE, 12);
+    expect(alert).toMatchObject({
+      status: 'failed',
+      failureCode: 'video_not_found',
+      failureDetail: '404',
+      resolution: null,
+      bytesFetched: 12n,
+    });
+    expect(alert?.processedAt).toBeInstanceOf(Date);
+    expect(await findAlert(db, lease.uuid)).toEqual(alert);
+  });
+
+  it.each(WRITES)('%s changes nothing once another attempt has begun', async (_, write) => {
+    const stale = await addClaimed();
+    await claim(db, stale.uuid);
+    const before = await findAlert(db, stale.uuid);
+    expect((await write(stale)) ?? null).toBeNull();
+    expect(await findAlert(db, stale.uuid)).toEqual(before);
+  });
+
+  it.each(WRITES)('%s changes nothing once the alert is final', async (_, write) => {
+    const lease = await addClaimed();
+    const before = await recordResolution(db, lease, RESOLUTION, 0);
+    expect((await write(lease)) ?? null).toBeNull();
+    expect(await findAlert(db, lease.uuid)).toEqual(before);
+  });
+
+  it.each(WRITES)('%s changes nothing once the alert was given back', async (_, write) => {
+    const lease = await addClaimed();
+    await release(db, lease, 0, { unused: false });
+    const before = await findAlert(db, lease.uuid);
+    expect((await write(lease)) ?? null).toBeNull();
+    expect(await findAlert(db, lease.uuid)).toEqual(before);
+  });
+});
+
+describe('release', () => {
+  it('gives the alert back, and keeps the count of a used attempt', async () => {
+    const lease = await addClaimed();
+    await release(db, lease, 5, { unused: false });
+    expect(await findAlert(db, lease.uuid)).toMatchObject({ status: 'pending', attempts: 1, bytesFetched: 5n });
+  });
+
+  it('gives the number of an unused attempt back with it', async () => {
+    const lease = await addClaimed();
+    await release(db, lease, 5, { unused: true });
+    expect(await findAlert(db, lease.uuid)).toMatchObject({ status: 'pending', attempts: 0, bytesFetched: 5n });
+    expect(await claim(db, lease.uuid)).toMatchObject({ kind: 'claimed', alert: { attempts: 1 } });
+  });
+
+  it('adds up the bytes of all attempts', async () => {
+    const { uuid } = await addClaimed();
+    await release(db, { uuid, attempt: 1 }, 100, { unused: false });
+    await claim(db, uuid);
+    await release(db, { uuid, attempt: 2 }, 20, { unused: false });
+    await claim(db, uuid);
+    expect(await recordResolution(db, { uuid, attempt: 3 }, RESOLUTION, 3)).toMatchObject({ bytesFetched: 123n });
+  });
+});
+
+describe('markNotified', () => {
+  it('marks a final alert once', async () => {
+    const lease = await addClaimed();
+    await recordFailure(db, lease, FAILURE, 0);
+    const marks = await Promise.all(Array.from({ length: 5 }, () => markNotified(db, lease.uuid)));
+    expect(marks.filter(Boolean)).toHaveLength(1);
+    const marked = (await findAlert(db, lease.uuid))?.notifiedAt;
+    expect(marked).toBeInstanceOf(Date);
+    expect(await markNotified(db, lease.uuid)).toBe(false);
+    expect((await findAlert(db, lease.uuid))?.notifiedAt).toEqual(marked);
+  });
+
+  it('does not mark an alert that is not final', async () => {
+    const { uuid } = await addClaimed();
+    expect(await markNotified(db, uuid)).toBe(false);
+    expect((await findAlert(db, uuid))?.notifiedAt).toBeNull();
+  });
+});

@@ -114,6 +114,10 @@ const behaviours = {
   },
   missing: answer(404),
   gone: answer(410),
+  'missing-truncated': ({ response }) => {
+    response.writeHead(404, { 'content-length': 100 });
+    response.write('an answer', () => response.socket?.end());
+  },
   unauthorized: answer(401),
   forbidden: answer(403),
   refused: answer(400),
@@ -126,7 +130,9 @@ const behaviours = {
   'redirect-other': redirect(({ file, origin }) => `${origin.replace('127.0.0.1', 'localhost')}/right/${file}`),
   'redirect-loop': redirect(({ file }) => `/redirect-loop/${file}`),
   'redirect-nowhere': redirect(() => 'http://'),
-  'other-range': part(({ start, end, bytes }) => ({ 'content-range': `bytes ${start + 1}-${end}/${bytes.length}` })),
+  'other-range': part(({ start, end, bytes }) => ({
+    'content-range': `bytes ${start + 1}-${end - 1}/${bytes.length}`,
+  })),
   'short-range': part(({ start, end, bytes }) => ({ 'content-range': `bytes ${start}-${end - 2}/${bytes.length}` })),
   'no-range': part(() => ({ 'content-range': 'nonsense' })),
   'lying-size': part(({ start, end, bytes, turn }) => ({

@@ -31,9 +31,7 @@ const ffprobeOutput = z.object({
       duration: seconds,
       disposition: z.object({ attached_pic: z.number().optional() }).optional(),
       // Counter-clockwise; a matrix that turns nothing anywhere is printed as the smallest 64-bit number.
-      side_data_list: z
-        .array(z.object({ rotation: z.number().min(-360).max(360).optional().catch(undefined) }))
-        .optional(),
+      side_data_list: z.array(z.object({ rotation: z.number().optional() })).optional(),
     }),
   ),
   format: z.object({ duration: seconds }).optional(),

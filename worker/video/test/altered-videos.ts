@@ -1,3 +1,4 @@
+import { windowBytes } from '../range-reader.ts';
 import { fixture } from './open-house.ts';
 
 /** `length` bytes that a parser of boxes skips. */
@@ -8,11 +9,11 @@ function free(length: number): Buffer {
   return bytes;
 }
 
-/** A file with its mdat right behind ftyp, then `length` bytes nobody reads, then moov. */
-export function stretched(name: string, length: number): Buffer {
+/** A file with its mdat right behind ftyp, then boxes nobody reads, so many bytes each, then moov. */
+export function stretched(name: string, ...lengths: number[]): Buffer {
   const bytes = fixture(name);
   const moov = bytes.lastIndexOf('moov') - 4;
-  return Buffer.concat([bytes.subarray(0, moov), free(length), bytes.subarray(moov)]);
+  return Buffer.concat([bytes.subarray(0, moov), ...lengths.map(free), bytes.subarray(moov)]);
 }
 
 /** A file with moov before mdat, moov grown by `length` bytes nobody reads. */
@@ -38,6 +39,20 @@ export function junked(name: string, length: number): Buffer {
   const all = Buffer.concat([bytes.subarray(0, 12), junk, bytes.subarray(12)]);
   all.writeUInt32LE(all.length - 8, 4);
   return all;
+}
+
+/** The first window of a long AVI, of which the recorder wrote so many bytes, 0 for not yet known, and 100 s of frames. */
+export function headOfLongAvi(riffLength: number): Buffer {
+  const bytes = fixture('h264.avi');
+  const [frames, index] = [bytes.indexOf('movi') + 4, bytes.lastIndexOf('idx1')];
+  bytes.writeUInt32LE(riffLength, 4);
+  bytes.writeUInt32LE(riffLength * 0.9, frames - 8);
+  // Five frames a second; their number stands behind eight other fields of the stream's header.
+  bytes.writeUInt32LE(500, bytes.indexOf('strh') + 8 + 32);
+  // The same frames again and again fill the window, as those of a long video do.
+  const head = Buffer.alloc(windowBytes, bytes.subarray(frames, index));
+  bytes.copy(head, 0, 0, frames);
+  return head;
 }
 
 /** The Matroska file with a Void element of `length` bytes between its SeekHead and what tells of its tracks. */

@@ -144,6 +144,8 @@ describe('a failed transfer within a probe', () => {
     });
     const video = await house.open('long.mov', 'silent-later');
     expect(await failureOf(probe(video, options))).toBeInstanceOf(VideoTimeout);
+    // ffprobe has nothing better to say about it, so it does not try the server again.
+    expect(house.server.requests).toHaveLength(2);
   });
 
   it('the signal ends it with its reason', async () => {

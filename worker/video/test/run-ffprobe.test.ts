@@ -30,8 +30,12 @@ async function instead(script: string): Promise<string> {
   return path;
 }
 
+/** An AVI of which the head is far from all. */
+const avi = Buffer.concat([fixture('mpeg4.avi'), Buffer.alloc(1_000_000)]);
+avi.writeUInt32LE(avi.length - 8, 4);
+
 async function probeAvi({ ffprobePath, timeoutMs = 10_000 }: { ffprobePath?: string; timeoutMs?: number }) {
-  await using house = await openHouse();
+  await using house = await openHouse({ files: { 'mpeg4.avi': avi } });
   return await probe(await house.open('mpeg4.avi'), { ffprobePath, timeoutMs, signal, temporaryFolder });
 }
 
@@ -50,20 +54,24 @@ describe('ffprobe', () => {
     expect(await told('args')).toBe(
       '-v error -of json -show_streams -show_format -probesize 16384 -protocol_whitelist file -format_whitelist avi -f avi -i file:video',
     );
-    expect(await told('files')).toMatch(new RegExp(`^700 .*\n600 ${fixture('mpeg4.avi').length}$`));
+    expect(await told('files')).toMatch(new RegExp(`^700 .*\n600 ${avi.length}$`));
     // What the shell sets by itself.
     expect((await told('env')).split('\n').filter((line) => !/^(PWD|OLDPWD|SHLVL|_)=/.test(line))).toEqual([]);
   });
 
   it('is killed with all its children when it takes too long', async () => {
-    const ffprobePath = await instead('/bin/sleep 600 & echo $! > $folder/child; wait');
-    const error = await failureOf(probeAvi({ ffprobePath, timeoutMs: 500 }));
+    const ffprobePath = await instead(
+      '/bin/sleep 600 & echo $! > $folder/number; /bin/mv $folder/number $folder/child; wait',
+    );
+    const error = await failureOf(probeAvi({ ffprobePath, timeoutMs: 2000 }));
     expect(error).toBeInstanceOf(VideoTimeout);
     expect(await isGone(join(folder, 'child'))).toBe(true);
   });
 
   it('is killed with all its children by the signal', async () => {
-    const ffprobePath = await instead('/bin/sleep 600 & echo $! > $folder/child; wait');
+    const ffprobePath = await instead(
+      '/bin/sleep 600 & echo $! > $folder/number; /bin/mv $folder/number $folder/child; wait',
+    );
     await using house = await openHouse();
     const controller = new AbortController();
     const video = await house.open('mpeg4.avi');
@@ -112,6 +120,17 @@ describe('ffprobe', () => {
     const error = await failureOf(probeAvi({ ffprobePath }));
     expect(error).toBeInstanceOf(VideoUnreadable);
     expect(error).toHaveProperty('cause.message', 'bad [31m luck');
+  });
+
+  it('is asked for the first video stream that is no cover', async () => {
+    const streams = [
+      { codec_type: 'audio', codec_name: 'aac', width: 8, height: 8 },
+      { codec_type: 'video', codec_name: 'mjpeg', width: 64, height: 64, disposition: { attached_pic: 1 } },
+      { codec_type: 'video', codec_name: 'h264', width: 4, height: 2, disposition: { attached_pic: 0 } },
+      { codec_type: 'video', codec_name: 'h264', width: 16, height: 16 },
+    ];
+    const ffprobePath = await instead(`echo '${JSON.stringify({ streams })}'`);
+    expect(await probeAvi({ ffprobePath })).toMatchObject({ resolution: '4x2', codec: 'h264' });
   });
 
   it('takes a matrix without an angle for no turn', async () => {

@@ -18,6 +18,7 @@ describe('an answer without a video', () => {
   const codes: [Behaviour, string][] = [
     ['missing', 'video_not_found, permanent'],
     ['gone', 'video_not_found, permanent'],
+    ['missing-truncated', 'video_not_found, permanent'],
     ['unauthorized', 'video_forbidden, permanent'],
     ['forbidden', 'video_forbidden, permanent'],
     ['refused', 'video_server_error, transient'],
@@ -60,6 +61,16 @@ describe('an answer without a video', () => {
     if (least === undefined) expect(wait).toBeUndefined();
     else expect(wait).toBeGreaterThanOrEqual(least);
     if (most !== undefined) expect(wait).toBeLessThanOrEqual(most);
+  });
+
+  it.each([
+    ['silent', /too long \((response|socket)\)$/],
+    ['stalled', /too long \(socket\)$/],
+    ['drip', /too long \(request\)$/],
+  ] as const)('%s: the detail tells what took too long', async (behaviour, detail) => {
+    await using house = await openHouse({ files, timeoutMs: 150 });
+    const error = await failureOf(house.open('short.mp4', behaviour));
+    expect(error).toHaveProperty('message', expect.stringMatching(detail));
   });
 
   it('costs what it sent before it broke off', async () => {
@@ -149,7 +160,8 @@ describe('the signal', () => {
       const controller = new AbortController();
       const failure = failureOf(house.open('long.mp4', behaviour, controller.signal));
       const reason = new Error('the worker is going down');
-      while (house.server.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      const begun = () => (behaviour === 'silent' ? house.server.requests.length : house.meter.bytesFetched) > 0;
+      while (!begun()) await new Promise((resolve) => setImmediate(resolve));
       controller.abort(reason);
       expect(await failure).toBe(reason);
     },
@@ -171,6 +183,7 @@ describe('the signal', () => {
     const reason = new Error('too late');
     expect(await failureOf(house.open('long.mp4', 'right', AbortSignal.abort(reason)))).toBe(reason);
     expect(house.server.requests).toHaveLength(0);
+    expect(house.meter.requests).toBe(0);
   });
 });
 

@@ -2,7 +2,8 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { translateDatabaseError } from './errors.ts';
 import { PrismaClient } from './generated/client.ts';
 
-export type Database = ReturnType<typeof openDatabase>;
+/** Without `$transaction`: Prisma's begin and commit throw past the translation of errors below. */
+export type Database = Omit<ReturnType<typeof openDatabase>, '$transaction'>;
 
 /**
  * Opens a pool of at most `poolSize` connections, lazily. Every query throws DatabaseUnavailable or DatabaseFault,

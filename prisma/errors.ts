@@ -47,16 +47,16 @@ const UNAVAILABLE_TEXT =
 export function translateDatabaseError(error: unknown): Error {
   const codes = [...errorCodes(error)];
   const sqlstate = codes.findLast((code) => SQLSTATE.test(code));
-  const text = error instanceof Error ? error.message : String(error);
+  // Above its last line Prisma prints the call with its arguments, in which a value may read like a lost connection.
+  const text = (error instanceof Error ? error.message : String(error)).split('\n').at(-1) ?? '';
   // Class 22 (data exception) repeats the value that did not fit, over as many lines as it has.
-  const told = sqlstate?.startsWith('22') ? 'a value does not fit its column or type' : text.split('\n').at(-1);
-  const cause = new Error(told);
+  const cause = new Error(sqlstate?.startsWith('22') ? 'a value does not fit its column or type' : text);
   return isUnavailable(error, codes, sqlstate === undefined ? text : '')
     ? new DatabaseUnavailable(cause)
     : new DatabaseFault(sqlstate ?? codes.at(-1) ?? 'unknown', cause);
 }
 
-/** `ownText` is empty where the server answered: its texts quote values, and a value may read like a lost connection. */
+/** `ownText` is empty where the server answered: its texts quote values as well. */
 function isUnavailable(error: unknown, codes: string[], ownText: string): boolean {
   return (
     error instanceof Prisma.PrismaClientInitializationError ||

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addPending, claim, markNotified, recordFailure, takeOwed } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
@@ -84,10 +85,11 @@ describe('takeOwed', () => {
   it('passes over rows that another caller holds, instead of waiting for it', async () => {
     const held = await addQuiet(9 * MINUTE);
     const free = await addQuiet(2 * MINUTE);
-    await db.$transaction(async (tx) => {
-      await tx.$queryRaw`SELECT id FROM alerts WHERE uuid = ${held}::uuid FOR UPDATE`;
-      expect(await take({ limit: 1 })).toEqual([free]);
-    });
+    const holder = new pg.Client({ connectionString: database.url });
+    await holder.connect();
+    await holder.query('BEGIN');
+    await holder.query('SELECT id FROM alerts WHERE uuid = $1 FOR UPDATE', [held]);
+    expect(await take({ limit: 1 }).finally(() => holder.end())).toEqual([free]);
     expect(await take({ limit: 1 })).toEqual([held]);
   });
 

@@ -126,7 +126,7 @@ const behaviours = {
   busy: answer(503, { 'retry-after': new Date(Date.now() + 120_000).toUTCString() }),
   'busy-for-days': answer(503, { 'retry-after': '604800' }),
   'no-content': answer(204),
-  'redirect-same': redirect(({ file }) => `/right/${file}`),
+  'redirect-same': redirect(({ file, origin }) => `${origin}/right/${file}`),
   'redirect-other': redirect(({ file, origin }) => `${origin.replace('127.0.0.1', 'localhost')}/right/${file}`),
   'redirect-loop': redirect(({ file }) => `/redirect-loop/${file}`),
   'redirect-nowhere': redirect(() => 'http://'),
@@ -152,7 +152,12 @@ export type VideoServer = {
   url(file: string, behaviour?: Behaviour): URL;
   readonly origin: string;
   /** What was asked, in order. */
-  readonly requests: { path: string; range: string | undefined; acceptEncoding: string | undefined }[];
+  readonly requests: {
+    path: string;
+    range: string | undefined;
+    acceptEncoding: string | undefined;
+    authorized: boolean;
+  }[];
   /** Sockets accepted so far, and those of them still open. */
   readonly connections: number;
   readonly openSockets: number;
@@ -188,7 +193,8 @@ export async function startVideoServer({
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = request.url ?? '/';
     const { range } = request.headers;
-    requests.push({ path, range, acceptEncoding: request.headers['accept-encoding'] });
+    const { authorization, 'accept-encoding': acceptEncoding } = request.headers;
+    requests.push({ path, range, acceptEncoding, authorized: authorization !== undefined });
     const turn = requests.filter((earlier) => earlier.path === path).length;
     const file = basename(path);
     const bytes = await read(file);

@@ -66,11 +66,13 @@ async function factsOf(track: InputVideoTrack, container: Container): Promise<Vi
     codedHeight: await track.getCodedHeight(),
     rotation: await track.getRotation(),
   });
+  const duration = await track.getDurationFromMetadata();
   return {
     ...resolution,
     codec: codec === 'avc' ? 'h264' : codec,
     container,
-    duration: await track.getDurationFromMetadata(),
+    // A damaged time scale makes it infinite or not a number.
+    duration: Number.isFinite(duration) ? duration : null,
   };
 }
 

@@ -8,6 +8,7 @@ import { discard, type RangeAnswer, readAnswer } from './range-answer.ts';
 import type { Meter } from './video.ts';
 
 const mostRedirects = 3;
+
 export type VideoClient = { got: Got; close(): void };
 
 export type RangeRequest = { url: URL; start: number; end: number; meter: Meter; signal: AbortSignal };
@@ -50,11 +51,11 @@ export async function requestRange(client: VideoClient, request: RangeRequest): 
   let { url } = request;
   for (let redirects = 0; redirects <= mostRedirects; redirects += 1) {
     const { response, body } = await exchange(client, { ...request, url });
-    const target = redirectOf(response, url);
-    if (target === undefined) return readAnswer(response, { ...request, url }, body);
+    const { location } = response.headers;
+    const redirected = [301, 302, 303, 307, 308].includes(response.statusCode) && location !== undefined;
+    if (!redirected) return readAnswer(response, { ...request, url }, body);
     await discard(body, request.signal);
-    if (target.origin !== url.origin) throw new RedirectRefused('the video server redirects to another origin');
-    url = target;
+    url = withinOrigin(location, url);
   }
   throw new RedirectRefused(`the video server redirects more than ${mostRedirects} times`);
 }
@@ -70,8 +71,8 @@ async function exchange(client: VideoClient, request: RangeRequest): Promise<Exc
   } catch (error) {
     request.signal.throwIfAborted();
     // The server may close an idle connection at the very moment it is used again; no answer came, so ask anew.
-    const closedWhileIdle = stream.reusedSocket && error instanceof RequestError && error.code === 'ECONNRESET';
-    if (closedWhileIdle) return exchange(client, request);
+    const closed = error instanceof RequestError && ['ECONNRESET', 'EPIPE'].includes(error.code);
+    if (closed && stream.reusedSocket) return exchange(client, request);
     throw failureOfExchange(error);
   }
 }
@@ -80,7 +81,7 @@ function send(client: VideoClient, { url, start, end, meter, signal }: RangeRequ
   signal.throwIfAborted();
   meter.requests += 1;
   const stream = client.got.stream(url, { headers: { range: `bytes=${start}-${end - 1}` }, signal });
-  // The iterator of the body reports every error; between two of its steps nobody listens, and Node would end the process.
+  // The body's iterator reports every error; between two of its steps nobody listens, and Node would end the process.
   stream.on('error', () => {});
   return stream;
 }
@@ -97,9 +98,11 @@ async function* bodyOf(stream: Request, { meter, signal }: RangeRequest): AsyncG
   }
 }
 
-function redirectOf(response: Response, url: URL): URL | undefined {
-  const { location } = response.headers;
-  if (![301, 302, 303, 307, 308].includes(response.statusCode) || location === undefined) return undefined;
+function withinOrigin(location: string, url: URL): URL {
   if (!URL.canParse(location, url.href)) throw new RedirectRefused('the video server redirects to no URL');
-  return new URL(location, url);
+  const target = new URL(location, url);
+  if (target.origin !== url.origin) throw new RedirectRefused('the video server redirects to another origin');
+  target.username = url.username;
+  target.password = url.password;
+  return target;
 }

@@ -71,6 +71,13 @@ describe('what a probe finds', () => {
     vi.restoreAllMocks();
   });
 
+  it('has no duration where the header has none that is a number', async () => {
+    const bytes = fixture('h264.mkv');
+    bytes.fill(0xff, bytes.indexOf('448988', 0, 'hex') + 3, bytes.indexOf('448988', 0, 'hex') + 11);
+    await using house = await openHouse({ files: { 'endless.mkv': bytes } });
+    expect(await probed(house, 'endless.mkv')).toMatchObject({ resolution: '176x144', duration: null });
+  });
+
   it('does not depend on the name', async () => {
     await using house = await openHouse({
       files: { 'liar.mp4': fixture('mpeg4.avi'), 'liar.avi': fixture('vp9.webm') },

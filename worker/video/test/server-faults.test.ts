@@ -46,7 +46,9 @@ describe('an answer without a video', () => {
 
   it.each(codes)('%s: %s', async (behaviour, code) => {
     await using house = await openHouse({ files, timeoutMs: 150 });
-    expect(await codeOf(house.open('short.mp4', behaviour))).toBe(code);
+    // Half of the long file would be all that the first window needs.
+    const file = behaviour === 'truncated-whole' ? 'short.mp4' : 'long.mp4';
+    expect(await codeOf(house.open(file, behaviour))).toBe(code);
   });
 
   it.each([
@@ -113,6 +115,21 @@ describe('a redirect', () => {
       { path: '/right/long.mp4', range: 'bytes=0-65535' },
       { path: '/right/long.mp4', range: 'bytes=65536-131071' },
     ]);
+  });
+
+  it('within the origin takes the credentials along', async () => {
+    await using house = await openHouse({ files });
+    const url = house.server.url('long.mp4', 'redirect-same');
+    url.username = 'camera';
+    await house.reader.open(url, { signal });
+    expect(house.server.requests.map(({ authorized }) => authorized)).toEqual([true, true]);
+  });
+
+  it('that leads nowhere leaves the connection to the next request', async () => {
+    await using house = await openHouse({ files });
+    await failureOf(house.open('long.mp4', 'redirect-nowhere'));
+    await house.open('long.mp4');
+    expect(house.server.connections).toBe(1);
   });
 
   it('to another origin sends nothing there', async () => {

@@ -29,7 +29,7 @@ export function waitOf(retryAfter: string | undefined): number | undefined {
   return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), longestWaitMs);
 }
 
-/** The VideoError for an exchange that broke off; what got did not throw is a defect of ours and comes back as it is. */
+/** The VideoError for an exchange that broke off; what got did not throw is our defect and comes back as it is. */
 export function failureOfExchange(error: unknown): unknown {
   if (!(error instanceof RequestError)) return error;
   const cause = withoutRequest(error);

@@ -74,7 +74,7 @@ function unsatisfiable(headers: IncomingHttpHeaders, { url, start }: Asked): Ran
   return { url, start: 0, size: 0, version: undefined, whole: false, body: nothing() };
 }
 
-/** The size of the whole file, when Content-Range is the range asked for, cut at the end of the file and nowhere else. */
+/** The size of the whole file, when Content-Range is the range asked for, cut at the file's end and nowhere else. */
 function sizeOfPart(headers: IncomingHttpHeaders, { start, end }: Asked): number | undefined {
   const range = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/.exec(headers['content-range'] ?? '');
   if (range === null) return undefined;

@@ -21,8 +21,9 @@ const crashes = new Set(['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SI
 type Run = { folder: string; file: string; demuxer: string; options: FfprobeOptions; deadline: AbortSignal };
 
 /**
- * ffprobe's JSON on a local file. One demuxer and one protocol are allowed, so no playlist in the file can name another.
- * Throws VideoUnreadable, VideoTimeout past the deadline, the signal's reason, or a plain Error where ffprobe cannot run.
+ * ffprobe's JSON on a local file. One demuxer and one protocol are allowed, so no playlist can name another file.
+ * Throws VideoUnreadable, VideoTimeout past the deadline, the signal's reason, or a plain Error where ffprobe cannot
+ * be run.
  */
 export async function runFfprobe({ folder, file, demuxer, options, deadline }: Run): Promise<string> {
   const binary = options.ffprobePath ?? bundledFfprobe();

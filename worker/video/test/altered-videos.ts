@@ -41,12 +41,12 @@ export function junked(name: string, length: number): Buffer {
   return all;
 }
 
-/** The first window of a long AVI, of which the recorder wrote so many bytes, 0 for not yet known, and 100 s of frames. */
-export function headOfLongAvi(riffLength: number): Buffer {
+/** The first window of an AVI with 100 s of frames, whose RIFF chunk and its list of frames say these lengths. */
+export function headOfLongAvi(riffLength: number, framesLength: number): Buffer {
   const bytes = fixture('h264.avi');
   const [frames, index] = [bytes.indexOf('movi') + 4, bytes.lastIndexOf('idx1')];
   bytes.writeUInt32LE(riffLength, 4);
-  bytes.writeUInt32LE(riffLength * 0.9, frames - 8);
+  bytes.writeUInt32LE(framesLength, frames - 8);
   // Five frames a second; their number stands behind eight other fields of the stream's header.
   bytes.writeUInt32LE(500, bytes.indexOf('strh') + 8 + 32);
   // The same frames again and again fill the window, as those of a long video do.

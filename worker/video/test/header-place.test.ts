@@ -77,10 +77,11 @@ describe('a header that is not in the first window', () => {
   });
 
   it.each([
-    ['of 5 GB, of which its first RIFF chunk says 1 GB', 5e9, 1e9],
-    ['of 3 MB whose recorder was cut off, so it says nothing', 3e6, 0],
-  ])('an AVI %s, is not walked, and its length is known', async (_, size, riffLength) => {
-    const head = headOfLongAvi(riffLength);
+    ['of 5 GB, of which its first RIFF chunk says 1 GB', 5e9, 1e9, 0.9e9],
+    ['of 3 MB whose RIFF chunk says nothing', 3e6, 0, 2.9e6],
+    ['of 3 MB whose recorder was cut off, so nothing says anything', 3e6, 0, 0],
+  ])('an AVI %s, is not walked, and its length is known', async (_, size, riffLength, framesLength) => {
+    const head = headOfLongAvi(riffLength, framesLength);
     const video = {
       url: new URL('http://127.0.0.1/long.avi'),
       size,

@@ -42,18 +42,18 @@ describe('the container', () => {
 
 describe('a file that is no video', () => {
   it.each([
-    [fixture('html.mp4'), 'the file looks like an HTML page, not like a video'],
-    [fixture('playlist.mp4'), 'the file looks like an HLS playlist, not like a video'],
-    [fixture('concat.mp4'), 'the file looks like an ffmpeg concat script, not like a video'],
-    [fixture('mpeg-ps.mp4'), 'the file looks like an MPEG program stream, not like a video'],
-    [fixture('empty.mp4'), 'the file is empty'],
-    [Buffer.from('\ufeff\r\n<HTML>'), 'the file looks like an HTML page, not like a video'],
-    [Buffer.from('<?xml version="1.0"?>'), 'the file looks like an XML document, not like a video'],
-    [Buffer.from('Übung\tmacht den Meister\n'), 'the file looks like text, not like a video'],
-    [Buffer.alloc(5000), 'the file looks like nothing but zero bytes, not like a video'],
-    [Buffer.from('89504e470d0a1a0a', 'hex'), 'the file looks like an image, not like a video'],
-    [Buffer.from('0107aa00ff', 'hex'), 'the file is no video we know'],
-  ])('%#: %s', (head, sentence) => {
+    ['the file looks like an HTML page, not like a video', fixture('html.mp4')],
+    ['the file looks like an HLS playlist, not like a video', fixture('playlist.mp4')],
+    ['the file looks like an ffmpeg concat script, not like a video', fixture('concat.mp4')],
+    ['the file looks like an MPEG program stream, not like a video', fixture('mpeg-ps.mp4')],
+    ['the file is empty', fixture('empty.mp4')],
+    ['the file looks like an HTML page, not like a video', Buffer.from('\ufeff\r\n<HTML>')],
+    ['the file looks like an XML document, not like a video', Buffer.from('<?xml version="1.0"?>')],
+    ['the file looks like text, not like a video', Buffer.from('Übung\tmacht den Meister\n')],
+    ['the file looks like nothing but zero bytes, not like a video', Buffer.alloc(5000)],
+    ['the file looks like an image, not like a video', Buffer.from('89504e470d0a1a0a', 'hex')],
+    ['the file is no video we know', Buffer.from('0107aa00ff', 'hex')],
+  ])('%s (%#)', (sentence, head) => {
     expect(describeOther(head)).toBe(sentence);
   });
 });

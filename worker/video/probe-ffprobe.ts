@@ -86,12 +86,13 @@ async function firstReadable(
   }
 }
 
-/** Behind its first RIFF chunk ffprobe walks the file in steps of 8 bytes, in search of an index: minutes in 5 GB. */
+/**
+ * Behind its first RIFF chunk ffprobe walks the file in steps of 8 bytes, in search of an index: minutes in 5 GB. Where
+ * a recorder was cut off and has written no length, the head alone gives the same facts.
+ */
 async function riffLength(video: OpenVideo): Promise<number> {
   const header = Buffer.from(await video.read(0, 8));
-  const length = header.length < 8 ? 0 : header.readUInt32LE(4);
-  // A recorder that was cut off has written no length, or the largest.
-  return length === 0 ? video.size : Math.min(8 + length, video.size);
+  return header.length < 8 ? video.size : Math.min(8 + header.readUInt32LE(4), video.size);
 }
 
 async function copy(video: OpenVideo, [start, end]: Span, handle: FileHandle): Promise<void> {

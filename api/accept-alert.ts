@@ -33,7 +33,8 @@ export async function dispatch(
   how: 'enqueue' | 'enqueueAgain',
 ): Promise<'queued' | 'deferred'> {
   try {
-    await deps.queue[how]({ uuid, requestId });
+    if (how === 'enqueue') await deps.queue.enqueue({ uuid, requestId });
+    else await deps.queue.enqueueAgain([{ uuid, requestId }]);
     return 'queued';
   } catch (error) {
     if (!(error instanceof QueueUnavailable)) throw error;

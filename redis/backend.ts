@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createPostgresBackend, createRedisBackend, type Queue, type Worker, withBackend } from 'bullmq';
+import { createPostgresBackend, createRedisBackend, type Job, type Queue, type Worker, withBackend } from 'bullmq';
 import { Redis } from 'ioredis';
 import { backoffMs, DELIVERIES, QUEUE_NAME } from './contract.ts';
 
@@ -24,17 +24,16 @@ export function openQueue(url: string): OpenQueue {
 }
 
 export type OpenWorker = {
-  bull: Pick<Worker, 'on' | 'waitUntilReady' | 'run' | 'isRunning' | 'cancelAllJobs' | 'isRunning'>;
+  bull: Pick<Worker, 'on' | 'waitUntilReady' | 'run' | 'isRunning' | 'cancelAllJobs'>;
   /** Takes no more jobs and waits for the running ones. */
   close(): Promise<void>;
 };
 
+/** A job as it left the queue; `stalls`: how often a worker that had it vanished. */
+export type Taken = { data: unknown; stalls: number; signal: AbortSignal };
+
 /** Opens BullMQ's worker, not yet running; as openQueue when its backend is away. */
-export function openWorker(
-  url: string,
-  processor: (data: unknown, signal: AbortSignal) => Promise<void>,
-  concurrency: number,
-): OpenWorker {
+export function openWorker(url: string, processor: (taken: Taken) => Promise<void>, concurrency: number): OpenWorker {
   const options = {
     autorun: false,
     concurrency,
@@ -53,7 +52,8 @@ export function openWorker(
   const open = isRedis(url) ? openRedisWorker : openPostgresWorker;
   const opened = open(
     url,
-    (job, _token, signal) => processor(job.data, signal ?? new AbortController().signal),
+    ({ data, stalledCounter }, _token, signal) =>
+      processor({ data, stalls: stalledCounter, signal: signal ?? new AbortController().signal }),
     options,
   );
   opened.bull.on('lockRenewalFailed', (jobIds) => {
@@ -62,7 +62,7 @@ export function openWorker(
   return opened;
 }
 
-type Processor = (job: { data: unknown }, token?: string, signal?: AbortSignal) => Promise<void>;
+type Processor = (job: Pick<Job, 'data' | 'stalledCounter'>, token?: string, signal?: AbortSignal) => Promise<void>;
 type WorkerOptions = { autorun: boolean; concurrency: number };
 type CancellableWorker = { bull: OpenWorker['bull'] & Pick<Worker, 'cancelJob'>; close(): Promise<void> };
 

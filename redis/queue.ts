@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Queue, UnrecoverableError } from 'bullmq';
-import { ANSWER_MS, type OpenQueue, type OpenWorker, openQueue, openWorker, Redeliver } from './backend.ts';
+import { ANSWER_MS, type OpenQueue, type OpenWorker, openQueue, openWorker, Redeliver, type Taken } from './backend.ts';
 import { type AlertJob, DELIVERIES, JOB_NAME, jobId, jobSchema, KEEP_COMPLETED, KEEP_FAILED } from './contract.ts';
 
 /** The queue did not take or tell something in time. Nothing is lost: the rows know what to send again. */
@@ -16,14 +16,20 @@ export class QueueUnavailable extends Error {
 export type AlertQueue = {
   /** Adds the alert's job; a no-op where it is there already. Throws QueueUnavailable. */
   enqueue(job: AlertJob): Promise<void>;
-  /** As enqueue, but first clears away a finished job of that alert. True where a job was added. */
-  enqueueAgain(job: AlertJob): Promise<boolean>;
+  /**
+   * As enqueue for many, but first clears away finished jobs of those alerts. `perSecond` spreads the jobs over time.
+   * Returns how many jobs were added: none where one waits or runs.
+   */
+  enqueueAgain(jobs: AlertJob[], options?: { perSecond?: number }): Promise<number>;
   /** One round trip. Throws QueueUnavailable. */
   ping(): Promise<void>;
   /** BullMQ's own queue, for Bull Board. A new object after a connection that failed for good. */
   bull(): Queue;
   close(): Promise<void>;
 };
+
+/** `signal` aborts when the job is taken away; `crashed`: whoever had it before vanished without a word. */
+export type Handler = (job: AlertJob, signal: AbortSignal, crashed: boolean) => Promise<Verdict>;
 
 /** What became of a job. A handler that throws is a fault of ours: the job is delivered again. */
 export type Verdict =
@@ -62,13 +68,16 @@ export function openAlertQueue(url: string, onError: (error: Error) => void): Al
     async enqueue(data) {
       await answered(bull().add(...jobOf(data)));
     },
-    async enqueueAgain(data) {
+    async enqueueAgain(jobs, { perSecond } = {}) {
       const queue = bull();
-      const state = await answered(queue.getJobState(jobId(data.uuid)));
-      if (state === 'completed' || state === 'failed') await answered(queue.remove(jobId(data.uuid)));
-      else if (state !== 'unknown') return false;
-      await answered(queue.add(...jobOf(data)));
-      return true;
+      let added = 0;
+      for (let first = 0; first < jobs.length; first += BATCH) {
+        const lost = await withoutJob(queue, jobs.slice(first, first + BATCH));
+        const spread = lost.map((job, index) => jobOf(job, perSecond ? ((added + index) * 1_000) / perSecond : 0));
+        await answered(queue.addBulk(spread.map(([name, data, opts]) => ({ name, data, opts }))));
+        added += lost.length;
+      }
+      return added;
     },
     async ping() {
       await answered(bull().getJobCountByTypes('active'));
@@ -82,8 +91,26 @@ export function openAlertQueue(url: string, onError: (error: Error) => void): Al
   };
 }
 
-function jobOf(data: AlertJob) {
+// Jobs asked about at once: their answers fit easily into the time one answer may take.
+const BATCH = 100;
+
+/** Those alerts that have no job or had a finished one, which is removed. */
+async function withoutJob(queue: Queue, jobs: AlertJob[]): Promise<AlertJob[]> {
+  const lost = await answered(
+    Promise.all(
+      jobs.map(async ({ uuid }) => {
+        const state = await queue.getJobState(jobId(uuid));
+        if (state === 'completed' || state === 'failed') await queue.remove(jobId(uuid));
+        return state === 'completed' || state === 'failed' || state === 'unknown';
+      }),
+    ),
+  );
+  return jobs.filter((_job, index) => lost[index]);
+}
+
+function jobOf(data: AlertJob, delay = 0) {
   const options = {
+    delay: Math.round(delay),
     jobId: jobId(data.uuid),
     attempts: DELIVERIES,
     backoff: { type: 'custom' },
@@ -97,18 +124,17 @@ function jobOf(data: AlertJob) {
 const REOPEN_MS = 1_000;
 
 /**
- * Opens the receiving end: `handler` gets each job parsed, and a signal that aborts when the job is taken away. A
- * backend that is down, now or later, is waited for.
+ * Opens the receiving end: `handler` gets each job parsed. A backend that is down, now or later, is waited for.
  */
 export function consumeAlerts(
   url: string,
-  handler: (job: AlertJob, signal: AbortSignal) => Promise<Verdict>,
+  handler: Handler,
   options: { concurrency: number; onError: (error: Error) => void },
 ): AlertConsumer {
   const closing = new AbortController();
   const tell = (error: unknown) => options.onError(bare(error));
   const open = () => {
-    const worker = openWorker(url, (data, signal) => handle(handler, data, signal), options.concurrency);
+    const worker = openWorker(url, (taken) => handle(handler, taken), options.concurrency);
     worker.bull.on('error', tell);
     return worker;
   };
@@ -140,14 +166,10 @@ export function consumeAlerts(
   };
 }
 
-async function handle(
-  handler: (job: AlertJob, signal: AbortSignal) => Promise<Verdict>,
-  data: unknown,
-  signal: AbortSignal,
-): Promise<void> {
-  const job = jobSchema.safeParse(data);
+async function handle(handler: Handler, taken: Taken): Promise<void> {
+  const job = jobSchema.safeParse(taken.data);
   if (!job.success) throw new UnrecoverableError('not a job of this contract');
-  const verdict = await handler(job.data, signal);
+  const verdict = await handler(job.data, taken.signal, taken.stalls > 0);
   if (verdict.kind === 'failed') throw new UnrecoverableError(verdict.reason);
   if (verdict.kind === 'retry') throw new Redeliver(verdict.reason, verdict.retryAfterMs);
 }

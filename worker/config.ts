@@ -22,6 +22,9 @@ export const workerFields = {
   PROBE_TIMEOUT_MS: wholeNumber(100, 600_000).prefault('5000'),
   /** Unset: the binary of @ffprobe-installer/ffprobe. */
   FFPROBE_PATH: z.string().optional(),
+  /** Where /livez and /readyz answer; unset: nowhere. */
+  OPS_PORT: wholeNumber(0, 65_535).optional(),
+  HOST: z.string().default('127.0.0.1'),
   NOTIFIER: z.enum(['console'], 'must be console').default('console'),
   TZ: timeZone,
 };

@@ -7,6 +7,19 @@ import { type Attempt, type Deps, failAlert, notifyOnce, processAlert } from './
 
 export type ConsumeDeps = Deps & { log: Logger; maxAttempts: number; attemptTimeoutMs: number };
 
+/**
+ * Handles jobs whose last worker vanished one at a time: if a video takes its worker down, the alerts that ran beside it
+ * must not meet it there again and again, each time at the price of an attempt.
+ */
+export function createQuarantine(): (handle: () => Promise<Verdict>) => Promise<Verdict> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (handle) => {
+    const handled = last.then(handle);
+    last = handled.catch(() => {}); // whoever waits for this job gets the error; the next one's turn comes all the same
+    return handled;
+  };
+}
+
 /** An alert can overtake its upload: until this long after its receipt a missing video is asked for again. */
 const UPLOAD_GRACE_MS = 10_000;
 
@@ -15,6 +28,7 @@ const UPLOAD_GRACE_MS = 10_000;
  * another attempt and the end. Throws what is nobody's verdict (the database is away): the job comes again.
  */
 export async function handleJob(deps: ConsumeDeps, job: AlertJob, signal: AbortSignal): Promise<Verdict> {
+  if (signal.aborted) return { kind: 'retry', reason: 'not begun' };
   const claimed = await claim(deps.db, job.uuid);
   if (claimed.kind === 'unknown') {
     deps.log.warn({ alert: job.uuid, requestId: job.requestId }, 'job without a row');

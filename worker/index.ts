@@ -2,11 +2,12 @@ import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import { openDatabase } from '#prisma/client.ts';
 import { ConfigError, parseConfig } from '#prisma/config.ts';
-import { untilReady } from '#prisma/ready.ts';
-import { consumeAlerts, openAlertQueue } from '#redis/queue.ts';
+import { databaseFault, untilReady } from '#prisma/ready.ts';
+import { type AlertConsumer, consumeAlerts, openAlertQueue } from '#redis/queue.ts';
 import { workerFields } from './config.ts';
-import { handleJob } from './consume.ts';
+import { createQuarantine, handleJob } from './consume.ts';
 import { consoleNotifier } from './notify/console.ts';
+import { startOps } from './ops.ts';
 import { startReconciler } from './reconcile.ts';
 import { probe } from './video/probe.ts';
 import { createVideoReader } from './video/range-reader.ts';
@@ -33,17 +34,18 @@ const db = openDatabase(config.DATABASE_URL, {
   onError: (err) => log.warn({ err }, 'database connection lost'),
 });
 opened.push({ close: () => db.$disconnect() });
+const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
+const onQueueError = (err: Error) => log.warn({ err }, 'queue connection lost');
+const queue = openAlertQueue(queueUrl, onQueueError);
+opened.push(queue);
+let consumer: AlertConsumer | undefined;
 try {
+  if (config.OPS_PORT !== undefined) opened.push(await openOps(config.HOST, config.OPS_PORT));
   await untilReady(db, (err) => log.warn({ err }, 'waiting for the database'));
 } catch (error) {
   process.stderr.write(`The worker does not start: ${error instanceof Error ? error.message : error}.\n`);
   process.exit(1);
 }
-
-const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
-const onQueueError = (err: Error) => log.warn({ err }, 'queue connection lost');
-const queue = openAlertQueue(queueUrl, onQueueError);
-opened.push(queue);
 
 const reader = createVideoReader({ byteBudget: config.VIDEO_BYTE_BUDGET, timeoutMs: config.FETCH_TIMEOUT_MS });
 opened.push(reader);
@@ -60,15 +62,39 @@ const deps = {
   // A budget of requests, none of which may be silent for FETCH_TIMEOUT_MS; six times that is a crawl, not a transfer.
   attemptTimeoutMs: 6 * config.FETCH_TIMEOUT_MS + config.PROBE_TIMEOUT_MS,
 };
-const consumer = consumeAlerts(queueUrl, (job, signal) => handleJob(deps, job, signal), {
-  concurrency: config.WORKER_CONCURRENCY,
-  onError: onQueueError,
-});
-opened.push({ close: () => consumer.close(DRAIN_MS) });
+const quarantine = createQuarantine();
+const taking = consumeAlerts(
+  queueUrl,
+  (job, signal, crashed) => {
+    const handle = () => handleJob(deps, job, signal);
+    return crashed ? quarantine(handle) : handle();
+  },
+  { concurrency: config.WORKER_CONCURRENCY, onError: onQueueError },
+);
+consumer = taking;
+opened.push({ close: () => taking.close(DRAIN_MS) });
 opened.push(startReconciler({ db, queue, log }));
 
 log.info({ concurrency: config.WORKER_CONCURRENCY, videoServer: config.VIDEO_SERVER }, 'the worker takes alerts');
 process.send?.({ ready: true });
+
+/** Opened before the database is awaited, closed after the last attempt: a worker that waits or drains is alive. */
+function openOps(host: string, port: number) {
+  const ping = () =>
+    queue.ping().then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+  return startOps({
+    host,
+    port,
+    checks: {
+      database: () => databaseFault(db),
+      queue: ping,
+      consuming: async () => (consumer?.consuming() ? undefined : 'no alerts are taken from the queue'),
+    },
+  });
+}
 
 function readConfig() {
   try {

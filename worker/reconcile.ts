@@ -14,27 +14,25 @@ export async function reconcile(
   deps: { db: Database; queue: AlertQueue; log: Logger },
   options = { quietMs: QUIET_MS, limit: BATCH },
 ): Promise<number> {
-  const owed = await takeOwed(deps.db, options);
-  let sent = 0;
-  for (const job of owed) {
-    if (await deps.queue.enqueueAgain(job)) sent += 1;
-  }
+  const sent = await deps.queue.enqueueAgain(await takeOwed(deps.db, options));
   if (sent > 0) deps.log.warn({ sent }, 'reconciled: jobs that the queue had lost were sent again');
   return sent;
 }
 
-/** Reconciles every 5 s until closed. A pass that fails is logged; the next one tries again. */
+/** Reconciles every 5 s, or at once after a batch that was lost whole, until closed. A pass that fails is logged; the next one tries again. */
 export function startReconciler(deps: { db: Database; queue: AlertQueue; log: Logger }): { close(): Promise<void> } {
   let closing = false;
   let timer: NodeJS.Timeout | undefined;
   let pass: Promise<void> = Promise.resolve();
   const tick = async () => {
+    let sent = 0;
     try {
-      await reconcile(deps);
+      sent = await reconcile(deps);
     } catch (error) {
       deps.log.warn({ err: error }, 'reconcile failed');
     }
-    if (!closing) timer = setTimeout(next, EVERY_MS);
+    // After a wiped queue whole batches are lost: then the next one is not made to wait.
+    if (!closing) timer = setTimeout(next, sent === BATCH ? 0 : EVERY_MS);
   };
   const next = () => {
     pass = tick();

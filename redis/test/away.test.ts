@@ -8,7 +8,7 @@ const RECOVERY_LIMIT = { timeout: 15_000, interval: 100 };
 
 const CALLS: [string, (queue: AlertQueue) => Promise<unknown>][] = [
   ['enqueue', (queue) => queue.enqueue(newJob())],
-  ['enqueueAgain', (queue) => queue.enqueueAgain(newJob())],
+  ['enqueueAgain', (queue) => queue.enqueueAgain([newJob()])],
   ['ping', (queue) => queue.ping()],
 ];
 

@@ -43,14 +43,23 @@ for (const { backend, missing } of BACKENDS) {
 
     it('adds again what it never had', async () => {
       const job = newJob();
-      expect(await world.queue.enqueueAgain(job)).toBe(true);
+      expect(await world.queue.enqueueAgain([job])).toBe(1);
       expect(await stateOf(job.uuid)).toBe('waiting');
+    });
+
+    it('adds many at once, spread over time where told', async () => {
+      const jobs = Array.from({ length: 250 }, newJob);
+      await world.queue.enqueue(jobs[7] ?? newJob());
+      expect(await world.queue.enqueueAgain(jobs, { perSecond: 10 })).toBe(249);
+      expect(await world.queue.bull().getJobCounts()).toMatchObject({ waiting: 2, delayed: 248 });
+      const delays = (await world.queue.bull().getDelayed()).map(({ opts }) => opts.delay ?? 0);
+      expect([Math.min(...delays), Math.max(...delays)]).toEqual([100, 24_800]);
     });
 
     it('leaves a waiting job alone', async () => {
       const job = newJob();
       await world.queue.enqueue(job);
-      expect(await world.queue.enqueueAgain(job)).toBe(false);
+      expect(await world.queue.enqueueAgain([job])).toBe(0);
       expect(await world.queue.bull().getJobCounts()).toMatchObject({ waiting: 1 });
     });
 
@@ -64,7 +73,7 @@ for (const { backend, missing } of BACKENDS) {
         return hold.promise;
       });
       await taken.promise;
-      expect(await world.queue.enqueueAgain(job)).toBe(false);
+      expect(await world.queue.enqueueAgain([job])).toBe(0);
       expect(await stateOf(job.uuid)).toBe('active');
       hold.resolve({ kind: 'done' });
     });
@@ -73,7 +82,7 @@ for (const { backend, missing } of BACKENDS) {
       const job = newJob();
       await world.queue.enqueue(job);
       await settle(job.uuid, { kind: 'retry', reason: 'later', retryAfterMs: 600_000 }, 'delayed');
-      expect(await world.queue.enqueueAgain(job)).toBe(false);
+      expect(await world.queue.enqueueAgain([job])).toBe(0);
       expect(await stateOf(job.uuid)).toBe('delayed');
     });
 
@@ -86,7 +95,7 @@ for (const { backend, missing } of BACKENDS) {
       await settle(job.uuid, verdict, state);
       await world.queue.enqueue(job);
       expect(await stateOf(job.uuid)).toBe(state);
-      expect(await world.queue.enqueueAgain(job)).toBe(true);
+      expect(await world.queue.enqueueAgain([job])).toBe(1);
       expect(await stateOf(job.uuid)).toBe('waiting');
     });
 
@@ -100,7 +109,7 @@ for (const { backend, missing } of BACKENDS) {
       await world.queue.enqueue(job);
       await expect.poll(() => stateOf(job.uuid), { timeout: 10_000 }).toBe('delayed');
       await world.wipe();
-      expect(await world.queue.enqueueAgain(job)).toBe(true);
+      expect(await world.queue.enqueueAgain([job])).toBe(1);
       await expect.poll(() => taken, { timeout: 10_000 }).toEqual([job.uuid, job.uuid]);
     });
   });

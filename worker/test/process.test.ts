@@ -1,10 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type Alert, addPending, findAlert } from '#prisma/alerts.ts';
+import { addPending, findAlert } from '#prisma/alerts.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { createTestDatabase, type TestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
@@ -12,36 +8,7 @@ import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
 import { startRedisServer } from '#redis/test/redis-server.ts';
 import { FIXTURES } from './test-worker.ts';
 import { startVideoServer, type VideoServer } from './video-server.ts';
-
-const ENTRY = fileURLToPath(new URL('../index.ts', import.meta.url));
-
-type Run = { child: ChildProcess; lines: string[]; ended: Promise<string> };
-
-const running = new Set<ChildProcess>();
-
-function start(env: Record<string, string>): Run {
-  const child = spawn(process.execPath, [ENTRY], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(child);
-  const lines: string[] = [];
-  for (const stream of [child.stdout, child.stderr])
-    createInterface({ input: stream }).on('line', (l) => lines.push(l));
-  const ended = once(child, 'close').then(([code, signal]) => {
-    running.delete(child);
-    return String(signal ?? code);
-  });
-  return { child, lines, ended };
-}
-
-async function until<T>(look: () => T | Promise<T>, seconds = 30): Promise<NonNullable<T>> {
-  for (const deadline = Date.now() + seconds * 1000; ; ) {
-    const seen = await look();
-    if (seen) return seen;
-    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${look}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
-const isFinal = (alert: Alert | null) => (alert?.notifiedAt ? alert : undefined);
+import { isFinal, type Run, running, start, until } from './worker-process.ts';
 
 afterEach(async () => {
   for (const child of running) child.kill('SIGKILL');

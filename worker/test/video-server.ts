@@ -89,6 +89,10 @@ const behaviours = {
     socket.on('reused', () => {});
   },
   silent: () => {},
+  late: async (exchange) => {
+    await delay(1_500);
+    behaviours.right(exchange);
+  },
   'silent-once': (exchange) => {
     if (exchange.turn > 1) behaviours.right(exchange);
   },

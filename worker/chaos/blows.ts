@@ -1,0 +1,67 @@
+import { randomOf } from './random.ts';
+
+export type Backend = 'redis' | 'postgres';
+
+/** What a blow makes unavailable while it lasts. A flushed queue answers, but knows nothing. */
+export type Away = 'database' | 'queue' | 'window' | 'worker' | 'api';
+
+type Kind = {
+  /** What is hit. Two blows at once on one thing would only measure each other. */
+  on: Away;
+  /** Its share of all blows. 0: scenarios only. */
+  weight: Record<Backend, number>;
+  /** How long it lasts, in seconds, where the hand decides. */
+  seconds?: readonly [number, number];
+};
+
+const both = (weight: number) => ({ redis: weight, postgres: weight });
+const onRedis = (weight: number) => ({ redis: weight, postgres: 0 });
+
+// Weights: most blows hit processes, of which there are two; the database is away for about a tenth of the time, so that
+// the house goes on between the blows.
+export const BLOWS = {
+  'kill worker': { on: 'worker', weight: both(16) },
+  'restart worker': { on: 'worker', weight: both(8) },
+  'stop worker': { on: 'worker', weight: both(8), seconds: [5, 20] },
+  'kill api': { on: 'api', weight: both(12) },
+  'restart api': { on: 'api', weight: both(8) },
+  'kill window': { on: 'window', weight: both(6) },
+  'kill redis': { on: 'queue', weight: onRedis(6) },
+  'stop redis': { on: 'queue', weight: onRedis(4), seconds: [2, 10] },
+  'cut redis clients': { on: 'queue', weight: onRedis(6) },
+  'stall queue': { on: 'queue', weight: onRedis(3), seconds: [3, 10] },
+  'half-open queue': { on: 'queue', weight: onRedis(3), seconds: [3, 10] },
+  'flush queue': { on: 'queue', weight: both(5) },
+  'cut database clients': { on: 'database', weight: both(6) },
+  'restart database': { on: 'database', weight: both(3) },
+  'stall database': { on: 'database', weight: both(2), seconds: [3, 10] },
+  'half-open database': { on: 'database', weight: both(2), seconds: [3, 10] },
+} as const satisfies Record<string, Kind>;
+
+export type BlowKind = keyof typeof BLOWS;
+
+/** One thing that the hand will do: after `pauseMs`, to the first or second of a pair, for `forMs` (0: until done). */
+export type Step = { pauseMs: number; kind: BlowKind; which: 0 | 1; forMs: number };
+
+/** The hand's steps, without end: the same ones for the same seed and backend. */
+export function* planOf(seed: number, backend: Backend): Generator<Step, never> {
+  const random = randomOf(seed);
+  const kinds = Object.entries<Kind>(BLOWS);
+  const total = kinds.reduce((sum, [, { weight }]) => sum + weight[backend], 0);
+  for (;;) {
+    // Four numbers for each step, needed or not: one step never shifts the next.
+    const [pause, kind, which, seconds] = [random(), random() * total, random(), random()];
+    let left = kind;
+    const [name, { seconds: bounds }] = kinds.find(([, { weight }]) => (left -= weight[backend]) < 0) ?? kinds[0] ?? fail();
+    yield {
+      pauseMs: Math.round(500 + pause * 2_500),
+      kind: name as BlowKind, // Object.entries widens the keys
+      which: which < 0.5 ? 0 : 1,
+      forMs: bounds ? Math.round((bounds[0] + seconds * (bounds[1] - bounds[0])) * 1_000) : 0,
+    };
+  }
+}
+
+function fail(): never {
+  throw new Error('no blow to choose from');
+}

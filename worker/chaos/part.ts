@@ -1,0 +1,162 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Exit } from './ledger.ts';
+
+export type PartOptions = {
+  name: string;
+  /** How to start an incarnation; it gets its own name, as `worker-1.3`. */
+  command: (incarnation: string) => { file: string; args: string[]; env: Record<string, string> };
+  /** The line of its output that says it is ready. undefined: it sends an IPC message, as the house's entries do. */
+  readyLine?: RegExp;
+  onLine: (line: string, incarnation: string) => void;
+  onExit: (exit: Exit) => void;
+  /** Where every line goes, too. */
+  logFile?: string | undefined;
+};
+
+/** A process of the house and its supervisor: while it is wanted, an incarnation that ends has a successor at once. */
+export type Part = {
+  name: string;
+  /** The present incarnation, or the last one. */
+  incarnation(): string;
+  /** Resolves when an incarnation is ready. Rejects with the signal. */
+  start(signal: AbortSignal): Promise<void>;
+  /** SIGKILL; resolves when the process is gone. */
+  kill(): Promise<void>;
+  /** SIGTERM; resolves when the process is gone, by SIGKILL after 30 s. */
+  term(): Promise<void>;
+  /** SIGSTOP, and SIGCONT after so long or when the signal aborts. */
+  pause(ms: number, signal: AbortSignal): Promise<void>;
+  /** SIGTERM and no successor. */
+  end(): Promise<void>;
+  /** SIGKILL and no successor, without waiting: for the very end of this process. */
+  slay(): void;
+};
+
+type Running = {
+  incarnation: string;
+  child: ChildProcess;
+  since: number;
+  asked: string | undefined;
+  /** false: it ended first. */
+  ready: Promise<boolean>;
+  ended: Promise<void>;
+};
+
+const TERM_LIMIT_MS = 30_000;
+/** Before the successor of one that ended within its first second: it would only fail again. */
+const FAILED_START_PAUSE_MS = 500;
+
+/** Makes a part; nothing runs before `start`. */
+export function createPart(options: PartOptions): Part {
+  let wanted = false;
+  let count = 0;
+  let running: Running | undefined;
+  let successor: NodeJS.Timeout | undefined;
+  const launch = () => {
+    count += 1;
+    const now = spawnIncarnation(options, `${options.name}.${count}`);
+    running = now;
+    now.ended.then(() => {
+      if (!wanted) return;
+      successor = setTimeout(launch, Date.now() - now.since < 1_000 ? FAILED_START_PAUSE_MS : 0);
+    });
+  };
+  const send = async (sign: NodeJS.Signals) => {
+    const target = running;
+    if (!target || !alive(target.child)) return;
+    target.asked = sign;
+    target.child.kill(sign);
+    const lastResort = setTimeout(() => target.child.kill('SIGKILL'), TERM_LIMIT_MS);
+    await target.ended;
+    clearTimeout(lastResort);
+  };
+  const leave = () => {
+    wanted = false;
+    clearTimeout(successor);
+  };
+  return {
+    name: options.name,
+    incarnation: () => running?.incarnation ?? options.name,
+    async start(signal) {
+      if (!wanted) launch();
+      wanted = true;
+      while (!(await running?.ready)) await sleep(50, undefined, { signal });
+    },
+    kill: () => send('SIGKILL'),
+    term: () => send('SIGTERM'),
+    async pause(ms, signal) {
+      const child = running?.child;
+      child?.kill('SIGSTOP');
+      await sleep(ms, undefined, { signal }).catch(() => {}); // aborted: go on at once
+      child?.kill('SIGCONT');
+    },
+    end() {
+      leave();
+      return send('SIGTERM');
+    },
+    slay() {
+      leave();
+      running?.child.kill('SIGKILL');
+    },
+  };
+}
+
+function alive(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null;
+}
+
+function spawnIncarnation(options: PartOptions, incarnation: string): Running {
+  const { file, args, env } = options.command(incarnation);
+  // A group of its own: Ctrl-C in the terminal reaches the harness alone, which then ends the parts in order.
+  const child = spawn(file, args, {
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', ...(options.readyLine ? [] : (['ipc'] as const))],
+  });
+  const lastWords: string[] = [];
+  const readyLine = followLines(options, child, incarnation, lastWords);
+  const ended = once(child, 'close').then(
+    ([code, signal]) => `${signal ?? `exit code ${code}`}`,
+    (error: Error) => error.message, // it could not be spawned
+  );
+  const said = options.readyLine ? readyLine : new Promise<void>((resolve) => child.once('message', () => resolve()));
+  const running: Running = {
+    incarnation,
+    child,
+    since: Date.now(),
+    asked: undefined,
+    ready: Promise.race([said.then(() => true), ended.then(() => false)]),
+    ended: ended.then((how) => {
+      const words = lastWords.slice(-3).join(' | ');
+      options.onExit({ by: incarnation, at: Date.now(), asked: running.asked, how, lastWords: words });
+    }),
+  };
+  return running;
+}
+
+/** Passes on each line; resolves at the one that says it is ready. */
+function followLines(
+  { readyLine, onLine, logFile }: PartOptions,
+  child: ChildProcess,
+  incarnation: string,
+  lastWords: string[],
+): Promise<void> {
+  const log = logFile === undefined ? undefined : createWriteStream(logFile, { flags: 'a' });
+  child.once('close', () => log?.end());
+  return new Promise((resolve) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      if (!stream) continue;
+      createInterface({ input: stream }).on('line', (line) => {
+        log?.write(`${incarnation} ${line}\n`);
+        if (!line.startsWith('[Notification]')) lastWords.push(line.slice(0, 300));
+        if (lastWords.length > 3) lastWords.shift();
+        if (readyLine?.test(line)) resolve();
+        onLine(line, incarnation);
+      });
+    }
+  });
+}

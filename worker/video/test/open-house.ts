@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Behaviour, startVideoServer, type VideoServer } from '../../test/video-server.ts';
+import type { Behaviour } from '../../test/video-behaviours.ts';
+import { startVideoServer, type VideoServer } from '../../test/video-server.ts';
 import { createVideoReader, type VideoReader } from '../range-reader.ts';
 import type { Meter, OpenVideo } from '../video.ts';
 

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { VideoError } from '../../errors.ts';
-import type { Behaviour } from '../../test/video-server.ts';
+import type { Behaviour } from '../../test/video-behaviours.ts';
 import { createVideoReader, windowBytes } from '../range-reader.ts';
 import { failureOf, openHouse, pattern } from './open-house.ts';
 

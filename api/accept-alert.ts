@@ -23,18 +23,15 @@ export async function acceptAlert(
       ? { kind: 'duplicate', alert: stored.alert }
       : { kind: 'conflict', alert: stored.alert, fields };
   }
-  return { kind: 'created', alert: stored.alert, dispatch: await dispatch(deps, alert, 'enqueue') };
+  return { kind: 'created', alert: stored.alert, dispatch: await dispatch(deps, alert) };
 }
 
-/** Enqueues the job of a row that is committed already: a queue that is down defers it. */
-export async function dispatch(
+async function dispatch(
   deps: { queue: AlertQueue; log: Logger },
-  { uuid, requestId }: Pick<NewAlert, 'uuid' | 'requestId'>,
-  how: 'enqueue' | 'enqueueAgain',
+  { uuid, requestId }: NewAlert,
 ): Promise<'queued' | 'deferred'> {
   try {
-    if (how === 'enqueue') await deps.queue.enqueue({ uuid, requestId });
-    else await deps.queue.enqueueAgain([{ uuid, requestId }]);
+    await deps.queue.enqueue({ uuid, requestId });
     return 'queued';
   } catch (error) {
     if (!(error instanceof QueueUnavailable)) throw error;

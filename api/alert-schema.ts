@@ -100,13 +100,15 @@ export const acceptedAlertSchema = alertSchema
 
 export const alertPathSchema = z.strictObject({ uuid });
 
+const moment = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 date-time' });
+
 /** The query of GET /alerts. */
 export const alertQuerySchema = z.strictObject({
   store: store.optional(),
   status: status.optional(),
   failure_code: failureCode.optional(),
-  from: z.iso.datetime({ offset: true, error: 'must be an RFC 3339 date-time' }).optional(),
-  to: z.iso.datetime({ offset: true, error: 'must be an RFC 3339 date-time' }).optional(),
+  from: moment.optional(),
+  to: moment.optional(),
   limit: z
     .string()
     .regex(/^([1-9]|[1-9]\d|1\d\d|200)$/, 'must be a whole number from 1 to 200')
@@ -114,6 +116,34 @@ export const alertQuerySchema = z.strictObject({
     .transform(Number),
   cursor: z.string().max(128).optional(),
 });
+
+/** The body of POST /alerts/retry. */
+export const redriveSchema = z
+  .strictObject({
+    filter: z
+      .strictObject({
+        store: store.optional(),
+        failure_code: failureCode.optional(),
+        from: moment.optional(),
+        to: moment.optional(),
+      })
+      .meta({ description: 'Which failed alerts; {} means all. `from` and `to` bound the time of receipt.' }),
+    max: z.int().min(1).max(5_000).default(1_000),
+    rate_per_s: z.int().min(1).max(1_000).default(50).meta({ description: 'Their jobs are spread over time.' }),
+    dry_run: z.boolean().default(true).meta({ description: 'Only tells what would be retried; false does it.' }),
+  })
+  .meta({ id: 'Redrive', example: { filter: { store: 'test-store', failure_code: 'video_timeout' }, dry_run: true } });
+
+export const redriveAnswerSchema = z
+  .strictObject({
+    dry_run: z.boolean(),
+    matched: z.int().meta({ description: 'Failed alerts that match.' }),
+    selected: z.int().meta({ description: 'Those of them within `max`, the longest received first.' }),
+    retried: z.int(),
+    dispatch: z.enum(['queued', 'deferred']),
+    sample: z.array(z.uuid()).meta({ description: 'The first ten selected.' }),
+  })
+  .meta({ id: 'RedriveAnswer' });
 
 export const alertPageSchema = z
   .strictObject({ data: z.array(alertSchema), next_cursor: z.string().nullable() })

@@ -9,6 +9,7 @@ import { alertRoutes } from './routes/alerts.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
 import { queueRoutes } from './routes/queues.ts';
+import { retryRoutes } from './routes/retry.ts';
 
 export type AppDeps = { db: Database; queue: AlertQueue; readiness: Readiness; log: Logger; trustProxy: number };
 
@@ -40,6 +41,7 @@ export function createApp(deps: AppDeps): Express {
     }),
   );
   app.use(healthRoutes(deps.readiness));
+  app.use(retryRoutes(deps));
   app.use(alertRoutes(deps));
   app.use(docsRoutes());
   app.use(queueRoutes(deps));

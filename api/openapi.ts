@@ -8,6 +8,8 @@ import {
   alertSchema,
   newAlertSchema,
   problemSchema,
+  redriveAnswerSchema,
+  redriveSchema,
 } from './alert-schema.ts';
 import { PROBLEMS, type ProblemName } from './problem.ts';
 
@@ -87,6 +89,17 @@ const paths: ZodOpenApiPathsObject = {
           'Retry-After': 'Seconds until asking makes sense',
         }),
         ...problems('not-found', 'not-retryable', 'validation'),
+      },
+    },
+  },
+  '/alerts/retry': {
+    post: {
+      summary: 'Retry the failed alerts that match, a dry run unless told otherwise',
+      requestBody: { required: true, content: { 'application/json': { schema: redriveSchema } } },
+      responses: {
+        200: json('Dry run: what would be retried', redriveAnswerSchema),
+        202: json('Retried', redriveAnswerSchema),
+        ...problems('malformed-json', 'too-large', 'not-json', 'validation'),
       },
     },
   },

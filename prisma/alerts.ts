@@ -56,6 +56,16 @@ export async function listAlerts(
   filter: AlertFilter,
   page: { limit: number; after?: AlertCursor | undefined },
 ): Promise<Alert[]> {
+  const where = whereOf(filter);
+  if (page.after) {
+    const { receivedAt, id } = page.after;
+    // `lte` beside the row comparison lets the index start at the cursor: OR alone would scan from the top.
+    where.AND = [{ receivedAt: { lte: receivedAt } }, { OR: [{ receivedAt: { lt: receivedAt } }, { id: { lt: id } }] }];
+  }
+  return db.alert.findMany({ where, orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }], take: page.limit });
+}
+
+function whereOf(filter: AlertFilter): Prisma.AlertWhereInput {
   const where: Prisma.AlertWhereInput = {};
   if (filter.store !== undefined) where.store = filter.store;
   if (filter.status !== undefined) where.status = filter.status;
@@ -64,12 +74,7 @@ export async function listAlerts(
   if (filter.from) received.gte = filter.from;
   if (filter.to) received.lt = filter.to;
   where.receivedAt = received;
-  if (page.after) {
-    const { receivedAt, id } = page.after;
-    // `lte` beside the row comparison lets the index start at the cursor: OR alone would scan from the top.
-    where.AND = [{ receivedAt: { lte: receivedAt } }, { OR: [{ receivedAt: { lt: receivedAt } }, { id: { lt: id } }] }];
-  }
-  return db.alert.findMany({ where, orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }], take: page.limit });
+  return where;
 }
 
 /** Takes an open alert for one more attempt; whoever held it before can write no more. */
@@ -120,16 +125,33 @@ export async function release(
   await writeAs(db, lease, { ...data, status: 'pending' }, bytesFetched);
 }
 
+/** Which failed alerts an operator's retry is meant for. */
+export type FailedFilter = Pick<AlertFilter, 'store' | 'failureCode' | 'from' | 'to'>;
+
+/** How many failed alerts match, and at most `limit` of them, the longest failed first. */
+export async function findFailed(
+  db: Database,
+  filter: FailedFilter,
+  limit: number,
+): Promise<{ matched: number; uuids: string[] }> {
+  // A failed row has a code: said so, as the index holds just those.
+  const where = { AND: [whereOf({ ...filter, status: 'failed' }), { failureCode: { not: null } }] };
+  const [matched, rows] = await Promise.all([
+    db.alert.count({ where }),
+    db.alert.findMany({ where, orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }], take: limit, select: { uuid: true } }),
+  ]);
+  return { matched, uuids: rows.map(({ uuid }) => uuid) };
+}
+
 /**
- * Gives failed alerts a new round of attempts, and a notification of its own. Returns the uuids of those that were
+ * Gives failed alerts a new round of attempts, and a notification of its own. Returns the keys of those that were
  * failed and are pending now; the others are left as they are.
  */
-export async function retryFailed(db: Database, uuids: string[]): Promise<string[]> {
-  const retried = await db.$queryRaw<{ uuid: string }[]>`
+export async function retryFailed(db: Database, uuids: string[]): Promise<Pick<Alert, 'uuid' | 'requestId'>[]> {
+  return db.$queryRaw<Pick<Alert, 'uuid' | 'requestId'>[]>`
     UPDATE alerts SET status = 'pending', attempts_before = attempts, failure_code = NULL, failure_detail = NULL,
       processed_at = NULL, notified_at = NULL, updated_at = now()
-    WHERE uuid = ANY(${uuids}::uuid[]) AND status = 'failed' RETURNING uuid::text`;
-  return retried.map(({ uuid }) => uuid);
+    WHERE uuid = ANY(${uuids}::uuid[]) AND status = 'failed' RETURNING uuid::text, request_id AS "requestId"`;
 }
 
 /** Returns false where the notification was already marked, or the alert is not final. */

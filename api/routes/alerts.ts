@@ -1,37 +1,21 @@
-import express, { type RequestHandler, Router } from 'express';
-import type { z } from 'zod';
-import { type AlertCursor, findAlert, listAlerts, retryFailed } from '#prisma/alerts.ts';
+import { type RequestHandler, Router } from 'express';
+import { type AlertCursor, findAlert, listAlerts } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
-import { acceptAlert, dispatch } from '../accept-alert.ts';
+import { acceptAlert } from '../accept-alert.ts';
 import { alertPathSchema, alertQuerySchema, newAlertSchema, presentAlert } from '../alert-schema.ts';
-import { allow, Problem, validationProblem } from '../problem.ts';
+import { allow, Problem } from '../problem.ts';
+import { parse, readJson } from '../request-body.ts';
 
 type Deps = { db: Database; queue: AlertQueue };
 
-/** POST /alerts, GET /alerts, GET /alerts/:uuid, POST /alerts/:uuid/retry. */
+/** POST /alerts, GET /alerts, GET /alerts/:uuid. */
 export function alertRoutes(deps: Deps): Router {
   const router = Router();
-  router.route('/alerts').get(getAlerts(deps)).post(jsonOnly, readJson, postAlert(deps)).all(allow('GET', 'POST'));
+  router.route('/alerts').get(getAlerts(deps)).post(readJson, postAlert(deps)).all(allow('GET', 'POST'));
   router.route('/alerts/:uuid').get(getAlert(deps)).all(allow('GET'));
-  router.route('/alerts/:uuid/retry').post(postRetry(deps)).all(allow('POST'));
   return router;
 }
-
-const jsonOnly: RequestHandler = (req, _res, next) => {
-  if (!req.is('application/json')) throw new Problem('not-json', 'Content-Type must be application/json.');
-  next();
-};
-
-const readJson = express.json({
-  limit: '16kb',
-  inflate: false,
-  type: 'application/json',
-  // The parser takes an empty body for {}.
-  verify(_req, _res, body) {
-    if (body.length === 0) throw new Problem('malformed-json', 'The request has no body.');
-  },
-});
 
 function postAlert(deps: Deps): RequestHandler {
   return async (req, res) => {
@@ -70,26 +54,6 @@ function getAlert(deps: Deps): RequestHandler {
   };
 }
 
-function postRetry(deps: Deps): RequestHandler {
-  return async (req, res) => {
-    const { uuid } = parse(alertPathSchema, req.params, 'The path was refused');
-    const [retried] = await retryFailed(deps.db, [uuid]);
-    const alert = await findAlert(deps.db, uuid);
-    if (!alert) throw new Problem('not-found', 'No alert has this uuid.');
-    if (!retried) {
-      throw new Problem('not-retryable', `The alert is ${alert.status}, not failed.`, {
-        extra: { status_now: alert.status },
-      });
-    }
-    req.log.info({ alert: uuid }, 'alert retried');
-    const dispatched = await dispatch({ ...deps, log: req.log }, alert, 'enqueueAgain');
-    res
-      .status(202)
-      .set({ Location: `/alerts/${uuid}`, 'Retry-After': '1' })
-      .json({ ...presentAlert(alert), dispatch: dispatched });
-  };
-}
-
 function getAlerts(deps: Deps): RequestHandler {
   return async (req, res) => {
     const query = parse(alertQuerySchema, req.query, 'The query was refused');
@@ -112,12 +76,6 @@ function getAlerts(deps: Deps): RequestHandler {
     }
     res.set('Cache-Control', 'private, no-cache').json({ data: page.map(presentAlert), next_cursor: cursor });
   };
-}
-
-function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, refusal: string): z.output<Schema> {
-  const parsed = schema.safeParse(input);
-  if (!parsed.success) throw validationProblem(parsed.error, refusal);
-  return parsed.data;
 }
 
 function encodeCursor({ receivedAt, id }: AlertCursor): string {

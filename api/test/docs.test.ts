@@ -15,6 +15,7 @@ describe('/openapi.json', () => {
       '/alerts',
       '/alerts/{uuid}',
       '/alerts/{uuid}/retry',
+      '/alerts/retry',
       '/livez',
       '/readyz',
     ]);

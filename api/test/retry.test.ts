@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { claim, markNotified, recordFailure } from '#prisma/alerts.ts';
+import { addPending, claim, markNotified, recordFailure } from '#prisma/alerts.ts';
+import type { FailureCode } from '#prisma/generated/enums.ts';
 import { consumeAlerts } from '#redis/queue.ts';
 import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
@@ -68,6 +69,89 @@ describe('POST /alerts/:uuid/retry', () => {
   it('is 404 for an unknown uuid and 422 for none', async () => {
     expect((await retry(randomUUID())).status).toBe(404);
     expect((await retry('12')).status).toBe(422);
+  });
+});
+
+describe('POST /alerts/retry', () => {
+  const redrive = (body: unknown) =>
+    fetch(`${api.url}/alerts/retry`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-request-id': 'redrive-1' },
+      body: JSON.stringify(body),
+    });
+
+  /** Failed rows of a store of their own, the oldest first. */
+  async function failedRows(store: string, codes: FailureCode[]): Promise<string[]> {
+    const uuids: string[] = [];
+    for (const [index, code] of codes.entries()) {
+      const { uuid } = newAlert();
+      const receivedAt = new Date(Date.UTC(2026, 0, 1, index));
+      await addPending(api.db, { uuid, video: '/v/a.mp4', store, timestamp: 1, requestId: 'r' });
+      await claim(api.db, uuid);
+      await recordFailure(api.db, { uuid, attempt: 1 }, { code, detail: 'd' }, 0);
+      await api.db.alert.update({ where: { uuid }, data: { receivedAt } });
+      uuids.push(uuid);
+    }
+    return uuids;
+  }
+
+  it('by default only tells what it would do', async () => {
+    const uuids = await failedRows('dry', ['video_timeout', 'video_timeout', 'video_not_found']);
+    const answer = await redrive({ filter: { store: 'dry', failure_code: 'video_timeout' } });
+    expect(answer.status).toBe(200);
+    expect(await json(answer)).toEqual({
+      dry_run: true,
+      matched: 2,
+      selected: 2,
+      retried: 0,
+      dispatch: 'queued',
+      sample: uuids.slice(0, 2),
+    });
+    expect(await row(uuids[0] ?? '')).toMatchObject({ status: 'failed' });
+  });
+
+  it('retries what matches by store, code and time, up to the cap, at the rate', async () => {
+    const uuids = await failedRows('wet', [...Array(4).fill('video_timeout'), 'video_not_found']);
+    const filter = { store: 'wet', failure_code: 'video_timeout', from: '2026-01-01T01:00:00Z' };
+    const answer = await redrive({ filter, max: 2, rate_per_s: 1, dry_run: false });
+    expect(answer.status).toBe(202);
+    expect(await json(answer)).toMatchObject({
+      dry_run: false,
+      matched: 3,
+      selected: 2,
+      retried: 2,
+      dispatch: 'queued',
+    });
+    const states = await Promise.all(uuids.map(async (uuid) => (await row(uuid)).status));
+    expect(states).toEqual(['failed', 'pending', 'pending', 'failed', 'failed']);
+    const [first, second] = [uuids[1] ?? '', uuids[2] ?? ''];
+    expect([await api.queue.bull().getJobState(first), await api.queue.bull().getJobState(second)].sort()).toEqual([
+      'delayed',
+      'waiting',
+    ]);
+    const audit = api.logged.find(({ msg, filter: by }) => msg === 'alerts retried by filter' && by);
+    expect(audit).toMatchObject({ requestId: 'redrive-1', filter: { store: 'wet' }, matched: 3, retried: 2, max: 2 });
+  });
+
+  it('asked again finds only what is still failed', async () => {
+    await failedRows('twice', ['video_timeout', 'video_timeout']);
+    const body = { filter: { store: 'twice' }, dry_run: false };
+    const both = await Promise.all([redrive(body), redrive(body)]);
+    const retried = await Promise.all(both.map(async (answer) => (await json(answer)).retried));
+    expect(retried[0] + retried[1]).toBe(2);
+    expect(await json(await redrive(body))).toMatchObject({ matched: 0, retried: 0 });
+  });
+
+  it.each([
+    [{}, '#/filter'],
+    [{ filter: { shop: 'x' } }, '#/filter/shop'],
+    [{ filter: {}, max: 5_001 }, '#/max'],
+    [{ filter: {}, rate_per_s: 0 }, '#/rate_per_s'],
+    [{ filter: { from: 'noon' } }, '#/filter/from'],
+  ])('%j is refused, naming %s', async (body, pointer) => {
+    const answer = await redrive(body);
+    expect(answer.status).toBe(422);
+    expect((await json(answer)).errors).toMatchObject([{ pointer }]);
   });
 });
 

@@ -45,3 +45,6 @@ CREATE INDEX "alerts_store_received_at_id_idx" ON "alerts"("store", "received_at
 
 -- CreateIndex
 CREATE INDEX "alerts_owed_idx" ON "alerts"("updated_at") WHERE (notified_at IS NULL);
+
+-- CreateIndex
+CREATE INDEX "alerts_failed_idx" ON "alerts"("failure_code", "received_at") WHERE (failure_code IS NOT NULL);

@@ -1,0 +1,28 @@
+import express, { type RequestHandler } from 'express';
+import type { z } from 'zod';
+import { Problem, validationProblem } from './problem.ts';
+
+const jsonOnly: RequestHandler = (req, _res, next) => {
+  if (!req.is('application/json')) throw new Problem('not-json', 'Content-Type must be application/json.');
+  next();
+};
+
+const parseJson = express.json({
+  limit: '16kb',
+  inflate: false,
+  type: 'application/json',
+  // The parser takes an empty body for {}.
+  verify(_req, _res, body) {
+    if (body.length === 0) throw new Problem('malformed-json', 'The request has no body.');
+  },
+});
+
+/** Reads a body of at most 16 KiB of uncompressed JSON; the rest is 400, 413 or 415. */
+export const readJson: RequestHandler[] = [jsonOnly, parseJson];
+
+/** The input as the schema gives it back; throws a Problem that names each field at fault. */
+export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, refusal: string): z.output<Schema> {
+  const parsed = schema.safeParse(input);
+  if (!parsed.success) throw validationProblem(parsed.error, refusal);
+  return parsed.data;
+}

@@ -1,0 +1,59 @@
+import { type RequestHandler, Router } from 'express';
+import { findAlert } from '#prisma/alerts.ts';
+import type { Database } from '#prisma/client.ts';
+import type { AlertQueue } from '#redis/queue.ts';
+import { alertPathSchema, presentAlert, redriveSchema } from '../alert-schema.ts';
+import { allow, Problem } from '../problem.ts';
+import { parse, readJson } from '../request-body.ts';
+import { retryAlert, retryAlerts } from '../retry-alerts.ts';
+
+type Deps = { db: Database; queue: AlertQueue };
+
+/** POST /alerts/:uuid/retry, POST /alerts/retry. */
+export function retryRoutes(deps: Deps): Router {
+  const router = Router();
+  router.route('/alerts/retry').post(readJson, postRedrive(deps)).all(allow('POST'));
+  router.route('/alerts/:uuid/retry').post(postRetry(deps)).all(allow('POST'));
+  return router;
+}
+
+function postRetry(deps: Deps): RequestHandler {
+  return async (req, res) => {
+    const { uuid } = parse(alertPathSchema, req.params, 'The path was refused');
+    const dispatch = await retryAlert({ ...deps, log: req.log }, uuid);
+    const alert = await findAlert(deps.db, uuid);
+    if (!alert) throw new Problem('not-found', 'No alert has this uuid.');
+    if (!dispatch) {
+      const extra = { status_now: alert.status };
+      throw new Problem('not-retryable', `The alert is ${alert.status}, not failed.`, { extra });
+    }
+    res
+      .status(202)
+      .set({ Location: `/alerts/${uuid}`, 'Retry-After': '1' })
+      .json({ ...presentAlert(alert), dispatch });
+  };
+}
+
+function postRedrive(deps: Deps): RequestHandler {
+  return async (req, res) => {
+    const { filter, max, rate_per_s, dry_run } = parse(redriveSchema, req.body, 'The retry was refused');
+    const redrive = await retryAlerts(
+      { ...deps, log: req.log },
+      {
+        store: filter.store,
+        failureCode: filter.failure_code,
+        from: filter.from === undefined ? undefined : new Date(filter.from),
+        to: filter.to === undefined ? undefined : new Date(filter.to),
+      },
+      { max, perSecond: rate_per_s, dryRun: dry_run },
+    );
+    res.status(dry_run ? 200 : 202).json({
+      dry_run,
+      matched: redrive.matched,
+      selected: redrive.uuids.length,
+      retried: redrive.retried,
+      dispatch: redrive.dispatch,
+      sample: redrive.uuids.slice(0, 10),
+    });
+  };
+}

@@ -12,7 +12,7 @@ import { z } from 'zod';
 const { values } = parseArgs({ options: { rate: { type: 'string', default: '20' } } });
 const rate = z.coerce.number('--rate must be a number').int().min(1).max(100).parse(values.rate);
 
-/** How long the flow goes on after each step, milliseconds: longer than a request can be held or retried inside. */
+/** How long the flow goes on after each step, milliseconds: what is late shows while the part is back. */
 const SETTLE_MS = 12_000;
 const FINAL_WITHIN_MS = 120_000;
 /** As a camera does, a 503 is tried again after its Retry-After. */

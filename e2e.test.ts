@@ -229,8 +229,9 @@ describe('the operator', () => {
     expect(page).toMatchObject({ status: 200, body: expect.stringContaining('<title>Bull Dashboard</title>') });
     const links = [...page.body.matchAll(/(?:src|href)="([^":]+\.(?:js|css))"/g)].map(([, link = '']) => link);
     expect(links.length).toBeGreaterThan(0);
+    const [, home = '/queues'] = /<base href="([^"]+)"/.exec(page.body) ?? [];
     for (const link of links) {
-      const asset = await fetch(new URL(link, `${base}/queues/`));
+      const asset = await fetch(new URL(link, new URL(home, base)));
       expect({ link, status: asset.status }).toEqual({ link, status: 200 });
       await asset.arrayBuffer();
     }

@@ -24,7 +24,6 @@ export const RETRYABLE_CODES: ReadonlySet<FailureCode> = new Set([
 ]);
 
 const FINAL: AlertStatus[] = ['processed', 'failed'];
-const OPEN: AlertStatus[] = ['pending', 'processing'];
 
 /** Stores the alert as pending, or finds the row that has its uuid: of two at once, one is `created`. */
 export async function addPending(db: Database, alert: NewAlert): Promise<{ created: boolean; alert: Alert }> {
@@ -77,13 +76,19 @@ function whereOf(filter: AlertFilter): Prisma.AlertWhereInput {
   return where;
 }
 
-/** Takes an open alert for one more attempt; whoever held it before can write no more. */
+/**
+ * Takes an open alert for one more attempt; whoever held it before can write no more. One that was still held counts
+ * as a crash: its holder vanished.
+ */
 export async function claim(db: Database, uuid: string): Promise<Claim> {
-  const [claimed] = await db.alert.updateManyAndReturn({
-    where: { uuid, status: { in: OPEN } },
-    data: { status: 'processing', attempts: { increment: 1 }, startedAt: new Date() },
+  const attempt = { status: 'processing', attempts: { increment: 1 }, startedAt: new Date() } as const;
+  const [pending] = await db.alert.updateManyAndReturn({ where: { uuid, status: 'pending' }, data: attempt });
+  if (pending) return { kind: 'claimed', alert: pending };
+  const [held] = await db.alert.updateManyAndReturn({
+    where: { uuid, status: 'processing' },
+    data: { ...attempt, crashes: { increment: 1 } },
   });
-  if (claimed) return { kind: 'claimed', alert: claimed };
+  if (held) return { kind: 'claimed', alert: held };
   const alert = await findAlert(db, uuid);
   return alert ? { kind: 'final', alert } : { kind: 'unknown' };
 }
@@ -149,7 +154,7 @@ export async function findFailed(
  */
 export async function retryFailed(db: Database, uuids: string[]): Promise<Pick<Alert, 'uuid' | 'requestId'>[]> {
   return db.$queryRaw<Pick<Alert, 'uuid' | 'requestId'>[]>`
-    UPDATE alerts SET status = 'pending', attempts_before = attempts, failure_code = NULL, failure_detail = NULL,
+    UPDATE alerts SET status = 'pending', attempts_before = attempts, crashes = 0, failure_code = NULL, failure_detail = NULL,
       processed_at = NULL, notified_at = NULL, updated_at = now()
     WHERE uuid = ANY(${uuids}::uuid[]) AND status = 'failed' RETURNING uuid::text, request_id AS "requestId"`;
 }

@@ -15,7 +15,7 @@ export function jobId(uuid: string): string {
 
 /**
  * Not the number of attempts at a video, which the row counts, but of deliveries: one during a database outage is
- * spent without an attempt. At 30 s each, 1,000 last over eight hours; after that the reconciler starts anew.
+ * spent without an attempt. At 10 s each, 1,000 last for hours; after that the reconciler starts anew.
  */
 export const DELIVERIES = 1_000;
 
@@ -24,16 +24,16 @@ export const KEEP_COMPLETED = { age: 3_600, count: 1_000 };
 export const KEEP_FAILED = { age: 7 * 24 * 3_600, count: 5_000 };
 
 const FIRST_DELAY_MS = 1_000;
-const LONGEST_DELAY_MS = 30_000;
+const LONGEST_DELAY_MS = 10_000;
 const LONGEST_ASKED_DELAY_MS = 3_600_000;
 
 /**
- * Milliseconds to wait before the next delivery: 1, 2, 4, … up to 30 s, each up to a half shorter at random so that
+ * Milliseconds to wait before the next delivery: 1, 2, 4, 8, 10, 10, … s, each up to a quarter shorter at random so that
  * alerts that failed together do not come back together. `retryAfterMs` is what the video server asked for.
  */
 export function backoffMs(deliveries: number, retryAfterMs = 0, random: () => number = Math.random): number {
   const full = Math.min(FIRST_DELAY_MS * 2 ** Math.min(deliveries - 1, 20), LONGEST_DELAY_MS);
-  const jittered = Math.round(full * (1 - random() / 2));
+  const jittered = Math.round(full * (1 - random() / 4));
   return Math.max(jittered, Math.min(retryAfterMs, LONGEST_ASKED_DELAY_MS));
 }
 

@@ -15,7 +15,9 @@ export const workerFields = {
     .refine((url) => isOrigin(url), 'must be an origin alone: no path, query, user or password')
     .default('http://127.0.0.1:8080'),
   WORKER_CONCURRENCY: wholeNumber(1, 500).prefault('8'),
-  MAX_ATTEMPTS: wholeNumber(1, 100).prefault('5'),
+  /** With the delays between them 12 attempts outlast a video server that is away for a minute. */
+  MAX_ATTEMPTS: wholeNumber(1, 100).prefault('12'),
+  MAX_CRASHES: wholeNumber(1, 100).prefault('5'),
   /** Bytes. */
   VIDEO_BYTE_BUDGET: wholeNumber(65_536, 1_073_741_824).prefault('8388608'),
   FETCH_TIMEOUT_MS: wholeNumber(100, 600_000).prefault('10000'),

@@ -1,11 +1,12 @@
 import type { Logger } from 'pino';
 import { type Alert, claim, release } from '#prisma/alerts.ts';
+import { DatabaseUnavailable } from '#prisma/errors.ts';
 import type { AlertJob } from '#redis/contract.ts';
 import type { Verdict } from '#redis/queue.ts';
 import { VideoError, VideoMissing, VideoTimeout, WorkerCrashed } from './errors.ts';
 import { type Attempt, type Deps, failAlert, notifyOnce, processAlert } from './process-alert.ts';
 
-export type ConsumeDeps = Deps & { log: Logger; maxAttempts: number; attemptTimeoutMs: number };
+export type ConsumeDeps = Deps & { log: Logger; maxAttempts: number; maxCrashes: number; attemptTimeoutMs: number };
 
 /**
  * Handles jobs whose last worker vanished one at a time: if a video takes its worker down, the alerts that ran beside it
@@ -51,8 +52,8 @@ async function attemptAlert(deps: ConsumeDeps, alert: Alert, signal: AbortSignal
   };
   const started = performance.now();
   try {
-    if (attemptsOf(alert) > deps.maxAttempts) {
-      throw new WorkerCrashed(`${deps.maxAttempts} attempts began and none ended: the video takes its worker down`);
+    if (alert.crashes >= deps.maxCrashes) {
+      throw new WorkerCrashed(`${alert.crashes} attempts began and never ended: the video takes its worker down`);
     }
     const outcome = await processAlert(deps, alert, attempt);
     const ms = Math.round(performance.now() - started);
@@ -77,12 +78,16 @@ async function endOrRetry(
     await release(deps.db, attempt.lease, bytesFetched, { unused: true });
     return { kind: 'retry', reason: 'broken off' };
   }
+  const last = alert.attempts - alert.attemptsBefore - alert.crashes >= deps.maxAttempts;
   if (!(error instanceof VideoError)) {
     log.error({ err: error }, 'attempt failed for a reason of ours');
-    await release(deps.db, attempt.lease, bytesFetched, { unused: false });
+    if (last && !isOfSurroundings(error)) {
+      await failAlert(deps, new WorkerCrashed(`the worker failed on it ${deps.maxAttempts} times`), attempt);
+      return { kind: 'failed', reason: 'worker_crashed' };
+    }
+    await release(deps.db, attempt.lease, bytesFetched, { unused: isOfSurroundings(error) });
     throw error;
   }
-  const last = attemptsOf(alert) >= deps.maxAttempts;
   if (last || (error.permanent && !mayStillArrive(error, alert))) {
     log.warn({ code: error.code, detail: error.message, err: error.cause, ...attempt.meter }, 'alert failed');
     await failAlert(deps, error, attempt);
@@ -93,9 +98,11 @@ async function endOrRetry(
   return { kind: 'retry', reason: `${error.code}: ${error.message}`, retryAfterMs: error.retryAfterMs };
 }
 
-/** Attempts of the newest round: an operator's retry begins one. */
-function attemptsOf(alert: Alert): number {
-  return alert.attempts - alert.attemptsBefore;
+/** The database is away, the disk is full, ffprobe is not there: it passes, and is no attempt at the video. */
+function isOfSurroundings(error: unknown): boolean {
+  if (error instanceof DatabaseUnavailable) return true;
+  if (!(error instanceof Error)) return false;
+  return 'syscall' in error || isOfSurroundings(error.cause);
 }
 
 function mayStillArrive(error: VideoError, alert: Alert): boolean {

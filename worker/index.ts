@@ -59,6 +59,7 @@ const deps = {
   probe: (video: Parameters<typeof probe>[0], signal: AbortSignal) =>
     probe(video, { ffprobePath: config.FFPROBE_PATH, timeoutMs: config.PROBE_TIMEOUT_MS, signal }),
   maxAttempts: config.MAX_ATTEMPTS,
+  maxCrashes: config.MAX_CRASHES,
   // A budget of requests, none of which may be silent for FETCH_TIMEOUT_MS; six times that is a crawl, not a transfer.
   attemptTimeoutMs: 6 * config.FETCH_TIMEOUT_MS + config.PROBE_TIMEOUT_MS,
 };

@@ -7,21 +7,21 @@ describe('the delay before the next delivery', () => {
   const longest = () => 0;
   const shortest = () => 1;
 
-  it('doubles from 1 s to 30 s, and stays there however many there were', () => {
+  it('doubles from 1 s to 10 s, and stays there however many there were', () => {
     const delays = [1, 2, 3, 4, 5, 6, 7, 1_000].map((deliveries) => backoffMs(deliveries, 0, longest));
-    expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+    expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000, 10_000]);
   });
 
-  it('is at random up to a half shorter, never more', () => {
-    expect([1, 2, 6].map((deliveries) => backoffMs(deliveries, 0, shortest))).toEqual([500, 1_000, 15_000]);
+  it('is at random up to a quarter shorter, never more', () => {
+    expect([1, 2, 6].map((deliveries) => backoffMs(deliveries, 0, shortest))).toEqual([750, 1_500, 7_500]);
     const drawn = Array.from({ length: 50 }, () => backoffMs(6));
     expect(new Set(drawn).size).toBeGreaterThan(1);
-    expect(drawn.every((ms) => ms >= 15_000 && ms <= 30_000)).toBe(true);
+    expect(drawn.every((ms) => ms >= 7_500 && ms <= 10_000)).toBe(true);
   });
 
   it('is at least what the video server asked for, up to an hour', () => {
     expect(backoffMs(1, 90_000, longest)).toBe(90_000);
-    expect(backoffMs(6, 500, longest)).toBe(30_000);
+    expect(backoffMs(6, 500, longest)).toBe(10_000);
     expect(backoffMs(1, 24 * 3_600_000, longest)).toBe(3_600_000);
   });
 });

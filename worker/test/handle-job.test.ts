@@ -156,7 +156,7 @@ describe('an alert whose attempts all vanished', () => {
     const { uuid } = await worker.add('/right/h264.mp4');
     for (let crash = 1; crash <= 3; crash += 1) await claim(worker.db, uuid);
     expect(await worker.handle(uuid)).toMatchObject({ kind: 'failed' });
-    expect(await worker.row(uuid)).toMatchObject({ status: 'failed', failureCode: 'worker_crashed' });
+    expect(await worker.row(uuid)).toMatchObject({ status: 'failed', failureCode: 'worker_crashed', crashes: 3 });
     expect(worker.videos.requests).toEqual([]);
     expect(worker.notified).toMatchObject([{ outcome: { failure: 'worker_crashed' } }]);
   });
@@ -189,12 +189,34 @@ describe('a worker that stops', () => {
 });
 
 describe('a fault of ours', () => {
-  it('is thrown for another delivery, logged once, and counted as an attempt', async () => {
+  it('of the surroundings is thrown for another delivery, logged once, and is no attempt at the video', async () => {
     const { uuid } = await worker.add('/right/mpeg4.avi');
-    await expect(worker.handle(uuid, { ffprobePath: '/nowhere/ffprobe' })).rejects.toThrow(/ffprobe/);
-    expect(await worker.row(uuid)).toMatchObject({ status: 'pending', attempts: 1, failureCode: null });
-    expect(worker.logged.filter(({ level }) => Number(level) >= 40)).toHaveLength(1);
+    for (let time = 1; time <= 4; time += 1) {
+      await expect(worker.handle(uuid, { ffprobePath: '/nowhere/ffprobe' })).rejects.toThrow(/ffprobe/);
+    }
+    expect(await worker.row(uuid)).toMatchObject({ status: 'pending', attempts: 0, failureCode: null });
+    expect(worker.logged.filter(({ level }) => Number(level) >= 40)).toHaveLength(4);
     expect(await worker.handle(uuid)).toEqual({ kind: 'done' });
+  });
+
+  it('in our program counts, and the last one ends the alert', async () => {
+    const { uuid } = await worker.add('/right/h264.mp4');
+    worker.pause = async () => {
+      throw new TypeError('a bug');
+    };
+    await expect(worker.handle(uuid)).rejects.toThrow('a bug');
+    await expect(worker.handle(uuid)).rejects.toThrow('a bug');
+    expect(await worker.row(uuid)).toMatchObject({ status: 'pending', attempts: 2 });
+    expect(await worker.handle(uuid)).toMatchObject({ kind: 'failed' });
+    expect(await worker.row(uuid)).toMatchObject({ status: 'failed', failureCode: 'worker_crashed' });
+    expect(worker.notified).toHaveLength(1);
+  });
+
+  it('in the notifier leaves the record and owes the notification', async () => {
+    const { uuid } = await worker.add('/right/h264.mp4');
+    worker.failNotifying = new Error('the notifier is away');
+    for (let time = 1; time <= 4; time += 1) await expect(worker.handle(uuid)).rejects.toThrow();
+    expect(await worker.row(uuid)).toMatchObject({ status: 'processed', attempts: 1, notifiedAt: null });
   });
 });
 

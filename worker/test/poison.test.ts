@@ -30,7 +30,7 @@ describe('a video that kills its worker', () => {
     const env = {
       DATABASE_URL: database.url,
       VIDEO_SERVER: videos.origin,
-      MAX_ATTEMPTS: '3',
+      MAX_CRASHES: '3',
       FETCH_TIMEOUT_MS: '60000',
     };
     // The innocent take their time, so that they are always in the worker's hands when the poison kills it.

@@ -71,6 +71,7 @@ export async function startTestWorker({ maxAttempts = 3, timeoutMs = 500 } = {})
             return facts;
           },
           maxAttempts,
+          maxCrashes: 3,
           attemptTimeoutMs: 10_000,
         },
         { uuid, requestId: 'request-1' },

@@ -23,6 +23,7 @@ CREATE TABLE "alerts" (
     "failure_detail" TEXT,
     "attempts" INTEGER NOT NULL DEFAULT 0,
     "attempts_before" INTEGER NOT NULL DEFAULT 0,
+    "crashes" INTEGER NOT NULL DEFAULT 0,
     "bytes_fetched" BIGINT NOT NULL DEFAULT 0,
     "request_id" TEXT NOT NULL,
     "received_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,

@@ -223,7 +223,9 @@ function report({ processed, failed, lost, wrong, unnotified }: Outcome): void {
   for (const [what, list] of Object.entries({ lost, wrong, unnotified, 'notified twice': duplicates })) {
     for (const { uuid, step } of list) broken.push(`${what}: ${uuid} of ${step.name}`);
   }
-  process.stdout.write(broken.length === 0 ? 'every promise held\n' : `broken:\n  ${broken.join('\n  ')}\n`);
+  process.stdout.write(
+    broken.length === 0 ? 'every promise held\n' : `${broken.length} broken:\n  ${broken.slice(0, 20).join('\n  ')}\n`,
+  );
   process.exitCode = broken.length === 0 ? 0 : 1;
 }
 

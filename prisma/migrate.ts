@@ -118,7 +118,7 @@ export function assertMigrated({ missing, unknown, failed }: MigrationState): vo
   if (failed.length > 0) {
     throw new Error(
       `the migration ${failed[0]} failed half-way in this database, or is being applied right now: ` +
-        `make sure that nothing of it is left, run \`npm run migrate rolled-back ${failed[0]}\`, then \`npm run migrate\``,
+        `make sure that nothing of it is left, run \`node prisma/migrate.ts rolled-back ${failed[0]}\`, then \`npm run migrate\``,
     );
   }
   if (unknown.length > 0) {
@@ -156,7 +156,7 @@ async function main([command, name]: string[]): Promise<string> {
     await markRolledBack(DATABASE_URL, name);
     return `${name} counts as rolled back`;
   }
-  if (command !== undefined) throw new Error('usage: npm run migrate [diff NAME | rolled-back NAME]');
+  if (command !== undefined) throw new Error('usage: node prisma/migrate.ts [diff NAME | rolled-back NAME]');
   const { applied } = await migrate(DATABASE_URL);
   return applied.length === 0 ? 'nothing to migrate' : `migrated: ${applied.join(', ')}`;
 }

@@ -177,7 +177,7 @@ it.each([
     'cannot open the database at 127.0.0.1:1: ',
   ],
   ['no DATABASE_URL', {}, [], 'DATABASE_URL: is required and not set\n'],
-  ['an unknown word', { DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/x' }, ['up'], 'usage: npm run migrate'],
+  ['an unknown word', { DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/x' }, ['up'], 'usage: node prisma/migrate.ts'],
 ])('as a program, %s ends with a sentence and code 1', async (_, env, args, sentence) => {
   const failure = await promisify(execFile)(process.execPath, [PROGRAM, ...args], { env }).catch((error) => error);
   expect(failure.code).toBe(1);

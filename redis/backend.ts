@@ -128,7 +128,8 @@ function openRedisWorker(url: string, processor: Processor, options: WorkerOptio
 
 function openPostgresWorker(url: string, processor: Processor, options: WorkerOptions): CancellableWorker {
   const max = Math.min(options.concurrency, 8) + 2;
-  const connection = { ...postgres(url), max, query_timeout: ANSWER_MS };
+  // An idle connection may have died without a word: each would cost a wait and a time limit, one after the other.
+  const connection = { ...postgres(url), max, query_timeout: ANSWER_MS, idleTimeoutMillis: 1_000 };
   const bull = new PostgresWorker(QUEUE_NAME, processor, { ...options, connection });
   // As in openPostgresQueue.
   return { bull: bull as unknown as CancellableWorker['bull'], close: () => bull.close() };

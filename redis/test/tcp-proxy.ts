@@ -5,6 +5,8 @@ export interface TcpProxy {
   port: number;
   /** Cuts every connection; new ones are refused until `accept`. */
   refuse(): Promise<void>;
+  /** Cuts every connection, and each new one as soon as it is made, until `accept`. */
+  drop(): void;
   accept(): Promise<void>;
   /** Keeps every connection and takes new ones, but not a byte passes: the peer has vanished without a word. */
   freeze(): void;
@@ -17,7 +19,9 @@ export interface TcpProxy {
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<[Socket, Socket]>();
   let frozen = false;
+  let dropping = false;
   const server = createServer({ pauseOnConnect: true }, (client) => {
+    if (dropping) return void client.destroy();
     const target = dial({ port: targetPort, host: '127.0.0.1' });
     const pair: [Socket, Socket] = [client, target];
     pairs.add(pair);
@@ -30,22 +34,30 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     if (!frozen) join(pair);
   });
   const port = await listen(server, 0);
-  const refuse = async () => {
-    if (!server.listening) return;
-    const closed = once(server, 'close');
-    server.close();
+  const cutAll = () => {
     for (const [client, target] of pairs) {
       client.destroy();
       target.destroy();
     }
+  };
+  const refuse = async () => {
+    if (!server.listening) return;
+    const closed = once(server, 'close');
+    server.close();
+    cutAll();
     await closed;
   };
   return {
     port,
     refuse,
     close: refuse,
+    drop() {
+      dropping = true;
+      cutAll();
+    },
     accept: async () => {
-      await listen(server, port);
+      dropping = false;
+      if (!server.listening) await listen(server, port);
     },
     freeze() {
       frozen = true;

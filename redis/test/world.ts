@@ -25,6 +25,9 @@ export type Server = {
   /** Connections are cut, new ones refused; on Redis its server is killed too. */
   away(): Promise<void>;
   back(): Promise<void>;
+  /** Connections are cut, new ones as soon as they are made, until `accept`. */
+  drop(): void;
+  accept(): Promise<void>;
   /** Connections stay, nothing is answered. */
   freeze(): void;
   /** New connections are answered; the frozen ones never are. */

@@ -21,6 +21,7 @@ const ENTRIES = [
   'start.ts',
   'api/index.ts',
   'worker/index.ts',
+  'worker/chaos/index.ts',
   'nginx/local.ts',
   'prisma/migrate.ts',
   'redis/migrate.ts',

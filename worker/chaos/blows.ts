@@ -8,7 +8,7 @@ export type Away = 'database' | 'queue' | 'window' | 'worker' | 'api';
 type Kind = {
   /** What is hit. Two blows at once on one thing would only measure each other. */
   on: Away;
-  /** Its share of all blows. 0: scenarios only. */
+  /** Its share of all blows. */
   weight: Record<Backend, number>;
   /** How long it lasts, in seconds, where the hand decides. */
   seconds?: readonly [number, number];
@@ -46,22 +46,26 @@ export type Step = { pauseMs: number; kind: BlowKind; which: 0 | 1; forMs: numbe
 /** The hand's steps, without end: the same ones for the same seed and backend. */
 export function* planOf(seed: number, backend: Backend): Generator<Step, never> {
   const random = randomOf(seed);
-  const kinds = Object.entries<Kind>(BLOWS);
-  const total = kinds.reduce((sum, [, { weight }]) => sum + weight[backend], 0);
   for (;;) {
     // Four numbers for each step, needed or not: one step never shifts the next.
-    const [pause, kind, which, seconds] = [random(), random() * total, random(), random()];
-    let left = kind;
-    const [name, { seconds: bounds }] = kinds.find(([, { weight }]) => (left -= weight[backend]) < 0) ?? kinds[0] ?? fail();
+    const [pause, chosen, which, lasting] = [random(), random(), random(), random()];
+    const { kind, seconds } = choose(chosen, backend);
     yield {
       pauseMs: Math.round(500 + pause * 2_500),
-      kind: name as BlowKind, // Object.entries widens the keys
+      kind,
       which: which < 0.5 ? 0 : 1,
-      forMs: bounds ? Math.round((bounds[0] + seconds * (bounds[1] - bounds[0])) * 1_000) : 0,
+      forMs: seconds ? Math.round((seconds[0] + lasting * (seconds[1] - seconds[0])) * 1_000) : 0,
     };
   }
 }
 
-function fail(): never {
-  throw new Error('no blow to choose from');
+/** The kind that lies at `chosen`, in [0, 1), of all weights put in a row. */
+function choose(chosen: number, backend: Backend): Pick<Step, 'kind'> & Pick<Kind, 'seconds'> {
+  const kinds = Object.entries<Kind>(BLOWS);
+  let left = chosen * kinds.reduce((sum, [, { weight }]) => sum + weight[backend], 0);
+  for (const [kind, { weight, seconds }] of kinds) {
+    left -= weight[backend];
+    if (left < 0) return { kind: kind as BlowKind, ...(seconds && { seconds }) }; // Object.entries widens the keys
+  }
+  throw new Error('no blow has any weight');
 }

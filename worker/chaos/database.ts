@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { startEmbeddedPostgres } from '#prisma/embedded.ts';
 import { migrate } from '#prisma/migrate.ts';
-import { openProxy, type Proxy } from './proxy.ts';
+import { openProxy, type TcpProxy } from './proxy.ts';
 
 /** PostgreSQL behind a proxy: the house goes through the proxy, the harness does not. */
 export type HouseDatabase = {
-  proxy: Proxy;
+  proxy: TcpProxy;
   /** For one incarnation of a part; its name is on every change that it makes. */
   urlFor(incarnation: string): string;
   /** Past the proxy. Another one after each restart. */
@@ -28,7 +28,11 @@ export async function openHouseDatabase(dataDir: string): Promise<HouseDatabase>
   // One connection: the harness spares itself when it cuts the others.
   const open = () => openDatabase(server.url, { poolSize: 1, onError: () => {} });
   let db = open();
+  // For the very end of this process, however that ends: PostgreSQL's fast shutdown.
+  const slay = () => void process.kill(server.pid, 'SIGINT');
+  process.once('exit', slay);
   const close = async () => {
+    process.off('exit', slay);
     await db.$disconnect();
     await proxy.close();
     await server.stop();
@@ -89,6 +93,7 @@ const HISTORY = [
   `CREATE TABLE chaos.changes (
     n bigserial PRIMARY KEY, uuid uuid NOT NULL, at timestamptz NOT NULL, by text NOT NULL, status text NOT NULL,
     resolution text, failure_code text, attempts int NOT NULL, processed_at timestamptz, notified_at timestamptz)`,
+  'CREATE INDEX ON chaos.changes (uuid)',
   `CREATE FUNCTION chaos.note() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
       IF TG_OP = 'INSERT' OR

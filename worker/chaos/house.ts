@@ -8,7 +8,7 @@ import type { Backend } from './blows.ts';
 import { type HouseDatabase, openHouseDatabase } from './database.ts';
 import { type Ledger, noteLine } from './ledger.ts';
 import { createPart, type Part, type PartOptions } from './part.ts';
-import { openProxy, type Proxy } from './proxy.ts';
+import { openProxy, type TcpProxy } from './proxy.ts';
 import { findRedis, REDIS_READY, redisArguments, tellRedis } from './redis.ts';
 
 export type HouseOptions = {
@@ -32,7 +32,7 @@ export type House = {
   /** Origins of the apis. */
   doors: [string, string];
   /** What the queue's connections pass through. */
-  queueProxy: Proxy;
+  queueProxy: TcpProxy;
   /** The port of Redis itself; 0 on PostgreSQL. */
   redisPort: number;
   /** The harness's own end of the queue, past the proxy. */
@@ -48,56 +48,84 @@ type Opened = { close(): Promise<void> }[];
  * are not running yet. Throws one sentence where a part is missing on this machine.
  */
 export async function openHouse(options: HouseOptions, opened: Opened): Promise<House> {
-  const { backend, ledger } = options;
-  const redisFile = backend === 'redis' ? await findRedis(options.searchPath) : undefined;
+  const redisFile = options.backend === 'redis' ? await findRedis(options.searchPath) : undefined;
   const database = await openHouseDatabase(join(options.folder, 'postgres'));
   opened.unshift(database);
-  const ports = await freePorts(4);
+  const ports = await freePorts();
   const part = partMaker(options, opened);
-  const redis = redisFile === undefined ? undefined : await makeRedis(options, part, redisFile, ports[3]);
-  const queueProxy = redis ? await openProxy() : database.proxy;
-  if (redis) {
-    opened.unshift(queueProxy);
-    queueProxy.lead(ports[3]);
-    await redis.start(AbortSignal.timeout(30_000));
-  } else {
-    await migrateQueue(database.directUrl());
-  }
-  const envFor = (incarnation: string) => {
-    const databaseUrl = database.urlFor(incarnation);
-    const queueUrl = redis ? `redis://127.0.0.1:${queueProxy.port}` : databaseUrl;
-    const window = { VIDEO_PORT: `${ports[2]}`, VIDEO_SERVER: `http://127.0.0.1:${ports[2]}` };
-    const level = options.logs === undefined ? 'warn' : 'info';
-    return { DATABASE_URL: databaseUrl, QUEUE_URL: queueUrl, HOST: '127.0.0.1', LOG_LEVEL: level, ...window };
-  };
+  const queue = redisFile
+    ? await openRedis(options, opened, { part, file: redisFile, port: ports.redis })
+    : await openPostgresQueue(database);
+  const window = { VIDEO_PORT: `${ports.window}`, VIDEO_SERVER: `http://127.0.0.1:${ports.window}` };
+  const env = { ...window, HOST: '127.0.0.1', LOG_LEVEL: options.logs === undefined ? 'warn' : 'info' };
   const entry = (name: string, file: string, more: Record<string, string> = {}) =>
     part({
       name,
-      command: (incarnation) => ({
-        file: process.execPath,
-        args: [fileURLToPath(new URL(`../../${file}`, import.meta.url))],
-        env: { ...envFor(incarnation), ...more },
-      }),
-      onLine: (line, incarnation) => noteLine(ledger, line, incarnation),
+      command: (incarnation) => {
+        const DATABASE_URL = database.urlFor(incarnation);
+        return {
+          file: process.execPath,
+          args: [fileURLToPath(new URL(`../../${file}`, import.meta.url))],
+          env: { ...env, ...more, DATABASE_URL, QUEUE_URL: queue.url ?? DATABASE_URL },
+        };
+      },
+      onLine: (line, incarnation) => noteLine(options.ledger, line, incarnation),
     });
-  const queueUrl = redis ? `redis://127.0.0.1:${ports[3]}` : undefined;
   return {
-    backend,
+    ...queue.house,
+    backend: options.backend,
     database,
-    redis,
-    queueProxy,
-    redisPort: redis ? ports[3] : 0,
-    doors: [`http://127.0.0.1:${ports[0]}`, `http://127.0.0.1:${ports[1]}`],
+    doors: [`http://127.0.0.1:${ports.api1}`, `http://127.0.0.1:${ports.api2}`],
     window: entry('window', 'nginx/local.ts'),
     workers: [entry('worker-1', 'worker/index.ts'), entry('worker-2', 'worker/index.ts')],
     apis: [
-      entry('api-1', 'api/index.ts', { PORT: `${ports[0]}` }),
-      entry('api-2', 'api/index.ts', { PORT: `${ports[1]}` }),
+      entry('api-1', 'api/index.ts', { PORT: `${ports.api1}` }),
+      entry('api-2', 'api/index.ts', { PORT: `${ports.api2}` }),
     ],
-    openQueue: () => openAlertQueue(queueUrl ?? database.directUrl(), () => {}),
-    async flushQueue() {
-      if (redis) await tellRedis(ports[3], 'FLUSHALL');
-      else await database.direct().$executeRaw`TRUNCATE bullmq.job CASCADE`;
+  };
+}
+
+/** The queue's side of the house. `url`: undefined where it is the database's. */
+type QueueSide = {
+  url: string | undefined;
+  house: Pick<House, 'redis' | 'redisPort' | 'queueProxy' | 'openQueue' | 'flushQueue'>;
+};
+
+async function openRedis(
+  { folder }: HouseOptions,
+  opened: Opened,
+  { part, file, port }: { part: ReturnType<typeof partMaker>; file: string; port: number },
+): Promise<QueueSide> {
+  const args = await redisArguments(join(folder, 'redis'), port);
+  const redis = part({ name: 'redis', command: () => ({ file, args, env: {} }), readyLine: REDIS_READY, onLine() {} });
+  await redis.start(AbortSignal.timeout(30_000));
+  const queueProxy = await openProxy();
+  opened.unshift(queueProxy);
+  queueProxy.lead(port);
+  return {
+    url: `redis://127.0.0.1:${queueProxy.port}`,
+    house: {
+      redis,
+      redisPort: port,
+      queueProxy,
+      openQueue: () => openAlertQueue(`redis://127.0.0.1:${port}`, () => {}),
+      flushQueue: () => tellRedis(port, 'FLUSHALL'),
+    },
+  };
+}
+
+async function openPostgresQueue(database: HouseDatabase): Promise<QueueSide> {
+  await migrateQueue(database.directUrl());
+  return {
+    url: undefined,
+    house: {
+      redis: undefined,
+      redisPort: 0,
+      queueProxy: database.proxy,
+      openQueue: () => openAlertQueue(database.directUrl(), () => {}),
+      async flushQueue() {
+        await database.direct().$executeRaw`TRUNCATE bullmq.job CASCADE`;
+      },
     },
   };
 }
@@ -119,25 +147,15 @@ function partMaker({ ledger, logs }: HouseOptions, opened: Opened) {
   };
 }
 
-async function makeRedis(
-  options: HouseOptions,
-  part: ReturnType<typeof partMaker>,
-  file: string,
-  port: number,
-): Promise<Part> {
-  const args = await redisArguments(join(options.folder, 'redis'), port);
-  return part({ name: 'redis', command: () => ({ file, args, env: {} }), readyLine: REDIS_READY, onLine: () => {} });
-}
-
 /** Ports that were free a moment ago. An incarnation that finds its port taken fails, and its successor tries again. */
-async function freePorts(count: 4): Promise<[number, number, number, number]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+async function freePorts(): Promise<Record<'api1' | 'api2' | 'window' | 'redis', number>> {
+  const servers = Array.from({ length: 4 }, () => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));
-  const [a, b, c, d] = servers.map((server) => {
+  const [api1, api2, window, redis] = servers.map((server) => {
     const address = server.address();
     return typeof address === 'object' && address ? address.port : 0;
   });
   await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  if (!a || !b || !c || !d) throw new Error('no free port on 127.0.0.1');
-  return [a, b, c, d];
+  if (!api1 || !api2 || !window || !redis) throw new Error('no free port on 127.0.0.1');
+  return { api1, api2, window, redis };
 }

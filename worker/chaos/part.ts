@@ -74,6 +74,8 @@ export function createPart(options: PartOptions): Part {
     await target.ended;
     clearTimeout(lastResort);
   };
+  // Between its end and its successor's start the last incarnation is still the one that was ready.
+  const isReady = async () => (running && alive(running.child) ? running.ready : false);
   const leave = () => {
     wanted = false;
     clearTimeout(successor);
@@ -84,7 +86,7 @@ export function createPart(options: PartOptions): Part {
     async start(signal) {
       if (!wanted) launch();
       wanted = true;
-      while (!(await running?.ready)) await sleep(50, undefined, { signal });
+      while (!(await isReady())) await sleep(50, undefined, { signal });
     },
     kill: () => send('SIGKILL'),
     term: () => send('SIGTERM'),

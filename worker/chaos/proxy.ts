@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, connect as dial, type Socket } from 'node:net';
 
-export type Proxy = {
+export type TcpProxy = {
   /** Of 127.0.0.1. Stays the same wherever the proxy leads. */
   port: number;
   /** From now on leads new connections to this port of 127.0.0.1. */
@@ -19,7 +19,7 @@ export type Proxy = {
 type Pair = { client: Socket; server: Socket };
 
 /** Opens a proxy on a free port of 127.0.0.1 that leads nowhere yet: connections are closed at once. */
-export async function openProxy(): Promise<Proxy> {
+export async function openProxy(): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
   const silent = new Set<Socket>();
   let target: number | undefined;

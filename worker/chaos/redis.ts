@@ -8,7 +8,13 @@ export async function findRedis(searchPath: string): Promise<string> {
   for (const name of ['redis-server', 'valkey-server']) {
     for (const folder of searchPath.split(delimiter).filter(Boolean)) {
       const file = join(folder, name);
-      if (await access(file, constants.X_OK).then(() => true, () => false)) return file;
+      if (
+        await access(file, constants.X_OK).then(
+          () => true,
+          () => false,
+        )
+      )
+        return file;
     }
   }
   throw new Error('redis-server is not on the PATH: install it, or take --backend postgres');

@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DatabaseUnavailable } from '#prisma/errors.ts';
+import { BLOWS, type BlowKind, type Step } from './blows.ts';
+import type { House } from './house.ts';
+import type { Ledger } from './ledger.ts';
+import { isHolding } from './look.ts';
+import type { Part } from './part.ts';
+import type { TcpProxy } from './proxy.ts';
+import { redisAnswers, tellRedis } from './redis.ts';
+
+export type Hand = {
+  /** Blows that were not struck because the last one on the same thing was still felt. */
+  skipped(): number;
+  /** Strikes no more; resolves when whatever was hit is up again. Rejects where something stays away. */
+  rest(): Promise<void>;
+};
+
+/** Begins to strike by the plan, and notes each blow in the ledger. */
+export function startHand(house: House, plan: Iterator<Step>, ledger: Ledger, signal: AbortSignal): Hand {
+  const resting = new AbortController();
+  const underway = new Map<string, Promise<void>>();
+  const faults: unknown[] = [];
+  let skipped = 0;
+  const strikeAll = async () => {
+    for (;;) {
+      const step: Step = plan.next().value;
+      await sleep(step.pauseMs, undefined, { signal: AbortSignal.any([signal, resting.signal]) });
+      const place = placeOf(house, step);
+      if (underway.has(place)) {
+        skipped += 1;
+        continue;
+      }
+      const blow = strike(house, step, ledger, signal)
+        .catch((error: unknown) => void faults.push(error))
+        .finally(() => underway.delete(place));
+      underway.set(place, blow);
+    }
+  };
+  const striking = strikeAll().catch((error: unknown) => {
+    if (!signal.aborted && !resting.signal.aborted) faults.push(error);
+  });
+  return {
+    skipped: () => skipped,
+    async rest() {
+      resting.abort();
+      await striking;
+      await Promise.all(underway.values());
+      if (faults.length > 0) throw new AggregateError(faults, `the hand itself failed: ${faults.join('; ')}`);
+    },
+  };
+}
+
+/** Blows on one place never overlap. */
+function placeOf(house: House, { kind, which }: Step): string {
+  const { on } = BLOWS[kind];
+  if (on === 'worker' || on === 'api') return `${on}-${which}`;
+  return on === 'queue' && house.backend === 'postgres' ? 'database' : on;
+}
+
+/** One blow; resolves when what it hit is up again. */
+export async function strike(house: House, step: Step, ledger: Ledger, signal: AbortSignal): Promise<void> {
+  const part = partOf(house, step);
+  // Without an end until it has one: what happens meanwhile is seen to be meanwhile.
+  const blow = { kind: step.kind, hit: part?.incarnation(), from: Date.now(), to: Number.POSITIVE_INFINITY };
+  ledger.blows.push(blow);
+  try {
+    if (step.kind === 'kill worker' && part) await holdsAnAlert(house, part);
+    if (part) await strikePart(part, step, signal);
+    else await STRIKES[step.kind]?.(house, step, signal);
+  } finally {
+    blow.to = Date.now();
+  }
+  // Dead on purpose for a moment, the window for as long as its successor takes.
+  if (!part) return;
+  await part.start(signal);
+  if (part === house.redis) await redisAnswers(house.redisPort);
+  if (part === house.window || part === house.redis) blow.to = Date.now();
+}
+
+function partOf(house: House, { kind, which }: Step): Part | undefined {
+  if (kind === 'kill redis' || kind === 'stop redis') return house.redis;
+  if (kind === 'kill window') return house.window;
+  const { on } = BLOWS[kind];
+  return on === 'worker' ? house.workers[which] : on === 'api' ? house.apis[which] : undefined;
+}
+
+const HOLD_WAIT_MS = 1_500;
+const HOLD_LOOK_MS = 5;
+
+/** Waits for the moment in which a kill hurts most; an attempt takes some 30 ms, so most others would hit nothing. */
+async function holdsAnAlert({ database }: House, worker: Part): Promise<void> {
+  for (const deadline = Date.now() + HOLD_WAIT_MS; Date.now() < deadline; await sleep(HOLD_LOOK_MS)) {
+    try {
+      if (await isHolding(database, worker.incarnation())) return;
+    } catch (error) {
+      if (error instanceof DatabaseUnavailable) return; // being restarted: that is hurt enough
+      throw error;
+    }
+  }
+}
+
+async function strikePart(part: Part, { kind, forMs }: Step, signal: AbortSignal): Promise<void> {
+  if (kind.startsWith('kill ')) await part.kill();
+  else if (kind.startsWith('stop ')) await part.pause(forMs, signal);
+  else await part.term();
+}
+
+type Strike = (house: House, step: Step, signal: AbortSignal) => Promise<void>;
+
+const STRIKES: Partial<Record<BlowKind, Strike>> = {
+  'cut redis clients': ({ redisPort }) => tellRedis(redisPort, 'CLIENT KILL TYPE normal'),
+  'stall queue': ({ queueProxy }, { forMs }, signal) => silence(queueProxy, forMs, signal, false),
+  'half-open queue': ({ queueProxy }, { forMs }, signal) => silence(queueProxy, forMs, signal, true),
+  'flush queue': (house) => house.flushQueue(),
+  'cut database clients': ({ database }) => database.cutClients(),
+  'restart database': ({ database }) => database.restart(),
+  'stall database': ({ database }, { forMs }, signal) => silence(database.proxy, forMs, signal, false),
+  'half-open database': ({ database }, { forMs }, signal) => silence(database.proxy, forMs, signal, true),
+};
+
+async function silence(proxy: TcpProxy, ms: number, signal: AbortSignal, forgotten: boolean): Promise<void> {
+  proxy.freeze();
+  await sleep(ms, undefined, { signal }).catch(() => {}); // aborted: thaw at once
+  proxy.thaw(forgotten);
+}

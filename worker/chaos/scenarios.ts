@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { planOf } from './blows.ts';
+import { drive } from './client.ts';
+import { startHand, strike } from './hand.ts';
+import type { House } from './house.ts';
+import type { Finding } from './judge.ts';
+import type { Ledger } from './ledger.ts';
+import { readProgress } from './look.ts';
+import type { Options } from './options.ts';
+
+export type Run = { house: House; ledger: Ledger; options: Options; signal: AbortSignal; say: (line: string) => void };
+
+/** What a scenario promises beside what every run does, and what it measured, in words. */
+export type Outcome = { findings: Finding[]; measures: Record<string, string | number> };
+
+export const SCENARIOS: Record<Options['scenario'], (run: Run) => Promise<Outcome>> = { storm, wipe, rolling };
+
+/** A steady flow of alerts while a seeded hand strikes everything. */
+async function storm({ house, ledger, options, signal }: Run): Promise<Outcome> {
+  await startAll(house, signal);
+  const hand = startHand(house, planOf(options.seed, options.backend), ledger, signal);
+  try {
+    await drive({ doors: house.doors, ledger, count: options.alerts, perSecond: options.rate }, signal);
+  } finally {
+    await hand.rest();
+  }
+  return { findings: [], measures: { 'blows skipped': hand.skipped() } };
+}
+
+const RESTARTS = 20;
+
+/** A steady flow while apis and workers are restarted one after another, as a deploy does. */
+async function rolling({ house, ledger, options, signal, say }: Run): Promise<Outcome> {
+  await startAll(house, signal);
+  let done = 0;
+  const flow = drive(
+    { doors: house.doors, ledger, count: options.alerts, perSecond: options.rate, goOn: () => done < RESTARTS },
+    signal,
+  );
+  flow.catch(() => {}); // told below
+  for (; done < RESTARTS; done += 1) {
+    const kind = done % 2 === 0 ? 'restart api' : 'restart worker';
+    await strike(house, { kind, which: done % 4 < 2 ? 0 : 1, pauseMs: 0, forMs: 0 }, ledger, signal);
+    say(`${kind}: ${done + 1} of ${RESTARTS}`);
+  }
+  await flow;
+  return { findings: [], measures: { 'rolling restarts': done } };
+}
+
+const ENQUEUED_WITHIN_MS = 60_000;
+
+/** Every alert is pending, the queue forgets them all, and only then come the workers. */
+async function wipe({ house, ledger, options, signal, say }: Run): Promise<Outcome> {
+  await Promise.all([...house.apis, house.window].map((part) => part.start(signal)));
+  await drive({ doors: house.doors, ledger, count: options.alerts, perSecond: options.rate, onlyGood: true }, signal);
+  await house.flushQueue();
+  say(`${options.alerts} alerts are pending and the queue is empty: starting the workers`);
+  await Promise.all(house.workers.map((worker) => worker.start(signal)));
+  const began = Date.now();
+  const queue = house.openQueue();
+  try {
+    const tookMs = await allEnqueued({ house, ledger, options, signal, say }, queue, began);
+    const late = tookMs > ENQUEUED_WITHIN_MS ? [`it took ${tookMs} ms`] : [];
+    return {
+      findings: [{ promise: 'everything that a wiped queue forgot is enqueued within 60 s', broken: late }],
+      measures: { 'enqueued again, ms after the workers were ready': tookMs },
+    };
+  } finally {
+    await queue.close();
+  }
+}
+
+/** Milliseconds from `began` until each row has a waiting job or has been claimed. */
+async function allEnqueued({ house, signal }: Run, queue: ReturnType<House['openQueue']>, began: number) {
+  for (;;) {
+    const waiting = await queue.bull().getJobCountByTypes('waiting', 'prioritized');
+    // Read after the jobs, which only become fewer by becoming claims.
+    const { untouched } = await readProgress(house.database);
+    if (waiting >= untouched) return Date.now() - began;
+    await sleep(500, undefined, { signal });
+  }
+}
+
+async function startAll(house: House, signal: AbortSignal): Promise<void> {
+  await Promise.all([house.window, ...house.workers, ...house.apis].map((part) => part.start(signal)));
+}

@@ -64,7 +64,7 @@ export async function strike(house: House, step: Step, ledger: Ledger, signal: A
   const blow = { kind: step.kind, hit: part?.incarnation(), from: Date.now(), to: Number.POSITIVE_INFINITY };
   ledger.blows.push(blow);
   try {
-    if (step.kind === 'kill worker' && part) await holdsAnAlert(house, part);
+    if (part && (step.kind === 'kill worker' || step.kind === 'stop worker')) await holdsAnAlert(house, part);
     if (part) await strikePart(part, step, signal);
     else await STRIKES[step.kind]?.(house, step, signal);
   } finally {
@@ -87,7 +87,7 @@ function partOf(house: House, { kind, which }: Step): Part | undefined {
 const HOLD_WAIT_MS = 1_500;
 const HOLD_LOOK_MS = 5;
 
-/** Waits for the moment in which a kill hurts most; an attempt takes some 30 ms, so most others would hit nothing. */
+/** Waits for the moment in which a kill or a stop hurts most; an attempt takes some 30 ms, so most others would hit nothing. */
 async function holdsAnAlert({ database }: House, worker: Part): Promise<void> {
   for (const deadline = Date.now() + HOLD_WAIT_MS; Date.now() < deadline; await sleep(HOLD_LOOK_MS)) {
     try {

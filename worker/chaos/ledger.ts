@@ -57,11 +57,10 @@ export function newLedger(): Ledger {
   return { sent: [], answers: [], unanswered: [], told: [], blows: [], exits: [] };
 }
 
-const NOTIFICATION = /^\[Notification\] Store: (\S+) \| Date: [^|]+ \| (?:Resolution: (\d+x\d+)|Failed: (\w+) )/;
+const NOTIFICATION = /^\[Notification\] Store: (\S+) \| (?:Date: [^|]+ \| (?:Resolution: |Failed: (?=\w)))?([^(]*)/;
 
-/** Notes a notification; any other line of a worker is none of the ledger's business. */
+/** Notes a notification, a misshapen one too; any other line of a worker is none of the ledger's business. */
 export function noteLine(ledger: Ledger, line: string, by: string): void {
-  const [, store, resolution, failure] = NOTIFICATION.exec(line) ?? [];
-  const told = resolution ?? failure;
-  if (store !== undefined && told !== undefined) ledger.told.push({ store, told, at: Date.now(), by });
+  const [, store, told] = NOTIFICATION.exec(line) ?? [];
+  if (store !== undefined && told !== undefined) ledger.told.push({ store, told: told.trim(), at: Date.now(), by });
 }

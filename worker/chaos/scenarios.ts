@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AlertQueue } from '#redis/queue.ts';
 import { planOf } from './blows.ts';
 import { drive } from './client.ts';
 import { startHand, strike } from './hand.ts';
@@ -53,30 +54,39 @@ const ENQUEUED_WITHIN_MS = 60_000;
 async function wipe({ house, ledger, options, signal, say }: Run): Promise<Outcome> {
   await Promise.all([...house.apis, house.window].map((part) => part.start(signal)));
   await drive({ doors: house.doors, ledger, count: options.alerts, perSecond: options.rate, onlyGood: true }, signal);
-  await house.flushQueue();
-  say(`${options.alerts} alerts are pending and the queue is empty: starting the workers`);
-  await Promise.all(house.workers.map((worker) => worker.start(signal)));
-  const began = Date.now();
   const queue = house.openQueue();
   try {
-    const tookMs = await allEnqueued({ house, ledger, options, signal, say }, queue, began);
+    const remembered = await queue.bull().getJobCountByTypes();
+    const wipedAt = Date.now();
+    await house.flushQueue();
+    const left = await queue.bull().getJobCountByTypes();
+    say(`the queue knew ${remembered} jobs and now knows ${left}: starting the workers`);
+    await Promise.all(house.workers.map((worker) => worker.start(signal)));
+    const tookMs = await allEnqueued({ house, signal }, queue, wipedAt);
     const late = tookMs > ENQUEUED_WITHIN_MS ? [`it took ${tookMs} ms`] : [];
     return {
       findings: [{ promise: 'everything that a wiped queue forgot is enqueued within 60 s', broken: late }],
-      measures: { 'enqueued again, ms after the workers were ready': tookMs },
+      measures: {
+        'jobs before and after the wipe': `${remembered}, ${left}`,
+        'from the wipe until all were enqueued again': `${tookMs} ms`,
+      },
     };
   } finally {
     await queue.close();
   }
 }
 
-/** Milliseconds from `began` until each row has a waiting job or has been claimed. */
-async function allEnqueued({ house, signal }: Run, queue: ReturnType<House['openQueue']>, began: number) {
+/** Milliseconds from `since` until each row has a waiting job or has been claimed. */
+async function allEnqueued(
+  { house, signal }: Pick<Run, 'house' | 'signal'>,
+  queue: AlertQueue,
+  since: number,
+): Promise<number> {
   for (;;) {
     const waiting = await queue.bull().getJobCountByTypes('waiting', 'prioritized');
     // Read after the jobs, which only become fewer by becoming claims.
     const { untouched } = await readProgress(house.database);
-    if (waiting >= untouched) return Date.now() - began;
+    if (waiting >= untouched) return Date.now() - since;
     await sleep(500, undefined, { signal });
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { judge, type Terms } from '../chaos/judge.ts';
-import { type Change, type Evidence, newLedger, type Row } from '../chaos/ledger.ts';
+import { type Change, type Evidence, newLedger, noteLine, type Row } from '../chaos/ledger.ts';
 
 // The judge of `npm run chaos` must be able to say no: each case changes one thing in what a good house would show.
 
@@ -205,4 +205,19 @@ describe('the judge of a run', () => {
     ]);
     expect(brokenBy((r) => r.unanswered.push({ uuid: UUID, from: 1, to: 2, kind: 'refused' }), GENTLE)).toEqual([]);
   });
+});
+
+it.each([
+  ['[Notification] Store: chaos-0 | Date: 2025-06-02 13:35:20 | Resolution: 1280x720', '1280x720'],
+  [
+    '[Notification] Store: chaos-0 | Date: 2025-06-02 15:35:35 | Failed: video_unreadable (no moov box)',
+    'video_unreadable',
+  ],
+  ['[Notification] Store: chaos-0 | Date: 2025-06-02 13:35:20 | Resolution: ', ''],
+  ['[Notification] Store: chaos-0 | nothing that a store could read', 'nothing that a store could read'],
+])('notes of %j what the store was told', (line, told) => {
+  const ledger = newLedger();
+  noteLine(ledger, line, 'worker-1.1');
+  noteLine(ledger, '{"level":30,"msg":"alert handled"}', 'worker-1.1');
+  expect(ledger.told).toMatchObject([{ store: 'chaos-0', told, by: 'worker-1.1' }]);
 });

@@ -6,12 +6,19 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
 // What a camera and an operator meet, whatever stands behind the door. The house must serve the sample videos.
 
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Empty: the tests start a house themselves. */
+    baseUrl: string;
+  }
+}
+
 const RUN = randomUUID().slice(0, 8);
-let base = process.env.BASE_URL?.replace(/\/$/, '') ?? '';
+let base = inject('baseUrl').replace(/\/$/, '');
 let own: { child: ChildProcess; dataDir: string } | undefined;
 
 beforeAll(async () => {

@@ -33,12 +33,16 @@ export type TestWorker = {
 };
 
 /** The worker's hands on a real database and video server; only the notifier writes into an array. */
-export async function startTestWorker({ maxAttempts = 3, timeoutMs = 500 } = {}): Promise<TestWorker> {
+export async function startTestWorker({
+  maxAttempts = 3,
+  timeoutMs = 500,
+  folder = tmpdir(),
+} = {}): Promise<TestWorker> {
   const database = await createTestDatabase();
   const db = openDatabase(database.url, { poolSize: 5, onError: () => {} });
   const videos = await startVideoServer({ root: FIXTURES });
   const reader = createVideoReader({ byteBudget: 8 * 1024 * 1024, timeoutMs });
-  const temporaryFolder = await mkdtemp(join(tmpdir(), 'worker-test-'));
+  const temporaryFolder = await mkdtemp(join(folder, 'worker-test-'));
   const worker: TestWorker = {
     db,
     databaseUrl: database.url,

@@ -6,6 +6,7 @@ import { databaseFault, untilReady } from '#prisma/ready.ts';
 import { type AlertConsumer, consumeAlerts, openAlertQueue } from '#redis/queue.ts';
 import { workerFields } from './config.ts';
 import { createQuarantine, handleJob } from './consume.ts';
+import { createMetrics } from './metrics.ts';
 import { consoleNotifier } from './notify/console.ts';
 import { startOps } from './ops.ts';
 import { startReconciler } from './reconcile.ts';
@@ -38,6 +39,7 @@ const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
 const onQueueError = (err: Error) => log.warn({ err }, 'queue connection lost');
 const queue = openAlertQueue(queueUrl, onQueueError);
 opened.push(queue);
+const metrics = createMetrics();
 let consumer: AlertConsumer | undefined;
 try {
   if (config.OPS_PORT !== undefined) opened.push(await openOps(config.HOST, config.OPS_PORT));
@@ -74,7 +76,7 @@ const taking = consumeAlerts(
 );
 consumer = taking;
 opened.push({ close: () => taking.close(DRAIN_MS) });
-opened.push(startReconciler({ db, queue, log }));
+opened.push(startReconciler({ db, queue, log, reconciled: metrics.reconciled }));
 
 log.info({ concurrency: config.WORKER_CONCURRENCY, videoServer: config.VIDEO_SERVER }, 'the worker takes alerts');
 process.send?.({ ready: true });
@@ -89,6 +91,7 @@ function openOps(host: string, port: number) {
   return startOps({
     host,
     port,
+    metrics: metrics.registry,
     checks: {
       database: () => databaseFault(db),
       queue: ping,

@@ -9,18 +9,18 @@ const EVERY_MS = 5_000;
 /** Rows per pass: bounds what a long backlog costs to 100 look-ups a second over all workers. */
 const BATCH = 500;
 
+type Deps = { db: Database; queue: AlertQueue; log: Logger; reconciled: { inc(count: number): void } };
+
 /** Sends again the jobs of rows that still owe work or a notification and whose job the queue has lost. */
-export async function reconcile(
-  deps: { db: Database; queue: AlertQueue; log: Logger },
-  options = { quietMs: QUIET_MS, limit: BATCH },
-): Promise<number> {
+export async function reconcile(deps: Deps, options = { quietMs: QUIET_MS, limit: BATCH }): Promise<number> {
   const sent = await deps.queue.enqueueAgain(await takeOwed(deps.db, options));
+  deps.reconciled.inc(sent);
   if (sent > 0) deps.log.warn({ sent }, 'reconciled: jobs that the queue had lost were sent again');
   return sent;
 }
 
 /** Reconciles every 5 s, or at once after a batch that was lost whole, until closed. A pass that fails is logged; the next one tries again. */
-export function startReconciler(deps: { db: Database; queue: AlertQueue; log: Logger }): { close(): Promise<void> } {
+export function startReconciler(deps: Deps): { close(): Promise<void> } {
   let closing = false;
   let timer: NodeJS.Timeout | undefined;
   let pass: Promise<void> = Promise.resolve();

@@ -40,21 +40,31 @@ export const BLOWS = {
 
 export type BlowKind = keyof typeof BLOWS;
 
-/** One thing that the hand will do: after `pauseMs`, to the first or second of a pair, for `forMs` (0: until done). */
-export type Step = { pauseMs: number; kind: BlowKind; which: 0 | 1; forMs: number };
+/** Where a worker is in one of its attempts: between claim and record, or between record and mark. */
+export type Aim = 'claimed' | 'recorded';
+
+/**
+ * One thing that the hand will do: after `pauseMs`, to the first or second of a pair, for `forMs` (0: until done), to a
+ * worker at the moment `aim`.
+ */
+export type Step = { pauseMs: number; kind: BlowKind; which: 0 | 1; forMs: number; aim: Aim };
+
+/** Between record and mark lies a tenth of an attempt, and the whole risk of a notification given twice. */
+const RECORDED_SHARE = 0.3;
 
 /** The hand's steps, without end: the same ones for the same seed and backend. */
 export function* planOf(seed: number, backend: Backend): Generator<Step, never> {
   const random = randomOf(seed);
   for (;;) {
-    // Four numbers for each step, needed or not: one step never shifts the next.
-    const [pause, chosen, which, lasting] = [random(), random(), random(), random()];
+    // Five numbers for each step, needed or not: one step never shifts the next.
+    const [pause, chosen, which, lasting, aim] = [random(), random(), random(), random(), random()];
     const { kind, seconds } = choose(chosen, backend);
     yield {
       pauseMs: Math.round(500 + pause * 2_500),
       kind,
       which: which < 0.5 ? 0 : 1,
       forMs: seconds ? Math.round((seconds[0] + lasting * (seconds[1] - seconds[0])) * 1_000) : 0,
+      aim: aim < RECORDED_SHARE ? 'recorded' : 'claimed',
     };
   }
 }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
-import { BLOWS, type BlowKind, type Step } from './blows.ts';
+import { type Aim, BLOWS, type BlowKind, type Step } from './blows.ts';
 import type { House } from './house.ts';
 import type { Ledger } from './ledger.ts';
-import { isHolding } from './look.ts';
+import { isAt } from './look.ts';
 import type { Part } from './part.ts';
 import type { TcpProxy } from './proxy.ts';
 import { redisAnswers, tellRedis } from './redis.ts';
@@ -64,7 +64,10 @@ export async function strike(house: House, step: Step, ledger: Ledger, signal: A
   const blow = { kind: step.kind, hit: part?.incarnation(), from: Date.now(), to: Number.POSITIVE_INFINITY };
   ledger.blows.push(blow);
   try {
-    if (part && (step.kind === 'kill worker' || step.kind === 'stop worker')) await holdsAnAlert(house, part);
+    if (part && (step.kind === 'kill worker' || step.kind === 'stop worker')) {
+      await catchAt(step.aim, house, part);
+      blow.from = Date.now();
+    }
     if (part) await strikePart(part, step, signal);
     else await STRIKES[step.kind]?.(house, step, signal);
   } finally {
@@ -84,19 +87,19 @@ function partOf(house: House, { kind, which }: Step): Part | undefined {
   return on === 'worker' ? house.workers[which] : on === 'api' ? house.apis[which] : undefined;
 }
 
-const HOLD_WAIT_MS = 1_500;
-const HOLD_LOOK_MS = 5;
+const CATCH_WITHIN_MS = 3_000;
 
-/** Waits for the moment in which a kill or a stop hurts most; an attempt takes some 30 ms, so most others would hit nothing. */
-async function holdsAnAlert({ database }: House, worker: Part): Promise<void> {
-  for (const deadline = Date.now() + HOLD_WAIT_MS; Date.now() < deadline; await sleep(HOLD_LOOK_MS)) {
+/** Waits for the moment in which a kill or a stop hurts; an attempt takes some 30 ms, so most others would hit nothing. */
+async function catchAt(aim: Aim, { database }: House, worker: Part): Promise<void> {
+  const caught = async (incarnation: string) => {
     try {
-      if (await isHolding(database, worker.incarnation())) return;
+      return await isAt(aim, database, incarnation);
     } catch (error) {
-      if (error instanceof DatabaseUnavailable) return; // being restarted: that is hurt enough
+      if (error instanceof DatabaseUnavailable) return true; // being restarted: that is a moment that hurts, too
       throw error;
     }
-  }
+  };
+  await worker.creep(caught, CATCH_WITHIN_MS);
 }
 
 async function strikePart(part: Part, { kind, forMs }: Step, signal: AbortSignal): Promise<void> {

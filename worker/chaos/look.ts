@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AlertQueue } from '#redis/queue.ts';
+import type { Aim } from './blows.ts';
 import type { HouseDatabase } from './database.ts';
 import type { Change, Leftover, Row } from './ledger.ts';
 
@@ -49,11 +50,12 @@ export async function readProgress(database: HouseDatabase): Promise<Progress> {
   return counts;
 }
 
-/** Whether this incarnation has claimed an alert and not yet recorded what became of it. */
-export async function isHolding(database: HouseDatabase, incarnation: string): Promise<boolean> {
+/** Whether the newest change of some alert is this incarnation's claim, or its record that is not marked yet. */
+export async function isAt(aim: Aim, database: HouseDatabase, incarnation: string): Promise<boolean> {
+  const statuses = aim === 'claimed' ? ['processing'] : ['processed', 'failed'];
   const held = await database.direct().$queryRaw<unknown[]>`
     SELECT 1 FROM alerts JOIN chaos.changes AS change USING (uuid)
-    WHERE alerts.notified_at IS NULL AND alerts.status = 'processing' AND change.status = 'processing'
+    WHERE alerts.notified_at IS NULL AND alerts.status::text = ANY(${statuses}) AND change.status = alerts.status::text
       AND change.attempts = alerts.attempts AND change.by = ${incarnation} LIMIT 1`;
   return held.length > 0;
 }

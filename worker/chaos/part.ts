@@ -28,6 +28,11 @@ export type Part = {
   kill(): Promise<void>;
   /** SIGTERM; resolves when the process is gone, by SIGKILL after 30 s. */
   term(): Promise<void>;
+  /**
+   * Lets it run in short steps, stopped in between, until it is `caught` at a moment when it is stopped, or for so long.
+   * It stays stopped: kill or pause it.
+   */
+  creep(caught: (incarnation: string) => Promise<boolean>, ms: number): Promise<void>;
   /** SIGSTOP, and SIGCONT after so long or when the signal aborts. */
   pause(ms: number, signal: AbortSignal): Promise<void>;
   /** SIGTERM and no successor. */
@@ -47,6 +52,9 @@ type Running = {
 };
 
 const TERM_LIMIT_MS = 30_000;
+/** A part that creeps: steps about as long as an attempt, and stops in which what it has sent is surely committed. */
+const RUN_MS = 20;
+const STOP_MS = 10;
 /** Before the successor of one that ended within its first second: it would only fail again. */
 const FAILED_START_PAUSE_MS = 500;
 
@@ -90,6 +98,16 @@ export function createPart(options: PartOptions): Part {
     },
     kill: () => send('SIGKILL'),
     term: () => send('SIGTERM'),
+    async creep(caught, ms) {
+      const { child, incarnation } = running ?? {};
+      if (!child || !incarnation) return;
+      for (const deadline = Date.now() + ms; ; await sleep(RUN_MS)) {
+        child.kill('SIGSTOP');
+        await sleep(STOP_MS);
+        if ((await caught(incarnation)) || Date.now() > deadline) return;
+        child.kill('SIGCONT');
+      }
+    },
     async pause(ms, signal) {
       const child = running?.child;
       child?.kill('SIGSTOP');

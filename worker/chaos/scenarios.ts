@@ -41,7 +41,7 @@ async function rolling({ house, ledger, options, signal, say }: Run): Promise<Ou
   flow.catch(() => {}); // told below
   for (; done < RESTARTS; done += 1) {
     const kind = done % 2 === 0 ? 'restart api' : 'restart worker';
-    await strike(house, { kind, which: done % 4 < 2 ? 0 : 1, pauseMs: 0, forMs: 0 }, ledger, signal);
+    await strike(house, { kind, which: done % 4 < 2 ? 0 : 1, pauseMs: 0, forMs: 0, aim: 'claimed' }, ledger, signal);
     say(`${kind}: ${done + 1} of ${RESTARTS}`);
   }
   await flow;

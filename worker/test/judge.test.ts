@@ -127,17 +127,22 @@ describe('the judge of a run', () => {
     expect(brokenBy(alter)).toEqual(broken);
   });
 
-  it('tells of a killed worker whose alert waited for over 20 s, unless the queue was away, too', () => {
+  it('tells of a killed worker whose alert waited for over 20 s, and as much longer as the queue was away', () => {
     const late = (run: Evidence) => {
       run.blows.push({ kind: 'kill worker', hit: 'worker-1.1', from: 1_024, to: 1_025 });
       claimAgain(run, 22_000);
     };
     expect(brokenBy(late)).toContain('recovery from SIGKILL within 20 s');
-    const withFlush = (run: Evidence) => {
+    const stalled = (ms: number) => (run: Evidence) => {
       late(run);
-      run.blows.push({ kind: 'flush queue', hit: undefined, from: 5_000, to: 5_001 });
+      run.blows.push({ kind: 'stop redis', hit: 'redis.1', from: 5_000, to: 5_000 + ms });
     };
-    expect(brokenBy(withFlush)).not.toContain('recovery from SIGKILL within 20 s');
+    expect(brokenBy(stalled(2_000))).not.toContain('recovery from SIGKILL within 20 s');
+    const muchLater = (run: Evidence) => {
+      stalled(2_000)(run);
+      run.changes = run.changes.map((c) => (c.by === 'worker-2.1' ? { ...c, at: 40_000 } : c));
+    };
+    expect(brokenBy(muchLater)).toContain('recovery from SIGKILL within 20 s');
   });
 
   it('allows a second line where its worker was killed before the mark, and not after it', () => {

@@ -6,12 +6,14 @@ import { databaseFault } from '#prisma/ready.ts';
 import { createTestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { consumeAlerts, openAlertQueue } from '#redis/queue.ts';
+import { createMetrics } from '../metrics.ts';
 import { type Check, startOps } from '../ops.ts';
 
+const metrics = createMetrics();
 const well: Check = async () => undefined;
 
 async function open(checks: Record<string, Check>) {
-  const ops = await startOps({ host: '127.0.0.1', port: 0, checks });
+  const ops = await startOps({ host: '127.0.0.1', port: 0, checks, metrics: metrics.registry });
   onTestFinished(() => ops.close());
   const ask = async (path: string, init?: RequestInit) => {
     const answer = await fetch(`http://127.0.0.1:${ops.port}${path}`, init);
@@ -91,13 +93,13 @@ describe('the door', () => {
 
   it('tells a taken port and the variable that changes it', async () => {
     const { port } = await open({});
-    await expect(startOps({ host: '127.0.0.1', port, checks: {} })).rejects.toThrow(
+    await expect(startOps({ host: '127.0.0.1', port, checks: {}, metrics: metrics.registry })).rejects.toThrow(
       `it cannot listen on 127.0.0.1:${port} (OPS_PORT): another program has this port`,
     );
   });
 
   it('closes at once under a client that holds on', async () => {
-    const ops = await startOps({ host: '127.0.0.1', port: 0, checks: {} });
+    const ops = await startOps({ host: '127.0.0.1', port: 0, checks: {}, metrics: metrics.registry });
     const socket = connect(ops.port, '127.0.0.1');
     await once(socket, 'connect');
     const gone = once(socket, 'close');
@@ -105,5 +107,16 @@ describe('the door', () => {
     await ops.close();
     await gone;
     expect(performance.now() - started).toBeLessThan(1_000);
+  });
+});
+
+describe('/metrics', () => {
+  it('prints what the worker counted', async () => {
+    const { port } = await open({});
+    metrics.registry.resetMetrics();
+    metrics.reconciled.inc(3);
+    const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
+    expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=/);
+    expect(await answer.text()).toContain('alerts_reconciled_total 3');
   });
 });

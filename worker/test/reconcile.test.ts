@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { claim, markNotified, recordResolution } from '#prisma/alerts.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { type AlertQueue, consumeAlerts, openAlertQueue } from '#redis/queue.ts';
+import { createMetrics } from '../metrics.ts';
 import { reconcile } from '../reconcile.ts';
 import { startTestWorker, type TestWorker } from './test-worker.ts';
 
@@ -18,15 +19,21 @@ afterEach(async () => {
   await worker.close();
 });
 
+const metrics = createMetrics();
 const pass = (quietMs = 0) =>
-  reconcile({ db: worker.db, queue, log: pino({ level: 'silent' }) }, { quietMs, limit: 100 });
+  reconcile(
+    { db: worker.db, queue, log: pino({ level: 'silent' }), reconciled: metrics.reconciled },
+    { quietMs, limit: 100 },
+  );
 const state = (uuid: string) => queue.bull().getJobState(uuid);
 const facts = { resolution: '2x2', width: 2, height: 2, rotation: 0, codec: 'x', container: 'avi', duration: 1 };
 
 describe('the reconciler', () => {
   it('sends a row whose job was never queued', async () => {
     const { uuid } = await worker.add('/right/h264.mp4');
+    metrics.registry.resetMetrics();
     expect(await pass()).toBe(1);
+    expect(await metrics.registry.metrics()).toContain('alerts_reconciled_total 1');
     expect(await state(uuid)).toBe('waiting');
     expect((await queue.bull().getJob(uuid))?.data).toEqual({ uuid, requestId: 'request-1' });
   });

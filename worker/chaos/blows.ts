@@ -52,15 +52,23 @@ export type Step = { pauseMs: number; kind: BlowKind; which: 0 | 1; forMs: numbe
 /** Between record and mark lies a tenth of an attempt, and the whole risk of a notification given twice. */
 const RECORDED_SHARE = 0.3;
 
+/**
+ * Outages come so often that hardly any recovery is over before the next one; and during one it has no promised length.
+ * So spells of everything alternate with spells in which only processes are hit.
+ */
+const SPELL_MS = 30_000;
+
 /** The hand's steps, without end: the same ones for the same seed and backend. */
 export function* planOf(seed: number, backend: Backend): Generator<Step, never> {
   const random = randomOf(seed);
-  for (;;) {
+  for (let at = 0; ; ) {
     // Five numbers for each step, needed or not: one step never shifts the next.
     const [pause, chosen, which, lasting, aim] = [random(), random(), random(), random(), random()];
-    const { kind, seconds } = choose(chosen, backend);
+    const pauseMs = Math.round(500 + pause * 2_500);
+    at += pauseMs;
+    const { kind, seconds } = choose(chosen, backend, Math.floor(at / SPELL_MS) % 2 === 1);
     yield {
-      pauseMs: Math.round(500 + pause * 2_500),
+      pauseMs,
       kind,
       which: which < 0.5 ? 0 : 1,
       forMs: seconds ? Math.round((seconds[0] + lasting * (seconds[1] - seconds[0])) * 1_000) : 0,
@@ -69,13 +77,21 @@ export function* planOf(seed: number, backend: Backend): Generator<Step, never> 
   }
 }
 
+/** Whether it takes away the database or the queue, or all that the queue knows. */
+export function isOutage(kind: BlowKind): boolean {
+  const { on } = BLOWS[kind];
+  return on === 'database' || on === 'queue';
+}
+
 /** The kind that lies at `chosen`, in [0, 1), of all weights put in a row. */
-function choose(chosen: number, backend: Backend): Pick<Step, 'kind'> & Pick<Kind, 'seconds'> {
-  const kinds = Object.entries<Kind>(BLOWS);
-  let left = chosen * kinds.reduce((sum, [, { weight }]) => sum + weight[backend], 0);
-  for (const [kind, { weight, seconds }] of kinds) {
+function choose(chosen: number, backend: Backend, onlyProcesses: boolean): Pick<Step, 'kind'> & Pick<Kind, 'seconds'> {
+  const names = Object.keys(BLOWS) as BlowKind[]; // Object.keys widens them
+  const kinds = names.filter((kind) => !onlyProcesses || !isOutage(kind));
+  let left = chosen * kinds.reduce((sum, kind) => sum + BLOWS[kind].weight[backend], 0);
+  for (const kind of kinds) {
+    const { weight, seconds }: Kind = BLOWS[kind];
     left -= weight[backend];
-    if (left < 0) return { kind: kind as BlowKind, ...(seconds && { seconds }) }; // Object.entries widens the keys
+    if (left < 0) return { kind, ...(seconds && { seconds }) };
   }
   throw new Error('no blow has any weight');
 }

@@ -1,7 +1,7 @@
-import { type Away, BLOWS } from './blows.ts';
+import { type Away, BLOWS, isOutage } from './blows.ts';
 import { unexplainedDuplicates } from './duplicates.ts';
-import type { Blow, Change, Evidence, Expected, Row, Sent } from './ledger.ts';
-import { isOutage, type Recovery, recoveries, resumptions } from './recovery.ts';
+import type { Blow, Change, Evidence, Expected, Row, Sent, Unanswered } from './ledger.ts';
+import { type Recovery, recoveries, resumptions } from './recovery.ts';
 
 /** What the house owes in this run beside what it owes in every one. */
 export type Terms = {
@@ -90,13 +90,28 @@ const GENTLE_PROMISES: Record<string, Finder> = {
       // The worker itself asks again for a missing video.
       return attempts === 1 || isMissing(sent.expected) ? [] : [`${name(sent)} took ${attempts} attempts`];
     }),
-  'no connection is cut': ({ evidence }) =>
-    evidence.unanswered.filter(({ kind }) => kind !== 'refused').map(({ uuid, kind }) => `${uuid}: ${kind}`),
+  'no request under way is cut': ({ evidence, changes }) =>
+    evidence.unanswered
+      .filter((request) => wasUnderWay(request, changes.get(request.uuid)))
+      .map(({ uuid, kind, from, to }) => `${uuid} was under way: ${kind} after ${to - from} ms`),
   'SIGTERM ends in exit code 0': ({ evidence }) =>
     evidence.exits
       .filter(({ asked, how }) => asked === 'SIGTERM' && how !== 'exit code 0')
       .map(({ by, how }) => `${by}: ${how}`),
 };
+
+/** A request ends in milliseconds: one that was cut later had been read. */
+const UNREAD_MS = 500;
+
+/**
+ * Of two ways to be cut only one is a broken promise: the row was stored, or the api was at it for long. A kept connection
+ * that the api closes as idle at the moment of the next request, or one that it had not yet taken from the kernel when it
+ * stopped listening, ends at once and has stored nothing; a client sends again, as after a refused one.
+ */
+function wasUnderWay({ kind, from, to }: Unanswered, history: Change[] = []): boolean {
+  if (kind === 'refused') return false;
+  return to - from > UNREAD_MS || history.some(({ at }) => at >= from && at <= to);
+}
 
 function lost({ accepted, rows }: Case): string[] {
   return [...accepted].flatMap((uuid) => {
@@ -176,14 +191,13 @@ export function undisturbed(evidence: Evidence): Recovery[] {
 
 /**
  * By how much, in milliseconds, outages may prolong a recovery: each by its own length and the time in which work resumes,
- * a flushed queue, also shortly before, by the time in which the reconciler sends again what it forgot.
+ * a queue that was flushed since the alert was received by the time in which the reconciler sends again what it forgot.
  */
-function outageAllowance({ blows }: Evidence, { at, tookMs }: Recovery): number {
+function outageAllowance({ blows }: Evidence, { receivedAt, at, tookMs }: Recovery): number {
   return blows
-    .filter(({ kind, from, to }) => {
-      const until = kind === 'flush queue' ? to + FLUSH_RECOVERY_MS : to;
-      return isOutage(kind) && from <= at + tookMs && until >= at;
-    })
+    .filter(
+      ({ kind, from, to }) => isOutage(kind) && from <= at + tookMs && to >= (kind === 'flush queue' ? receivedAt : at),
+    )
     .reduce((sum, { kind, from, to }) => sum + (kind === 'flush queue' ? FLUSH_RECOVERY_MS : to - from + RESUME_MS), 0);
 }
 

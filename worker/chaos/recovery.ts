@@ -1,8 +1,8 @@
-import { BLOWS, type BlowKind } from './blows.ts';
+import { type BlowKind, isOutage } from './blows.ts';
 import type { Change, Evidence } from './ledger.ts';
 
-/** An alert that a killed worker held: `tookMs` from the kill (`at`) to the claim of another worker, `next`. */
-export type Recovery = { uuid: string; by: string; at: number; tookMs: number };
+/** An alert that a killed worker held: `tookMs` from the kill (`at`) to the claim of another one. */
+export type Recovery = { uuid: string; receivedAt: number; by: string; at: number; tookMs: number };
 
 /** Every alert whose worker was killed between its claim and its record, and that was claimed again. */
 export function recoveries({ blows, changes }: Pick<Evidence, 'blows' | 'changes'>): Recovery[] {
@@ -15,7 +15,8 @@ export function recoveries({ blows, changes }: Pick<Evidence, 'blows' | 'changes
       const at = killedAt.get(claim.by);
       const next = history[index + 1];
       if (at === undefined || !isClaim(claim) || !next || !isClaim(next) || next.by === claim.by) return [];
-      return [{ uuid: claim.uuid, by: claim.by, at, tookMs: Math.max(0, next.at - at) }];
+      const receivedAt = history[0]?.at ?? 0;
+      return [{ uuid: claim.uuid, receivedAt, by: claim.by, at, tookMs: Math.max(0, next.at - at) }];
     }),
   );
 }
@@ -38,12 +39,6 @@ export function resumptions({
     const disturbed = outages.some((other) => other !== outage && other.from <= until && other.to >= at);
     return disturbed || at > lastAccepted ? [] : [{ kind, at, tookMs: until - at }];
   });
-}
-
-/** Whether it takes away the database or the queue, or all that the queue knows. */
-export function isOutage(kind: BlowKind): boolean {
-  const { on } = BLOWS[kind];
-  return on === 'database' || on === 'queue';
 }
 
 function isClaim({ status }: Change): boolean {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect, inject, it, type TestContext } from 'vitest';
-import { BLOWS, planOf, type Step } from '../chaos/blows.ts';
+import { BLOWS, isOutage, planOf, type Step } from '../chaos/blows.ts';
 import { readOptions } from '../chaos/options.ts';
 import { randomOf } from '../chaos/random.ts';
 
@@ -64,6 +64,8 @@ it('strikes everything, within its bounds, and on PostgreSQL no Redis', () => {
     if (kind === 'stop worker') expect(forMs).toBeGreaterThanOrEqual(5_000);
     expect(forMs).toBeLessThanOrEqual(20_000);
   }
+  // The second half minute is for processes alone.
+  expect(redis.slice(20, 30).filter(({ kind }) => isOutage(kind))).toEqual([]);
   const kinds = steps(1, 'postgres', 1_000).map(({ kind }) => kind);
   expect(kinds.filter((kind) => /redis|(stall|half-open) queue/.test(kind))).toEqual([]);
 });

@@ -205,10 +205,13 @@ describe('the judge of a run', () => {
     const exit = { by: 'worker-1.1', at: 1, asked: 'SIGTERM', how: 'exit code 1', lastWords: '' };
     expect(brokenBy((r) => (r.rows = [row({ attempts: 2 })]), GENTLE)).toEqual(['no restart uses up an attempt']);
     expect(brokenBy((r) => r.exits.push(exit), GENTLE)).toEqual(['SIGTERM ends in exit code 0']);
-    expect(brokenBy((r) => r.unanswered.push({ uuid: UUID, from: 1, to: 2, kind: 'cut' }), GENTLE)).toEqual([
-      'no connection is cut',
-    ]);
-    expect(brokenBy((r) => r.unanswered.push({ uuid: UUID, from: 1, to: 2, kind: 'refused' }), GENTLE)).toEqual([]);
+    const cut = (from: number, to: number) => (run: Evidence) => {
+      run.unanswered.push({ uuid: UUID, from, to, kind: 'cut' });
+    };
+    // Stored at 1,005 ms; never read; read and not stored.
+    expect(brokenBy(cut(1_000, 1_006), GENTLE)).toEqual(['no request under way is cut']);
+    expect(brokenBy(cut(990, 991), GENTLE)).toEqual([]);
+    expect(brokenBy(cut(0, 990), GENTLE)).toEqual(['no request under way is cut']);
   });
 });
 

@@ -60,8 +60,10 @@ async function attemptAlert(deps: ConsumeDeps, alert: Alert, signal: AbortSignal
     log.info({ outcome, ms, ...attempt.meter }, 'alert handled');
     return { kind: 'done' };
   } catch (error) {
-    const timeout = deadline.aborted && !(error instanceof VideoError);
-    const reason = timeout ? new VideoTimeout(`no result within ${deps.attemptTimeoutMs} ms`, { cause: error }) : error;
+    const reason =
+      error === deadline.reason
+        ? new VideoTimeout(`no result within ${deps.attemptTimeoutMs} ms`, { cause: error })
+        : error;
     return endOrRetry(deps, { alert, attempt, log }, reason, signal);
   }
 }

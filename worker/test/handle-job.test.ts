@@ -74,6 +74,14 @@ describe('a video server in trouble', () => {
     expect(worker.notified).toHaveLength(1);
   });
 
+  it('may not drag out an attempt beyond its time, each byte in time', async () => {
+    const impatient = await startTestWorker({ timeoutMs: 60_000, attemptTimeoutMs: 300 });
+    const { uuid } = await impatient.add('/drip/h264.mp4');
+    expect(await impatient.handle(uuid)).toEqual({ kind: 'retry', reason: 'video_timeout: no result within 300 ms' });
+    expect(await impatient.row(uuid)).toMatchObject({ status: 'pending', attempts: 1 });
+    await impatient.close();
+  });
+
   it('is given the time it asks for', async () => {
     const { uuid } = await worker.add('/throttled/h264.mp4');
     expect(await worker.handle(uuid)).toMatchObject({ kind: 'retry', retryAfterMs: 7_000 });

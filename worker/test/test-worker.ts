@@ -36,6 +36,7 @@ export type TestWorker = {
 export async function startTestWorker({
   maxAttempts = 3,
   timeoutMs = 500,
+  attemptTimeoutMs = 10_000,
   folder = tmpdir(),
 } = {}): Promise<TestWorker> {
   const database = await createTestDatabase();
@@ -76,7 +77,7 @@ export async function startTestWorker({
           },
           maxAttempts,
           maxCrashes: 3,
-          attemptTimeoutMs: 10_000,
+          attemptTimeoutMs,
         },
         { uuid, requestId: 'request-1' },
         signal,

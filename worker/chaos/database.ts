@@ -46,18 +46,10 @@ export async function openHouseDatabase(dataDir: string): Promise<HouseDatabase>
   }
   return {
     proxy,
-    urlFor(incarnation) {
-      const url = new URL(server.url);
-      url.port = String(proxy.port);
-      url.searchParams.set('application_name', incarnation);
-      return url.href;
-    },
+    urlFor: (incarnation) => urlThrough(proxy, server.url, incarnation),
     directUrl: () => server.url,
     direct: () => db,
-    async cutClients() {
-      await db.$queryRaw`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'`;
-    },
+    cutClients: () => cutClients(db),
     async restart() {
       await db.$disconnect();
       await server.stop();
@@ -68,6 +60,18 @@ export async function openHouseDatabase(dataDir: string): Promise<HouseDatabase>
     },
     close,
   };
+}
+
+function urlThrough(proxy: TcpProxy, direct: string, incarnation: string): string {
+  const url = new URL(direct);
+  url.port = String(proxy.port);
+  url.searchParams.set('application_name', incarnation);
+  return url.href;
+}
+
+async function cutClients(db: Database): Promise<void> {
+  await db.$queryRaw`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'`;
 }
 
 async function answering(db: Database): Promise<void> {

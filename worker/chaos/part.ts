@@ -73,17 +73,6 @@ export function createPart(options: PartOptions): Part {
       successor = setTimeout(launch, Date.now() - now.since < 1_000 ? FAILED_START_PAUSE_MS : 0);
     });
   };
-  const send = async (sign: NodeJS.Signals) => {
-    const target = running;
-    if (!target || !alive(target.child)) return;
-    target.asked = sign;
-    target.child.kill(sign);
-    const lastResort = setTimeout(() => target.child.kill('SIGKILL'), TERM_LIMIT_MS);
-    await target.ended;
-    clearTimeout(lastResort);
-  };
-  // Between its end and its successor's start the last incarnation is still the one that was ready.
-  const isReady = async () => (running && alive(running.child) ? running.ready : false);
   const leave = () => {
     wanted = false;
     clearTimeout(successor);
@@ -94,35 +83,51 @@ export function createPart(options: PartOptions): Part {
     async start(signal) {
       if (!wanted) launch();
       wanted = true;
-      while (!(await isReady())) await sleep(50, undefined, { signal });
+      while (!(await isReady(running))) await sleep(50, undefined, { signal });
     },
-    kill: () => send('SIGKILL'),
-    term: () => send('SIGTERM'),
-    async creep(caught, ms) {
-      const { child, incarnation } = running ?? {};
-      if (!child || !incarnation) return;
-      for (const deadline = Date.now() + ms; ; await sleep(RUN_MS)) {
-        child.kill('SIGSTOP');
-        await sleep(STOP_MS);
-        if ((await caught(incarnation)) || Date.now() > deadline) return;
-        child.kill('SIGCONT');
-      }
-    },
-    async pause(ms, signal) {
-      const child = running?.child;
-      child?.kill('SIGSTOP');
-      await sleep(ms, undefined, { signal }).catch(() => {}); // aborted: go on at once
-      child?.kill('SIGCONT');
-    },
+    kill: () => endBy('SIGKILL', running),
+    term: () => endBy('SIGTERM', running),
+    creep: (caught, ms) => creep(running, caught, ms),
+    pause: (ms, signal) => pause(running, ms, signal),
     end() {
       leave();
-      return send('SIGTERM');
+      return endBy('SIGTERM', running);
     },
     slay() {
       leave();
       running?.child.kill('SIGKILL');
     },
   };
+}
+
+// Between its end and its successor's start the last incarnation is still the one that was ready.
+async function isReady(target: Running | undefined): Promise<boolean> {
+  return target && alive(target.child) ? target.ready : false;
+}
+
+async function endBy(sign: NodeJS.Signals, target: Running | undefined): Promise<void> {
+  if (!target || !alive(target.child)) return;
+  target.asked = sign;
+  target.child.kill(sign);
+  const lastResort = setTimeout(() => target.child.kill('SIGKILL'), TERM_LIMIT_MS);
+  await target.ended;
+  clearTimeout(lastResort);
+}
+
+async function creep(target: Running | undefined, caught: (incarnation: string) => Promise<boolean>, ms: number) {
+  if (!target) return;
+  for (const deadline = Date.now() + ms; ; await sleep(RUN_MS)) {
+    target.child.kill('SIGSTOP');
+    await sleep(STOP_MS);
+    if ((await caught(target.incarnation)) || Date.now() > deadline) return;
+    target.child.kill('SIGCONT');
+  }
+}
+
+async function pause(target: Running | undefined, ms: number, signal: AbortSignal): Promise<void> {
+  target?.child.kill('SIGSTOP');
+  await sleep(ms, undefined, { signal }).catch(() => {}); // aborted: go on at once
+  target?.child.kill('SIGCONT');
 }
 
 function alive(child: ChildProcess): boolean {

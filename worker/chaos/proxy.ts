@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, connect as dial, type Socket } from 'node:net';
+import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 
 export type TcpProxy = {
   /** Of 127.0.0.1. Stays the same wherever the proxy leads. */
@@ -30,21 +30,11 @@ export async function openProxy(): Promise<TcpProxy> {
       return;
     }
     const pair = { client, server: dial({ port: target, host: '127.0.0.1', noDelay: true }) };
-    pairs.add(pair);
-    const end = () => {
-      if (!pairs.delete(pair)) return;
-      client.destroy();
-      pair.server.destroy();
-    };
-    for (const socket of [client, pair.server]) socket.on('error', end).on('close', end);
+    watch(pair, pairs);
     if (!frozen) join(pair);
   });
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const address = listener.address();
-  if (address === null || typeof address === 'string') throw new Error('a TCP server without a port');
   return {
-    port: address.port,
+    port: await listen(listener),
     lead(port) {
       target = port;
     },
@@ -64,6 +54,25 @@ export async function openProxy(): Promise<TcpProxy> {
       await closed;
     },
   };
+}
+
+async function listen(listener: Server): Promise<number> {
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const address = listener.address();
+  if (address === null || typeof address === 'string') throw new Error('a TCP server without a port');
+  return address.port;
+}
+
+/** Keeps the pair among the others until one of its ends is closed, and then closes the other. */
+function watch(pair: Pair, pairs: Set<Pair>): void {
+  pairs.add(pair);
+  const end = () => {
+    if (!pairs.delete(pair)) return;
+    pair.client.destroy();
+    pair.server.destroy();
+  };
+  for (const socket of [pair.client, pair.server]) socket.on('error', end).on('close', end);
 }
 
 function join({ client, server }: Pair): void {

@@ -21,6 +21,10 @@ export function createApp(deps: AppDeps): Express {
   app.set('etag', 'strong');
   app.set('query parser', 'simple');
   app.use(requestContext(deps.log));
+  app.use((_req, res, next) => {
+    if (deps.readiness.stopping()) res.set('Connection', 'close');
+    next();
+  });
   app.use(
     helmet({
       // Plain HTTP behind a proxy or on loopback: whoever ends TLS says HSTS.

@@ -90,7 +90,9 @@ export async function claim(db: Database, uuid: string): Promise<Claim> {
   });
   if (held) return { kind: 'claimed', alert: held };
   const alert = await findAlert(db, uuid);
-  return alert ? { kind: 'final', alert } : { kind: 'unknown' };
+  if (!alert) return { kind: 'unknown' };
+  // Open after all: its holder gave it back between the two updates, which both missed it so.
+  return FINAL.includes(alert.status) ? { kind: 'final', alert } : claim(db, uuid);
 }
 
 /** Returns the finished row, or null where another attempt was first: then nothing changed. */

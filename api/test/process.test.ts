@@ -59,6 +59,12 @@ describe('an api process', () => {
     sent.write(body.slice(0, 10));
     await eventually(async () => sent.socket?.bytesWritten || undefined);
     api.child.kill('SIGTERM');
+    // Red first, each connection closed behind its answer; only then is the door shut.
+    const red = await eventually(async () => {
+      const answer = await fetch(`${url}/readyz`);
+      return answer.status === 503 ? answer : undefined;
+    });
+    expect(red.headers.get('connection')).toBe('close');
     await eventually(async () => (await fetch(`${url}/livez`).catch(() => 'refused')) === 'refused' || undefined);
     const answered = once(sent, 'response');
     sent.end(body.slice(10));

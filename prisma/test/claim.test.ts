@@ -112,6 +112,24 @@ describe('claim', () => {
     expect(numbers.sort()).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
+  it('takes an alert that its holder gives back in the very moment', async () => {
+    const lease = await addClaimed();
+    let updates = 0;
+    const racing = db.$extends({
+      query: {
+        alert: {
+          async updateManyAndReturn({ args, query }) {
+            updates += 1;
+            if (updates === 2) await release(db, lease, 0, { unused: false });
+            return query(args);
+          },
+        },
+      },
+    }) as unknown as Database; // the same client with something in between; its type names the extension
+    expect(await claim(racing, lease.uuid)).toMatchObject({ kind: 'claimed', alert: { attempts: 2, crashes: 0 } });
+    expect(updates).toBe(3);
+  });
+
   it.each([
     ['processed', (lease: Lease) => recordResolution(db, lease, RESOLUTION, 0)],
     ['failed', (lease: Lease) => recordFailure(db, lease, FAILURE, 0)],

@@ -17,6 +17,8 @@ const RESUME_MS = 15_000;
 const RECOVERY_LIMIT_MS = 20_000;
 /** The reconciler's own limit for what a flushed queue has forgotten. */
 const FLUSH_RECOVERY_MS = 60_000;
+/** A worker's start on two busy cores, and its first look for jobs of the vanished. */
+const REPLACEMENT_MS = 5_000;
 
 /** Evidence, sorted. */
 type Case = {
@@ -184,21 +186,24 @@ function hanging({ evidence }: Case): string[] {
     .map(({ uuid, from, to }) => `${uuid} waited ${to - from} ms in vain`);
 }
 
-/** Recoveries that no outage prolonged. */
+/** Recoveries that no blow prolonged. */
 export function undisturbed(evidence: Evidence): Recovery[] {
   return recoveries(evidence).filter((recovery) => outageAllowance(evidence, recovery) === 0);
 }
 
 /**
- * By how much, in milliseconds, outages may prolong a recovery: each by its own length and the time in which work resumes,
- * a queue that was flushed since the alert was received by the time in which the reconciler sends again what it forgot.
+ * By how much, in milliseconds, blows may prolong a recovery: each outage by its own length and the time in which work
+ * resumes, a queue that was flushed since the alert was received by the time in which the reconciler sends again what it
+ * forgot, and a blow at the other worker by the time in which that cannot take over.
  */
-function outageAllowance({ blows }: Evidence, { receivedAt, at, tookMs }: Recovery): number {
+function outageAllowance({ blows }: Evidence, { receivedAt, by, at, tookMs }: Recovery): number {
   return blows
-    .filter(
-      ({ kind, from, to }) => isOutage(kind) && from <= at + tookMs && to >= (kind === 'flush queue' ? receivedAt : at),
-    )
-    .reduce((sum, { kind, from, to }) => sum + (kind === 'flush queue' ? FLUSH_RECOVERY_MS : to - from + RESUME_MS), 0);
+    .filter(({ kind, from, to }) => from <= at + tookMs && to >= (kind === 'flush queue' ? receivedAt : at))
+    .reduce((sum, { kind, hit, from, to }) => {
+      if (kind === 'flush queue') return sum + FLUSH_RECOVERY_MS;
+      if (isOutage(kind)) return sum + to - from + RESUME_MS;
+      return BLOWS[kind].on === 'worker' && hit !== by ? sum + to - from + REPLACEMENT_MS : sum;
+    }, 0);
 }
 
 /** Whether it was away, or had been so shortly before, at any time between `from` and `to`. */

@@ -145,6 +145,16 @@ describe('the judge of a run', () => {
     expect(brokenBy(muchLater)).toContain('recovery from SIGKILL within 20 s');
   });
 
+  it('allows a killed worker’s alert as much longer as the other worker was frozen, and no more', () => {
+    const late = (at: number) => (run: Evidence) => {
+      run.blows.push({ kind: 'kill worker', hit: 'worker-1.1', from: 1_024, to: 1_025 });
+      run.blows.push({ kind: 'stop worker', hit: 'worker-2.1', from: 2_000, to: 9_000 });
+      claimAgain(run, at);
+    };
+    expect(brokenBy(late(32_000))).not.toContain('recovery from SIGKILL within 20 s');
+    expect(brokenBy(late(34_000))).toContain('recovery from SIGKILL within 20 s');
+  });
+
   it('allows a second line where its worker was killed before the mark, and not after it', () => {
     const kill = (from: number) => (run: Evidence) => {
       repeat(run);

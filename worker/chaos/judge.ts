@@ -74,7 +74,10 @@ const PROMISES: Record<string, Finder> = {
       .map(({ by, how, lastWords }) => `${by} ended by itself (${how}): ${lastWords}`),
   'recovery from SIGKILL within 20 s': ({ evidence }) =>
     recoveries(evidence)
-      .map((recovery) => ({ ...recovery, allowedMs: RECOVERY_LIMIT_MS + outageAllowance(evidence, recovery) }))
+      .map((recovery) => ({
+        ...recovery,
+        allowedMs: RECOVERY_LIMIT_MS + outageAllowance(evidence, recovery) + successorAllowance(evidence, recovery),
+      }))
       .filter(({ tookMs, allowedMs }) => tookMs > allowedMs)
       .map(({ uuid, by, tookMs, allowedMs }) => `${uuid}, held by ${by}, waited ${tookMs} of ${allowedMs} ms`),
   'work resumes within 15 s': ({ evidence }) =>
@@ -186,24 +189,28 @@ function hanging({ evidence }: Case): string[] {
     .map(({ uuid, from, to }) => `${uuid} waited ${to - from} ms in vain`);
 }
 
-/** Recoveries that no blow prolonged. */
+/** Recoveries that no outage prolonged. */
 export function undisturbed(evidence: Evidence): Recovery[] {
   return recoveries(evidence).filter((recovery) => outageAllowance(evidence, recovery) === 0);
 }
 
 /**
- * By how much, in milliseconds, blows may prolong a recovery: each outage by its own length and the time in which work
- * resumes, a queue that was flushed since the alert was received by the time in which the reconciler sends again what it
- * forgot, and a blow at the other worker by the time in which that cannot take over.
+ * By how much, in milliseconds, outages may prolong a recovery: each by its own length and the time in which work resumes,
+ * a queue that was flushed since the alert was received by the time in which the reconciler sends again what it forgot.
  */
-function outageAllowance({ blows }: Evidence, { receivedAt, by, at, tookMs }: Recovery): number {
+function outageAllowance({ blows }: Evidence, { receivedAt, at, tookMs }: Recovery): number {
   return blows
-    .filter(({ kind, from, to }) => from <= at + tookMs && to >= (kind === 'flush queue' ? receivedAt : at))
-    .reduce((sum, { kind, hit, from, to }) => {
-      if (kind === 'flush queue') return sum + FLUSH_RECOVERY_MS;
-      if (isOutage(kind)) return sum + to - from + RESUME_MS;
-      return BLOWS[kind].on === 'worker' && hit !== by ? sum + to - from + REPLACEMENT_MS : sum;
-    }, 0);
+    .filter(
+      ({ kind, from, to }) => isOutage(kind) && from <= at + tookMs && to >= (kind === 'flush queue' ? receivedAt : at),
+    )
+    .reduce((sum, { kind, from, to }) => sum + (kind === 'flush queue' ? FLUSH_RECOVERY_MS : to - from + RESUME_MS), 0);
+}
+
+/** And by how much blows at the other worker may: each by the time in which that one cannot take over. */
+function successorAllowance({ blows }: Evidence, { by, at, tookMs }: Recovery): number {
+  return blows
+    .filter(({ kind, hit, from, to }) => BLOWS[kind].on === 'worker' && hit !== by && from <= at + tookMs && to >= at)
+    .reduce((sum, { from, to }) => sum + to - from + REPLACEMENT_MS, 0);
 }
 
 /** Whether it was away, or had been so shortly before, at any time between `from` and `to`. */

@@ -221,6 +221,7 @@ function videoPathFault(path: string): { code: string; detail: string } | undefi
   if (!VIDEO_EXTENSION.test(path)) {
     return { code: 'extension', detail: 'must end in .mp4, .avi, .mov, .mkv or .webm' };
   }
+  // A second lock: whatever the rules above overlook, the URL parser that the worker uses has the last word.
   const server = 'http://video.invalid';
   if (new URL(path, server).origin !== server) {
     return { code: 'not_absolute', detail: 'must stay on the video server' };

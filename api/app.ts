@@ -16,7 +16,6 @@ export type AppDeps = { db: Database; queue: AlertQueue; readiness: Readiness; l
 /** The Express app on what it is given: opens nothing, so closes nothing. */
 export function createApp(deps: AppDeps): Express {
   const app = express();
-  app.disable('x-powered-by');
   app.set('trust proxy', deps.trustProxy);
   app.set('etag', 'strong');
   app.set('query parser', 'simple');

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
+import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;
 afterEach(() => api.close());
@@ -98,9 +98,12 @@ describe('a caller that goes away in mid-request', () => {
     api = await startTestApi();
     const { hostname, port } = new URL(api.url);
     const socket = connect(Number(port), hostname);
-    socket.write('POST /alerts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{');
-    await new Promise((resolve) => socket.once('connect', resolve));
+    const half = 'POST /alerts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{';
+    await new Promise<void>((resolve) => socket.write(half, () => resolve()));
+    // Sent before this question, so begun before its answer.
+    expect((await fetch(`${api.url}/livez`)).status).toBe(200);
     socket.destroy();
+    await eventually(async () => api.logged.some(({ msg }) => msg === 'caller went away') || undefined);
     expect((await api.post(newAlert())).status).toBe(202);
   });
 });

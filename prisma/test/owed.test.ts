@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addPending, claim, markNotified, recordFailure, takeOwed } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
-import { createTestDatabase, type TestDatabase } from './test-database.ts';
+import { createTestDatabase, type TestDatabase, warm } from './test-database.ts';
 
 const MINUTE = 60_000;
 
@@ -75,6 +75,7 @@ describe('takeOwed', () => {
 
   it('gives concurrent callers disjoint sets', async () => {
     const uuids = await Promise.all(Array.from({ length: 60 }, () => addQuiet(2 * MINUTE)));
+    await warm(db, 10);
     const sets = await Promise.all(Array.from({ length: 6 }, () => take({ limit: 10 })));
     const taken = sets.flat();
     expect(new Set(taken).size).toBe(taken.length);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { inject } from 'vitest';
+import type { Database } from '../client.ts';
 
 export type TestDatabase = { url: string; drop(): Promise<void> };
 
@@ -17,6 +18,11 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
   const url = new URL(server);
   url.pathname = `/${name}`;
   return { url: url.href, drop: () => query(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+}
+
+/** Opens that many connections of a pool: calls at the same time meet only where none has to wait for its connection. */
+export async function warm(db: Database, connections: number): Promise<void> {
+  await Promise.all(Array.from({ length: connections }, () => db.$queryRaw`SELECT pg_sleep(0.1)::text`));
 }
 
 async function query(url: string, sql: string): Promise<void> {

@@ -57,6 +57,19 @@ describe('a video that cannot give a resolution', () => {
   });
 });
 
+describe('a row that the api would refuse today', () => {
+  it('reaches no other server', async () => {
+    const { uuid } = await worker.add('//127.0.0.1:9/h264.mp4');
+    expect(await worker.handle(uuid)).toMatchObject({ kind: 'failed' });
+    expect(await worker.row(uuid)).toMatchObject({
+      status: 'failed',
+      failureCode: 'redirect_refused',
+      bytesFetched: 0n,
+    });
+    expect(worker.videos.requests).toEqual([]);
+  });
+});
+
 describe('a video server in trouble', () => {
   it.each([
     ['/broken/h264.mp4', 'video_server_error'],

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { claim, markNotified, recordResolution } from '#prisma/alerts.ts';
+import { warm } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { type AlertQueue, consumeAlerts, openAlertQueue } from '#redis/queue.ts';
 import { createMetrics } from '../metrics.ts';
@@ -82,6 +83,7 @@ describe('the reconciler', () => {
   it('on two workers at once sends each row once', async () => {
     for (let i = 0; i < 20; i += 1) await worker.add('/right/h264.mp4');
     await worker.db.alert.updateMany({ data: { updatedAt: new Date(Date.now() - 60_000) } });
+    await warm(worker.db, 5);
     const sent = await Promise.all([pass(30_000), pass(30_000)]);
     expect(sent[0] + sent[1]).toBe(20);
     expect((await queue.bull().getJobCounts()).waiting).toBe(20);

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { openDatabase } from '#prisma/client.ts';
 import { ConfigError, parseConfig } from '#prisma/config.ts';
 import { databaseFault, migrationFault, untilReady } from '#prisma/ready.ts';
-import { openAlertQueue } from '#redis/queue.ts';
+import { openAlertQueue, queueFault } from '#redis/queue.ts';
 import { createApp } from './app.ts';
 import { apiFields } from './config.ts';
 
@@ -54,13 +54,7 @@ const app = createApp({
   trustProxy: config.TRUST_PROXY,
   readiness: {
     required: { database: () => databaseFault(db), migrations: () => migrationFault(db) },
-    deferrable: {
-      queue: () =>
-        queue.ping().then(
-          () => undefined,
-          (error: Error) => error.message,
-        ),
-    },
+    deferrable: { queue: () => queueFault(queue) },
     stopping: () => stopping,
   },
 });

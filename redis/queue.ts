@@ -28,6 +28,14 @@ export type AlertQueue = {
   close(): Promise<void>;
 };
 
+/** One sentence where the queue does not answer. */
+export function queueFault(queue: AlertQueue): Promise<string | undefined> {
+  return queue.ping().then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+}
+
 /** `signal` aborts when the job is taken away; `crashed`: whoever had it before vanished without a word. */
 export type Handler = (job: AlertJob, signal: AbortSignal, crashed: boolean) => Promise<Verdict>;
 

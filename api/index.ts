@@ -52,6 +52,7 @@ const app = createApp({
   queue,
   log,
   trustProxy: config.TRUST_PROXY,
+  auth: 'off',
   readiness: {
     required: { database: () => databaseFault(db), migrations: () => migrationFault(db) },
     deferrable: { queue: () => queueFault(queue) },

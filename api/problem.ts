@@ -8,6 +8,12 @@ export const PROBLEMS = {
   'malformed-json': [400, 'The body is not JSON', 'Send one JSON object, encoded as UTF-8.'],
   'bad-request': [400, 'The request cannot be read', 'Check the request line, the headers and the path.'],
   'bad-cursor': [400, 'The cursor is not one of ours', 'Use next_cursor of the page before, unchanged, or none.'],
+  unauthorized: [401, 'A key is needed', 'Send Authorization: Bearer va_…; the operator makes keys.'],
+  forbidden: [
+    403,
+    'The key is not good for this',
+    'Ask the operator for a key with the scope or the store that `detail` names.',
+  ],
   'not-found': [404, 'There is nothing here', 'Check the path; an alert exists once its POST was answered with 202.'],
   'method-not-allowed': [405, 'The method is not allowed here', 'Use one of the methods in the Allow header.'],
   'alert-conflict': [409, 'The uuid belongs to another alert', 'Give each alert a uuid of its own; `fields` differ.'],

@@ -38,6 +38,8 @@ export async function findAlert(db: Database, uuid: string): Promise<Alert | nul
 
 export type AlertFilter = {
   store?: string | undefined;
+  /** Of these stores alone, whatever `store` says; undefined: of all. */
+  stores?: readonly string[] | undefined;
   status?: AlertStatus | undefined;
   failureCode?: FailureCode | undefined;
   /** Received at or after. */
@@ -66,7 +68,10 @@ export async function listAlerts(
 
 function whereOf(filter: AlertFilter): Prisma.AlertWhereInput {
   const where: Prisma.AlertWhereInput = {};
-  if (filter.store !== undefined) where.store = filter.store;
+  const store: Prisma.StringFilter = {};
+  if (filter.store !== undefined) store.equals = filter.store;
+  if (filter.stores !== undefined) store.in = [...filter.stores];
+  where.store = store;
   if (filter.status !== undefined) where.status = filter.status;
   if (filter.failureCode !== undefined) where.failureCode = filter.failureCode;
   const received: Prisma.DateTimeFilter = {};
@@ -133,7 +138,7 @@ export async function release(
 }
 
 /** Which failed alerts an operator's retry is meant for. */
-export type FailedFilter = Pick<AlertFilter, 'store' | 'failureCode' | 'from' | 'to'>;
+export type FailedFilter = Pick<AlertFilter, 'store' | 'stores' | 'failureCode' | 'from' | 'to'>;
 
 /** How many failed alerts match, and at most `limit` of them, the longest failed first. */
 export async function findFailed(

@@ -4,6 +4,7 @@ import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 import { acceptAlert } from '../accept-alert.ts';
 import { alertPathSchema, alertQuerySchema, newAlertSchema, presentAlert } from '../alert-schema.ts';
+import { reaches, requireScope } from '../caller.ts';
 import { allow, Problem } from '../problem.ts';
 import { parse, readJson } from '../request-body.ts';
 
@@ -12,14 +13,20 @@ type Deps = { db: Database; queue: AlertQueue };
 /** POST /alerts, GET /alerts, GET /alerts/:uuid. */
 export function alertRoutes(deps: Deps): Router {
   const router = Router();
-  router.route('/alerts').get(getAlerts(deps)).post(readJson, postAlert(deps)).all(allow('GET', 'POST'));
-  router.route('/alerts/:uuid').get(getAlert(deps)).all(allow('GET'));
+  const route = router.route('/alerts');
+  route.get(requireScope('read'), getAlerts(deps));
+  route.post(requireScope('write'), readJson, postAlert(deps));
+  route.all(allow('GET', 'POST'));
+  router.route('/alerts/:uuid').get(requireScope('read'), getAlert(deps)).all(allow('GET'));
   return router;
 }
 
 function postAlert(deps: Deps): RequestHandler {
   return async (req, res) => {
     const alert = parse(newAlertSchema, req.body, 'The alert was refused');
+    if (!reaches(req.caller, alert.store)) {
+      throw new Problem('forbidden', `The key ${req.caller.id} may not post alerts of this store.`);
+    }
     const accepted = await acceptAlert({ ...deps, log: req.log }, { ...alert, requestId: req.id });
     const self = `/alerts/${alert.uuid}`;
     req.log.info({ alert: alert.uuid, result: accepted.kind }, 'alert received');
@@ -45,7 +52,7 @@ function getAlert(deps: Deps): RequestHandler {
   return async (req, res) => {
     const { uuid } = parse(alertPathSchema, req.params, 'The path was refused');
     const alert = await findAlert(deps.db, uuid);
-    if (!alert) throw new Problem('not-found', 'No alert has this uuid.');
+    if (!alert || !reaches(req.caller, alert.store)) throw new Problem('not-found', 'No alert has this uuid.');
     if (alert.status === 'pending' || alert.status === 'processing') res.set('Retry-After', '1');
     // Express hashes the body into a strong ETag and turns a matching If-None-Match into 304, unless the request says
     // Cache-Control: no-cache, which fetch adds to every If-None-Match of its caller.
@@ -60,6 +67,7 @@ function getAlerts(deps: Deps): RequestHandler {
     const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
     const filter = {
       store: query.store,
+      stores: req.caller.stores,
       status: query.status,
       failureCode: query.failure_code,
       from: query.from === undefined ? undefined : new Date(query.from),

@@ -5,6 +5,8 @@ import { type Express, type RequestHandler, Router } from 'express';
 import { retryFailed } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
+import { checkScope } from '../caller.ts';
+import { Problem } from '../problem.ts';
 
 /** GET /queues: Bull Board, on whichever queue is open now. */
 export function queueRoutes({ db, queue }: { db: Database; queue: AlertQueue }): Router {
@@ -13,6 +15,7 @@ export function queueRoutes({ db, queue }: { db: Database; queue: AlertQueue }):
   let shown = queue.bull();
   const board = createBullBoard({ queues: [new BullMQAdapter(shown)], serverAdapter });
   const router = Router();
+  router.use('/queues', boardScope);
   router.use('/queues', (_req, _res, next) => {
     const current = queue.bull();
     if (current !== shown) {
@@ -28,6 +31,16 @@ export function queueRoutes({ db, queue }: { db: Database; queue: AlertQueue }):
   router.use('/queues', boardApp);
   return router;
 }
+
+/** Looking needs `read`, anything else `operate`; and a key of all stores, as the board shows them all. */
+const boardScope: RequestHandler = (req, _res, next) => {
+  if (req.method === 'GET' || req.method === 'HEAD') checkScope(req.caller, 'read', 'operate');
+  else checkScope(req.caller, 'operate');
+  if (req.caller.stores !== undefined) {
+    throw new Problem('forbidden', `The board shows all stores, the key ${req.caller.id} reaches only some.`);
+  }
+  next();
+};
 
 // The board retries jobs, and a job is only a key: without its row pending again it would find nothing to do.
 

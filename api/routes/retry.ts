@@ -3,6 +3,7 @@ import { findAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 import { alertPathSchema, presentAlert, redriveSchema } from '../alert-schema.ts';
+import { reaches, requireScope } from '../caller.ts';
 import { allow, Problem } from '../problem.ts';
 import { parse, readJson } from '../request-body.ts';
 import { retryAlert, retryAlerts } from '../retry-alerts.ts';
@@ -12,17 +13,18 @@ type Deps = { db: Database; queue: AlertQueue };
 /** POST /alerts/:uuid/retry, POST /alerts/retry. */
 export function retryRoutes(deps: Deps): Router {
   const router = Router();
-  router.route('/alerts/retry').post(readJson, postRedrive(deps)).all(allow('POST'));
-  router.route('/alerts/:uuid/retry').post(postRetry(deps)).all(allow('POST'));
+  router.route('/alerts/retry').post(requireScope('operate'), readJson, postRedrive(deps)).all(allow('POST'));
+  router.route('/alerts/:uuid/retry').post(requireScope('operate'), postRetry(deps)).all(allow('POST'));
   return router;
 }
 
 function postRetry(deps: Deps): RequestHandler {
   return async (req, res) => {
     const { uuid } = parse(alertPathSchema, req.params, 'The path was refused');
+    const before = await findAlert(deps.db, uuid);
+    if (!before || !reaches(req.caller, before.store)) throw new Problem('not-found', 'No alert has this uuid.');
     const dispatch = await retryAlert({ ...deps, log: req.log }, uuid);
-    const alert = await findAlert(deps.db, uuid);
-    if (!alert) throw new Problem('not-found', 'No alert has this uuid.');
+    const alert = (await findAlert(deps.db, uuid)) ?? before;
     if (!dispatch) {
       const extra = { status_now: alert.status };
       throw new Problem('not-retryable', `The alert is ${alert.status}, not failed.`, { extra });
@@ -41,6 +43,7 @@ function postRedrive(deps: Deps): RequestHandler {
       { ...deps, log: req.log },
       {
         store: filter.store,
+        stores: req.caller.stores,
         failureCode: filter.failure_code,
         from: filter.from === undefined ? undefined : new Date(filter.from),
         to: filter.to === undefined ? undefined : new Date(filter.to),

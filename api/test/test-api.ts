@@ -9,6 +9,7 @@ import { createTestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { type AlertQueue, openAlertQueue, queueFault } from '#redis/queue.ts';
 import { createApp } from '../app.ts';
+import type { Auth } from '../caller.ts';
 
 export type TestApi = {
   url: string;
@@ -23,7 +24,9 @@ export type TestApi = {
 };
 
 /** The app on a port of its own, on a database of its own; the queue in that database unless told otherwise. */
-export async function startTestApi(options: { databaseUrl?: string; queueUrl?: string } = {}): Promise<TestApi> {
+export async function startTestApi(
+  options: { databaseUrl?: string; queueUrl?: string; auth?: Auth } = {},
+): Promise<TestApi> {
   const database = await createTestDatabase();
   const queueUrl = options.queueUrl ?? database.url;
   if (options.queueUrl === undefined) await migrateQueue(queueUrl);
@@ -36,6 +39,7 @@ export async function startTestApi(options: { databaseUrl?: string; queueUrl?: s
     queue,
     log: pino({ level: 'debug' }, { write: (line) => logged.push(JSON.parse(line)) }),
     trustProxy: 0,
+    auth: options.auth ?? 'off',
     readiness: {
       required: { database: () => databaseFault(db), migrations: () => migrationFault(db) },
       deferrable: { queue: () => queueFault(queue) },

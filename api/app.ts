@@ -9,6 +9,7 @@ import { requestContext } from './request-context.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
+import { operatorRoutes } from './routes/operator.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { retryRoutes } from './routes/retry.ts';
 
@@ -56,6 +57,7 @@ export function createApp(deps: AppDeps): Express {
   // Above this line is what anyone may ask for; below it each route says which scope it needs.
   app.use(identify(deps.auth));
   app.use(retryRoutes(deps));
+  app.use(operatorRoutes(deps));
   app.use(alertRoutes(deps));
   app.use(queueRoutes(deps));
   app.use(notFound);

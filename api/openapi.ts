@@ -12,6 +12,8 @@ import {
   redriveSchema,
 } from './alert-schema.ts';
 import { PROBLEMS, type ProblemName } from './problem.ts';
+import { statisticsQuerySchema, statisticsSchema } from './statistics.ts';
+import { timelineSchema } from './timeline.ts';
 
 const header = (description: string) => z.string().meta({ description });
 
@@ -101,6 +103,21 @@ const paths: ZodOpenApiPathsObject = {
         202: json('Retried', redriveAnswerSchema),
         ...problems('malformed-json', 'too-large', 'not-json', 'validation'),
       },
+    },
+  },
+  '/alerts/statistics': {
+    get: {
+      summary: 'Count alerts by status and by cause of failure, and tell the last hour minute by minute',
+      description: '`from` (inclusive) and `to` (exclusive) bound the time of receipt of what is counted.',
+      requestParams: { query: statisticsQuerySchema },
+      responses: { 200: json('The statistics, at most 2 s old', statisticsSchema), ...problems('validation') },
+    },
+  },
+  '/alerts/{uuid}/timeline': {
+    get: {
+      summary: 'Tell why an alert is late: its steps, and what it waited for between them',
+      requestParams: { path: alertPathSchema },
+      responses: { 200: json('Its way so far', timelineSchema), ...problems('not-found', 'validation') },
     },
   },
   '/livez': { get: { summary: 'The process answers', responses: { 200: { description: 'It does' } } } },

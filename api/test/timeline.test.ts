@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Alert } from '#prisma/alerts.ts';
+import { inWords, timelineOf } from '../timeline.ts';
+import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
+
+const RECEIVED = Date.parse('2026-11-22T10:00:00Z');
+const at = (ms: number) => new Date(RECEIVED + ms);
+const NOW = at(60_000);
+
+/** Received, claimed once, read and told within a second, but for the changes. */
+function alert(changes: Partial<Alert>): Alert {
+  return {
+    id: 1n,
+    uuid: randomUUID(),
+    video: '/a.mp4',
+    store: 's',
+    timestamp: 1,
+    status: 'processed',
+    resolution: '1x1',
+    width: 1,
+    height: 1,
+    rotation: 0,
+    codec: 'h264',
+    container: 'mp4',
+    duration: 1,
+    failureCode: null,
+    failureDetail: null,
+    attempts: 1,
+    attemptsBefore: 0,
+    crashes: 0,
+    bytesFetched: 65_536n,
+    lastFault: null,
+    requestId: 'r',
+    receivedAt: at(0),
+    queuedAt: at(5),
+    startedAt: at(25),
+    processedAt: at(225),
+    notifiedAt: at(235),
+    updatedAt: at(235),
+    ...changes,
+  };
+}
+
+const pending = { status: 'pending', processedAt: null, notifiedAt: null } as const;
+
+describe('the timeline', () => {
+  it('tells each step and its wait', () => {
+    const timeline = timelineOf(alert({}), NOW);
+    expect(timeline.steps).toEqual([
+      { step: 'received', at: '2026-11-22T10:00:00.000Z', wait_ms: null },
+      { step: 'queued', at: '2026-11-22T10:00:00.005Z', wait_ms: 5 },
+      { step: 'claimed', at: '2026-11-22T10:00:00.025Z', wait_ms: 20 },
+      { step: 'probed', at: '2026-11-22T10:00:00.225Z', wait_ms: 200 },
+      { step: 'notified', at: '2026-11-22T10:00:00.235Z', wait_ms: 10 },
+    ]);
+    expect(timeline).toMatchObject({ total_ms: 235, waiting: null, bytes_fetched: 65_536 });
+  });
+
+  it('counts over a step that is not known, and never below zero where clocks disagree', () => {
+    const { steps } = timelineOf(alert({ queuedAt: null, processedAt: at(20) }), NOW);
+    expect(steps.map(({ wait_ms }) => wait_ms)).toEqual([null, null, 25, 0, 215]);
+  });
+
+  it('forgets the steps of the round before, once retried', () => {
+    const retried = alert({ ...pending, attempts: 4, attemptsBefore: 4 });
+    const { steps, waiting, summary } = timelineOf(retried, NOW);
+    expect(steps.map(({ at }) => at !== null)).toEqual([true, false, false, false, false]);
+    expect(waiting).toMatchObject({ for: 'claimed' });
+    expect(summary).toBe('An operator retried it; it waits for a free worker.');
+  });
+
+  it.each<[string, Partial<Alert>]>([
+    ['Longest wait: 200 ms to fetch and read the video.', {}],
+    ['Longest wait: 40.0 s for a free worker.', { startedAt: at(40_005), processedAt: at(40_100) }],
+    [
+      'Longest wait: 50.0 s until it was queued: the queue did not answer, or its job was lost and sent again.',
+      { queuedAt: at(50_000), startedAt: at(50_010), processedAt: at(50_100), notifiedAt: at(50_110) },
+    ],
+    [
+      'Longest wait: 30.0 s until it was queued anew: it had failed, and an operator retried it.',
+      {
+        attempts: 3,
+        attemptsBefore: 2,
+        queuedAt: at(30_000),
+        startedAt: at(30_010),
+        processedAt: at(30_100),
+        notifiedAt: at(30_110),
+      },
+    ],
+    [
+      'Longest wait: 9.0 s until attempt 3 began, which was the one that ended it. The one before failed: video_timeout: no byte for 3 s',
+      {
+        attempts: 3,
+        lastFault: 'video_timeout: no byte for 3 s',
+        startedAt: at(9_005),
+        processedAt: at(9_100),
+        notifiedAt: at(9_110),
+      },
+    ],
+    ['Longest wait: 20.0 s for its notification, after the result was known.', { notifiedAt: at(20_225) }],
+    ['Longest wait: 59.8 s so far for its notification; the result is known.', { notifiedAt: null }],
+    [
+      'It has waited 1 min for a free worker; if that goes on, look whether workers run and whether the queue answers.',
+      { ...pending, attempts: 0, queuedAt: null, startedAt: null },
+    ],
+    [
+      'Attempt 2 began 30.0 s ago and gave no result; the next one will follow. The one before failed: video_server_error: 503',
+      { ...pending, attempts: 2, startedAt: at(30_000), lastFault: 'video_server_error: 503' },
+    ],
+    [
+      'Attempt 3 has been reading the video for 10.0 s. Its worker vanished twice.',
+      { ...pending, status: 'processing', attempts: 3, crashes: 2, startedAt: at(50_000) },
+    ],
+  ])('says %j', (summary, changes) => {
+    expect(timelineOf(alert(changes), NOW).summary).toBe(summary);
+  });
+
+  it.each([
+    [0, '0 ms'],
+    [999.4, '999 ms'],
+    [1_000, '1.0 s'],
+    [59_940, '59.9 s'],
+    [59_960, '1 min'],
+    [61_000, '1 min 1 s'],
+    [3_600_000, '1 h'],
+    [18_600_000, '5 h 10 min'],
+    [183_600_000, '2 d 3 h'],
+  ])('puts %d ms as %j', (ms, words) => {
+    expect(inWords(ms)).toBe(words);
+  });
+});
+
+describe('GET /alerts/{uuid}/timeline', () => {
+  let api: TestApi;
+  beforeAll(async () => {
+    api = await startTestApi();
+  });
+  afterAll(() => api.close());
+
+  it('answers for an alert just received', async () => {
+    const body = newAlert();
+    await api.post(body);
+    const answer = await fetch(`${api.url}/alerts/${body.uuid}/timeline`);
+    expect(answer.status).toBe(200);
+    expect(await json(answer)).toMatchObject({
+      uuid: body.uuid,
+      attempts: 0,
+      failure: null,
+      waiting: { for: 'claimed' },
+    });
+  });
+
+  it('knows no alert that is not there', async () => {
+    expect((await fetch(`${api.url}/alerts/${randomUUID()}/timeline`)).status).toBe(404);
+    expect((await fetch(`${api.url}/alerts/nonsense/timeline`)).status).toBe(422);
+  });
+
+  it('shows a caller the alerts of its own stores alone', async () => {
+    const body = newAlert({ store: 'theirs' });
+    await api.post(body);
+    const caller = { id: 'k', name: 'k', scopes: new Set(['read'] as const), stores: ['ours'] };
+    const restricted = await startTestApi({ auth: { callerOf: async () => caller } });
+    await restricted.db.alert.createMany({ data: [alert({ store: 'theirs', uuid: body.uuid })] });
+    expect((await fetch(`${restricted.url}/alerts/${body.uuid}/timeline`)).status).toBe(404);
+    await restricted.close();
+  });
+});

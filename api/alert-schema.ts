@@ -117,6 +117,16 @@ export const alertQuerySchema = z.strictObject({
   cursor: z.string().max(128).optional(),
 });
 
+/** The query of GET /alerts/events. */
+export const eventQuerySchema = z.strictObject({
+  store: store.optional(),
+  status: status.optional(),
+  last_event_id: z
+    .string()
+    .optional()
+    .meta({ description: 'As the header Last-Event-ID, which goes before it: for a first connection.' }),
+});
+
 /** The body of POST /alerts/retry. */
 export const redriveSchema = z
   .strictObject({

@@ -4,10 +4,13 @@ import type { Logger } from 'pino';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 import { type Auth, identify } from './caller.ts';
+import type { ChangeFeed } from './change-feed.ts';
+import { Holds } from './holds.ts';
 import { notFound, problemHandler } from './problem.ts';
 import { requestContext } from './request-context.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { docsRoutes } from './routes/docs.ts';
+import { eventRoutes } from './routes/events.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
 import { operatorRoutes } from './routes/operator.ts';
 import { queueRoutes } from './routes/queues.ts';
@@ -20,6 +23,9 @@ export type AppDeps = {
   log: Logger;
   trustProxy: number;
   auth: Auth;
+  changes: ChangeFeed;
+  /** Event streams and waits held open at a time, of one key or address. */
+  maxHeld: number;
 };
 
 /** The Express app on what it is given: opens nothing, so closes nothing. */
@@ -56,6 +62,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(docsRoutes());
   // Above this line is what anyone may ask for; below it each route says which scope it needs.
   app.use(identify(deps.auth));
+  const holds = new Holds(deps.maxHeld);
+  app.use(eventRoutes({ ...deps, holds }));
   app.use(retryRoutes(deps));
   app.use(operatorRoutes(deps));
   app.use(alertRoutes(deps));

@@ -11,4 +11,6 @@ export const apiFields = {
   PORT: wholeNumber(0, 65_535).prefault('8000'),
   /** Express' `trust proxy`: how many proxies stand before this process. 0 believes no X-Forwarded-* header. */
   TRUST_PROXY: wholeNumber(0, 10).prefault('0'),
+  /** Event streams and `Prefer: wait` held open at a time by one process, of one key (of one address without keys). */
+  MAX_HELD: wholeNumber(1, 10_000).prefault('32'),
 };

@@ -7,6 +7,7 @@ import { ConfigError, parseConfig } from '#prisma/config.ts';
 import { databaseFault, migrationFault, untilReady } from '#prisma/ready.ts';
 import { openAlertQueue, queueFault } from '#redis/queue.ts';
 import { createApp } from './app.ts';
+import { ChangeFeed } from './change-feed.ts';
 import { apiFields } from './config.ts';
 
 // Requests under way get this long to end; below compose's grace period.
@@ -47,10 +48,13 @@ const queue = openAlertQueue(config.QUEUE_URL ?? config.DATABASE_URL, (err) =>
 );
 opened.push(queue);
 
+const changes = new ChangeFeed(db, log);
 const app = createApp({
   db,
   queue,
   log,
+  changes,
+  maxHeld: config.MAX_HELD,
   trustProxy: config.TRUST_PROXY,
   auth: 'off',
   readiness: {
@@ -78,6 +82,8 @@ server.listen(config.PORT, config.HOST, () => {
   process.send?.({ ready: true, port });
 });
 opened.push({ close: () => closeServer(server) });
+// First of all: a stream ends only when it is told to. Its reader comes again after 3 s, when the door is shut.
+opened.push({ close: () => changes.close() });
 
 /** Serves a moment longer, then takes no new connection, lets each request end, and closes connections once idle. */
 async function closeServer(server: Server): Promise<void> {

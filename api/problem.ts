@@ -14,6 +14,7 @@ export const PROBLEMS = {
     'The key is not good for this',
     'Ask the operator for a key with the scope or the store that `detail` names.',
   ],
+  'bad-event-id': [400, 'The event id is not one of ours', 'Send the id of the last event unchanged, or none.'],
   'not-found': [404, 'There is nothing here', 'Check the path; an alert exists once its POST was answered with 202.'],
   'method-not-allowed': [405, 'The method is not allowed here', 'Use one of the methods in the Allow header.'],
   'alert-conflict': [409, 'The uuid belongs to another alert', 'Give each alert a uuid of its own; `fields` differ.'],
@@ -28,6 +29,11 @@ export const PROBLEMS = {
     422,
     'The request does not match the schema',
     '`errors` names each field; /openapi.json has the schema.',
+  ],
+  'too-many-held': [
+    429,
+    'Too many answers are held open',
+    'Close an event stream, or let a `Prefer: wait` end; Retry-After says when to try again.',
   ],
   internal: [500, 'Something went wrong on our side', 'Try again; if it stays, tell the operator the request_id.'],
   unavailable: [

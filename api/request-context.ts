@@ -28,7 +28,9 @@ export function requestContext(log: Logger): RequestHandler {
         status: res.statusCode,
         ms: Math.round(performance.now() - started),
       };
-      if (!res.writableFinished) req.log.warn(line, 'caller went away');
+      // The end of a stream of events: its reader is the one to close it.
+      const streamed = res.get('content-type')?.startsWith('text/event-stream');
+      if (!res.writableFinished && !streamed) req.log.warn(line, 'caller went away');
       else if (line.path === '/livez' || line.path === '/readyz') req.log.debug(line, 'answered');
       else req.log.info(line, 'answered');
     });

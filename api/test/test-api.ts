@@ -10,6 +10,7 @@ import { migrateQueue } from '#redis/migrate.ts';
 import { type AlertQueue, openAlertQueue, queueFault } from '#redis/queue.ts';
 import { createApp } from '../app.ts';
 import type { Auth } from '../caller.ts';
+import { ChangeFeed } from '../change-feed.ts';
 
 export type TestApi = {
   url: string;
@@ -19,13 +20,14 @@ export type TestApi = {
   /** Every line the api logged, parsed. */
   logged: Record<string, unknown>[];
   post(body: unknown, headers?: Record<string, string>): Promise<Response>;
+  changes: ChangeFeed;
   stop(): void;
   close(): Promise<void>;
 };
 
 /** The app on a port of its own, on a database of its own; the queue in that database unless told otherwise. */
 export async function startTestApi(
-  options: { databaseUrl?: string; queueUrl?: string; auth?: Auth } = {},
+  options: { databaseUrl?: string; queueUrl?: string; auth?: Auth; maxHeld?: number } = {},
 ): Promise<TestApi> {
   const database = await createTestDatabase();
   const queueUrl = options.queueUrl ?? database.url;
@@ -34,10 +36,14 @@ export async function startTestApi(
   const queue = openAlertQueue(queueUrl, () => {});
   const logged: Record<string, unknown>[] = [];
   let stopping = false;
+  const log = pino({ level: 'debug' }, { write: (line) => logged.push(JSON.parse(line)) });
+  const changes = new ChangeFeed(db, log);
   const app = createApp({
     db,
     queue,
-    log: pino({ level: 'debug' }, { write: (line) => logged.push(JSON.parse(line)) }),
+    log,
+    changes,
+    maxHeld: options.maxHeld ?? 32,
     trustProxy: 0,
     auth: options.auth ?? 'off',
     readiness: {
@@ -55,6 +61,7 @@ export async function startTestApi(
     db,
     queue,
     logged,
+    changes,
     post: (body, headers = {}) =>
       fetch(`${url}/alerts`, {
         method: 'POST',
@@ -65,6 +72,7 @@ export async function startTestApi(
       stopping = true;
     },
     async close() {
+      changes.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await queue.close();

@@ -1,0 +1,163 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type EventReader, openEvents } from './event-reader.ts';
+import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
+
+let api: TestApi;
+let replica: TestApi;
+const readers: EventReader[] = [];
+beforeAll(async () => {
+  api = await startTestApi();
+  replica = await startTestApi({ databaseUrl: api.databaseUrl, queueUrl: api.databaseUrl });
+});
+afterEach(() => {
+  for (const reader of readers.splice(0)) reader.close();
+});
+afterAll(async () => {
+  await replica.close();
+  await api.close();
+});
+
+async function open(query = '', headers: Record<string, string> = {}, at = api): Promise<EventReader> {
+  const reader = await openEvents(`${at.url}/alerts/events${query}`, headers);
+  readers.push(reader);
+  await eventually(async () => reader.lastId() || undefined);
+  return reader;
+}
+
+async function posted(changes: Record<string, unknown> = {}, at = api): Promise<string> {
+  const alert = newAlert(changes);
+  expect((await at.post(alert)).status).toBe(202);
+  return alert.uuid;
+}
+
+const become = (uuid: string, status: string) =>
+  api.db.$executeRawUnsafe(
+    `UPDATE alerts SET status = '${status}', changed = pg_current_xact_id() WHERE uuid = $1::uuid`,
+    uuid,
+  );
+
+describe('a stream of events', () => {
+  it('tells each change with its id, its name and the alert as GET shows it', async () => {
+    const reader = await open();
+    expect(reader.answer.headers.get('content-type')).toMatch(/^text\/event-stream/);
+    expect(reader.answer.headers.get('cache-control')).toBe('no-store');
+    expect(reader.answer.headers.get('x-accel-buffering')).toBe('no');
+    expect(reader.text()).toMatch(/^retry: 3000\n/);
+    const uuid = await posted();
+    const event = await reader.next();
+    expect(event).toEqual({
+      id: expect.stringMatching(/^\d+\.\d+$/),
+      event: 'alert.pending',
+      data: await json(await fetch(`${api.url}/alerts/${uuid}`)),
+    });
+    for (const status of ['processing', 'processed']) {
+      await become(uuid, status);
+      expect(await reader.next()).toMatchObject({ event: `alert.${status}`, data: { uuid, status } });
+    }
+  });
+
+  it('begins now', async () => {
+    await posted();
+    const reader = await open();
+    const uuid = await posted();
+    expect((await reader.next()).data.uuid).toBe(uuid);
+  });
+
+  it('goes on by Last-Event-ID where another ended, on another replica, missing nothing and repeating nothing', async () => {
+    const first = await open();
+    const uuids = [await posted(), await posted(), await posted(), await posted()];
+    expect((await first.next()).data.uuid).toBe(uuids[0]);
+    const { id } = await first.next();
+    first.close();
+    const byHeader = await open('', { 'last-event-id': id }, replica);
+    const byQuery = await open(`?last_event_id=${id}`);
+    for (const reader of [byHeader, byQuery]) {
+      expect([(await reader.next()).data.uuid, (await reader.next()).data.uuid]).toEqual(uuids.slice(2));
+    }
+    const after = await posted({}, replica);
+    for (const reader of [byHeader, byQuery]) expect((await reader.next()).data.uuid).toBe(after);
+  });
+
+  it('that has told nothing yet leaves an id all the same, from which nothing is missed', async () => {
+    const silent = await open();
+    silent.close();
+    const uuid = await posted();
+    const again = await open('', { 'last-event-id': silent.lastId() });
+    expect((await again.next()).data.uuid).toBe(uuid);
+  });
+
+  it('replays a long past in pages, in order, while new changes come', async () => {
+    const from = (await open()).lastId();
+    const store = 'long-past';
+    await api.db.$executeRaw`INSERT INTO alerts (uuid, video, store, timestamp, request_id)
+      SELECT gen_random_uuid(), '/v/a.mp4', ${store}, 1, 'r' FROM generate_series(1, 1200)`;
+    const reader = await open(`?store=${store}`, { 'last-event-id': from });
+    const last = await posted({ store });
+    const seen = new Map<string, string>();
+    let id = '';
+    while (!seen.has(last)) {
+      const event = await reader.next();
+      expect(seen.has(event.data.uuid)).toBe(false);
+      seen.set(event.data.uuid, event.id);
+      id = event.id;
+    }
+    expect(seen.size).toBe(1_201);
+    expect(reader.lastId()).toBe(id);
+  });
+
+  it('filters by store and by status', async () => {
+    const byStore = await open('?store=caf%C3%A9');
+    const byStatus = await open('?status=failed');
+    const uuid = await posted();
+    const own = await posted({ store: 'café' });
+    await become(uuid, 'failed');
+    expect((await byStore.next()).data.uuid).toBe(own);
+    expect((await byStatus.next()).data.uuid).toBe(uuid);
+  });
+
+  it('tells a reader whose id lies ahead of this database to begin anew', async () => {
+    const reader = await open('', { 'last-event-id': '99999999999.1' });
+    expect(await reader.next()).toMatchObject({ event: 'reset', data: {} });
+    const uuid = await posted();
+    expect((await reader.next()).data.uuid).toBe(uuid);
+  });
+
+  it.each(['x', '1', '1.', '.1', '-1.2', '1.2.3', '99999999999999999999.1', '1.9999999999999999999', '1.1;--'])(
+    'with the id %j is refused: 400',
+    async (id) => {
+      for (const answer of [
+        await fetch(`${api.url}/alerts/events`, { headers: { 'last-event-id': id } }),
+        await fetch(`${api.url}/alerts/events?last_event_id=${encodeURIComponent(id)}`),
+      ]) {
+        expect([answer.status, (await json(answer)).type]).toEqual([400, '/problems/bad-event-id']);
+      }
+    },
+  );
+
+  it.each([
+    ['status=done', '#/status'],
+    ['store=', '#/store'],
+    ['colour=red', '#/colour'],
+    ['store=a&store=b', '#/store'],
+  ])('with ?%s is refused, naming %s', async (query, pointer) => {
+    const answer = await fetch(`${api.url}/alerts/events?${query}`);
+    expect(answer.status).toBe(422);
+    expect((await json(answer)).errors).toMatchObject([{ pointer }]);
+  });
+
+  it('answers HEAD, OPTIONS and other methods', async () => {
+    const url = `${api.url}/alerts/events`;
+    const head = await fetch(url, { method: 'HEAD' });
+    expect([head.status, head.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
+    const options = await fetch(url, { method: 'OPTIONS' });
+    expect([options.status, options.headers.get('allow')]).toEqual([204, 'HEAD, GET']);
+    expect((await fetch(url, { method: 'POST' })).status).toBe(405);
+  });
+
+  it('is no news in the log when its reader goes', async () => {
+    const reader = await open('', { 'x-request-id': 'reader-1' });
+    reader.close();
+    const line = await eventually(async () => api.logged.find((l) => l.requestId === 'reader-1' && l.path));
+    expect(line).toMatchObject({ msg: 'answered', level: 30 });
+  });
+});

@@ -1,8 +1,8 @@
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import { findSystemPart } from './system-parts.ts';
+import { beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { findPartForTests, findSystemPart } from './system-parts.ts';
 
 const part = { commands: ['a-part-nobody-has', 'its-other-name'], aptPackage: 'a-package' };
 let folder: string;
@@ -69,4 +69,15 @@ it('repeats the last word of an apt-get that failed', async () => {
   await script('apt-get', 'echo "E: Unable to locate package a-package" >&2; exit 100');
   const found = await findSystemPart(part, machine(true));
   expect(found).toHaveProperty('missing', expect.stringContaining('E: Unable to locate package a-package'));
+});
+
+it('lets a suite be skipped for want of a program, but not in CI', async () => {
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  vi.spyOn(process, 'getuid').mockReturnValue(1_000);
+  onTestFinished(() => void vi.restoreAllMocks());
+  expect(await findPartForTests(part, { PATH: folder })).toHaveProperty('missing');
+  expect(process.stderr.write).toHaveBeenCalledWith(expect.stringMatching(/a-package.*skipped/));
+  await expect(findPartForTests(part, { PATH: folder, CI: 'true' })).rejects.toThrow(/a-package.*fails the run/);
+  await script('a-part-nobody-has', '');
+  expect(await findPartForTests(part, { PATH: folder, CI: 'true' })).toHaveProperty('path');
 });

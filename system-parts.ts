@@ -44,6 +44,23 @@ export async function findSystemPart(part: SystemPart, machine: Machine): Promis
   return installed ? { path: installed } : { missing: `${missing} (apt-get could not: ${fault})` };
 }
 
+/**
+ * The program on the machine that runs the tests. Missing, it is told on stderr, so that the suite can be skipped; with
+ * CI set it throws, as a run that skips proves less than it says.
+ */
+export async function findPartForTests(part: SystemPart, env: { PATH?: string; CI?: string }): Promise<FoundPart> {
+  const say = (line: string) => void process.stderr.write(`${line}\n`);
+  const found = await findSystemPart(part, {
+    searchPath: env.PATH ?? '',
+    mayInstall: process.getuid?.() === 0,
+    say,
+  });
+  if ('path' in found) return found;
+  if (env.CI && env.CI !== 'false') throw new Error(`${found.missing}. With CI set a missing part fails the run.`);
+  say(`${found.missing}. The tests that need it are skipped.`);
+  return found;
+}
+
 async function findCommand(commands: readonly string[], searchPath: string): Promise<string | undefined> {
   const folders = [...searchPath.split(delimiter).filter(Boolean), ...SERVER_FOLDERS];
   for (const command of commands) {

@@ -49,7 +49,13 @@ try {
   process.exit(1);
 }
 
-const reader = createVideoReader({ byteBudget: config.VIDEO_BYTE_BUDGET, timeoutMs: config.FETCH_TIMEOUT_MS });
+const reader = createVideoReader({
+  origin: config.VIDEO_SERVER,
+  // An attempt has one request under way at a time.
+  connections: config.WORKER_CONCURRENCY,
+  byteBudget: config.VIDEO_BYTE_BUDGET,
+  timeoutMs: config.FETCH_TIMEOUT_MS,
+});
 opened.push(reader);
 
 const deps = {

@@ -42,7 +42,7 @@ export async function startTestWorker({
   const database = await createTestDatabase();
   const db = openDatabase(database.url, { poolSize: 5, onError: () => {} });
   const videos = await startVideoServer({ root: FIXTURES });
-  const reader = createVideoReader({ byteBudget: 8 * 1024 * 1024, timeoutMs });
+  const reader = createVideoReader({ origin: videos.origin, connections: 8, byteBudget: 8 * 1024 * 1024, timeoutMs });
   const temporaryFolder = await mkdtemp(join(folder, 'worker-test-'));
   const worker: TestWorker = {
     db,

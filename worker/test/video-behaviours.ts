@@ -128,6 +128,7 @@ const behaviours = {
   'busy-for-days': answer(503, { 'retry-after': '604800' }),
   'no-content': answer(204),
   'redirect-same': redirect(({ file, origin }) => `${origin}/right/${file}`),
+  'redirect-user': redirect(({ file, origin }) => `${origin.replace('://', '://camera:hunter2@')}/right/${file}`),
   'redirect-other': redirect(({ file, origin }) => `${origin.replace('127.0.0.1', 'localhost')}/right/${file}`),
   'redirect-loop': redirect(({ file }) => `/redirect-loop/${file}`),
   'redirect-nowhere': redirect(() => 'http://'),

@@ -1,6 +1,6 @@
-import { RequestError, TimeoutError } from 'got';
+import { TimeoutError } from 'got';
 import {
-  type VideoError,
+  VideoError,
   VideoForbidden,
   VideoMissing,
   VideoServerDown,
@@ -29,21 +29,30 @@ export function waitOf(retryAfter: string | undefined): number | undefined {
   return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), longestWaitMs);
 }
 
-/** The VideoError for an exchange that broke off; what got did not throw is our defect and comes back as it is. */
-export function failureOfExchange(error: unknown): unknown {
-  if (!(error instanceof RequestError)) return error;
-  const cause = withoutRequest(error);
-  if (error instanceof TimeoutError) {
-    return new VideoTimeout(`the video server took too long (${error.event})`, { cause });
+/**
+ * The VideoError for an exchange that broke off, before its answer or within the body. What neither Node nor got says of
+ * the network is our defect and comes back as it is.
+ */
+export function failureOfExchange(error: unknown, where: 'before the answer' | 'within the body'): unknown {
+  if (error instanceof VideoError) return error;
+  if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return error;
+  if (error.cause instanceof VideoError) return error.cause;
+  const { code } = error;
+  const cause = withoutRequest(error, code);
+  if (error instanceof TimeoutError) return tooLong(error.event, cause);
+  if (/^(HPE_|ERR_HTTP_)/.test(code)) return new VideoServerFault(`the video server broke HTTP (${code})`, { cause });
+  if (where === 'within the body') {
+    return new VideoServerFault(`the video server broke off its answer (${code})`, { cause });
   }
-  // A body that breaks off midway comes as a content-length mismatch, whether it was closed or reset.
-  if (/^(HPE_|ERR_HTTP_)/.test(error.code)) {
-    return new VideoServerFault(`the video server broke HTTP (${error.code})`, { cause });
-  }
-  return new VideoServerDown(`the video server cannot be reached (${error.code})`, { cause });
+  return new VideoServerDown(`the video server cannot be reached (${code})`, { cause });
 }
 
-/** got's errors carry the request with its headers, authorization included; name, code and message are all we keep. */
-function withoutRequest(error: RequestError): Error {
-  return Object.assign(new Error(error.message), { name: error.name, code: error.code });
+/** @param phase what took too long: connect, response, socket (the next bytes), request (all of it). */
+export function tooLong(phase: string, cause?: unknown): VideoTimeout {
+  return new VideoTimeout(`the video server took too long (${phase})`, { cause });
+}
+
+/** got's errors carry the request with all its headers; name, code and message are all we keep. */
+function withoutRequest({ name, message }: Error, code: string): Error {
+  return Object.assign(new Error(message), { name, code });
 }

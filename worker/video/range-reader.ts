@@ -1,6 +1,6 @@
 import { VideoServerFault, VideoTooLarge } from '../errors.ts';
 import { discard, type RangeAnswer } from './range-answer.ts';
-import { createVideoClient, requestRange, type VideoClient } from './range-request.ts';
+import { createVideoClient, requestRange, type VideoClient, type VideoClientOptions } from './range-request.ts';
 import type { Meter, OpenVideo } from './video.ts';
 
 /** 64 KiB: holds the whole header of most videos, so one request is enough for them. */
@@ -17,13 +17,11 @@ export type VideoReader = {
   close(): void;
 };
 
-/**
- * @param byteBudget the most body bytes fetched for one video, over all its requests.
- * @param timeoutMs the longest silence of a video server; see createVideoClient.
- */
-export function createVideoReader({ byteBudget, timeoutMs }: { byteBudget: number; timeoutMs: number }): VideoReader {
+/** @param options.byteBudget the most body bytes fetched for one video, over all its requests. */
+export function createVideoReader(options: VideoClientOptions & { byteBudget: number }): VideoReader {
+  const { byteBudget } = options;
   if (byteBudget < windowBytes) throw new RangeError(`a byte budget below ${windowBytes} cannot open any video`);
-  const client = createVideoClient(timeoutMs);
+  const client = createVideoClient(options);
   return {
     async open(url, { signal, meter = { bytesFetched: 0, requests: 0 } }) {
       const video = new WindowedVideo({ client, url, byteBudget, signal, meter });

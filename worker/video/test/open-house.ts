@@ -33,13 +33,15 @@ export async function openHouse({
   files = {},
   byteBudget = 8 * 1024 * 1024,
   timeoutMs = 2000,
+  connections = 8,
 }: {
   files?: Record<string, Uint8Array>;
   byteBudget?: number;
   timeoutMs?: number;
+  connections?: number;
 } = {}): Promise<House> {
   const server = await startVideoServer({ root: fixtures, files });
-  const reader = createVideoReader({ byteBudget, timeoutMs });
+  const reader = createVideoReader({ origin: server.origin, connections, byteBudget, timeoutMs });
   const meter: Meter = { bytesFetched: 0, requests: 0 };
   return {
     server,

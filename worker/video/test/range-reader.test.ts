@@ -114,7 +114,8 @@ describe('the byte budget', () => {
   });
 
   it('cannot be too small for any video', () => {
-    expect(() => createVideoReader({ byteBudget: windowBytes - 1, timeoutMs: 1000 })).toThrow(RangeError);
+    const client = { origin: 'http://127.0.0.1:8080', connections: 1, timeoutMs: 1000 };
+    expect(() => createVideoReader({ ...client, byteBudget: windowBytes - 1 })).toThrow(RangeError);
   });
 });
 

@@ -31,6 +31,7 @@ const ENTRIES = [
   'api/index.ts',
   'api/keys.ts',
   'worker/index.ts',
+  'worker/benchmark/baseline.ts',
   'worker/benchmark/index.ts',
   'worker/chaos/index.ts',
   'nginx/local.ts',

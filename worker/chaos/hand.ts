@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
+import type { Part } from '../house/part.ts';
+import { redisAnswers, tellRedis } from '../house/redis-server.ts';
 import { type Aim, BLOWS, type BlowKind, type Step } from './blows.ts';
 import type { House } from './house.ts';
 import type { Ledger } from './ledger.ts';
 import { isAt } from './look.ts';
-import type { Part } from './part.ts';
 import type { TcpProxy } from './proxy.ts';
-import { redisAnswers, tellRedis } from './redis.ts';
 
 export type Hand = {
   /** Blows that were not struck because the last one on the same thing was still felt. */

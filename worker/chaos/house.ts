@@ -1,15 +1,14 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { migrateQueue } from '#redis/migrate.ts';
 import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
+import { keepPart, type Opened, type Part, type PartOptions } from '../house/part.ts';
+import { freePorts } from '../house/ports.ts';
+import { findRedis, REDIS_READY, redisArguments, tellRedis } from '../house/redis-server.ts';
 import type { Backend } from './blows.ts';
 import { type HouseDatabase, openHouseDatabase } from './database.ts';
 import { type Ledger, noteLine } from './ledger.ts';
-import { createPart, type Part, type PartOptions } from './part.ts';
 import { openProxy, type TcpProxy } from './proxy.ts';
-import { findRedis, REDIS_READY, redisArguments, tellRedis } from './redis.ts';
 
 export type HouseOptions = {
   backend: Backend;
@@ -41,8 +40,6 @@ export type House = {
   flushQueue(): Promise<void>;
 };
 
-type Opened = { close(): Promise<void> }[];
-
 /**
  * Opens the parts that the others need, and leaves what is to be closed in `opened`, last first. Apis, workers and window
  * are not running yet. Throws one sentence where a part is missing on this machine.
@@ -51,12 +48,12 @@ export async function openHouse(options: HouseOptions, opened: Opened): Promise<
   const redisFile = options.backend === 'redis' ? await findRedis(options.searchPath) : undefined;
   const database = await openHouseDatabase(join(options.folder, 'postgres'));
   opened.unshift(database);
-  const ports = await freePorts();
+  const [api1, api2, videos, redisPort] = await freePorts(4);
   const part = partMaker(options, opened);
   const queue = redisFile
-    ? await openRedis(options, opened, { part, file: redisFile, port: ports.redis })
+    ? await openRedis(options, opened, { part, file: redisFile, port: redisPort ?? 0 })
     : await openPostgresQueue(database);
-  const window = { VIDEO_PORT: `${ports.window}`, VIDEO_SERVER: `http://127.0.0.1:${ports.window}` };
+  const window = { VIDEO_PORT: `${videos}`, VIDEO_SERVER: `http://127.0.0.1:${videos}` };
   const env = { ...window, HOST: '127.0.0.1', LOG_LEVEL: options.logs === undefined ? 'warn' : 'info' };
   const entry = (name: string, file: string, more: Record<string, string> = {}) =>
     part({
@@ -75,13 +72,10 @@ export async function openHouse(options: HouseOptions, opened: Opened): Promise<
     ...queue.house,
     backend: options.backend,
     database,
-    doors: [`http://127.0.0.1:${ports.api1}`, `http://127.0.0.1:${ports.api2}`],
+    doors: [`http://127.0.0.1:${api1}`, `http://127.0.0.1:${api2}`],
     window: entry('window', 'nginx/local.ts'),
     workers: [entry('worker-1', 'worker/index.ts'), entry('worker-2', 'worker/index.ts')],
-    apis: [
-      entry('api-1', 'api/index.ts', { PORT: `${ports.api1}` }),
-      entry('api-2', 'api/index.ts', { PORT: `${ports.api2}` }),
-    ],
+    apis: [entry('api-1', 'api/index.ts', { PORT: `${api1}` }), entry('api-2', 'api/index.ts', { PORT: `${api2}` })],
   };
 }
 
@@ -97,7 +91,7 @@ async function openRedis(
   { part, file, port }: { part: ReturnType<typeof partMaker>; file: string; port: number },
 ): Promise<QueueSide> {
   const args = await redisArguments(join(folder, 'redis'), port);
-  const redis = part({ name: 'redis', command: () => ({ file, args, env: {} }), readyLine: REDIS_READY, onLine() {} });
+  const redis = part({ name: 'redis', command: () => ({ file, args, env: {} }), readyLine: REDIS_READY });
   await redis.start(AbortSignal.timeout(30_000));
   const queueProxy = await openProxy();
   opened.unshift(queueProxy);
@@ -130,32 +124,10 @@ async function openPostgresQueue(database: HouseDatabase): Promise<QueueSide> {
   };
 }
 
-/** Makes parts that end with the house, and with this process however that ends. */
+/** Makes parts that end with the house. */
 function partMaker({ ledger, logs }: HouseOptions, opened: Opened) {
   return (options: Omit<PartOptions, 'onExit' | 'logFile'>): Part => {
     const logFile = logs === undefined ? undefined : join(logs, `${options.name}.log`);
-    const part = createPart({ ...options, logFile, onExit: (exit) => ledger.exits.push(exit) });
-    const slay = () => part.slay();
-    process.once('exit', slay);
-    opened.unshift({
-      async close() {
-        await part.end();
-        process.off('exit', slay);
-      },
-    });
-    return part;
+    return keepPart({ ...options, logFile, onExit: (exit) => ledger.exits.push(exit) }, opened);
   };
-}
-
-/** Ports that were free a moment ago. An incarnation that finds its port taken fails, and its successor tries again. */
-async function freePorts(): Promise<Record<'api1' | 'api2' | 'window' | 'redis', number>> {
-  const servers = Array.from({ length: 4 }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const [api1, api2, window, redis] = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  if (!api1 || !api2 || !window || !redis) throw new Error('no free port on 127.0.0.1');
-  return { api1, api2, window, redis };
 }

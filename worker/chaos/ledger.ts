@@ -1,3 +1,4 @@
+import type { Exit } from '../house/part.ts';
 import type { BlowKind } from './blows.ts';
 
 // What the harness saw, as plain data: times are milliseconds since 1970, of the one clock of this machine.
@@ -21,9 +22,6 @@ export type Told = { store: string; told: string; at: number; by: string };
 
 /** What the hand did. `hit`: the incarnation that was hit, where it was a process. */
 export type Blow = { kind: BlowKind; hit: string | undefined; from: number; to: number };
-
-/** How an incarnation ended. `asked`: the signal that the harness had sent. */
-export type Exit = { by: string; at: number; asked: string | undefined; how: string; lastWords: string };
 
 /** A row as it stands. */
 export type Row = {

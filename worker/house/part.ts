@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { closeSync, createWriteStream, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Exit } from './ledger.ts';
+
+/** How an incarnation ended. `asked`: the signal that the house had sent. */
+export type Exit = { by: string; at: number; asked: string | undefined; how: string; lastWords: string };
 
 export type PartOptions = {
   name: string;
@@ -11,17 +13,37 @@ export type PartOptions = {
   command: (incarnation: string) => { file: string; args: string[]; env: Record<string, string> };
   /** The line of its output that says it is ready. undefined: it sends an IPC message, as the house's entries do. */
   readyLine?: RegExp;
-  onLine: (line: string, incarnation: string) => void;
+  onLine?: (line: string, incarnation: string) => void;
   onExit: (exit: Exit) => void;
   /** Where every line goes, too. */
   logFile?: string | undefined;
+  /** A file that gets its output unread, for measuring: reading lines would take processor time from what is measured. */
+  unreadFile?: string | undefined;
 };
+
+export type Opened = { close(): Promise<void> }[];
+
+/** A part that ends with its house, `opened`, and with this process however that ends. Nothing runs before `start`. */
+export function keepPart(options: PartOptions, opened: Opened): Part {
+  const part = createPart(options);
+  const slay = () => part.slay();
+  process.once('exit', slay);
+  opened.unshift({
+    async close() {
+      await part.end();
+      process.off('exit', slay);
+    },
+  });
+  return part;
+}
 
 /** A process of the house and its supervisor: while it is wanted, an incarnation that ends has a successor at once. */
 export type Part = {
   name: string;
   /** The present incarnation, or the last one. */
   incarnation(): string;
+  /** Of the present incarnation, or the last one; undefined before the first. */
+  pid(): number | undefined;
   /** Resolves when an incarnation is ready. Rejects with the signal. */
   start(signal: AbortSignal): Promise<void>;
   /** SIGKILL; resolves when the process is gone. */
@@ -58,8 +80,7 @@ const STOP_MS = 10;
 /** Before the successor of one that ended within its first second: it would only fail again. */
 const FAILED_START_PAUSE_MS = 500;
 
-/** Makes a part; nothing runs before `start`. */
-export function createPart(options: PartOptions): Part {
+function createPart(options: PartOptions): Part {
   let wanted = false;
   let count = 0;
   let running: Running | undefined;
@@ -80,6 +101,7 @@ export function createPart(options: PartOptions): Part {
   return {
     name: options.name,
     incarnation: () => running?.incarnation ?? options.name,
+    pid: () => running?.child.pid,
     async start(signal) {
       if (!wanted) launch();
       wanted = true;
@@ -137,11 +159,13 @@ function alive(child: ChildProcess): boolean {
 function spawnIncarnation(options: PartOptions, incarnation: string): Running {
   const { file, args, env } = options.command(incarnation);
   // A group of its own: Ctrl-C in the terminal reaches the harness alone, which then ends the parts in order.
+  const output = options.unreadFile === undefined ? ('pipe' as const) : openSync(options.unreadFile, 'a');
   const child = spawn(file, args, {
     env,
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe', ...(options.readyLine ? [] : (['ipc'] as const))],
+    stdio: ['ignore', output, output, ...(options.readyLine ? [] : (['ipc'] as const))],
   });
+  if (output !== 'pipe') closeSync(output);
   const lastWords: string[] = [];
   const readyLine = followLines(options, child, incarnation, lastWords);
   const ended = once(child, 'close').then(
@@ -180,7 +204,7 @@ function followLines(
         if (!line.startsWith('[Notification]')) lastWords.push(line.slice(0, 300));
         if (lastWords.length > 3) lastWords.shift();
         if (readyLine?.test(line)) resolve();
-        onLine(line, incarnation);
+        onLine?.(line, incarnation);
       });
     }
   });

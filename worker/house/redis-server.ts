@@ -1,23 +1,13 @@
-import { access, constants, mkdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findProgram } from './programs.ts';
 
 /** Path of redis-server or valkey-server. Throws one sentence where neither is on the PATH. */
 export async function findRedis(searchPath: string): Promise<string> {
-  for (const name of ['redis-server', 'valkey-server']) {
-    for (const folder of searchPath.split(delimiter).filter(Boolean)) {
-      const file = join(folder, name);
-      if (
-        await access(file, constants.X_OK).then(
-          () => true,
-          () => false,
-        )
-      )
-        return file;
-    }
-  }
-  throw new Error('redis-server is not on the PATH: install it, or take --backend postgres');
+  const file = await findProgram(['redis-server', 'valkey-server'], searchPath);
+  if (file === undefined) throw new Error('redis-server is not on the PATH: install it, or take --backend postgres');
+  return file;
 }
 
 /** The arguments of a Redis that keeps its append-only file in `folder`, set as redis/redis.conf sets it. */

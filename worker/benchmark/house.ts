@@ -1,0 +1,151 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Database, openDatabase } from '#prisma/client.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '#prisma/embedded.ts';
+import { migrate } from '#prisma/migrate.ts';
+import { migrateQueue } from '#redis/migrate.ts';
+import { type Exit, keepPart, type Opened, type Part } from '../house/part.ts';
+import { freePorts } from '../house/ports.ts';
+import { findRedis, REDIS_READY, redisArguments, tellRedis } from '../house/redis-server.ts';
+import { startVideoServer, type VideoServer } from './video-server.ts';
+
+export type Backend = 'redis' | 'postgres';
+export type WorkerKind = 'ours' | 'baseline';
+
+export type HouseOptions = {
+  backend: Backend;
+  /** For data and logs; removed by whoever made it. */
+  folder: string;
+  /** What the video server shows. */
+  videos: string;
+  searchPath: string;
+  /** More of the environment of api and worker. */
+  settings: Record<string, string>;
+  /** Where api and worker leave a V8 profile when they end. */
+  profiles: string | undefined;
+};
+
+/** The kinds of processes whose cost is told apart. */
+export const KINDS = ['api', 'worker', 'postgres', 'redis', 'videoServer'] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** A whole house, one process of each kind, on free ports of 127.0.0.1. */
+export type House = {
+  backend: Backend;
+  apiPort: number;
+  database: Database;
+  databaseUrl: string;
+  videoServer: VideoServer;
+  redisPort: number | undefined;
+  /** Ends the worker that runs and starts this one. */
+  employ(worker: WorkerKind): Promise<void>;
+  /** Processes of a kind that run now, without their children. */
+  pids(kind: Kind): number[];
+  /** Takes every row and every job away. */
+  empty(): Promise<void>;
+  /** Throws when a part has ended by itself. */
+  check(): void;
+};
+
+const START_MS = 60_000;
+const ENTRIES = { api: 'api/index.ts', ours: 'worker/index.ts', baseline: 'worker/benchmark/baseline.ts' };
+
+/** Opens the whole house but for its worker and leaves what is to be closed in `opened`, last first. */
+export async function openHouse(options: HouseOptions, opened: Opened): Promise<House> {
+  const redisFile = options.backend === 'redis' ? await findRedis(options.searchPath) : undefined;
+  const failures: string[] = [];
+  const [apiPort = 0, videoPort = 0, redisPort = 0] = await freePorts(3);
+  const { folder, videos, searchPath } = options;
+  const postgres = await startDatabase(join(folder, 'postgres'), opened);
+  const database = openDatabase(postgres.url, { poolSize: 1, onError: () => {} });
+  opened.unshift({ close: () => database.$disconnect() });
+  const onExit = ({ asked, by, how, lastWords }: Exit) => {
+    if (asked === undefined) failures.push(`${by} ended (${how}): ${lastWords}`);
+  };
+  const redis = redisFile && (await startRedis({ file: redisFile, port: redisPort, folder, onExit }, opened));
+  const queueUrl = redis ? `redis://127.0.0.1:${redisPort}` : postgres.url;
+  await migrateQueue(queueUrl);
+  const videoServer = await startVideoServer(
+    { videos, folder: join(folder, 'nginx'), port: videoPort, searchPath, onExit: (how) => failures.push(how) },
+    opened,
+  );
+  const env = {
+    DATABASE_URL: postgres.url,
+    QUEUE_URL: queueUrl,
+    VIDEO_SERVER: videoServer.origin,
+    HOST: '127.0.0.1',
+    PORT: String(apiPort),
+    AUTH: 'off',
+    ...options.settings,
+  };
+  const entry = (name: keyof typeof ENTRIES) => keepEntry(name, { env, onExit, options }, opened);
+  const parts = { api: entry('api'), ours: entry('ours'), baseline: entry('baseline') };
+  await parts.api.start(AbortSignal.timeout(START_MS));
+  let employed: Part | undefined;
+  const roots = { api: parts.api, redis, videoServer: videoServer.part };
+  return {
+    backend: options.backend,
+    apiPort,
+    database,
+    databaseUrl: postgres.url,
+    videoServer,
+    redisPort: redis ? redisPort : undefined,
+    async employ(worker) {
+      await employed?.end();
+      employed = parts[worker];
+      await employed.start(AbortSignal.timeout(START_MS));
+    },
+    pids(kind) {
+      if (kind === 'postgres') return [postgres.pid];
+      const pid = (kind === 'worker' ? employed : roots[kind] || undefined)?.pid();
+      return pid === undefined ? [] : [pid];
+    },
+    async empty() {
+      await database.$executeRaw`TRUNCATE alerts`;
+      if (redis) await tellRedis(redisPort, 'FLUSHALL');
+      else await database.$executeRaw`TRUNCATE bullmq.job CASCADE`;
+    },
+    check() {
+      if (failures.length > 0) throw new Error(failures.join('\n'));
+    },
+  };
+}
+
+/** Durable, and keeping the time of each commit: so the database itself tells when a row became final. */
+async function startDatabase(dataDir: string, opened: Opened): Promise<EmbeddedPostgres> {
+  const first = await startEmbeddedPostgres({ dataDir });
+  const db = openDatabase(first.url, { poolSize: 1, onError: () => {} });
+  await db.$executeRaw`ALTER SYSTEM SET track_commit_timestamp = on`.finally(() => db.$disconnect());
+  await first.stop();
+  const server = await startEmbeddedPostgres({ dataDir });
+  const slay = () => void process.kill(server.pid, 'SIGINT');
+  process.once('exit', slay);
+  opened.unshift({
+    async close() {
+      process.off('exit', slay);
+      await server.stop();
+    },
+  });
+  await migrate(server.url);
+  return server;
+}
+
+type RedisOptions = { file: string; port: number; folder: string; onExit: (exit: Exit) => void };
+
+async function startRedis({ file, port, folder, onExit }: RedisOptions, opened: Opened): Promise<Part> {
+  const args = await redisArguments(join(folder, 'redis'), port);
+  const command = () => ({ file, args, env: {} });
+  const redis = keepPart({ name: 'redis', command, readyLine: REDIS_READY, onExit }, opened);
+  await redis.start(AbortSignal.timeout(START_MS));
+  return redis;
+}
+
+type EntryOptions = { env: Record<string, string>; onExit: (exit: Exit) => void; options: HouseOptions };
+
+function keepEntry(name: keyof typeof ENTRIES, { env, onExit, options }: EntryOptions, opened: Opened): Part {
+  const profiled = options.profiles !== undefined && name !== 'baseline';
+  const profile = profiled ? ['--cpu-prof', `--cpu-prof-dir=${options.profiles}/${name}`] : [];
+  const args = [...profile, fileURLToPath(new URL(`../../${ENTRIES[name]}`, import.meta.url))];
+  const command = () => ({ file: process.execPath, args, env });
+  return keepPart({ name, command, onExit, unreadFile: join(options.folder, `${name}.log`) }, opened);
+}

@@ -59,6 +59,8 @@ export const newAlertSchema = z
     },
   });
 
+export type NewAlertBody = z.output<typeof newAlertSchema>;
+
 const status = z.enum(AlertStatus);
 const failureCode = z.enum(FailureCode);
 const instant = z.iso.datetime();

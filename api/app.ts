@@ -3,12 +3,14 @@ import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
+import type { AlertWaits } from './alert-waits.ts';
 import { type Auth, identify } from './caller.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import { Holds } from './holds.ts';
 import { notFound, problemHandler } from './problem.ts';
 import { requestContext } from './request-context.ts';
 import { alertRoutes } from './routes/alerts.ts';
+import { batchRoutes } from './routes/batch.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
@@ -24,6 +26,7 @@ export type AppDeps = {
   trustProxy: number;
   auth: Auth;
   changes: ChangeFeed;
+  waits: AlertWaits;
   /** Event streams and waits held open at a time, of one key or address. */
   maxHeld: number;
 };
@@ -66,7 +69,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(eventRoutes({ ...deps, holds }));
   app.use(retryRoutes(deps));
   app.use(operatorRoutes(deps));
-  app.use(alertRoutes(deps));
+  app.use(batchRoutes(deps));
+  app.use(alertRoutes({ ...deps, holds }));
   app.use(queueRoutes(deps));
   app.use(notFound);
   app.use(problemHandler);

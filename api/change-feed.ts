@@ -53,10 +53,6 @@ export class ChangeFeed {
     return [];
   }
 
-  get closed(): boolean {
-    return this.#closed;
-  }
-
   /** Ends every wait, now and later. */
   close(): void {
     this.#closed = true;

@@ -6,6 +6,7 @@ import { openDatabase } from '#prisma/client.ts';
 import { ConfigError, parseConfig } from '#prisma/config.ts';
 import { databaseFault, migrationFault, untilReady } from '#prisma/ready.ts';
 import { openAlertQueue, queueFault } from '#redis/queue.ts';
+import { AlertWaits } from './alert-waits.ts';
 import { createApp } from './app.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { apiFields } from './config.ts';
@@ -49,11 +50,13 @@ const queue = openAlertQueue(config.QUEUE_URL ?? config.DATABASE_URL, (err) =>
 opened.push(queue);
 
 const changes = new ChangeFeed(db, log);
+const waits = new AlertWaits(db);
 const app = createApp({
   db,
   queue,
   log,
   changes,
+  waits,
   maxHeld: config.MAX_HELD,
   trustProxy: config.TRUST_PROXY,
   auth: 'off',
@@ -83,7 +86,7 @@ server.listen(config.PORT, config.HOST, () => {
 });
 opened.push({ close: () => closeServer(server) });
 // First of all: a stream ends only when it is told to. Its reader comes again after 3 s, when the door is shut.
-opened.push({ close: () => changes.close() });
+opened.push(changes, waits);
 
 /** Serves a moment longer, then takes no new connection, lets each request end, and closes connections once idle. */
 async function closeServer(server: Server): Promise<void> {

@@ -23,7 +23,7 @@ export const PROBLEMS = {
     'The alert has not failed',
     'Only a failed alert can be retried; `status_now` tells its state.',
   ],
-  'too-large': [413, 'The body is too large', 'An alert fits in 16 KiB.'],
+  'too-large': [413, 'The body is too large', 'An alert fits in 16 KiB, a batch in 512 KiB.'],
   'not-json': [415, 'The content type is not supported', 'Send Content-Type: application/json, not compressed.'],
   validation: [
     422,
@@ -39,7 +39,7 @@ export const PROBLEMS = {
   unavailable: [
     503,
     'The service is not available right now',
-    'Try again after Retry-After seconds; nothing was stored.',
+    'Try again after Retry-After seconds; an alert sent twice under one uuid stays one alert.',
   ],
 } as const satisfies Record<string, readonly [status: number, title: string, advice: string]>;
 
@@ -108,21 +108,27 @@ export const problemHandler: ErrorRequestHandler = (error: unknown, req, res, ne
   sendProblem(req, res, problem);
 };
 
-function sendProblem(req: Request, res: Response, problem: Problem): void {
+/** The members of a problem that do not depend on its request. */
+export function problemMembers(problem: Problem) {
   const [status, title] = PROBLEMS[problem.problem];
+  return { type: `/problems/${problem.problem}`, title, status, detail: problem.message, ...problem.extra };
+}
+
+function sendProblem(req: Request, res: Response, problem: Problem): void {
+  const { type, title, status, detail, ...extra } = problemMembers(problem);
   res
     .status(status)
     .set(problem.headers)
     .type('application/problem+json')
     .send(
       JSON.stringify({
-        type: `/problems/${problem.problem}`,
+        type,
         title,
         status,
-        detail: problem.message,
+        detail,
         instance: req.originalUrl.split('?', 1)[0],
         request_id: req.id,
-        ...problem.extra,
+        ...extra,
       }),
     );
 }
@@ -136,8 +142,9 @@ function asProblem(error: unknown): Problem {
     });
   }
   // Errors of http-errors' kind, from Express and its body parser: a 4xx status and a type, never our own fault.
-  const { status, type } = error as { status?: unknown; type?: unknown }; // anything can be thrown
-  if (type === 'entity.too.large') return new Problem('too-large', 'The body is larger than 16 KiB.');
+  const { status, type, limit } = error as { status?: unknown; type?: unknown; limit?: unknown }; // anything can be thrown
+  if (type === 'entity.too.large')
+    return new Problem('too-large', `The body is larger than ${Number(limit) / 1024} KiB.`);
   if (type === 'entity.parse.failed') return new Problem('malformed-json', 'The body is not valid JSON.');
   if (status === 415) return new Problem('not-json', 'Only uncompressed JSON in UTF-8 is read here.');
   if (typeof status === 'number' && status >= 400 && status < 500) {

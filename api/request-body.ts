@@ -7,18 +7,23 @@ const jsonOnly: RequestHandler = (req, _res, next) => {
   next();
 };
 
-const parseJson = express.json({
-  limit: '16kb',
-  inflate: false,
-  type: 'application/json',
-  // The parser takes an empty body for {}.
-  verify(_req, _res, body) {
-    if (body.length === 0) throw new Problem('malformed-json', 'The request has no body.');
-  },
-});
+function parseJson(limit: string): RequestHandler {
+  return express.json({
+    limit,
+    inflate: false,
+    type: 'application/json',
+    // The parser takes an empty body for {}.
+    verify(_req, _res, body) {
+      if (body.length === 0) throw new Problem('malformed-json', 'The request has no body.');
+    },
+  });
+}
 
 /** Reads a body of at most 16 KiB of uncompressed JSON; the rest is 400, 413 or 415. */
-export const readJson: RequestHandler[] = [jsonOnly, parseJson];
+export const readJson: RequestHandler[] = [jsonOnly, parseJson('16kb')];
+
+/** The same for at most 512 KiB. */
+export const readBatch: RequestHandler[] = [jsonOnly, parseJson('512kb')];
 
 /** The input as the schema gives it back; throws a Problem that names each field at fault. */
 export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, refusal: string): z.output<Schema> {

@@ -34,6 +34,11 @@ export async function readHorizon(db: Database): Promise<{ now: Place; end: Plac
   return { now: { changed: BigInt(row.xmin), id: 0n }, end: { changed: BigInt(row.xmax), id: 0n } };
 }
 
+/** Those of the alerts that there are, as they are now. */
+export function readAlerts(db: Database, uuids: string[]): Promise<Alert[]> {
+  return db.alert.findMany({ where: { uuid: { in: uuids } } });
+}
+
 /** Below 0 where `a` comes before `b`, 0 where they are the same place. */
 export function comparePlaces(a: Place, b: Place): number {
   if (a.changed !== b.changed) return a.changed < b.changed ? -1 : 1;

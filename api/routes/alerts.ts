@@ -1,14 +1,20 @@
-import { type RequestHandler, Router } from 'express';
-import { type AlertCursor, findAlert, listAlerts } from '#prisma/alerts.ts';
+import { type Request, type RequestHandler, type Response, Router } from 'express';
+import { type Alert, type AlertCursor, findAlert, listAlerts } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
+import type { AlertStatus } from '#prisma/generated/enums.ts';
 import type { AlertQueue } from '#redis/queue.ts';
-import { acceptAlert } from '../accept-alert.ts';
+import { admitAlert } from '../admit-alert.ts';
 import { alertPathSchema, alertQuerySchema, newAlertSchema, presentAlert } from '../alert-schema.ts';
+import type { AlertWaits } from '../alert-waits.ts';
 import { reaches, requireScope } from '../caller.ts';
+import type { Holds } from '../holds.ts';
+import { preferredWait } from '../prefer.ts';
 import { allow, Problem } from '../problem.ts';
 import { parse, readJson } from '../request-body.ts';
 
-type Deps = { db: Database; queue: AlertQueue };
+type Deps = { db: Database; queue: AlertQueue; holds: Holds; waits: AlertWaits };
+
+const FINAL: ReadonlySet<AlertStatus> = new Set(['processed', 'failed']);
 
 /** POST /alerts, GET /alerts, GET /alerts/:uuid. */
 export function alertRoutes(deps: Deps): Router {
@@ -24,41 +30,64 @@ export function alertRoutes(deps: Deps): Router {
 function postAlert(deps: Deps): RequestHandler {
   return async (req, res) => {
     const alert = parse(newAlertSchema, req.body, 'The alert was refused');
-    if (!reaches(req.caller, alert.store)) {
-      throw new Problem('forbidden', `The key ${req.caller.id} may not post alerts of this store.`);
+    const admitted = await admitAlert(deps, req, alert);
+    req.log.info({ alert: alert.uuid, result: admitted.kind }, 'alert received');
+    if (admitted.kind === 'duplicate') {
+      res.set('Idempotency-Replayed', 'true').json(presentAlert(admitted.alert));
+      return;
     }
-    const accepted = await acceptAlert({ ...deps, log: req.log }, { ...alert, requestId: req.id });
-    const self = `/alerts/${alert.uuid}`;
-    req.log.info({ alert: alert.uuid, result: accepted.kind }, 'alert received');
-    switch (accepted.kind) {
-      case 'created':
-        res
-          .status(202)
-          .set({ Location: self, 'Retry-After': '1' })
-          .json({ ...presentAlert(accepted.alert), dispatch: accepted.dispatch });
-        return;
-      case 'duplicate':
-        res.set('Idempotency-Replayed', 'true').json(presentAlert(accepted.alert));
-        return;
-      case 'conflict':
-        throw new Problem('alert-conflict', `An alert with this uuid has another ${accepted.fields.join(', ')}.`, {
-          extra: { fields: accepted.fields, existing: self },
-        });
-    }
+    res
+      .status(202)
+      .set({ Location: `/alerts/${alert.uuid}`, 'Retry-After': '1' })
+      .json({ ...presentAlert(admitted.alert), dispatch: admitted.dispatch });
   };
 }
 
 function getAlert(deps: Deps): RequestHandler {
   return async (req, res) => {
     const { uuid } = parse(alertPathSchema, req.params, 'The path was refused');
-    const alert = await findAlert(deps.db, uuid);
-    if (!alert || !reaches(req.caller, alert.store)) throw new Problem('not-found', 'No alert has this uuid.');
-    if (alert.status === 'pending' || alert.status === 'processing') res.set('Retry-After', '1');
+    const found = await findAlert(deps.db, uuid);
+    if (!found || !reaches(req.caller, found.store)) throw new Problem('not-found', 'No alert has this uuid.');
     // Express hashes the body into a strong ETag and turns a matching If-None-Match into 304, unless the request says
     // Cache-Control: no-cache, which fetch adds to every If-None-Match of its caller.
     delete req.headers['cache-control'];
+    const seconds = preferredWait(req.get('prefer'));
+    const alert = seconds === undefined ? found : await hold(deps, req, res, { found, seconds });
+    res.removeHeader('ETag');
+    if (alert.status === 'pending' || alert.status === 'processing') res.set('Retry-After', '1');
     res.set('Cache-Control', 'private, no-cache').json(presentAlert(alert));
   };
+}
+
+/**
+ * Waits until the alert is another than the caller knows: by If-None-Match, else than it was found, where it is final
+ * already and nothing more to come.
+ */
+async function hold(
+  deps: Deps,
+  req: Request,
+  res: Response,
+  { found, seconds }: { found: Alert; seconds: number },
+): Promise<Alert> {
+  res.set('Preference-Applied', `wait=${seconds}`);
+  const known = req.get('if-none-match') === undefined ? etagOf(req, found) : undefined;
+  if (known !== undefined && FINAL.has(found.status)) return found;
+  const isNews = (alert: Alert) => {
+    const etag = etagOf(req, alert);
+    res.set('ETag', etag);
+    return known === undefined ? !req.fresh : etag !== known;
+  };
+  if (isNews(found)) return found;
+  deps.holds.take(req, res);
+  const gone = new AbortController();
+  res.once('close', () => gone.abort());
+  const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(seconds * 1000)]);
+  return (await deps.waits.until(found.uuid, isNews, signal)) ?? (await findAlert(deps.db, found.uuid)) ?? found;
+}
+
+/** As Express gives it to the alert's answer. */
+function etagOf(req: Request, alert: Alert): string {
+  return req.app.get('etag fn')(JSON.stringify(presentAlert(alert)), 'utf8');
 }
 
 function getAlerts(deps: Deps): RequestHandler {

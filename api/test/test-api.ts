@@ -8,6 +8,7 @@ import { databaseFault, migrationFault } from '#prisma/ready.ts';
 import { createTestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { type AlertQueue, openAlertQueue, queueFault } from '#redis/queue.ts';
+import { AlertWaits } from '../alert-waits.ts';
 import { createApp } from '../app.ts';
 import type { Auth } from '../caller.ts';
 import { ChangeFeed } from '../change-feed.ts';
@@ -21,6 +22,7 @@ export type TestApi = {
   logged: Record<string, unknown>[];
   post(body: unknown, headers?: Record<string, string>): Promise<Response>;
   changes: ChangeFeed;
+  waits: AlertWaits;
   stop(): void;
   close(): Promise<void>;
 };
@@ -38,11 +40,13 @@ export async function startTestApi(
   let stopping = false;
   const log = pino({ level: 'debug' }, { write: (line) => logged.push(JSON.parse(line)) });
   const changes = new ChangeFeed(db, log);
+  const waits = new AlertWaits(db);
   const app = createApp({
     db,
     queue,
     log,
     changes,
+    waits,
     maxHeld: options.maxHeld ?? 32,
     trustProxy: 0,
     auth: options.auth ?? 'off',
@@ -62,6 +66,7 @@ export async function startTestApi(
     queue,
     logged,
     changes,
+    waits,
     post: (body, headers = {}) =>
       fetch(`${url}/alerts`, {
         method: 'POST',
@@ -73,6 +78,7 @@ export async function startTestApi(
     },
     async close() {
       changes.close();
+      waits.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await queue.close();

@@ -1,0 +1,66 @@
+import { type Request, type RequestHandler, Router } from 'express';
+import type { Database } from '#prisma/client.ts';
+import type { AlertQueue } from '#redis/queue.ts';
+import { admitAlert } from '../admit-alert.ts';
+import { type NewAlertBody, newAlertSchema } from '../alert-schema.ts';
+import { type BatchResult, batchSchema } from '../batch-schema.ts';
+import { requireScope } from '../caller.ts';
+import { allow, Problem, problemMembers, validationProblem } from '../problem.ts';
+import { parse, readBatch } from '../request-body.ts';
+
+type Deps = { db: Database; queue: AlertQueue };
+
+/** POST /alerts/batch: each alert judged by itself. */
+export function batchRoutes(deps: Deps): Router {
+  const router = Router();
+  router.route('/alerts/batch').post(requireScope('write'), readBatch, postBatch(deps)).all(allow('POST'));
+  return router;
+}
+
+function postBatch(deps: Deps): RequestHandler {
+  return async (req, res) => {
+    const { alerts } = parse(batchSchema, req.body, 'The batch was refused');
+    const results: BatchResult[] = [];
+    const byUuid = new Map<string, { index: number; alert: NewAlertBody }[]>();
+    for (const [index, body] of alerts.entries()) {
+      const parsed = newAlertSchema.safeParse(body);
+      if (!parsed.success) {
+        results.push(refused({ index }, validationProblem(parsed.error, 'The alert was refused')));
+        continue;
+      }
+      const same = byUuid.get(parsed.data.uuid);
+      if (same) same.push({ index, alert: parsed.data });
+      else byUuid.set(parsed.data.uuid, [{ index, alert: parsed.data }]);
+    }
+    // All of them end before the answer: nothing is written behind it, and a database that is away fails the whole.
+    const admitted = await Promise.allSettled(
+      [...byUuid.values()].map(async (same) => {
+        // One after another: the first in the batch is the one that counts.
+        for (const { index, alert } of same) results.push(await admit(deps, req, index, alert));
+      }),
+    );
+    for (const outcome of admitted) if (outcome.status === 'rejected') throw outcome.reason;
+    results.sort((a, b) => a.index - b.index);
+    const accepted = results.filter(({ status }) => status === 202).length;
+    req.log.info({ alerts: results.length, accepted }, 'batch received');
+    res.json({ results });
+  };
+}
+
+async function admit(deps: Deps, req: Request, index: number, alert: NewAlertBody): Promise<BatchResult> {
+  const item = { index, uuid: alert.uuid };
+  try {
+    const admitted = await admitAlert(deps, req, alert);
+    return admitted.kind === 'created'
+      ? { ...item, status: 202, dispatch: admitted.dispatch }
+      : { ...item, status: 200, state: admitted.alert.status };
+  } catch (error) {
+    if (error instanceof Problem) return refused(item, error);
+    throw error;
+  }
+}
+
+function refused(item: { index: number; uuid?: string }, problem: Problem): BatchResult {
+  const members = problemMembers(problem);
+  return { ...item, status: members.status, problem: members };
+}

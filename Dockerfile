@@ -38,6 +38,7 @@ COPY --from=build /app/prisma/generated prisma/generated
 COPY package.json ./
 COPY prisma prisma
 COPY redis redis
+COPY signals signals
 COPY api api
 COPY worker worker
 # By number: an orchestrator that wants to know that this is not root cannot look a name up.

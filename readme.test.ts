@@ -13,7 +13,14 @@ function table(heading: string): string[] {
 
 /** The variables that the entries' zod fields know. */
 function variables(): string[] {
-  const files = ['api/config.ts', 'worker/config.ts', 'prisma/config.ts', 'redis/contract.ts', 'start.ts'];
+  const files = [
+    'api/config.ts',
+    'worker/config.ts',
+    'prisma/config.ts',
+    'redis/contract.ts',
+    'signals/config.ts',
+    'start.ts',
+  ];
   const names = files.flatMap((file) =>
     [...read(file).matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name = '']) => name),
   );
@@ -43,7 +50,7 @@ describe('the README', () => {
   });
 
   it('names no file that is not there', () => {
-    const named = [...readme.matchAll(/`((?:api|worker|prisma|redis|nginx|\.ci)\/[\w./-]*|[\w.-]+\.ts)[ `]/g)];
+    const named = [...readme.matchAll(/`((?:api|worker|prisma|redis|nginx|signals|\.ci)\/[\w./-]*|[\w.-]+\.ts)[ `]/g)];
     expect(named.length).toBeGreaterThan(10);
     for (const [, file = ''] of named) expect(existsSync(new URL(file, import.meta.url)), file).toBe(true);
   });

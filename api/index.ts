@@ -1,11 +1,12 @@
 import { createServer, type Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
-import { pino } from 'pino';
 import { openDatabase } from '#prisma/client.ts';
 import { ConfigError, parseConfig } from '#prisma/config.ts';
 import { databaseFault, migrationFault, untilReady } from '#prisma/ready.ts';
 import { openAlertQueue, queueFault } from '#redis/queue.ts';
+import { createLog } from '#signals/log.ts';
+import { profileOnSignal } from '#signals/profile.ts';
 import { AlertWaits } from './alert-waits.ts';
 import { createApp } from './app.ts';
 import { ChangeFeed } from './change-feed.ts';
@@ -18,17 +19,18 @@ const CLOSE_MS = 10_000;
 const DRAIN_MS = 1_000;
 
 const config = readConfig();
-const log = pino({ level: config.LOG_LEVEL, base: { part: 'api', pid: process.pid } });
+const log = await createLog({ part: 'api', level: config.LOG_LEVEL, terminal: process.stdout.isTTY });
 const opened: { close(): unknown }[] = [];
 let stopping = false;
 
-closeWithGrace({ delay: CLOSE_MS, logger: false }, async ({ err, signal }) => {
+closeWithGrace({ delay: CLOSE_MS, logger: false, skip: ['SIGUSR2'] }, async ({ err, signal }) => {
   stopping = true;
   if (err) log.fatal({ err }, 'the api fails');
   else log.info({ signal }, 'the api stops');
   for (const part of opened.reverse()) await part.close();
   log.flush();
 });
+opened.push(profileOnSignal({ part: 'api', folder: config.PROFILE_DIR, seconds: config.PROFILE_SECONDS, log }));
 // Started by `npm start`, and that is gone: its database goes with it.
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { databaseFields, logFields, wholeNumber } from '#prisma/config.ts';
 import { queueFields } from '#redis/contract.ts';
+import { signalFields } from '#signals/config.ts';
 
 const timeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Zurich').default('UTC');
 
@@ -9,6 +10,7 @@ export const workerFields = {
   ...databaseFields,
   ...queueFields,
   ...logFields,
+  ...signalFields,
   /** Origin of the video server: scheme, host and port, no path. */
   VIDEO_SERVER: z
     .url({ protocol: /^https?$/, error: 'must be a URL like http://nginx:8080' })

@@ -1,9 +1,10 @@
 import closeWithGrace from 'close-with-grace';
-import { pino } from 'pino';
 import { openDatabase } from '#prisma/client.ts';
 import { ConfigError, parseConfig } from '#prisma/config.ts';
 import { databaseFault, untilReady } from '#prisma/ready.ts';
 import { type AlertConsumer, consumeAlerts, openAlertQueue, queueFault } from '#redis/queue.ts';
+import { createLog } from '#signals/log.ts';
+import { profileOnSignal } from '#signals/profile.ts';
 import { workerFields } from './config.ts';
 import { createQuarantine, handleJob } from './consume.ts';
 import { createMetrics } from './metrics.ts';
@@ -18,15 +19,16 @@ const DRAIN_MS = 5_000;
 const CLOSE_MS = 10_000;
 
 const config = readConfig();
-const log = pino({ level: config.LOG_LEVEL, base: { part: 'worker', pid: process.pid } });
+const log = await createLog({ part: 'worker', level: config.LOG_LEVEL, terminal: process.stdout.isTTY });
 const opened: { close(): unknown }[] = [];
 
-closeWithGrace({ delay: CLOSE_MS, logger: false }, async ({ err, signal }) => {
+closeWithGrace({ delay: CLOSE_MS, logger: false, skip: ['SIGUSR2'] }, async ({ err, signal }) => {
   if (err) log.fatal({ err }, 'the worker fails');
   else log.info({ signal }, 'the worker stops');
   for (const part of opened.reverse()) await part.close();
   log.flush();
 });
+opened.push(profileOnSignal({ part: 'worker', folder: config.PROFILE_DIR, seconds: config.PROFILE_SECONDS, log }));
 // Started by `npm start`, and that is gone: its database goes with it.
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 

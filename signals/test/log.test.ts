@@ -51,7 +51,7 @@ it.each(cases)('cuts the secret out of %s, and leaves the rest', async (_what, w
 });
 
 it('leaves addresses without a password as they are', async () => {
-  const text = 'GET http://127.0.0.1:8080/videos/a.mp4 for store a@b: see https://x.example/y:z@w';
+  const text = 'GET http://127.0.0.1:8080/videos/a@b.mp4 for store c@d: see https://x.example/y:z@w';
   expect(JSON.parse(await logged((log) => log.info(text))).msg).toBe(text);
 });
 

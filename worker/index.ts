@@ -66,8 +66,11 @@ const deps = {
   notifier: consoleNotifier(process.stdout, config.TZ),
   videoServer: config.VIDEO_SERVER,
   openVideo: reader.open,
-  probe: (video: Parameters<typeof probe>[0], signal: AbortSignal) =>
-    probe(video, { ffprobePath: config.FFPROBE_PATH, timeoutMs: config.PROBE_TIMEOUT_MS, signal }),
+  async probe(video: Parameters<typeof probe>[0], signal: AbortSignal) {
+    const options = { ffprobePath: config.FFPROBE_PATH, timeoutMs: config.PROBE_TIMEOUT_MS, signal };
+    const { facts } = await probe(video, options);
+    return facts;
+  },
   maxAttempts: config.MAX_ATTEMPTS,
   maxCrashes: config.MAX_CRASHES,
   // A budget of requests, none of which may be silent for FETCH_TIMEOUT_MS; six times that is a crawl, not a transfer.

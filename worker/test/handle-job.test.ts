@@ -211,7 +211,7 @@ describe('a worker that stops', () => {
 
 describe('a fault of ours', () => {
   it('of the surroundings is thrown for another delivery, logged once, and is no attempt at the video', async () => {
-    const { uuid } = await worker.add('/right/mpeg4.avi');
+    const { uuid } = await worker.add('/right/mpeg2.avi');
     for (let time = 1; time <= 4; time += 1) {
       await expect(worker.handle(uuid, { ffprobePath: '/nowhere/ffprobe' })).rejects.toThrow(/ffprobe/);
     }

@@ -71,7 +71,7 @@ export async function startTestWorker({
           videoServer: videos.origin,
           openVideo: reader.open,
           async probe(video, stop) {
-            const facts = await probe(video, { ffprobePath, timeoutMs: 5_000, signal: stop, temporaryFolder });
+            const { facts } = await probe(video, { ffprobePath, timeoutMs: 5_000, signal: stop, temporaryFolder });
             await worker.pause?.();
             return facts;
           },

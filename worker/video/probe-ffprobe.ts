@@ -2,11 +2,12 @@ import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { NoVideoStream, VideoUnreadable } from '../errors.ts';
+import { NoVideoStream, VideoTooLarge, VideoUnreadable } from '../errors.ts';
 import { moovParts } from './moov-parts.ts';
-import { windowBytes } from './range-reader.ts';
+import type { Probed } from './probe.ts';
 import { shownResolution } from './resolution.ts';
 import { type FfprobeOptions, runFfprobe } from './run-ffprobe.ts';
+import { Turns } from './turns.ts';
 import type { OpenVideo, VideoFacts } from './video.ts';
 
 type Container = VideoFacts['container'];
@@ -14,8 +15,15 @@ type Span = [start: number, end: number];
 
 const demuxers: Record<Container, string> = { mp4: 'mov', mov: 'mov', mkv: 'matroska', webm: 'matroska', avi: 'avi' };
 
+/** The header, and the first frame or enough of it. */
+const headBytes = 64 * 1024;
 /** Header lists of a file with long JUNK, attachments or tags before its streams end within 1 MiB. */
-const largerHead = 16 * windowBytes;
+const largerHead = 1024 * 1024;
+/** A longer file that tells nothing in its parts is not worth the bytes; half of the default byte budget. */
+const mostWhole = 4 * 1024 * 1024;
+const pieceBytes = 256 * 1024;
+/** A run costs 10 ms of a core and up to `mostWhole` of memory and disk; a worker has many videos in hand at once. */
+const turns = new Turns(2);
 /** File systems refuse larger ones, and no camera writes them. */
 const largestFile = 2 ** 40;
 
@@ -38,7 +46,8 @@ const ffprobeOutput = z.object({
 });
 
 /**
- * ffprobe on a private temporary file as long as the video and empty but for the parts fetched.
+ * ffprobe on a private temporary file as long as the video and empty but for the parts fetched; where they tell
+ * nothing and the video is short, on the whole of it. Two at a time in this process, the others wait.
  * Throws VideoUnreadable, NoVideoStream, VideoTimeout, whatever `video.read` throws, the signal's reason, or a plain
  * Error where ffprobe itself cannot be run.
  */
@@ -46,44 +55,54 @@ export async function probeWithFfprobe(
   video: OpenVideo,
   container: Container,
   options: FfprobeOptions,
-): Promise<VideoFacts> {
+): Promise<Probed> {
   if (video.size > largestFile) throw new VideoUnreadable(`the file claims to be ${video.size} bytes long`);
   const length = container === 'avi' ? await riffLength(video) : video.size;
+  const choices = await choicesOf(video, container);
+  using _ = await turns.take(options.signal);
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const folder = await mkdtemp(join(options.temporaryFolder ?? tmpdir(), 'video-'));
   try {
-    return await firstReadable(video, container, async (parts) => {
+    return await firstReadable(choices, async ({ path, parts }) => {
       const file = 'video';
       await using handle = await open(join(folder, file), 'w', 0o600);
-      await handle.truncate(length);
+      await handle.truncate(path === 'full_file' ? video.size : length);
       for (const part of parts) await copy(video, part, handle);
       const output = await runFfprobe({ folder, file, demuxer: demuxers[container], options, deadline });
-      return factsOf(output, container);
+      return { facts: factsOf(output, container), path };
     });
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-/** The facts from the first choice of parts that holds them. */
-async function firstReadable(
-  video: OpenVideo,
-  container: Container,
-  readParts: (parts: Span[]) => Promise<VideoFacts>,
-): Promise<VideoFacts> {
-  const head: Span = [0, windowBytes];
-  if (container === 'mp4' || container === 'mov') {
-    const moov = await moovParts(video);
-    if (moov === undefined) throw new VideoUnreadable('the file has no moov box; it may be cut short');
-    return readParts([head, ...moov]);
+/** Which parts to show, and what to show where they tell nothing. */
+type Choice = { path: 'ffprobe' | 'full_file'; parts: Span[] };
+
+async function choicesOf(video: OpenVideo, container: Container): Promise<Choice[]> {
+  const head: Span = [0, headBytes];
+  const larger: Choice[] = [];
+  if (video.size > headBytes && video.size <= mostWhole) larger.push({ path: 'full_file', parts: [[0, video.size]] });
+  else if (video.size > headBytes) larger.push({ path: 'ffprobe', parts: [[0, largerHead]] });
+  if (container !== 'mp4' && container !== 'mov') return [{ path: 'ffprobe', parts: [head] }, ...larger];
+  const moov = await moovParts(video);
+  if (moov === undefined) throw new VideoUnreadable('the file has no moov box; it may be cut short');
+  return [{ path: 'ffprobe', parts: [head, ...moov] }, ...larger.filter(({ path }) => path === 'full_file')];
+}
+
+/** What the first choice tells that tells anything; else the failure of the first. */
+async function firstReadable(choices: Choice[], look: (choice: Choice) => Promise<Probed>): Promise<Probed> {
+  let failure: unknown;
+  for (const choice of choices) {
+    try {
+      return await look(choice);
+    } catch (error) {
+      const worthMore = error instanceof VideoUnreadable || error instanceof NoVideoStream;
+      if (!worthMore && !(error instanceof VideoTooLarge && failure !== undefined)) throw error;
+      failure ??= error;
+    }
   }
-  try {
-    return await readParts([head]);
-  } catch (error) {
-    const worthMore = error instanceof VideoUnreadable || error instanceof NoVideoStream;
-    if (!worthMore || video.size <= windowBytes) throw error;
-    return readParts([[0, largerHead]]);
-  }
+  throw failure;
 }
 
 /**
@@ -96,8 +115,10 @@ async function riffLength(video: OpenVideo): Promise<number> {
 }
 
 async function copy(video: OpenVideo, [start, end]: Span, handle: FileHandle): Promise<void> {
-  const bytes = await video.read(start, end);
-  await handle.write(bytes, 0, bytes.length, start);
+  for (let at = start; at < Math.min(end, video.size); at += pieceBytes) {
+    const bytes = await video.read(at, Math.min(at + pieceBytes, end));
+    await handle.write(bytes, 0, bytes.length, at);
+  }
 }
 
 function factsOf(output: string, container: Container): VideoFacts {

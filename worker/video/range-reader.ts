@@ -3,8 +3,10 @@ import { discard, type RangeAnswer } from './range-answer.ts';
 import { createVideoClient, requestRange, type VideoClient, type VideoClientOptions } from './range-request.ts';
 import type { Meter, OpenVideo } from './video.ts';
 
-/** 64 KiB: holds the whole header of most videos, so one request is enough for them. */
-export const windowBytes = 64 * 1024;
+/** 16 KiB: holds what tells of the picture in most videos, so one request is enough for them. */
+export const windowBytes = 16 * 1024;
+/** A parser that reads on and on gets as much again as it has had each time, up to 256 KiB. */
+const mostAhead = 16;
 
 export type VideoReader = {
   /**
@@ -83,13 +85,25 @@ class WindowedVideo implements OpenVideo {
   async #read(start: number, end: number): Promise<Uint8Array> {
     this.#source.signal.throwIfAborted();
     const last = Math.ceil(end / windowBytes);
+    // Who asks for much knows how much.
+    const ahead = end - start < windowBytes;
     for (let index = Math.floor(start / windowBytes); index < last; index += 1) {
       if (this.#windows.has(index)) continue;
+      const bound = ahead ? this.#ahead(index, last) : last;
       let next = index + 1;
-      while (next < last && !this.#windows.has(next)) next += 1;
+      while (next < bound && !this.#windows.has(next)) next += 1;
       await this.#fetch(index * windowBytes, Math.min(next * windowBytes, this.size));
     }
     return this.#copy(start, end);
+  }
+
+  /** The window behind the last to fetch with that of `index`: `last`, or further where the reading has come so far. */
+  #ahead(index: number, last: number): number {
+    let behind = index;
+    while (index - behind < mostAhead && this.#windows.has(behind - 1)) behind -= 1;
+    const affordable = Math.floor((this.#limit - this.bytesFetched) / windowBytes);
+    const further = Math.min(2 * index - behind, index + affordable, Math.ceil(this.size / windowBytes));
+    return this.#prefix > 0 ? last : Math.max(last, further);
   }
 
   #copy(start: number, end: number): Uint8Array {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { NoVideoStream, VideoServerFault, VideoTimeout, VideoUnreadable } from '../../errors.ts';
 import { probe } from '../probe.ts';
+import { probeWithFfprobe } from '../probe-ffprobe.ts';
 import { windowBytes } from '../range-reader.ts';
 import { stretched } from './altered-videos.ts';
 import { failureOf, fixture, type House, openHouse } from './open-house.ts';
@@ -11,13 +12,14 @@ import { failureOf, fixture, type House, openHouse } from './open-house.ts';
 const options = { timeoutMs: 10_000, signal: new AbortController().signal };
 
 async function probed(house: House, ...where: Parameters<House['open']>) {
-  return probe(await house.open(...where), options);
+  return (await probe(await house.open(...where), options)).facts;
 }
 
 describe('what a probe finds', () => {
   const table: [name: string, resolution: string, rotation: number, codec: string, container: string][] = [
     ['mpeg4.avi', '320x240', 0, 'mpeg4', 'avi'],
     ['h264.avi', '256x144', 0, 'h264', 'avi'],
+    ['mpeg2.avi', '128x96', 0, 'mpeg2video', 'avi'],
     ['h264.mp4', '320x180', 0, 'h264', 'mp4'],
     ['mpeg4.mp4', '160x120', 0, 'mpeg4', 'mp4'],
     ['fragmented.mp4', '320x180', 0, 'h264', 'mp4'],
@@ -113,7 +115,7 @@ describe('a file without a resolution', () => {
     expect(house.server.requests).toHaveLength(1);
   });
 
-  it('a file longer than any disk is refused', async () => {
+  it('a file longer than any disk is not for ffprobe', async () => {
     const video = {
       url: new URL('http://127.0.0.1/endless.avi'),
       size: 2 ** 50,
@@ -121,7 +123,7 @@ describe('a file without a resolution', () => {
       requests: 1,
       read: async (start: number, end: number) => fixture('mpeg4.avi').subarray(start, end),
     };
-    expect(await failureOf(probe(video, options))).toBeInstanceOf(VideoUnreadable);
+    expect(await failureOf(probeWithFfprobe(video, 'avi', options))).toBeInstanceOf(VideoUnreadable);
   });
 
   it('a picture of 0x0 is none', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VideoError, VideoTimeout, VideoUnreadable } from '../../errors.ts';
-import { probe } from '../probe.ts';
+import { probeWithFfprobe } from '../probe-ffprobe.ts';
 import { failureOf, fixture, openHouse } from './open-house.ts';
 
 let folder: string;
@@ -36,7 +36,8 @@ avi.writeUInt32LE(avi.length - 8, 4);
 
 async function probeAvi({ ffprobePath, timeoutMs = 10_000 }: { ffprobePath?: string; timeoutMs?: number }) {
   await using house = await openHouse({ files: { 'mpeg4.avi': avi } });
-  return await probe(await house.open('mpeg4.avi'), { ffprobePath, timeoutMs, signal, temporaryFolder });
+  const options = { ffprobePath, timeoutMs, signal, temporaryFolder };
+  return (await probeWithFfprobe(await house.open('mpeg4.avi'), 'avi', options)).facts;
 }
 
 describe('ffprobe', () => {
@@ -76,7 +77,7 @@ describe('ffprobe', () => {
     const controller = new AbortController();
     const video = await house.open('mpeg4.avi');
     const failure = failureOf(
-      probe(video, { ffprobePath, timeoutMs: 60_000, signal: controller.signal, temporaryFolder }),
+      probeWithFfprobe(video, 'avi', { ffprobePath, timeoutMs: 60_000, signal: controller.signal, temporaryFolder }),
     );
     while (!(await readdir(folder)).includes('child')) await new Promise((resolve) => setImmediate(resolve));
     const reason = new Error('the worker is going down');

@@ -1,20 +1,12 @@
+import type { ClaimedAlert, Lease, NewAlert, Resolution } from './alert-writes.ts';
 import type { Database } from './client.ts';
 import type { Alert, Prisma } from './generated/client.ts';
 import type { AlertStatus, FailureCode } from './generated/enums.ts';
 
+export type { ClaimedAlert, Lease, NewAlert } from './alert-writes.ts';
 export type { Alert } from './generated/client.ts';
 
-export type NewAlert = Pick<Alert, 'uuid' | 'video' | 'store' | 'timestamp' | 'requestId'>;
-
-/** The right to write the result of one attempt: void as soon as a later claim raises the number. */
-export type Lease = { uuid: string; attempt: number };
-
-export type Claim = { kind: 'claimed'; alert: Alert } | { kind: 'final'; alert: Alert } | { kind: 'unknown' };
-
-export type Resolution = Pick<
-  Alert,
-  'resolution' | 'width' | 'height' | 'rotation' | 'codec' | 'container' | 'duration'
->;
+export type Claim = { kind: 'claimed'; alert: ClaimedAlert } | { kind: 'final'; alert: Alert } | { kind: 'unknown' };
 
 /** The fault lies with the video server or the way to it: trying again may help. All other codes are permanent. */
 export const RETRYABLE_CODES: ReadonlySet<FailureCode> = new Set([
@@ -27,10 +19,34 @@ const FINAL: AlertStatus[] = ['processed', 'failed'];
 
 /** Stores the alert as pending, or finds the row that has its uuid: of two at once, one is `created`. */
 export async function addPending(db: Database, alert: NewAlert): Promise<{ created: boolean; alert: Alert }> {
-  const [created] = await db.alert.createManyAndReturn({ data: [alert], skipDuplicates: true });
-  if (created) return { created: true, alert: created };
-  return { created: false, alert: await db.alert.findUniqueOrThrow({ where: { uuid: alert.uuid } }) };
+  const inserted = await db.writes.insert(alert);
+  if (!inserted) return { created: false, alert: await db.alert.findUniqueOrThrow({ where: { uuid: alert.uuid } }) };
+  const { uuid, id, receivedAt } = inserted;
+  return { created: true, alert: { ...UNTOUCHED, ...alert, uuid, id: BigInt(id), receivedAt, updatedAt: receivedAt } };
 }
+
+/** A row as INSERT leaves it, so that it need not be sent back for each alert. */
+const UNTOUCHED = {
+  status: 'pending',
+  resolution: null,
+  width: null,
+  height: null,
+  rotation: null,
+  codec: null,
+  container: null,
+  duration: null,
+  failureCode: null,
+  failureDetail: null,
+  attempts: 0,
+  attemptsBefore: 0,
+  crashes: 0,
+  bytesFetched: 0n,
+  lastFault: null,
+  queuedAt: null,
+  startedAt: null,
+  processedAt: null,
+  notifiedAt: null,
+} as const;
 
 export async function findAlert(db: Database, uuid: string): Promise<Alert | null> {
   return db.alert.findUnique({ where: { uuid } });
@@ -83,58 +99,48 @@ function whereOf(filter: AlertFilter): Prisma.AlertWhereInput {
 
 /**
  * Takes an open alert for one more attempt; whoever held it before can write no more. One that was still held counts
- * as a crash: its holder vanished.
+ * as a crash: its holder vanished. `queuedAt`: when the job that led to it entered the queue.
  */
-export async function claim(db: Database, uuid: string): Promise<Claim> {
-  const attempt = { status: 'processing', attempts: { increment: 1 }, startedAt: new Date() } as const;
-  const [pending] = await db.alert.updateManyAndReturn({ where: { uuid, status: 'pending' }, data: attempt });
-  if (pending) return { kind: 'claimed', alert: pending };
-  const [held] = await db.alert.updateManyAndReturn({
-    where: { uuid, status: 'processing' },
-    data: { ...attempt, crashes: { increment: 1 } },
-  });
-  if (held) return { kind: 'claimed', alert: held };
+export async function claim(db: Database, uuid: string, queuedAt?: Date): Promise<Claim> {
+  const claimed = await db.writes.claim({ uuid, queuedAt });
+  if (claimed) return { kind: 'claimed', alert: claimed };
   const alert = await findAlert(db, uuid);
   if (!alert) return { kind: 'unknown' };
-  // Open after all: its holder gave it back between the two updates, which both missed it so.
-  return FINAL.includes(alert.status) ? { kind: 'final', alert } : claim(db, uuid);
+  // Open after all: an operator's retry came in between.
+  return FINAL.includes(alert.status) ? { kind: 'final', alert } : claim(db, alert.uuid, queuedAt);
 }
 
-/** Returns the finished row, or null where another attempt was first: then nothing changed. */
+/** Returns false where another attempt was first: then nothing changed. */
 export async function recordResolution(
   db: Database,
   lease: Lease,
   resolution: Resolution,
   bytesFetched: number,
-): Promise<Alert | null> {
-  return writeAs(db, lease, { ...resolution, status: 'processed', processedAt: new Date() }, bytesFetched);
+): Promise<boolean> {
+  return (await db.writes.finish({ lease, resolution, bytesFetched })) !== undefined;
 }
 
-/** Returns the finished row, or null where another attempt was first: then nothing changed. */
+/** Returns false where another attempt was first: then nothing changed. */
 export async function recordFailure(
   db: Database,
   lease: Lease,
   failure: { code: FailureCode; detail: string },
   bytesFetched: number,
-): Promise<Alert | null> {
-  return writeAs(
-    db,
-    lease,
-    { status: 'failed', failureCode: failure.code, failureDetail: failure.detail, processedAt: new Date() },
-    bytesFetched,
-  );
+): Promise<boolean> {
+  return (await db.writes.finish({ lease, failure, bytesFetched })) !== undefined;
 }
 
-/** Gives an alert back for another attempt. An `unused` one, broken off by us, is not counted. */
+/**
+ * Gives an alert back for another attempt. An `unused` one, broken off by us, is not counted. `fault` is kept as the
+ * reason why the alert is late.
+ */
 export async function release(
   db: Database,
   lease: Lease,
   bytesFetched: number,
-  options: { unused: boolean },
+  { unused, fault }: { unused: boolean; fault?: string | undefined },
 ): Promise<void> {
-  // Lowering the fencing token is safe here alone: it is the last write of the only holder of this number.
-  const data = options.unused ? { attempts: { decrement: 1 } } : {};
-  await writeAs(db, lease, { ...data, status: 'pending' }, bytesFetched);
+  await db.writes.release({ lease, bytesFetched, unused, fault });
 }
 
 /** Which failed alerts an operator's retry is meant for. */
@@ -162,17 +168,13 @@ export async function findFailed(
 export async function retryFailed(db: Database, uuids: string[]): Promise<Pick<Alert, 'uuid' | 'requestId'>[]> {
   return db.$queryRaw<Pick<Alert, 'uuid' | 'requestId'>[]>`
     UPDATE alerts SET status = 'pending', attempts_before = attempts, crashes = 0, failure_code = NULL, failure_detail = NULL,
-      processed_at = NULL, notified_at = NULL, updated_at = now()
+      processed_at = NULL, notified_at = NULL, updated_at = now(), changed = pg_current_xact_id()
     WHERE uuid = ANY(${uuids}::uuid[]) AND status = 'failed' RETURNING uuid::text, request_id AS "requestId"`;
 }
 
 /** Returns false where the notification was already marked, or the alert is not final. */
 export async function markNotified(db: Database, uuid: string): Promise<boolean> {
-  const { count } = await db.alert.updateMany({
-    where: { uuid, status: { in: FINAL }, notifiedAt: null },
-    data: { notifiedAt: new Date() },
-  });
-  return count === 1;
+  return (await db.writes.mark({ uuid })) !== undefined;
 }
 
 /**
@@ -191,17 +193,4 @@ export async function takeOwed(
       ORDER BY updated_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED)
     UPDATE alerts SET updated_at = now() FROM owed WHERE alerts.id = owed.id
     RETURNING uuid, request_id AS "requestId"`;
-}
-
-async function writeAs(
-  db: Database,
-  lease: Lease,
-  data: Prisma.AlertUpdateManyMutationInput,
-  bytesFetched: number,
-): Promise<Alert | null> {
-  const [written] = await db.alert.updateManyAndReturn({
-    where: { uuid: lease.uuid, attempts: lease.attempt, status: 'processing' },
-    data: { ...data, bytesFetched: { increment: bytesFetched } },
-  });
-  return written ?? null;
 }

@@ -1,4 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { type Ask, openAlertWrites } from './alert-writes.ts';
 import { translateDatabaseError } from './errors.ts';
 import { PrismaClient } from './generated/client.ts';
 
@@ -12,27 +14,54 @@ export type Database = Omit<ReturnType<typeof openDatabase>, '$transaction'>;
 export function openDatabase(url: string, options: { poolSize: number; onError: (error: Error) => void }) {
   // pg hangs the whole client, settings and sockets, on the error of an idle connection.
   const onLost = (error: Error) => options.onError(translateDatabaseError(error));
-  const adapter = new PrismaPg(
-    {
-      connectionString: url,
-      max: options.poolSize,
-      // pg waits for ever by default. 3 s to connect, 10 s for any answer: a request may not hang on a dead server.
-      connectionTimeoutMillis: 3_000,
-      query_timeout: 10_000,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 5_000,
-    },
-    { onPoolError: onLost, onConnectionError: onLost },
-  );
-  return new PrismaClient({ adapter, errorFormat: 'minimal' }).$extends({
-    query: {
-      async $allOperations({ args, query }) {
-        try {
-          return await query(args);
-        } catch (error) {
-          throw translateDatabaseError(error);
-        }
-      },
-    },
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.poolSize,
+    // pg waits for ever by default. 3 s to connect, 10 s for any answer: a request may not hang on a dead server.
+    connectionTimeoutMillis: 3_000,
+    query_timeout: 10_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5_000,
   });
+  pool.on('error', onLost);
+  const adapter = new PrismaPg(pool, { onConnectionError: onLost });
+  const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
+  const writes = openAlertWrites(asker(pool));
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    await writes.close();
+    await prisma.$disconnect();
+    await pool.end();
+  };
+  return prisma
+    .$extends({
+      query: {
+        async $allOperations({ args, query }) {
+          try {
+            return await query(args);
+          } catch (error) {
+            throw translateDatabaseError(error);
+          }
+        },
+      },
+    })
+    .$extends({
+      client: {
+        writes,
+        $disconnect() {
+          closed ??= close();
+          return closed;
+        },
+      },
+    });
+}
+
+function asker(pool: pg.Pool): Ask {
+  return async <Row extends object>(statement: Parameters<Ask>[0]) => {
+    try {
+      return (await pool.query<Row>(statement)).rows;
+    } catch (error) {
+      throw translateDatabaseError(error);
+    }
+  };
 }

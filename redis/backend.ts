@@ -30,7 +30,7 @@ export type OpenWorker = {
 };
 
 /** A job as it left the queue; `stalls`: how often a worker that had it vanished. */
-export type Taken = { data: unknown; stalls: number; signal: AbortSignal };
+export type Taken = { data: unknown; stalls: number; queuedAt: Date; signal: AbortSignal };
 
 /** Opens BullMQ's worker, not yet running; as openQueue when its backend is away. */
 export function openWorker(url: string, processor: (taken: Taken) => Promise<void>, concurrency: number): OpenWorker {
@@ -52,8 +52,13 @@ export function openWorker(url: string, processor: (taken: Taken) => Promise<voi
   const open = isRedis(url) ? openRedisWorker : openPostgresWorker;
   const opened = open(
     url,
-    ({ data, stalledCounter }, _token, signal) =>
-      processor({ data, stalls: stalledCounter, signal: signal ?? new AbortController().signal }),
+    ({ data, stalledCounter, timestamp }, _token, signal) =>
+      processor({
+        data,
+        stalls: stalledCounter,
+        queuedAt: new Date(timestamp),
+        signal: signal ?? new AbortController().signal,
+      }),
     options,
   );
   opened.bull.on('lockRenewalFailed', (jobIds) => {
@@ -62,7 +67,11 @@ export function openWorker(url: string, processor: (taken: Taken) => Promise<voi
   return opened;
 }
 
-type Processor = (job: Pick<Job, 'data' | 'stalledCounter'>, token?: string, signal?: AbortSignal) => Promise<void>;
+type Processor = (
+  job: Pick<Job, 'data' | 'stalledCounter' | 'timestamp'>,
+  token?: string,
+  signal?: AbortSignal,
+) => Promise<void>;
 type WorkerOptions = { autorun: boolean; concurrency: number };
 type CancellableWorker = { bull: OpenWorker['bull'] & Pick<Worker, 'cancelJob'>; close(): Promise<void> };
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Queue, UnrecoverableError } from 'bullmq';
 import { ANSWER_MS, type OpenQueue, type OpenWorker, openQueue, openWorker, Redeliver, type Taken } from './backend.ts';
 import { type AlertJob, DELIVERIES, JOB_NAME, jobId, jobSchema, KEEP_COMPLETED, KEEP_FAILED } from './contract.ts';
+import { gathered } from './gathered.ts';
 
 /** The queue did not take or tell something in time. Nothing is lost: the rows know what to send again. */
 export class QueueUnavailable extends Error {
@@ -36,8 +37,11 @@ export function queueFault(queue: AlertQueue): Promise<string | undefined> {
   );
 }
 
-/** `signal` aborts when the job is taken away; `crashed`: whoever had it before vanished without a word. */
-export type Handler = (job: AlertJob, signal: AbortSignal, crashed: boolean) => Promise<Verdict>;
+/** `crashed`: whoever had the job before vanished without a word. `queuedAt`: when it entered the queue. */
+export type Delivery = { crashed: boolean; queuedAt: Date };
+
+/** `signal` aborts when the job is taken away. */
+export type Handler = (job: AlertJob, signal: AbortSignal, delivery: Delivery) => Promise<Verdict>;
 
 /** What became of a job. A handler that throws is a fault of ours: the job is delivered again. */
 export type Verdict =
@@ -73,16 +77,21 @@ export function openAlertQueue(url: string, onError: (error: Error) => void): Al
     return queue.bull;
   };
   return {
-    async enqueue(data) {
-      await answered(bull().add(...jobOf(data)));
-    },
+    enqueue: gathered((jobs) =>
+      addAll(
+        bull(),
+        jobs.map((job) => jobOf(job)),
+      ),
+    ),
     async enqueueAgain(jobs, { perSecond } = {}) {
       const queue = bull();
       let added = 0;
       for (let first = 0; first < jobs.length; first += BATCH) {
         const lost = await withoutJob(queue, jobs.slice(first, first + BATCH));
-        const spread = lost.map((job, index) => jobOf(job, perSecond ? ((added + index) * 1_000) / perSecond : 0));
-        await answered(queue.addBulk(spread.map(([name, data, opts]) => ({ name, data, opts }))));
+        await addAll(
+          queue,
+          lost.map((job, index) => jobOf(job, perSecond ? ((added + index) * 1_000) / perSecond : 0)),
+        );
         added += lost.length;
       }
       return added;
@@ -97,6 +106,10 @@ export function openAlertQueue(url: string, onError: (error: Error) => void): Al
       if (queue) await within(ANSWER_MS, queue.close().catch(tell));
     },
   };
+}
+
+async function addAll(queue: Queue, jobs: ReturnType<typeof jobOf>[]): Promise<void> {
+  await answered(queue.addBulk(jobs));
 }
 
 // Jobs asked about at once: their answers fit easily into the time one answer may take.
@@ -126,7 +139,7 @@ function jobOf(data: AlertJob, delay = 0) {
     removeOnFail: KEEP_FAILED,
     stackTraceLimit: 1,
   };
-  return [JOB_NAME, data, options] as const;
+  return { name: JOB_NAME, data, opts: options };
 }
 
 const REOPEN_MS = 1_000;
@@ -177,7 +190,7 @@ export function consumeAlerts(
 async function handle(handler: Handler, taken: Taken): Promise<void> {
   const job = jobSchema.safeParse(taken.data);
   if (!job.success) throw new UnrecoverableError('not a job of this contract');
-  const verdict = await handler(job.data, taken.signal, taken.stalls > 0);
+  const verdict = await handler(job.data, taken.signal, { crashed: taken.stalls > 0, queuedAt: taken.queuedAt });
   if (verdict.kind === 'failed') throw new UnrecoverableError(verdict.reason);
   if (verdict.kind === 'retry') throw new Redeliver(verdict.reason, verdict.retryAfterMs);
 }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { type Alert, claim, release } from '#prisma/alerts.ts';
+import { type ClaimedAlert, claim, release } from '#prisma/alerts.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
 import type { AlertJob } from '#redis/contract.ts';
 import type { Verdict } from '#redis/queue.ts';
@@ -27,10 +27,16 @@ const UPLOAD_GRACE_MS = 10_000;
 /**
  * Claims the job's alert and sees one attempt through. The only place that logs a failure, and that decides between
  * another attempt and the end. Throws what is nobody's verdict (the database is away): the job comes again.
+ * `queuedAt`: when the job entered the queue.
  */
-export async function handleJob(deps: ConsumeDeps, job: AlertJob, signal: AbortSignal): Promise<Verdict> {
+export async function handleJob(
+  deps: ConsumeDeps,
+  job: AlertJob,
+  signal: AbortSignal,
+  queuedAt?: Date,
+): Promise<Verdict> {
   if (signal.aborted) return { kind: 'retry', reason: 'not begun' };
-  const claimed = await claim(deps.db, job.uuid);
+  const claimed = await claim(deps.db, job.uuid, queuedAt);
   if (claimed.kind === 'unknown') {
     deps.log.warn({ alert: job.uuid, requestId: job.requestId }, 'job without a row');
     return { kind: 'failed', reason: 'no such alert' };
@@ -42,7 +48,7 @@ export async function handleJob(deps: ConsumeDeps, job: AlertJob, signal: AbortS
   return attemptAlert(deps, claimed.alert, signal);
 }
 
-async function attemptAlert(deps: ConsumeDeps, alert: Alert, signal: AbortSignal): Promise<Verdict> {
+async function attemptAlert(deps: ConsumeDeps, alert: ClaimedAlert, signal: AbortSignal): Promise<Verdict> {
   const log = deps.log.child({ alert: alert.uuid, requestId: alert.requestId, attempt: alert.attempts });
   const deadline = AbortSignal.timeout(deps.attemptTimeoutMs);
   const attempt: Attempt = {
@@ -70,7 +76,7 @@ async function attemptAlert(deps: ConsumeDeps, alert: Alert, signal: AbortSignal
 
 async function endOrRetry(
   deps: ConsumeDeps,
-  { alert, attempt, log }: { alert: Alert; attempt: Attempt; log: Logger },
+  { alert, attempt, log }: { alert: ClaimedAlert; attempt: Attempt; log: Logger },
   error: unknown,
   stop: AbortSignal,
 ): Promise<Verdict> {
@@ -84,7 +90,7 @@ async function endOrRetry(
   if (!(error instanceof VideoError)) {
     log.error({ err: error }, 'attempt failed for a reason of ours');
     if (last && !isOfSurroundings(error)) {
-      await failAlert(deps, new WorkerCrashed(`the worker failed on it ${deps.maxAttempts} times`), attempt);
+      await failAlert(deps, new WorkerCrashed(`the worker failed on it ${deps.maxAttempts} times`), alert, attempt);
       return { kind: 'failed', reason: 'worker_crashed' };
     }
     await release(deps.db, attempt.lease, bytesFetched, { unused: isOfSurroundings(error) });
@@ -92,12 +98,13 @@ async function endOrRetry(
   }
   if (last || (error.permanent && !mayStillArrive(error, alert))) {
     log.warn({ code: error.code, detail: error.message, err: error.cause, ...attempt.meter }, 'alert failed');
-    await failAlert(deps, error, attempt);
+    await failAlert(deps, error, alert, attempt);
     return { kind: 'failed', reason: `${error.code}: ${error.message}` };
   }
   log.info({ code: error.code, detail: error.message, retryAfterMs: error.retryAfterMs }, 'attempt failed, will retry');
-  await release(deps.db, attempt.lease, bytesFetched, { unused: false });
-  return { kind: 'retry', reason: `${error.code}: ${error.message}`, retryAfterMs: error.retryAfterMs };
+  const reason = `${error.code}: ${error.message}`;
+  await release(deps.db, attempt.lease, bytesFetched, { unused: false, fault: reason });
+  return { kind: 'retry', reason, retryAfterMs: error.retryAfterMs };
 }
 
 /** The database is away, the disk is full, ffprobe is not there: it passes, and is no attempt at the video. */
@@ -107,6 +114,6 @@ function isOfSurroundings(error: unknown): boolean {
   return 'syscall' in error || isOfSurroundings(error.cause);
 }
 
-function mayStillArrive(error: VideoError, alert: Alert): boolean {
+function mayStillArrive(error: VideoError, alert: ClaimedAlert): boolean {
   return error instanceof VideoMissing && Date.now() - alert.receivedAt.getTime() < UPLOAD_GRACE_MS;
 }

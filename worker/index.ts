@@ -79,8 +79,8 @@ const deps = {
 const quarantine = createQuarantine();
 const taking = consumeAlerts(
   queueUrl,
-  (job, signal, crashed) => {
-    const handle = () => handleJob(deps, job, signal);
+  (job, signal, { crashed, queuedAt }) => {
+    const handle = () => handleJob(deps, job, signal, queuedAt);
     return crashed ? quarantine(handle) : handle();
   },
   { concurrency: config.WORKER_CONCURRENCY, onError: onQueueError },

@@ -1,7 +1,14 @@
-import { type Alert, type Lease, markNotified, recordFailure, recordResolution } from '#prisma/alerts.ts';
+import {
+  type Alert,
+  type ClaimedAlert,
+  type Lease,
+  markNotified,
+  recordFailure,
+  recordResolution,
+} from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import { RedirectRefused, type VideoError } from './errors.ts';
-import type { Notifier } from './notify/notifier.ts';
+import type { Notification, Notifier } from './notify/notifier.ts';
 import type { Meter, OpenVideo, VideoFacts } from './video/video.ts';
 
 export type Deps = {
@@ -20,32 +27,45 @@ export type Attempt = { lease: Lease; meter: Meter; signal: AbortSignal };
 export type Outcome = 'processed' | 'failed' | 'superseded';
 
 /** Open, probe, record, notify, mark. Throws a VideoError, a database error, or the signal's reason. */
-export async function processAlert(deps: Deps, alert: Alert, attempt: Attempt): Promise<Outcome> {
+export async function processAlert(deps: Deps, alert: ClaimedAlert, attempt: Attempt): Promise<Outcome> {
   const video = await deps.openVideo(videoUrl(alert.video, deps.videoServer), attempt);
   const facts = await deps.probe(video, attempt.signal);
-  const processed = await recordResolution(deps.db, attempt.lease, facts, attempt.meter.bytesFetched);
-  if (!processed) return 'superseded';
-  await notifyOnce(deps, processed);
+  const recorded = await recordResolution(deps.db, attempt.lease, facts, attempt.meter.bytesFetched);
+  if (!recorded) return 'superseded';
+  await notifyAndMark(deps, alert, { resolution: facts.resolution });
   return 'processed';
 }
 
 /** The side door: record the failure, notify, mark. */
-export async function failAlert(deps: Deps, error: VideoError, attempt: Attempt): Promise<Outcome> {
-  const failure = { code: error.code, detail: error.message };
-  const failed = await recordFailure(deps.db, attempt.lease, failure, attempt.meter.bytesFetched);
-  if (!failed) return 'superseded';
-  await notifyOnce(deps, failed);
+export async function failAlert(
+  deps: Deps,
+  error: VideoError,
+  alert: ClaimedAlert,
+  attempt: Attempt,
+): Promise<Outcome> {
+  const { code, message: detail } = error;
+  const recorded = await recordFailure(deps.db, attempt.lease, { code, detail }, attempt.meter.bytesFetched);
+  if (!recorded) return 'superseded';
+  await notifyAndMark(deps, alert, { failure: code, detail });
   return 'failed';
 }
 
-/** Tells the store of a final alert unless that was marked before: at least once, as a crash can fall in between. */
+/** Tells the store of an alert that was found final, unless that was marked before. */
 export async function notifyOnce(deps: Pick<Deps, 'db' | 'notifier'>, alert: Alert): Promise<void> {
   if (alert.notifiedAt) return;
-  const { uuid, store, timestamp } = alert;
   const outcome =
     alert.failureCode === null
       ? { resolution: alert.resolution ?? '' }
       : { failure: alert.failureCode, detail: alert.failureDetail ?? '' };
+  await notifyAndMark(deps, alert, outcome);
+}
+
+/** At least once: a crash can fall in between. */
+async function notifyAndMark(
+  deps: Pick<Deps, 'db' | 'notifier'>,
+  { uuid, store, timestamp }: Pick<Alert, 'uuid' | 'store' | 'timestamp'>,
+  outcome: Notification['outcome'],
+): Promise<void> {
   await deps.notifier.notify({ uuid, store, timestamp, outcome });
   await markNotified(deps.db, uuid);
 }

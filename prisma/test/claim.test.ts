@@ -102,7 +102,8 @@ describe('claim', () => {
 
   it('takes over an alert that somebody holds, under the next number', async () => {
     const { uuid } = await addClaimed();
-    expect(await claim(db, uuid)).toMatchObject({ kind: 'claimed', alert: { status: 'processing', attempts: 2 } });
+    expect(await claim(db, uuid)).toMatchObject({ kind: 'claimed', alert: { attempts: 2, crashes: 1 } });
+    expect(await findAlert(db, uuid)).toMatchObject({ status: 'processing', attempts: 2, crashes: 1 });
   });
 
   it('gives every one of several at once a number of its own', async () => {
@@ -110,24 +111,6 @@ describe('claim', () => {
     const claims = await Promise.all(Array.from({ length: 8 }, () => claim(db, uuid)));
     const numbers = claims.map((one) => (one.kind === 'claimed' ? one.alert.attempts : 0));
     expect(numbers.sort()).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
-  });
-
-  it('takes an alert that its holder gives back in the very moment', async () => {
-    const lease = await addClaimed();
-    let updates = 0;
-    const racing = db.$extends({
-      query: {
-        alert: {
-          async updateManyAndReturn({ args, query }) {
-            updates += 1;
-            if (updates === 2) await release(db, lease, 0, { unused: false });
-            return query(args);
-          },
-        },
-      },
-    }) as unknown as Database; // the same client with something in between; its type names the extension
-    expect(await claim(racing, lease.uuid)).toMatchObject({ kind: 'claimed', alert: { attempts: 2, crashes: 0 } });
-    expect(updates).toBe(3);
   });
 
   it.each([
@@ -150,15 +133,16 @@ describe('claim', () => {
 describe('the result of an attempt', () => {
   it('is the resolution and its facts, and the end of the alert', async () => {
     const lease = await addClaimed();
-    const alert = await recordResolution(db, lease, RESOLUTION, 65_536);
+    expect(await recordResolution(db, lease, RESOLUTION, 65_536)).toBe(true);
+    const alert = await findAlert(db, lease.uuid);
     expect(alert).toMatchObject({ ...RESOLUTION, status: 'processed', attempts: 1, bytesFetched: 65_536n });
     expect(alert?.processedAt).toBeInstanceOf(Date);
-    expect(await findAlert(db, lease.uuid)).toEqual(alert);
   });
 
   it('is the failure with its code, and the end of the alert', async () => {
     const lease = await addClaimed();
-    const alert = await recordFailure(db, lease, FAILURE, 12);
+    expect(await recordFailure(db, lease, FAILURE, 12)).toBe(true);
+    const alert = await findAlert(db, lease.uuid);
     expect(alert).toMatchObject({
       status: 'failed',
       failureCode: 'video_not_found',
@@ -167,21 +151,21 @@ describe('the result of an attempt', () => {
       bytesFetched: 12n,
     });
     expect(alert?.processedAt).toBeInstanceOf(Date);
-    expect(await findAlert(db, lease.uuid)).toEqual(alert);
   });
 
   it.each(WRITES)('%s changes nothing once another attempt has begun', async (_, write) => {
     const stale = await addClaimed();
     await claim(db, stale.uuid);
     const before = await findAlert(db, stale.uuid);
-    expect((await write(stale)) ?? null).toBeNull();
+    expect((await write(stale)) ?? false).toBe(false);
     expect(await findAlert(db, stale.uuid)).toEqual(before);
   });
 
   it.each(WRITES)('%s changes nothing once the alert is final', async (_, write) => {
     const lease = await addClaimed();
-    const before = await recordResolution(db, lease, RESOLUTION, 0);
-    expect((await write(lease)) ?? null).toBeNull();
+    await recordResolution(db, lease, RESOLUTION, 0);
+    const before = await findAlert(db, lease.uuid);
+    expect((await write(lease)) ?? false).toBe(false);
     expect(await findAlert(db, lease.uuid)).toEqual(before);
   });
 
@@ -189,7 +173,7 @@ describe('the result of an attempt', () => {
     const lease = await addClaimed();
     await release(db, lease, 0, { unused: false });
     const before = await findAlert(db, lease.uuid);
-    expect((await write(lease)) ?? null).toBeNull();
+    expect((await write(lease)) ?? false).toBe(false);
     expect(await findAlert(db, lease.uuid)).toEqual(before);
   });
 });
@@ -214,7 +198,8 @@ describe('release', () => {
     await claim(db, uuid);
     await release(db, { uuid, attempt: 2 }, 20, { unused: false });
     await claim(db, uuid);
-    expect(await recordResolution(db, { uuid, attempt: 3 }, RESOLUTION, 3)).toMatchObject({ bytesFetched: 123n });
+    await recordResolution(db, { uuid, attempt: 3 }, RESOLUTION, 3);
+    expect(await findAlert(db, uuid)).toMatchObject({ bytesFetched: 123n });
   });
 });
 

@@ -1,0 +1,174 @@
+import { createBatcher } from './batch.ts';
+import { DatabaseUnavailable } from './errors.ts';
+import type { Alert } from './generated/client.ts';
+
+/** Sends a prepared statement and gives all its rows, or throws DatabaseUnavailable or DatabaseFault. */
+export type Ask = <Row extends object>(statement: { name: string; text: string; values: unknown[] }) => Promise<Row[]>;
+
+export type NewAlert = Pick<Alert, 'uuid' | 'video' | 'store' | 'timestamp' | 'requestId'>;
+
+/** The right to write the result of one attempt: void as soon as a later claim raises the number. */
+export type Lease = { uuid: string; attempt: number };
+
+/** What whoever claimed an alert has to know of it. */
+export type ClaimedAlert = Pick<
+  Alert,
+  'uuid' | 'video' | 'store' | 'timestamp' | 'requestId' | 'attempts' | 'attemptsBefore' | 'crashes' | 'receivedAt'
+>;
+
+export type Resolution = Pick<
+  Alert,
+  'resolution' | 'width' | 'height' | 'rotation' | 'codec' | 'container' | 'duration'
+>;
+
+export type Result = { lease: Lease; bytesFetched: number } & (
+  | { resolution: Resolution }
+  | { failure: { code: NonNullable<Alert['failureCode']>; detail: string } }
+);
+
+export type Release = {
+  lease: Lease;
+  bytesFetched: number;
+  /** Broken off by us: not counted. */
+  unused: boolean;
+  /** Why it failed; unset: the row keeps what it has. */
+  fault: string | undefined;
+};
+
+export type AlertWrites = ReturnType<typeof openAlertWrites>;
+
+type Keyed = { uuid: string };
+type Statement<Item> = { name: string; text: string; keyOf(item: Item): string; columns: ((item: Item) => unknown)[] };
+
+/**
+ * The writes that every alert costs. Those asked for at the same time go in one statement. Each of them changes its
+ * row or finds it in another state and leaves it alone: then its answer is undefined.
+ */
+export function openAlertWrites(ask: Ask) {
+  const open: (() => Promise<void>)[] = [];
+  const batched = <Item, Row extends Keyed>(statement: Statement<Item>) => {
+    const batcher = createBatcher<Item, Row | undefined>({
+      run: (items) => runStatement(ask, statement, items),
+      keyOf: statement.keyOf,
+      // Whatever else is refused, a deadlock among it, may pass for the rest without one item.
+      mayBeOneItems: (error) => !(error instanceof DatabaseUnavailable),
+      most: 200,
+      lanes: 2,
+    });
+    open.push(batcher.close);
+    return batcher.add;
+  };
+  return {
+    insert: batched<NewAlert, Keyed & { id: string; receivedAt: Date }>(INSERT),
+    claim: batched<{ uuid: string; queuedAt?: Date | undefined }, ClaimedAlert>(CLAIM),
+    finish: batched<Result, Keyed>(FINISH),
+    release: batched<Release, Keyed>(RELEASE),
+    mark: batched<Keyed, Keyed>(MARK),
+    /** Waits for the writes under way. */
+    async close() {
+      await Promise.all(open.map((close) => close()));
+    },
+  };
+}
+
+/** One array for each column. Sorted: two statements that touch the same rows lock them in the same order. */
+async function runStatement<Item, Row extends Keyed>(
+  ask: Ask,
+  { name, text, keyOf, columns }: Statement<Item>,
+  items: Item[],
+): Promise<(Row | undefined)[]> {
+  const sorted = items.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const values = columns.map((column) => sorted.map(column));
+  const rows = new Map((await ask<Row>({ name, text, values })).map((row) => [row.uuid, row]));
+  return items.map((item) => rows.get(keyOf(item)));
+}
+
+const INSERT: Statement<NewAlert> = {
+  name: 'alerts_insert',
+  text: `
+    INSERT INTO alerts (uuid, video, store, timestamp, request_id)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::text[])
+    ON CONFLICT (uuid) DO NOTHING RETURNING uuid, id, received_at AS "receivedAt"`,
+  keyOf: ({ uuid }) => uuid.toLowerCase(),
+  columns: [
+    ({ uuid }) => uuid,
+    ({ video }) => video,
+    ({ store }) => store,
+    ({ timestamp }) => timestamp,
+    ({ requestId }) => requestId,
+  ],
+};
+
+const CLAIM: Statement<{ uuid: string; queuedAt?: Date | undefined }> = {
+  name: 'alerts_claim',
+  text: `
+    UPDATE alerts SET status = 'processing', attempts = attempts + 1,
+      crashes = crashes + CASE status WHEN 'processing' THEN 1 ELSE 0 END, started_at = now(),
+      queued_at = job.queued_at, updated_at = now(), changed = pg_current_xact_id()
+    FROM unnest($1::uuid[], $2::timestamptz[]) AS job (uuid, queued_at)
+    WHERE alerts.uuid = job.uuid AND status IN ('pending', 'processing')
+    RETURNING alerts.uuid, video, store, timestamp, request_id AS "requestId", attempts,
+      attempts_before AS "attemptsBefore", crashes, received_at AS "receivedAt"`,
+  keyOf: ({ uuid }) => uuid.toLowerCase(),
+  columns: [({ uuid }) => uuid, ({ queuedAt }) => queuedAt?.toISOString()],
+};
+
+const RESOLUTION_COLUMNS = ['resolution', 'width', 'height', 'rotation', 'codec', 'container', 'duration'] as const;
+
+const FINISH: Statement<Result> = {
+  name: 'alerts_finish',
+  text: `
+    UPDATE alerts SET status = (CASE WHEN result.failure_code IS NULL THEN 'processed' ELSE 'failed' END)::alert_status,
+      bytes_fetched = bytes_fetched + result.bytes, failure_code = result.failure_code,
+      failure_detail = result.failure_detail, resolution = result.resolution, width = result.width,
+      height = result.height, rotation = result.rotation, codec = result.codec, container = result.container,
+      duration = result.duration, processed_at = now(), updated_at = now(), changed = pg_current_xact_id()
+    FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::failure_code[], $5::text[], $6::text[], $7::int[], $8::int[],
+        $9::int[], $10::text[], $11::text[], $12::float8[])
+      AS result (uuid, attempt, bytes, failure_code, failure_detail, resolution, width, height, rotation, codec,
+        container, duration)
+    WHERE alerts.uuid = result.uuid AND attempts = result.attempt AND status = 'processing'
+    RETURNING alerts.uuid`,
+  keyOf: ({ lease }) => lease.uuid.toLowerCase(),
+  columns: [
+    ({ lease }) => lease.uuid,
+    ({ lease }) => lease.attempt,
+    ({ bytesFetched }) => bytesFetched,
+    (result) => ('failure' in result ? result.failure.code : null),
+    (result) => ('failure' in result ? result.failure.detail : null),
+    ...RESOLUTION_COLUMNS.map(
+      (column) => (result: Result) => ('resolution' in result ? result.resolution[column] : null),
+    ),
+  ],
+};
+
+const RELEASE: Statement<Release> = {
+  name: 'alerts_release',
+  // Lowering the fencing token is safe here alone: it is the last write of the only holder of this number.
+  text: `
+    UPDATE alerts SET status = 'pending', attempts = attempts - CASE WHEN given.unused THEN 1 ELSE 0 END,
+      bytes_fetched = bytes_fetched + given.bytes, last_fault = COALESCE(given.fault, last_fault), updated_at = now(),
+      changed = pg_current_xact_id()
+    FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bool[], $5::text[])
+      AS given (uuid, attempt, bytes, unused, fault)
+    WHERE alerts.uuid = given.uuid AND attempts = given.attempt AND status = 'processing'
+    RETURNING alerts.uuid`,
+  keyOf: ({ lease }) => lease.uuid.toLowerCase(),
+  columns: [
+    ({ lease }) => lease.uuid,
+    ({ lease }) => lease.attempt,
+    ({ bytesFetched }) => bytesFetched,
+    ({ unused }) => unused,
+    ({ fault }) => fault,
+  ],
+};
+
+const MARK: Statement<Keyed> = {
+  name: 'alerts_mark',
+  text: `
+    UPDATE alerts SET notified_at = now(), updated_at = now() FROM unnest($1::uuid[]) AS told (uuid)
+    WHERE alerts.uuid = told.uuid AND status IN ('processed', 'failed') AND notified_at IS NULL
+    RETURNING alerts.uuid`,
+  keyOf: ({ uuid }) => uuid.toLowerCase(),
+  columns: [({ uuid }) => uuid],
+};

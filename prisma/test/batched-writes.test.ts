@@ -1,0 +1,229 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  addPending,
+  claim,
+  findAlert,
+  type Lease,
+  markNotified,
+  recordFailure,
+  recordResolution,
+  release,
+  retryFailed,
+} from '../alerts.ts';
+import { type Database, openDatabase } from '../client.ts';
+import { DatabaseFault } from '../errors.ts';
+import { createTestDatabase, type TestDatabase } from './test-database.ts';
+
+let database: TestDatabase;
+let db: Database;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  db = openDatabase(database.url, { poolSize: 10, onError: () => {} });
+});
+afterAll(async () => {
+  await db.$disconnect();
+  await database.drop();
+});
+
+const FACTS = { resolution: '2x1', width: 2, height: 1, rotation: 0, codec: 'c', container: 'mp4', duration: null };
+
+function newUuids(count: number): string[] {
+  return Array.from({ length: count }, () => randomUUID());
+}
+
+function add(uuid: string, store = 'store') {
+  return addPending(db, { uuid, video: '/a.mp4', store, timestamp: 1, requestId: 'r' });
+}
+
+async function addClaimed(count: number): Promise<Lease[]> {
+  const uuids = newUuids(count);
+  await Promise.all(uuids.map((uuid) => add(uuid)));
+  await Promise.all(uuids.map((uuid) => claim(db, uuid)));
+  return uuids.map((uuid) => ({ uuid, attempt: 1 }));
+}
+
+/** Which transaction changed each of these rows last. */
+async function changes(uuids: string[]): Promise<Map<string, bigint>> {
+  const rows = await db.$queryRaw<{ uuid: string; changed: string }[]>`
+    SELECT uuid::text, changed::text FROM alerts WHERE uuid = ANY(${uuids}::uuid[])`;
+  return new Map(rows.map(({ uuid, changed }) => [uuid, BigInt(changed)]));
+}
+
+async function openSession(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  onTestFinished(() => client.end());
+  return client;
+}
+
+/** Until that many sessions wait for a lock of another one. */
+async function untilWaiting(count: number): Promise<void> {
+  const waiting = () => db.$queryRaw<{ n: number }[]>`SELECT count(*)::int AS n FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  await expect.poll(waiting, { timeout: 5_000, interval: 10 }).toEqual([{ n: count }]);
+}
+
+describe('writes of the same moment', () => {
+  it('go in one transaction each kind', async () => {
+    const uuids = newUuids(60);
+    await Promise.all(uuids.map((uuid) => add(uuid)));
+    expect(new Set((await changes(uuids)).values()).size).toBe(1);
+    await Promise.all(uuids.map((uuid) => claim(db, uuid)));
+    expect(new Set((await changes(uuids)).values()).size).toBe(1);
+    const leases = uuids.map((uuid) => ({ uuid, attempt: 1 }));
+    await Promise.all(leases.map((lease) => recordResolution(db, lease, FACTS, 1)));
+    expect(new Set((await changes(uuids)).values()).size).toBe(1);
+    await Promise.all(uuids.map((uuid) => markNotified(db, uuid)));
+    const marks = await db.alert.groupBy({ by: ['notifiedAt'], where: { uuid: { in: uuids } } });
+    expect(marks).toEqual([{ notifiedAt: expect.any(Date) }]);
+  });
+
+  it('give every caller its own row, whatever the order', async () => {
+    const uuids = newUuids(40);
+    const stored = await Promise.all(uuids.map((uuid, n) => add(uuid, `store ${n}`)));
+    expect(stored.map(({ alert }) => [alert.uuid, alert.store])).toEqual(uuids.map((uuid, n) => [uuid, `store ${n}`]));
+    const claims = await Promise.all(uuids.map((uuid) => claim(db, uuid)));
+    expect(claims.map((one) => one.kind === 'claimed' && one.alert.store)).toEqual(uuids.map((_, n) => `store ${n}`));
+  });
+
+  it('with results of every kind give each row its own end', async () => {
+    const [good, bad, stale, back, unused] = await addClaimed(5);
+    if (!good || !bad || !stale || !back || !unused) throw new Error('five were claimed');
+    await claim(db, stale.uuid);
+    const told = await Promise.all([
+      recordResolution(db, good, FACTS, 1),
+      recordFailure(db, bad, { code: 'video_timeout', detail: 'slow' }, 2),
+      recordResolution(db, stale, FACTS, 3),
+      release(db, back, 4, { unused: false, fault: 'video_timeout: silent' }),
+      release(db, unused, 5, { unused: true }),
+    ]);
+    expect(told).toEqual([true, true, false, undefined, undefined]);
+    const rows = await Promise.all([good, bad, stale, back, unused].map(({ uuid }) => findAlert(db, uuid)));
+    expect(rows).toMatchObject([
+      { status: 'processed', resolution: '2x1', failureCode: null, bytesFetched: 1n, lastFault: null },
+      { status: 'failed', resolution: null, failureCode: 'video_timeout', failureDetail: 'slow', bytesFetched: 2n },
+      { status: 'processing', attempts: 2, crashes: 1, resolution: null, bytesFetched: 0n },
+      { status: 'pending', attempts: 1, bytesFetched: 4n, lastFault: 'video_timeout: silent' },
+      { status: 'pending', attempts: 0, bytesFetched: 5n, lastFault: null },
+    ]);
+  });
+
+  it('with one that PostgreSQL refuses among them fail for that one alone', async () => {
+    const leases = await addClaimed(30);
+    const told = await Promise.allSettled(
+      leases.map((lease, n) =>
+        n === 11
+          ? recordFailure(db, lease, { code: 'video_unreadable', detail: 'a NUL \0 in it' }, 0)
+          : recordResolution(db, lease, FACTS, 0),
+      ),
+    );
+    const refused = told.flatMap((one, n) => (one.status === 'rejected' ? [[n, one.reason]] : []));
+    expect(refused).toEqual([[11, expect.any(DatabaseFault)]]);
+    const rows = await Promise.all(leases.map(({ uuid }) => findAlert(db, uuid)));
+    expect(rows.map((row) => row?.status)).toEqual(leases.map((_, n) => (n === 11 ? 'processing' : 'processed')));
+  });
+
+  it('that deadlock with another session are repeated', async () => {
+    const [first, second] = (await addClaimed(2)).sort((a, b) => (a.uuid < b.uuid ? -1 : 1));
+    if (!first || !second) throw new Error('two were claimed');
+    const other = await openSession();
+    await other.query(`SET deadlock_timeout = '60s'`); // the victim is whoever looks first
+    await other.query('BEGIN');
+    await other.query('SELECT 1 FROM alerts WHERE uuid = $1 FOR UPDATE', [second.uuid]);
+    const told = Promise.all([first, second].map((lease) => recordResolution(db, lease, FACTS, 0)));
+    await untilWaiting(1);
+    await other.query('SELECT 1 FROM alerts WHERE uuid = $1 FOR UPDATE', [first.uuid]);
+    await other.query('COMMIT');
+    expect(await told).toEqual([true, true]);
+  });
+});
+
+describe('one alert twice in the same moment', () => {
+  it('is created once, and found by the others, one uuid or many', async () => {
+    const [twice = '', ...others] = newUuids(5);
+    const stored = await Promise.all([twice, ...others, twice].map((uuid, n) => add(uuid, `store ${n}`)));
+    expect(stored.map(({ created }) => created)).toEqual([true, true, true, true, true, false]);
+    expect(stored.at(-1)?.alert.store).toBe('store 0');
+  });
+
+  it('is claimed twice, one after the other', async () => {
+    const [uuid = '', neighbour = ''] = newUuids(2);
+    await Promise.all([uuid, neighbour].map((one) => add(one)));
+    const claims = await Promise.all([uuid, neighbour, uuid].map((one) => claim(db, one)));
+    expect(claims).toMatchObject([
+      { kind: 'claimed', alert: { uuid, attempts: 1, crashes: 0 } },
+      { kind: 'claimed', alert: { uuid: neighbour, attempts: 1 } },
+      { kind: 'claimed', alert: { uuid, attempts: 2, crashes: 1 } },
+    ]);
+  });
+
+  it('is recorded by the first of two results alone', async () => {
+    const [lease] = await addClaimed(1);
+    if (!lease) throw new Error('one was claimed');
+    const told = await Promise.all([
+      recordFailure(db, lease, { code: 'video_timeout', detail: 'first' }, 1),
+      recordResolution(db, lease, FACTS, 1),
+    ]);
+    expect(told).toEqual([true, false]);
+    expect(await findAlert(db, lease.uuid)).toMatchObject({ status: 'failed', failureDetail: 'first' });
+  });
+});
+
+describe('a claim', () => {
+  it('takes an alert that its holder gives back in the very moment', async () => {
+    const [lease] = await addClaimed(1);
+    if (!lease) throw new Error('one was claimed');
+    const holder = await openSession();
+    await holder.query('BEGIN');
+    await holder.query(`UPDATE alerts SET status = 'pending' WHERE uuid = $1`, [lease.uuid]);
+    const claimed = claim(db, lease.uuid);
+    await untilWaiting(1);
+    await holder.query('COMMIT');
+    expect(await claimed).toMatchObject({ kind: 'claimed', alert: { attempts: 2, crashes: 0 } });
+  });
+
+  it('takes an alert that an operator retries in the very moment', async () => {
+    const [lease] = await addClaimed(1);
+    if (!lease) throw new Error('one was claimed');
+    await recordFailure(db, lease, { code: 'video_timeout', detail: '' }, 0);
+    let claims = 0;
+    const racing: Database = {
+      ...db,
+      alert: db.alert,
+      writes: {
+        ...db.writes,
+        async claim(item) {
+          const claimed = await db.writes.claim(item);
+          claims += 1;
+          if (claims === 1) await retryFailed(db, [item.uuid]);
+          return claimed;
+        },
+      },
+    };
+    expect(await claim(racing, lease.uuid)).toMatchObject({ kind: 'claimed', alert: { attempts: 2, crashes: 0 } });
+    expect(claims).toBe(2);
+  });
+
+  it('keeps when its job entered the queue', async () => {
+    const [uuid = '', other = ''] = newUuids(2);
+    await Promise.all([uuid, other].map((one) => add(one)));
+    const queuedAt = new Date('2026-11-22T10:00:00.123Z');
+    await Promise.all([claim(db, uuid, queuedAt), claim(db, other)]);
+    expect((await findAlert(db, uuid))?.queuedAt).toEqual(queuedAt);
+    expect((await findAlert(db, other))?.queuedAt).toBeNull();
+  });
+});
+
+describe('closing the database', () => {
+  it('waits for the writes that were asked for', async () => {
+    const closing = openDatabase(database.url, { poolSize: 2, onError: () => {} });
+    const uuids = newUuids(500);
+    const stored = uuids.map((uuid) =>
+      addPending(closing, { uuid, video: '/a.mp4', store: 's', timestamp: 1, requestId: 'r' }),
+    );
+    await Promise.all([closing.$disconnect(), closing.$disconnect()]);
+    expect((await Promise.all(stored)).every(({ created }) => created)).toBe(true);
+  });
+});

@@ -58,12 +58,16 @@ const followers: AbortController[] = [];
 const away = { from: Infinity, to: Infinity };
 const metOutage = (from: number, to: number) => from <= away.to && to >= away.from;
 let base = '';
+let key = '';
+const authorization = () => ({ authorization: `Bearer ${key}` });
 
 async function drill(): Promise<void> {
   const door = await compose('port', 'nginx', '8000').catch(() => '');
   if (!/^127\.0\.0\.1:\d+$/.test(door)) throw new Error('no house: docker compose up -d --build --wait');
   base = `http://${door}`;
   await untilReady();
+  const keys = (...args: string[]) => compose('exec', '-T', 'api', 'node', 'api/keys.ts', ...args);
+  key = await keys('create', '--name', run, '--scope', 'write,read', '--expires', '1h');
   const flow = startFlow();
   for (const step of STEPS) {
     process.stdout.write(`${step.name} …\n`);
@@ -76,6 +80,7 @@ async function drill(): Promise<void> {
   }
   await flow.stop();
   const outcome = await lookAtAll();
+  await keys('revoke', key);
   for (const follower of followers) follower.abort();
   report(outcome);
 }
@@ -105,7 +110,7 @@ async function send(count: number, step: Step): Promise<void> {
   const [video, resolution] = VIDEOS[count % VIDEOS.length] ?? VIDEOS[0];
   const sent: Sent = { uuid: randomUUID(), store: `${run}-${count}`, resolution, step };
   const body = JSON.stringify({ uuid: sent.uuid, video, store: sent.store, timestamp: Math.floor(Date.now() / 1000) });
-  const headers = { 'content-type': 'application/json' };
+  const headers = { ...authorization(), 'content-type': 'application/json' };
   const tally = tallyOf(step);
   tally.sent += 1;
   for (let tries = 0; tries < TRIES; tries += 1) {
@@ -194,7 +199,7 @@ async function lookAtAll(): Promise<Outcome> {
 
 async function final(uuid: string, deadline: number): Promise<z.infer<typeof alertSchema> | undefined> {
   for (;;) {
-    const answer = await fetch(`${base}/alerts/${uuid}`);
+    const answer = await fetch(`${base}/alerts/${uuid}`, { headers: authorization() });
     const alert = alertSchema.safeParse(await answer.json()).data;
     if (alert?.notified_at) return alert;
     if (answer.status === 404 || Date.now() > deadline) return undefined;

@@ -4,7 +4,7 @@ export default {
   test: {
     include: ['e2e.test.ts'],
     // Handed on, because Vitest sets a BASE_URL of its own, '/', where tests run.
-    provide: { baseUrl: process.env.BASE_URL ?? '' },
+    provide: { baseUrl: process.env.BASE_URL ?? '', apiKey: process.env.API_KEY ?? '' },
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },

@@ -14,9 +14,12 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Empty: the tests start a house themselves. */
     baseUrl: string;
+    /** Empty: the house at baseUrl asks for none. */
+    apiKey: string;
   }
 }
 
+const KEY: [string, string][] = inject('apiKey') ? [['authorization', `Bearer ${inject('apiKey')}`]] : [];
 const RUN = randomUUID().slice(0, 8);
 let base = inject('baseUrl').replace(/\/$/, '');
 let own: { child: ChildProcess; dataDir: string } | undefined;
@@ -55,15 +58,14 @@ async function freePort(): Promise<number> {
   await once(server, 'listening');
   const address = server.address();
   server.close();
-  if (address === null || typeof address === 'string') throw new Error('no TCP port');
-  return address.port;
+  return typeof address === 'object' && address ? address.port : 0;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of any shape, looked at field by field
 type Answer = { status: number; headers: Headers; body: any };
 
 async function ask(path: string, init: RequestInit = {}): Promise<Answer> {
-  const answer = await fetch(base + path, init);
+  const answer = await fetch(base + path, { ...init, headers: { ...Object.fromEntries(KEY), ...init.headers } });
   const text = await answer.text();
   const json = /json/.test(answer.headers.get('content-type') ?? '') && text !== '';
   return { status: answer.status, headers: answer.headers, body: json ? JSON.parse(text) : text };
@@ -223,12 +225,8 @@ describe('the operator', () => {
     expect(body.paths['/alerts']).toMatchObject({ post: { responses: { 202: {} } }, get: { responses: { 200: {} } } });
     const references = [...JSON.stringify(body).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path = '']) => path);
     expect(references.length).toBeGreaterThan(0);
-    for (const reference of references) {
-      expect(
-        reference.split('/').reduce((at, key) => at?.[key], body),
-        reference,
-      ).toBeTypeOf('object');
-    }
+    const led = (reference: string) => typeof reference.split('/').reduce((at, key) => at?.[key], body);
+    expect(references.filter((reference) => led(reference) !== 'object')).toEqual([]);
   });
 
   it('opens Bull Board, all of its page from here, with the queue and its counts', async () => {
@@ -238,7 +236,7 @@ describe('the operator', () => {
     expect(links.length).toBeGreaterThan(0);
     const [, home = '/queues'] = /<base href="([^"]+)"/.exec(page.body) ?? [];
     for (const link of links) {
-      const asset = await fetch(new URL(link, new URL(home, base)));
+      const asset = await fetch(new URL(link, new URL(home, base)), { headers: KEY });
       expect({ link, status: asset.status }).toEqual({ link, status: 200 });
       await asset.arrayBuffer();
     }

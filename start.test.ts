@@ -103,6 +103,7 @@ describe('npm start', () => {
   it('on an empty folder shows the samples, takes the pasted curl line, and closes whole', async () => {
     const house = await ready(await start());
     await expectSamples(house);
+    expect(house.lines).toContainEqual(expect.stringMatching(/AUTH=off: .+AUTH=keys npm start asks for keys/));
 
     const { stdout } = await promisify(execFile)('sh', ['-c', house.lines.find((l) => l.includes('curl -i')) ?? '']);
     expect(stdout).toMatch(/^HTTP\/1\.1 202 /);
@@ -157,6 +158,20 @@ describe('npm start', () => {
     await until(async () =>
       (await list(house)).find(({ uuid, status }) => uuid === body.uuid && status === 'processed'),
     );
+  });
+
+  it('asks for keys where told so, and makes and shows the first one', async () => {
+    const house = await ready(await start({ AUTH: 'keys' }));
+    expect((await fetch(`${house.api}/alerts`)).status).toBe(401);
+    const key = house.lines.map((line) => /first key, shown this once: (va_\S+)$/.exec(line)?.[1]).find(Boolean);
+    const answer = await fetch(`${house.api}/alerts`, { headers: { authorization: `Bearer ${key}` } });
+    expect(((await answer.json()) as { data: Listed[] }).data).toHaveLength(6); // openapi's AlertPage
+    const { stdout } = await promisify(execFile)('sh', ['-c', house.lines.find((l) => l.includes('curl -i')) ?? '']);
+    expect(stdout).toMatch(/^HTTP\/1\.1 202 /);
+    house.child.kill('SIGINT');
+    await house.ended;
+    const again = await ready(await start({ AUTH: 'keys' }));
+    expect(again.lines.join('\n')).not.toMatch(/va_/);
   });
 
   it('tells a taken port in one sentence, before anything starts', async () => {

@@ -1,10 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+// The whole house on one machine with nothing installed: PostgreSQL, migrations, video window, worker, api.
+// `--watch` starts a part anew when a source of its room changes.
+// Over 250 lines: what starts, watches and closes the parts shares their list, and nothing else here is worth a room.
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import closeWithGrace from 'close-with-grace';
 import { z } from 'zod';
 import { databaseFields, logFields, parseConfig, wholeNumber } from '#prisma/config.ts';
@@ -13,15 +18,14 @@ import { migrate } from '#prisma/migrate.ts';
 import { queueFields } from '#redis/contract.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 
-// The whole house on one machine with nothing installed: PostgreSQL, migrations, video window, worker, api.
-// `--watch` starts a part anew when a source of its room changes.
-
 const startFields = {
   DATABASE_URL: databaseFields.DATABASE_URL.optional(),
   ...queueFields,
   PORT: wholeNumber(1, 65_535).prefault('8000'),
   VIDEO_PORT: wholeNumber(1, 65_535).prefault('8080'),
   VIDEO_SERVER: z.string().optional(),
+  // Everything here is bound to loopback; who wants keys all the same says so.
+  AUTH: z.enum(['keys', 'off'], 'must be keys or off').default('off'),
   DATA_DIR: z.string().default(fileURLToPath(new URL('./data', import.meta.url))),
   // The terminal shows notifications; what the parts log is for whoever asks for it.
   LOG_LEVEL: logFields.LOG_LEVEL.unwrap().default('error'),
@@ -62,6 +66,7 @@ async function startHouse(): Promise<void> {
     QUEUE_URL: queueUrl,
     VIDEO_SERVER: videoServer,
     HOST: '127.0.0.1',
+    AUTH: config.AUTH,
     PORT: String(config.PORT),
     VIDEO_PORT: String(config.VIDEO_PORT),
     LOG_LEVEL: config.LOG_LEVEL,
@@ -69,13 +74,36 @@ async function startHouse(): Promise<void> {
   if (bundledVideos) await startPart('video window', 'nginx/local.ts', env);
   say(`videos: ${videoServer}/videos/`);
   await startPart('worker', 'worker/index.ts', env);
+  const key = config.AUTH === 'keys' ? await firstKey(env) : undefined;
   await startPart('api', 'api/index.ts', env);
-  const api = `http://127.0.0.1:${config.PORT}`;
+  const api: Api = { url: `http://127.0.0.1:${config.PORT}`, headers: key ? { authorization: `Bearer ${key}` } : {} };
   await ready(api);
-  say(`api: ${api}`);
-  if (bundledVideos && (await isEmpty(api))) await postSamples(api);
+  say(`api: ${api.url}`);
+  say(
+    config.AUTH === 'off'
+      ? 'AUTH=off: whoever is on this machine may use it; AUTH=keys npm start asks for keys'
+      : keysHint(databaseUrl),
+  );
+  const open = config.AUTH === 'off' || key !== undefined;
+  if (bundledVideos && open && (await isEmpty(api))) await postSamples(api);
   if (process.argv.includes('--watch')) watchRooms();
   sayReady(api, videoServer);
+}
+
+/** Where the house is reached, and the key that was just made. */
+type Api = { url: string; headers: Record<string, string> };
+
+/** Makes a key where there is none, and shows it this once. */
+async function firstKey(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const args = ['create', '--first', '--name', 'first', '--scope', 'write,read,operate,metrics'];
+  const entry = fileURLToPath(new URL('api/keys.ts', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [entry, ...args], { env });
+  if (stdout !== '') say(`the first key, shown this once: ${stdout.trim()}`);
+  return stdout.trim() || undefined;
+}
+
+function keysHint(databaseUrl: string): string {
+  return `AUTH=keys; more keys: DATABASE_URL=${databaseUrl} npm run keys`;
 }
 
 async function startDatabase(dataDir: string): Promise<string> {
@@ -151,10 +179,10 @@ async function portIsFree(port: number, variable: string): Promise<void> {
   await once(server, 'close');
 }
 
-async function ready(api: string): Promise<void> {
+async function ready({ url }: Api): Promise<void> {
   const deadline = Date.now() + 30_000;
   for (;;) {
-    const answer = await fetch(`${api}/readyz`);
+    const answer = await fetch(`${url}/readyz`);
     const body = z.looseObject({ status: z.unknown(), checks: z.unknown() }).parse(await answer.json());
     if (body.status === 'ready') return;
     if (Date.now() > deadline) throw new Error(`not ready after 30 s: ${JSON.stringify(body.checks)}`);
@@ -164,23 +192,23 @@ async function ready(api: string): Promise<void> {
 
 const pageSchema = z.looseObject({ data: z.array(z.looseObject({ uuid: z.string(), status: z.string() })) });
 
-async function isEmpty(api: string): Promise<boolean> {
-  const page = pageSchema.parse(await (await fetch(`${api}/alerts?limit=1`)).json());
+async function isEmpty({ url, headers }: Api): Promise<boolean> {
+  const page = pageSchema.parse(await (await fetch(`${url}/alerts?limit=1`, { headers })).json());
   return page.data.length === 0;
 }
 
 /** Posts the bundled alerts through the front door and waits until each is final. */
-async function postSamples(api: string): Promise<void> {
+async function postSamples(api: Api): Promise<void> {
   const text = await readFile(new URL('nginx/sample-alerts.json', import.meta.url), 'utf8');
   const samples = z.array(z.unknown()).parse(JSON.parse(text));
   say(`the database is empty: posting ${samples.length} sample alerts`);
   for (const sample of samples) {
-    const headers = { 'content-type': 'application/json' };
-    const answer = await fetch(`${api}/alerts`, { method: 'POST', headers, body: JSON.stringify(sample) });
+    const headers = { ...api.headers, 'content-type': 'application/json' };
+    const answer = await fetch(`${api.url}/alerts`, { method: 'POST', headers, body: JSON.stringify(sample) });
     if (answer.status !== 202) throw new Error(`a sample alert was refused: ${await answer.text()}`);
   }
   for (const deadline = Date.now() + 30_000; Date.now() < deadline; ) {
-    const page = pageSchema.parse(await (await fetch(`${api}/alerts?limit=200`)).json());
+    const page = pageSchema.parse(await (await fetch(`${api.url}/alerts?limit=200`, { headers: api.headers })).json());
     if (page.data.every(({ status }) => status === 'processed' || status === 'failed')) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
@@ -214,22 +242,23 @@ function watchRooms(): void {
   say('watching the sources');
 }
 
-function sayReady(api: string, videoServer: string): void {
+function sayReady({ url, headers }: Api, videoServer: string): void {
   const body = JSON.stringify({
     uuid: randomUUID(),
     video: '/videos/test_1.avi',
     timestamp: Math.floor(Date.now() / 1000),
     store: 'test-store',
   });
+  const key = Object.entries(headers).map(([name, value]) => ` -H '${name}: ${value}'`);
   process.stdout.write(`
 Ready. Ctrl-C closes everything.
-  alerts  ${api}/alerts
-  queue   ${api}/queues
-  OpenAPI ${api}/openapi.json
+  alerts  ${url}/alerts
+  queue   ${url}/queues
+  OpenAPI ${url}/openapi.json
   videos  ${videoServer}/videos/
 
 Post one more alert:
-  curl -i ${api}/alerts -H 'content-type: application/json' -d '${body}'
+  curl -i ${url}/alerts${key.join('')} -H 'content-type: application/json' -d '${body}'
 
 `);
 }

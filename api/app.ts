@@ -1,11 +1,12 @@
 import express, { type Express } from 'express';
-import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 import type { AlertWaits } from './alert-waits.ts';
 import { type Auth, identify } from './caller.ts';
 import type { ChangeFeed } from './change-feed.ts';
+import { cors } from './cors.ts';
+import { sameOriginOnly } from './cross-site.ts';
 import { Holds } from './holds.ts';
 import { notFound, problemHandler } from './problem.ts';
 import { requestContext } from './request-context.ts';
@@ -14,9 +15,11 @@ import { batchRoutes } from './routes/batch.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
+import { loginRoutes } from './routes/login.ts';
 import { operatorRoutes } from './routes/operator.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { retryRoutes } from './routes/retry.ts';
+import { securityHeaders } from './security-headers.ts';
 
 export type AppDeps = {
   db: Database;
@@ -29,11 +32,14 @@ export type AppDeps = {
   waits: AlertWaits;
   /** Event streams and waits held open at a time, of one key or address. */
   maxHeld: number;
+  /** Of pages elsewhere that may call this api. */
+  corsOrigins: readonly string[];
 };
 
 /** The Express app on what it is given: opens nothing, so closes nothing. */
 export function createApp(deps: AppDeps): Express {
   const app = express();
+  app.disable('x-powered-by');
   app.set('trust proxy', deps.trustProxy);
   app.set('etag', 'strong');
   app.set('query parser', 'simple');
@@ -42,27 +48,13 @@ export function createApp(deps: AppDeps): Express {
     if (deps.readiness.stopping()) res.set('Connection', 'close');
     next();
   });
-  app.use(
-    helmet({
-      // Plain HTTP behind a proxy or on loopback: whoever ends TLS says HSTS.
-      strictTransportSecurity: false,
-      contentSecurityPolicy: {
-        useDefaults: false,
-        directives: {
-          defaultSrc: ["'self'"],
-          baseUri: ["'self'"],
-          objectSrc: ["'none'"],
-          frameAncestors: ["'none'"],
-          formAction: ["'self'"],
-          imgSrc: ["'self'", 'data:'],
-          // Bull Board styles its elements inline.
-          styleSrc: ["'self'", "'unsafe-inline'"],
-        },
-      },
-    }),
-  );
+  app.use(securityHeaders());
   app.use(healthRoutes(deps.readiness));
+  const origins = new Set(deps.corsOrigins);
+  app.use(cors(origins));
+  app.use(sameOriginOnly(origins));
   app.use(docsRoutes());
+  app.use(loginRoutes(deps.auth));
   // Above this line is what anyone may ask for; below it each route says which scope it needs.
   app.use(identify(deps.auth));
   const holds = new Holds(deps.maxHeld);

@@ -24,16 +24,29 @@ declare module 'express-serve-static-core' {
 /** May nothing and reaches no store: what is asked for without a key, and without a thought for keys, stays shut. */
 export const ANONYMOUS: Caller = { id: 'anonymous', name: 'anonymous', scopes: new Set(), stores: [] };
 
+/** Hosts that no stranger's name server can lead here: addresses, and names without a dot. */
+const NAMELESS = /^(\[[\da-f:.]+\]|[\d.]+|[\w-]+|.+\.localhost)(:\d+)?$/i;
+
 /** Everyone, where authentication is off. */
 export const EVERYONE: Caller = { id: 'everyone', name: 'AUTH=off', scopes: new Set(SCOPES), stores: undefined };
 
-/** `off`, or who tells the caller of a request: ANONYMOUS without a key, a Problem for one that is not good. */
-export type Auth = 'off' | { callerOf(req: Request): Promise<Caller> };
+/**
+ * `off`, or who tells the caller by the key that the request shows (or by `key`): ANONYMOUS without one, a Problem for
+ * one that is not good.
+ */
+export type Auth = 'off' | { callerOf(req: Request, key?: string): Promise<Caller> };
 
 /** Sets `req.caller`: the one place that does. */
 export function identify(auth: Auth): RequestHandler {
   if (auth === 'off') {
     return (req, _res, next) => {
+      // A page elsewhere can have its own name lead here, and is then no other origin. A name without a dot is nobody's.
+      if (!NAMELESS.test(req.get('host') ?? '')) {
+        throw new Problem(
+          'misdirected',
+          'With AUTH=off only localhost, an IP address or a name without a dot is answered.',
+        );
+      }
       req.caller = EVERYONE;
       next();
     };
@@ -60,7 +73,7 @@ export function checkScope(caller: Caller, ...scopes: Scope[]): void {
 }
 
 export function unauthorized(detail: string): Problem {
-  return new Problem('unauthorized', detail, { headers: { 'WWW-Authenticate': 'Bearer realm="alerts"' } });
+  return new Problem('unauthorized', detail);
 }
 
 /** Whether the caller may know of this store's alerts. */

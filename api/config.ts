@@ -11,8 +11,40 @@ export const apiFields = {
   ...signalFields,
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).prefault('8000'),
+  AUTH: z.enum(['keys', 'off'], 'must be keys or off').default('keys'),
+  /** Where a container's port can be reached from outside of it: the container itself cannot know. */
+  PUBLISHED_ON: z.string().optional(),
+  /** Exact origins of pages that may call this api from a browser. */
+  CORS_ORIGINS: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((origin) => origin.trim())
+        .filter(Boolean),
+    )
+    .refine((origins) => origins.every(isOrigin), 'must be origins like https://example.org, divided by commas'),
   /** Express' `trust proxy`: how many proxies stand before this process. 0 believes no X-Forwarded-* header. */
   TRUST_PROXY: wholeNumber(0, 10).prefault('0'),
   /** Event streams and `Prefer: wait` held open at a time by one process, of one key (of one address without keys). */
   MAX_HELD: wholeNumber(1, 10_000).prefault('32'),
 };
+
+/** Why these settings do not go together, or undefined. */
+export function exposureFault(config: {
+  AUTH: string;
+  HOST: string;
+  PUBLISHED_ON?: string | undefined;
+}): string | undefined {
+  if (config.AUTH !== 'off' || isLoopback(config.HOST) || isLoopback(config.PUBLISHED_ON ?? '')) return undefined;
+  return 'AUTH: off lets everyone in, and HOST is not loopback. Use AUTH=keys or HOST=127.0.0.1; in a container whose port is published on loopback alone, say PUBLISHED_ON=127.0.0.1';
+}
+
+function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host);
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text;
+}

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import { openDatabase } from '#prisma/client.ts';
 import { ConfigError, parseConfig } from '#prisma/config.ts';
+import { goodKeys, hasKeys } from '#prisma/keys.ts';
 import { databaseFault, migrationFault, untilReady } from '#prisma/ready.ts';
 import { openAlertQueue, queueFault } from '#redis/queue.ts';
 import { createLog } from '#signals/log.ts';
@@ -10,7 +11,9 @@ import { profileOnSignal } from '#signals/profile.ts';
 import { AlertWaits } from './alert-waits.ts';
 import { createApp } from './app.ts';
 import { ChangeFeed } from './change-feed.ts';
-import { apiFields } from './config.ts';
+import { apiFields, exposureFault } from './config.ts';
+import { createKeyAuth } from './key-auth.ts';
+import { createKeyRing } from './key-ring.ts';
 
 // Requests under way get this long to end; below compose's grace period.
 const CLOSE_MS = 10_000;
@@ -61,7 +64,14 @@ const app = createApp({
   waits,
   maxHeld: config.MAX_HELD,
   trustProxy: config.TRUST_PROXY,
-  auth: 'off',
+  auth:
+    config.AUTH === 'off'
+      ? 'off'
+      : createKeyAuth(
+          createKeyRing(() => goodKeys(db)),
+          async () => {},
+        ),
+  corsOrigins: config.CORS_ORIGINS,
   readiness: {
     required: { database: () => databaseFault(db), migrations: () => migrationFault(db) },
     deferrable: { queue: () => queueFault(queue) },
@@ -80,6 +90,7 @@ server.once('error', (error: NodeJS.ErrnoException) => {
   );
   process.exit(1);
 });
+if (config.AUTH === 'keys') await sayFirstKey();
 server.listen(config.PORT, config.HOST, () => {
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : config.PORT;
@@ -100,9 +111,20 @@ async function closeServer(server: Server): Promise<void> {
   clearInterval(idle);
 }
 
+/** Without a key nobody gets in: whoever starts the api for the first time is told how. */
+async function sayFirstKey(): Promise<void> {
+  if (await hasKeys(db).catch(() => true)) return; // a database that just went tells it itself, at every request
+  process.stderr.write(`No key exists yet, so the api answers nobody. Make the first one where DATABASE_URL is this api's:
+  npm run keys -- create --name first --scope write,read,operate
+(in compose: docker compose exec api node api/keys.ts create --name first --scope write,read,operate)\n`);
+}
+
 function readConfig() {
   try {
-    return parseConfig(apiFields, process.env);
+    const parsed = parseConfig(apiFields, process.env);
+    const fault = exposureFault(parsed);
+    if (fault !== undefined) throw new ConfigError([fault]);
+    return parsed;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -15,6 +15,7 @@ export const PROBLEMS = {
     'Ask the operator for a key with the scope or the store that `detail` names.',
   ],
   'bad-event-id': [400, 'The event id is not one of ours', 'Send the id of the last event unchanged, or none.'],
+  'cross-site': [403, 'The request comes from elsewhere', 'Send it from a page of this host, or with a Bearer key.'],
   'not-found': [404, 'There is nothing here', 'Check the path; an alert exists once its POST was answered with 202.'],
   'method-not-allowed': [405, 'The method is not allowed here', 'Use one of the methods in the Allow header.'],
   'alert-conflict': [409, 'The uuid belongs to another alert', 'Give each alert a uuid of its own; `fields` differ.'],
@@ -25,6 +26,7 @@ export const PROBLEMS = {
   ],
   'too-large': [413, 'The body is too large', 'An alert fits in 16 KiB, a batch in 512 KiB.'],
   'not-json': [415, 'The content type is not supported', 'Send Content-Type: application/json, not compressed.'],
+  misdirected: [421, 'The host is not one of ours', 'Ask by localhost or the IP address, or use AUTH=keys.'],
   validation: [
     422,
     'The request does not match the schema',
@@ -116,6 +118,7 @@ export function problemMembers(problem: Problem) {
 
 function sendProblem(req: Request, res: Response, problem: Problem): void {
   const { type, title, status, detail, ...extra } = problemMembers(problem);
+  if (status === 401) res.set('WWW-Authenticate', challenge(req));
   res
     .status(status)
     .set(problem.headers)
@@ -131,6 +134,12 @@ function sendProblem(req: Request, res: Response, problem: Problem): void {
         ...extra,
       }),
     );
+}
+
+/** Asked for Basic, a browser opens a window of its own: good for who opens an address, not under a page's feet. */
+function challenge(req: Request): string {
+  const opened = (req.get('sec-fetch-mode') ?? 'navigate') === 'navigate';
+  return `Bearer realm="alerts"${opened ? ', Basic realm="alerts", charset="UTF-8"' : ''}`;
 }
 
 function asProblem(error: unknown): Problem {

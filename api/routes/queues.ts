@@ -7,29 +7,43 @@ import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 import { checkScope } from '../caller.ts';
 import { Problem } from '../problem.ts';
+import { askToLogIn } from './login.ts';
 
-/** GET /queues: Bull Board, on whichever queue is open now. */
+/** GET /queues: Bull Board, on whichever queue is open now; with actions for who may operate, else without. */
 export function queueRoutes({ db, queue }: { db: Database; queue: AlertQueue }): Router {
+  const [operating, reading] = [createBoard(queue, false), createBoard(queue, true)];
+  const router = Router();
+  router.use('/queues', askToLogIn, boardScope);
+  router.put('/queues/api/queues/:queue/:uuid/retry', retryRow(db));
+  router.put('/queues/api/queues/:queue/retry/failed', retryRows(db, queue));
+  router.use('/queues', (req, res, next) => (req.caller.scopes.has('operate') ? operating : reading)(req, res, next));
+  return router;
+}
+
+// The page asks for it from another host; the system's own fonts do as well.
+const FONT_LINK = /<link [^>]*fonts\.googleapis\.com[^>]*>/;
+
+function createBoard(queue: AlertQueue, readOnlyMode: boolean): RequestHandler {
   const serverAdapter = new ExpressAdapter();
   serverAdapter.setBasePath('/queues');
   let shown = queue.bull();
-  const board = createBullBoard({ queues: [new BullMQAdapter(shown)], serverAdapter });
-  const router = Router();
-  router.use('/queues', boardScope);
-  router.use('/queues', (_req, _res, next) => {
+  // `readOnlyMode` is refused by the library; hidden buttons alone would not be.
+  const board = createBullBoard({ queues: [new BullMQAdapter(shown, { readOnlyMode })], serverAdapter });
+  const app: Express = serverAdapter.getRouter();
+  app.disable('x-powered-by');
+  return (req, res, next) => {
     const current = queue.bull();
     if (current !== shown) {
-      board.replaceQueues([new BullMQAdapter(current)]);
+      board.replaceQueues([new BullMQAdapter(current, { readOnlyMode })]);
       shown = current;
     }
-    next();
-  });
-  router.put('/queues/api/queues/:queue/:uuid/retry', retryRow(db));
-  router.put('/queues/api/queues/:queue/retry/failed', retryRows(db, queue));
-  const boardApp: Express = serverAdapter.getRouter();
-  boardApp.disable('x-powered-by');
-  router.use('/queues', boardApp);
-  return router;
+    res.render = (view: string, values?: unknown) => {
+      app.render(view, Object(values), (error: Error | null, page: string) =>
+        error ? next(error) : res.set('Cache-Control', 'private, no-cache').send(page.replace(FONT_LINK, '')),
+      );
+    };
+    app(req, res, next);
+  };
 }
 
 /** Looking needs `read`, anything else `operate`; and a key of all stores, as the board shows them all. */

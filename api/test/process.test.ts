@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { createServer } from 'node:net';
@@ -50,7 +50,7 @@ async function alter(sql: string): Promise<void> {
 
 describe('an api process', () => {
   it('answers on loopback, and told to stop lets the request under way end', async () => {
-    const api = start({ DATABASE_URL: database.url, PORT: '0' });
+    const api = start({ DATABASE_URL: database.url, PORT: '0', AUTH: 'off' });
     const url = await listening(api);
     const body = JSON.stringify(newAlert());
     const headers = { 'content-type': 'application/json', 'content-length': body.length };
@@ -75,9 +75,44 @@ describe('an api process', () => {
     agent.destroy();
   });
 
+  it('asks for a key unless told otherwise, and says how to make the first one', async () => {
+    const api = start({ DATABASE_URL: database.url, PORT: '0' });
+    const url = await listening(api);
+    expect((await fetch(`${url}/alerts`)).status).toBe(401);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    const told = api.lines.join('\n');
+    expect(told).toContain('No key exists yet, so the api answers nobody.');
+    const [, args = ''] = /npm run keys -- (create .+)/.exec(told) ?? [];
+    const entry = fileURLToPath(new URL('../keys.ts', import.meta.url));
+    const { stdout } = spawnSync(process.execPath, [entry, ...args.split(' ')], {
+      env: { DATABASE_URL: database.url },
+    });
+    const headers = { authorization: `Bearer ${String(stdout).trim()}` };
+    expect((await fetch(`${url}/alerts`, { headers })).status).toBe(200);
+  });
+
+  it('refuses AUTH=off where strangers could reach it', async () => {
+    const api = start({ DATABASE_URL: database.url, PORT: '0', AUTH: 'off', HOST: '0.0.0.0', PUBLISHED_ON: '0.0.0.0' });
+    expect(await api.ended).toBe('1');
+    expect(api.lines.join('\n')).toMatch(
+      /AUTH: off lets everyone in, and HOST is not loopback.+PUBLISHED_ON=127\.0\.0\.1/,
+    );
+  });
+
+  it('takes AUTH=off in a container that is published on loopback alone', async () => {
+    const api = start({
+      DATABASE_URL: database.url,
+      PORT: '0',
+      AUTH: 'off',
+      HOST: '0.0.0.0',
+      PUBLISHED_ON: '127.0.0.1',
+    });
+    expect((await fetch(`${await listening(api)}/alerts`)).status).toBe(200);
+  });
+
   it('refuses a database without migrations in one sentence', async () => {
     await alter('DROP TABLE _prisma_migrations');
-    const api = start({ DATABASE_URL: database.url, PORT: '0' });
+    const api = start({ DATABASE_URL: database.url, PORT: '0', AUTH: 'off' });
     expect(await api.ended).toBe('1');
     expect(api.lines).toEqual([
       expect.stringMatching(/^The api does not start: the database lacks.+npm run migrate.+\.$/),
@@ -87,7 +122,7 @@ describe('an api process', () => {
   it('refuses a database of a newer version in one sentence', async () => {
     await alter(`INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)
       VALUES ('x', 'x', '99990101000000_future', now(), 1)`);
-    const api = start({ DATABASE_URL: database.url, PORT: '0' });
+    const api = start({ DATABASE_URL: database.url, PORT: '0', AUTH: 'off' });
     expect(await api.ended).toBe('1');
     expect(api.lines).toEqual([
       expect.stringMatching(/^The api does not start:.+newer version.+99990101000000_future/),
@@ -115,10 +150,18 @@ describe('an api process', () => {
   });
 
   it('names every fault of its configuration at once and never a value', async () => {
-    const api = start({ DATABASE_URL: 'mysql://u:hush@h/d', PORT: '99999', TRUST_PROXY: 'all', LOG_LEVEL: 'loud' });
+    const api = start({
+      DATABASE_URL: 'mysql://u:hush@h/d',
+      PORT: '99999',
+      TRUST_PROXY: 'all',
+      LOG_LEVEL: 'loud',
+      AUTH: 'no',
+      CORS_ORIGINS: '*',
+    });
     expect(await api.ended).toBe('1');
     const told = api.lines.join('\n');
-    for (const name of ['DATABASE_URL', 'PORT', 'TRUST_PROXY', 'LOG_LEVEL']) expect(told).toContain(`${name}:`);
+    for (const name of ['DATABASE_URL', 'PORT', 'TRUST_PROXY', 'LOG_LEVEL', 'AUTH', 'CORS_ORIGINS'])
+      expect(told).toContain(`${name}:`);
     expect(told).not.toMatch(/hush|99999|loud/);
   });
 });

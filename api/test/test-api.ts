@@ -29,7 +29,14 @@ export type TestApi = {
 
 /** The app on a port of its own, on a database of its own; the queue in that database unless told otherwise. */
 export async function startTestApi(
-  options: { databaseUrl?: string; queueUrl?: string; auth?: Auth; maxHeld?: number } = {},
+  options: {
+    databaseUrl?: string;
+    queueUrl?: string;
+    auth?: Auth | ((db: Database) => Auth);
+    maxHeld?: number;
+    corsOrigins?: string[];
+    trustProxy?: number;
+  } = {},
 ): Promise<TestApi> {
   const database = await createTestDatabase();
   const queueUrl = options.queueUrl ?? database.url;
@@ -48,8 +55,9 @@ export async function startTestApi(
     changes,
     waits,
     maxHeld: options.maxHeld ?? 32,
-    trustProxy: 0,
-    auth: options.auth ?? 'off',
+    trustProxy: options.trustProxy ?? 0,
+    auth: typeof options.auth === 'function' ? options.auth(db) : (options.auth ?? 'off'),
+    corsOrigins: options.corsOrigins ?? [],
     readiness: {
       required: { database: () => databaseFault(db), migrations: () => migrationFault(db) },
       deferrable: { queue: () => queueFault(queue) },

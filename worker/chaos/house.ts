@@ -54,7 +54,7 @@ export async function openHouse(options: HouseOptions, opened: Opened): Promise<
     ? await openRedis(options, opened, { part, file: redisFile, port: redisPort ?? 0 })
     : await openPostgresQueue(database);
   const window = { VIDEO_PORT: `${videos}`, VIDEO_SERVER: `http://127.0.0.1:${videos}` };
-  const env = { ...window, HOST: '127.0.0.1', LOG_LEVEL: options.logs === undefined ? 'warn' : 'info' };
+  const env = { ...window, AUTH: 'off', HOST: '127.0.0.1', LOG_LEVEL: options.logs === undefined ? 'warn' : 'info' };
   const entry = (name: string, file: string, more: Record<string, string> = {}) =>
     part({
       name,

@@ -1,0 +1,28 @@
+import type { RequestHandler } from 'express';
+
+const METHODS = 'GET, HEAD, POST';
+const REQUEST_HEADERS = 'Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer, X-Request-Id';
+const ANSWER_HEADERS =
+  'ETag, Idempotency-Replayed, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id';
+
+/**
+ * Lets pages of these origins, and no others, call the api and read its answers. They bring their key as Bearer: no
+ * cookie and no Basic of a browser is sent along.
+ */
+export function cors(origins: ReadonlySet<string>): RequestHandler {
+  return (req, res, next) => {
+    const origin = req.get('origin');
+    if (origins.size > 0) res.vary('Origin');
+    if (origin === undefined || !origins.has(origin)) return next();
+    res.set({ 'Access-Control-Allow-Origin': origin, 'Access-Control-Expose-Headers': ANSWER_HEADERS });
+    if (req.method !== 'OPTIONS' || req.get('access-control-request-method') === undefined) return next();
+    res
+      .set({
+        'Access-Control-Allow-Methods': METHODS,
+        'Access-Control-Allow-Headers': REQUEST_HEADERS,
+        'Access-Control-Max-Age': '600',
+      })
+      .status(204)
+      .end();
+  };
+}

@@ -1,0 +1,35 @@
+import type { Database } from './client.ts';
+import type { ApiKey } from './generated/client.ts';
+
+export type { ApiKey } from './generated/client.ts';
+
+export type NewApiKey = Pick<ApiKey, 'id' | 'name' | 'sha256' | 'scopes' | 'stores' | 'expiresAt'>;
+
+/** Stores the key; false where its id is taken: then nothing changed. */
+export async function addKey(db: Database, key: NewApiKey): Promise<boolean> {
+  const { count } = await db.apiKey.createMany({ data: [key], skipDuplicates: true });
+  return count === 1;
+}
+
+/** Every key there ever was, the oldest first. */
+export async function listKeys(db: Database): Promise<ApiKey[]> {
+  return db.apiKey.findMany({ orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
+}
+
+/** The keys that are good now: neither revoked nor expired, by the database's clock. */
+export async function goodKeys(db: Database): Promise<ApiKey[]> {
+  return db.$queryRaw<ApiKey[]>`
+    SELECT id, name, sha256, scopes, stores, created_at AS "createdAt", expires_at AS "expiresAt", revoked_at AS "revokedAt"
+    FROM api_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`;
+}
+
+export async function hasKeys(db: Database): Promise<boolean> {
+  return (await db.apiKey.findFirst({ select: { id: true } })) !== null;
+}
+
+/** Revoking twice keeps the first time. */
+export async function revokeKey(db: Database, id: string): Promise<'revoked' | 'revoked before' | 'unknown'> {
+  const { count } = await db.apiKey.updateMany({ where: { id, revokedAt: null }, data: { revokedAt: new Date() } });
+  if (count === 1) return 'revoked';
+  return (await db.apiKey.findUnique({ where: { id } })) ? 'revoked before' : 'unknown';
+}

@@ -1,6 +1,8 @@
 import type http from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { TLSSocket } from 'node:tls';
+import { gzipSync } from 'node:zlib';
 
 export type Exchange = {
   request: IncomingMessage;
@@ -35,7 +37,9 @@ const part =
   (change: (exchange: Exchange) => http.OutgoingHttpHeaders): Handler =>
   (exchange) => {
     const { response, bytes, start, end } = exchange;
-    response.writeHead(206, { ...partHeaders(exchange), ...change(exchange) }).end(bytes.subarray(start, end));
+    const headers = Object.entries({ ...partHeaders(exchange), ...change(exchange) });
+    response.writeHead(206, Object.fromEntries(headers.filter(([, value]) => value !== undefined)));
+    response.end(bytes.subarray(start, end));
   };
 
 const redirect =
@@ -50,6 +54,31 @@ async function pour(response: ServerResponse, pauseMs: number, piece: Uint8Array
     await delay(pauseMs);
   }
 }
+
+/** Past node:http, which would not let it: `head` and then `piece` again and again. */
+const raw =
+  (head: string, piece: string, pauseMs = 0): Handler =>
+  async ({ request: { socket } }) => {
+    socket.write(head);
+    while (!socket.destroyed) {
+      const room = socket.write(piece);
+      await (room ? delay(pauseMs) : new Promise((resolve) => socket.once('drain', resolve).once('close', resolve)));
+    }
+  };
+
+/** Past node:http: the range asked for under these headers, and `more` behind it. */
+const rawPart =
+  (headers: (exchange: Exchange) => string, more = ''): Handler =>
+  (exchange) => {
+    const { request, bytes, start, end } = exchange;
+    const range = `Content-Range: bytes ${start}-${end - 1}/${bytes.length}`;
+    const head = `HTTP/1.1 206 Partial Content\r\n${range}\r\n${headers(exchange)}\r\n\r\n`;
+    request.socket.write(Buffer.concat([Buffer.from(head), bytes.subarray(start, end), Buffer.from(more)]));
+  };
+
+const status = 'HTTP/1.1 206 Partial Content\r\n';
+/** 16 MiB of zeros. */
+const bomb = gzipSync(Buffer.alloc(16 * 1024 * 1024));
 
 /** How a video server can go wrong: the name is the first segment of the path, `/rangeless/a.mp4`. */
 const behaviours = {
@@ -74,7 +103,11 @@ const behaviours = {
   reset: (exchange) => {
     const { response, bytes, start, end } = exchange;
     response.writeHead(206, partHeaders(exchange));
-    response.write(bytes.subarray(start, (start + end) >> 1), () => response.socket?.resetAndDestroy());
+    response.write(bytes.subarray(start, (start + end) >> 1), () => {
+      const { socket } = response;
+      if (socket instanceof TLSSocket) socket.destroy();
+      else socket?.resetAndDestroy();
+    });
   },
   'hang-up': ({ request }) => {
     request.socket.destroy();
@@ -130,6 +163,7 @@ const behaviours = {
   'redirect-same': redirect(({ file, origin }) => `${origin}/right/${file}`),
   'redirect-user': redirect(({ file, origin }) => `${origin.replace('://', '://camera:hunter2@')}/right/${file}`),
   'redirect-other': redirect(({ file, origin }) => `${origin.replace('127.0.0.1', 'localhost')}/right/${file}`),
+  'redirect-on': redirect(({ request, file }) => `${request.url}`.replace(file, `on/${file}`)),
   'redirect-loop': redirect(({ file }) => `/redirect-loop/${file}`),
   'redirect-nowhere': redirect(() => 'http://'),
   'other-range': part(({ start, end, bytes }) => ({
@@ -142,6 +176,30 @@ const behaviours = {
   })),
   changing: part(({ turn }) => ({ etag: `"${turn}"` })),
   gzip: part(() => ({ 'content-encoding': 'gzip' })),
+  'gzip-bomb': ({ response }) => {
+    response.writeHead(200, { 'content-encoding': 'gzip' });
+    return pour(response, 0, bomb);
+  },
+  'unasked-206': part(() => ({ 'content-range': undefined })),
+  multipart: part(() => ({ 'content-range': undefined, 'content-type': 'multipart/byteranges; boundary=x' })),
+  'length-too-short': rawPart(({ start, end }) => `Content-Length: ${end - start - 100}`),
+  'length-too-long': rawPart(({ start, end }) => `Content-Length: ${end - start + 100}`),
+  'two-lengths': rawPart(({ start, end }) => `Content-Length: ${end - start}\r\nContent-Length: 7`),
+  'length-and-chunks': rawPart(({ start, end }) => `Content-Length: ${end - start}\r\nTransfer-Encoding: chunked`),
+  'bad-chunks': rawPart(() => 'Transfer-Encoding: chunked'),
+  'second-answer': rawPart(
+    ({ start, end }) => `Content-Length: ${end - start}\r\nETag: "1"`,
+    `${status}Content-Range: bytes 0-3/4\r\nContent-Length: 4\r\n\r\nevil`,
+  ),
+  'endless-headers': raw(status, `X-Header: ${'x'.repeat(1000)}\r\n`),
+  'dripping-headers': raw(status, 'X-Header: x\r\n', 20),
+  'endless-trailers': raw(
+    `${status}Content-Range: bytes 0-0/1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n`,
+    `X-Trailer: ${'x'.repeat(1000)}\r\n`,
+  ),
+  continuing: raw('', 'HTTP/1.1 100 Continue\r\n\r\n'),
+  hinting: raw('', 'HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n'),
+  switching: raw('HTTP/1.1 101 Switching Protocols\r\nUpgrade: video\r\nConnection: Upgrade\r\n\r\n', 'x', 20),
   garbage: ({ request }) => {
     request.socket.end('HTTP/1.1 2x0 Fine\r\n\r\n');
   },

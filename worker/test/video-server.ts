@@ -1,8 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { basename, join } from 'node:path';
+import { TLSSocket } from 'node:tls';
 import { type Behaviour, behave } from './video-behaviours.ts';
 
 export type VideoServer = {
@@ -25,6 +27,12 @@ export type VideoServer = {
 };
 
 /**
+ * Key and certificate of the server on HTTPS, for 127.0.0.1 until 2126. Made by `openssl req -x509 -newkey ec
+ * -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -addext subjectAltName=IP:127.0.0.1,DNS:localhost`.
+ */
+export const certificate = join(import.meta.dirname, 'video-server.pem');
+
+/**
  * A video server on 127.0.0.1 that misbehaves on request.
  * @param root folder of the files; @param files name → content, before the folder's; @param port 0 for any.
  */
@@ -32,17 +40,23 @@ export async function startVideoServer({
   root,
   files = {},
   port = 0,
-}: Shelf & { port?: number }): Promise<VideoServer> {
+  protocol = 'http',
+}: Shelf & { port?: number; protocol?: 'http' | 'https' }): Promise<VideoServer> {
   const sockets = new Set<Socket>();
   const requests: VideoServer['requests'] = [];
   let connections = 0;
-  const server = http.createServer((request, response) => void serve(request, response, requests, { root, files }));
+  const answer = (request: IncomingMessage, response: ServerResponse) =>
+    void serve(request, response, requests, { root, files });
+  const pem = protocol === 'https' ? readFileSync(certificate) : '';
+  const server = protocol === 'https' ? https.createServer({ key: pem, cert: pem }, answer) : http.createServer(answer);
+  // Written to past node:http, a socket that the client has closed would end the process.
+  for (const event of ['connection', 'secureConnection']) server.on(event, (socket) => socket.on('error', () => {}));
   server.on('connection', (socket) => {
     connections += 1;
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  const origin = await listen(server, port);
+  const origin = `${protocol}://127.0.0.1:${await listen(server, port)}`;
   return {
     url: (file, behaviour = 'right') => new URL(`/${behaviour}/${file}`, origin),
     origin,
@@ -82,7 +96,7 @@ async function serve(
   const start = first ?? 0;
   const end = Math.min((last ?? Number.POSITIVE_INFINITY) + 1, bytes.length);
   if (start >= bytes.length) return void response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end();
-  const origin = `http://${request.headers.host}`;
+  const origin = `${request.socket instanceof TLSSocket ? 'https' : 'http'}://${request.headers.host}`;
   await behave(path.split('/')[1] ?? '', { request, response, bytes, start, end, turn, file, origin });
 }
 
@@ -92,11 +106,11 @@ async function take({ root, files = {} }: Shelf, file: string): Promise<Buffer |
   return root !== undefined && existsSync(join(root, file)) ? readFile(join(root, file)) : undefined;
 }
 
-async function listen(server: http.Server, port: number): Promise<string> {
+async function listen(server: http.Server, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
   const address = server.address();
   if (!isTcp(address)) throw new Error('the video server has no TCP address');
-  return `http://127.0.0.1:${address.port}`;
+  return address.port;
 }
 
 function isTcp(address: AddressInfo | string | null): address is AddressInfo {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { ClientRequest } from 'node:http';
 import { Agent } from 'node:https';
 import got, { type Response } from 'got';
 import {
@@ -10,7 +11,7 @@ import {
   type RangeRequest,
   userAgent,
 } from './exchange.ts';
-import { failureOfExchange } from './http-failure.ts';
+import { failureOfExchange, protocolSwitched } from './http-failure.ts';
 import { agentOptions, pinned } from './pinned-agent.ts';
 
 /**
@@ -43,6 +44,13 @@ export function openHttps(origin: URL, { connections, timeoutMs }: LineOptions):
     const stream = client.stream(url, { headers: { range: `bytes=${start}-${end - 1}` }, signal });
     // The body's iterator reports every error; between two of its steps nobody listens, and Node would end the process.
     stream.on('error', () => {});
+    // got leaves it at that: no answer, no error, no end.
+    stream.once('request', (request: ClientRequest) =>
+      request.once('upgrade', (_response, socket) => {
+        socket.destroy();
+        stream.destroy(protocolSwitched());
+      }),
+    );
     try {
       const [response]: Response[] = await once(stream, 'response');
       if (response === undefined) throw new Error('got announced an answer and gave none');

@@ -1,5 +1,5 @@
 import http, { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
-import { failureOfExchange, tooLong } from './http-failure.ts';
+import { failureOfExchange, protocolSwitched, tooLong } from './http-failure.ts';
 import { addressOf, agentOptions, pinned } from './pinned-agent.ts';
 import type { Meter } from './video.ts';
 
@@ -87,6 +87,7 @@ class Watch {
   readonly #request: ClientRequest;
   #response: IncomingMessage | undefined;
   #phase = 'connect';
+  #news = 0;
   readonly #silence: NodeJS.Timeout;
 
   constructor(request: ClientRequest, signal: AbortSignal, timeoutMs: number) {
@@ -111,6 +112,11 @@ class Watch {
     return new Promise((resolve, reject) => {
       // Not once: it may fail again after the answer, when the body tells of it.
       this.#request.on('error', reject);
+      // Node leaves it at that: no answer, no error, no end.
+      this.#request.once('upgrade', (_response, socket) => {
+        socket.destroy();
+        reject(protocolSwitched());
+      });
       this.#request.once('response', (response) => {
         this.#response = response;
         // The body's iterator reports every error; between two of its steps nobody listens, and Node would end the process.
@@ -123,16 +129,23 @@ class Watch {
 
   /** Bytes came. */
   heard(): void {
+    // What is read last may be heard of after the end, and would set the timer again.
+    if (this.#request.closed) return;
+    this.#news += 1;
     this.#silence.refresh();
   }
 
   #enter(phase: string): void {
     this.#phase = phase;
-    this.#silence.refresh();
+    this.heard();
   }
 
+  /** After a look at the sockets: a process that was frozen or busy finds its timers run out and the answer there. */
   #late(phase: string): void {
-    this.#end(tooLong(phase));
+    const news = this.#news;
+    setImmediate(() => {
+      if (this.#news === news || phase === 'request') this.#end(tooLong(phase));
+    });
   }
 
   #end(error: Error): void {

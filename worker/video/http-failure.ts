@@ -52,6 +52,11 @@ export function tooLong(phase: string, cause?: unknown): VideoTimeout {
   return new VideoTimeout(`the video server took too long (${phase})`, { cause });
 }
 
+/** For 101, which we never ask for. */
+export function protocolSwitched(): VideoServerFault {
+  return new VideoServerFault('the video server switched to another protocol');
+}
+
 /** got's errors carry the request with all its headers; name, code and message are all we keep. */
 function withoutRequest({ name, message }: Error, code: string): Error {
   return Object.assign(new Error(message), { name, code });

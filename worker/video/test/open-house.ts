@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setDefaultCACertificates } from 'node:tls';
 import type { Behaviour } from '../../test/video-behaviours.ts';
-import { startVideoServer, type VideoServer } from '../../test/video-server.ts';
+import { certificate, startVideoServer, type VideoServer } from '../../test/video-server.ts';
 import { createVideoReader, type VideoReader } from '../range-reader.ts';
 import type { Meter, OpenVideo } from '../video.ts';
 
@@ -34,13 +35,16 @@ export async function openHouse({
   byteBudget = 8 * 1024 * 1024,
   timeoutMs = 2000,
   connections = 8,
+  protocol = 'http',
 }: {
   files?: Record<string, Uint8Array>;
   byteBudget?: number;
   timeoutMs?: number;
   connections?: number;
+  protocol?: 'http' | 'https';
 } = {}): Promise<House> {
-  const server = await startVideoServer({ root: fixtures, files });
+  const server = await startVideoServer({ root: fixtures, files, protocol });
+  if (protocol === 'https') setDefaultCACertificates([readFileSync(certificate, 'utf8')]);
   const reader = createVideoReader({ origin: server.origin, connections, byteBudget, timeoutMs });
   const meter: Meter = { bytesFetched: 0, requests: 0 };
   return {

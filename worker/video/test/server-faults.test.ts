@@ -2,7 +2,6 @@ import { createServer } from 'node:net';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { VideoError } from '../../errors.ts';
-import type { Behaviour } from '../../test/video-behaviours.ts';
 import { createVideoReader, windowBytes } from '../range-reader.ts';
 import { failureOf, openHouse, pattern } from './open-house.ts';
 
@@ -15,42 +14,6 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 }
 
 describe('an answer without a video', () => {
-  const codes: [Behaviour, string][] = [
-    ['missing', 'video_not_found, permanent'],
-    ['gone', 'video_not_found, permanent'],
-    ['missing-truncated', 'video_not_found, permanent'],
-    ['unauthorized', 'video_forbidden, permanent'],
-    ['forbidden', 'video_forbidden, permanent'],
-    ['refused', 'video_server_error, transient'],
-    ['throttled', 'video_server_error, transient'],
-    ['broken', 'video_server_error, transient'],
-    ['busy', 'video_server_error, transient'],
-    ['no-content', 'video_server_error, transient'],
-    ['redirect-other', 'redirect_refused, permanent'],
-    ['redirect-loop', 'redirect_refused, permanent'],
-    ['redirect-nowhere', 'redirect_refused, permanent'],
-    ['other-range', 'video_server_error, transient'],
-    ['short-range', 'video_server_error, transient'],
-    ['no-range', 'video_server_error, transient'],
-    ['gzip', 'video_server_error, transient'],
-    ['endless-part', 'video_server_error, transient'],
-    ['garbage', 'video_server_error, transient'],
-    ['truncated', 'video_server_error, transient'],
-    ['truncated-whole', 'video_server_error, transient'],
-    ['reset', 'video_server_error, transient'],
-    ['hang-up', 'video_server_unreachable, transient'],
-    ['silent', 'video_timeout, transient'],
-    ['stalled', 'video_timeout, transient'],
-    ['drip', 'video_timeout, transient'],
-  ];
-
-  it.each(codes)('%s: %s', async (behaviour, code) => {
-    await using house = await openHouse({ files, timeoutMs: 150 });
-    // Half of the long file would be all that the first window needs.
-    const file = behaviour === 'truncated-whole' ? 'short.mp4' : 'long.mp4';
-    expect(await codeOf(house.open(file, behaviour))).toBe(code);
-  });
-
   it.each([
     ['throttled', 7_000, 7_000],
     ['busy', 110_000, 120_000],

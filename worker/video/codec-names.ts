@@ -31,22 +31,46 @@ const byTrack = new Map([
   ['av1', 'av1'],
   ['prores', 'prores'],
   // Sample entries of mp4 and mov.
-  ['mp4v', 'mpeg4'],
   ['jpeg', 'mjpeg'],
   ['FFV1', 'ffv1'],
-  ['raw ', 'rawvideo'],
   ['yuvs', 'rawvideo'],
   ['2vuy', 'rawvideo'],
   // Matroska.
   ['V_MPEG4/ISO/SP', 'mpeg4'],
   ['V_MPEG4/ISO/ASP', 'mpeg4'],
   ['V_MPEG4/ISO/AP', 'mpeg4'],
+  ['V_MPEG4/MS/V3', 'msmpeg4v3'],
   ['V_MJPEG', 'mjpeg'],
   ['V_FFV1', 'ffv1'],
   ['V_UNCOMPRESSED', 'rawvideo'],
 ]);
 
-/** ffmpeg's name of a codec by mediabunny's, or by what the track calls it; undefined where it is not a usual one. */
-export function codecOfTrack(name: string): string | undefined {
+const byObjectType = new Map([
+  [0x20, 'mpeg4'],
+  [0x6c, 'mjpeg'],
+]);
+
+/**
+ * ffmpeg's name of a codec; undefined where it is not a usual one.
+ * @param name mediabunny's, or where it has none what the track calls it.
+ * @param config what the track has for its decoder: two kinds of track tell only there what they are.
+ */
+export function codecOfTrack(name: string, config: Buffer | undefined): string | undefined {
+  // AVI's header of a picture within Matroska.
+  if (name === 'V_MS/VFW/FOURCC') return codecOfFourcc(config?.toString('latin1', 16, 20) ?? '');
+  if (name === 'mp4v') return byObjectType.get(objectTypeOf(config) ?? 0);
   return byTrack.get(name);
+}
+
+/** ISO/IEC 14496-1, 7.2.6: within the elementary stream's descriptor, 3, that of its decoder, 4, begins with the type. */
+function objectTypeOf(esds: Buffer | undefined): number | undefined {
+  if (esds?.[4] !== 3) return undefined;
+  const at = behindLength(esds, 5) + 3;
+  return esds[at] === 4 ? esds[behindLength(esds, at + 1)] : undefined;
+}
+
+function behindLength(bytes: Buffer, from: number): number {
+  let at = from;
+  while (((bytes[at] ?? 0) & 0x80) > 0) at += 1;
+  return at + 1;
 }

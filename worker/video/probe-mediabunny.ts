@@ -1,6 +1,6 @@
 import { BufferSource, Input, type InputVideoTrack, Logging, LogLevel, MATROSKA, MP4, WEBM } from 'mediabunny';
 import { NoVideoStream, VideoUnreadable } from '../errors.ts';
-import { codecOfFourcc, codecOfTrack } from './codec-names.ts';
+import { codecOfTrack } from './codec-names.ts';
 import { confirmsSize, type Witness } from './coded-size.ts';
 import { viewTracks } from './matroska-tracks.ts';
 import { viewMoov } from './moov-view.ts';
@@ -30,7 +30,7 @@ export async function probeWithMediabunny(video: OpenVideo, container: Container
     const view = await (container === 'mkv' || container === 'webm' ? viewTracks(pieces) : viewMoov(pieces));
     const { trackId, size, ...facts } = await parse(view, container);
     const witness = view.witness(trackId);
-    const codec = facts.codec === vfw ? codecOfFourcc(fourccOf(witness)) : codecOfTrack(facts.codec);
+    const codec = codecOfTrack(facts.codec, witness.config);
     if (codec === undefined) throw new VideoUnreadable('the codec of the video is not known');
     if (!(await confirmsSize(codec, size, witness))) {
       throw new VideoUnreadable('the header and the codec do not agree on the size');
@@ -41,13 +41,6 @@ export async function probeWithMediabunny(video: OpenVideo, container: Container
     if (error instanceof RangeError) throw new VideoUnreadable('the header of the video is damaged', { cause: error });
     throw error;
   }
-}
-
-/** Matroska's wrapping of AVI's BITMAPINFOHEADER. */
-const vfw = 'V_MS/VFW/FOURCC';
-
-function fourccOf({ config }: Witness): string {
-  return config?.toString('latin1', 16, 20) ?? '';
 }
 
 type Parsed = VideoFacts & { trackId: number; size: { width: number; height: number } };

@@ -66,3 +66,22 @@ export function voided(name: string, length: number): Buffer {
   bytes.writeUInt32BE(bytes.readUInt32BE(segment + 4) + length, segment + 4);
   return Buffer.concat([bytes.subarray(0, info), gap, bytes.subarray(info)]);
 }
+
+/** The moov box of a film of hours: behind the description of its only track stands a table of 8 bytes per sample. */
+export function moovOfHours(name: string, samples: number): Buffer {
+  const bytes = fixture(name);
+  const moov = bytes.subarray(bytes.lastIndexOf('moov') - 4);
+  const table = Buffer.alloc(16 + 8 * samples);
+  table.writeUInt32BE(table.length);
+  table.write('stts', 4);
+  table.writeUInt32BE(samples, 12);
+  for (let at = 16; at + 8 <= table.length; at += 8) table.writeBigUInt64BE(0x1_0000_0001n, at);
+  const after = moov.indexOf('stsd') - 4;
+  const place = after + moov.readUInt32BE(after);
+  const all = Buffer.concat([moov.subarray(0, place), table, moov.subarray(place)]);
+  for (const type of ['moov', 'trak', 'mdia', 'minf', 'stbl']) {
+    const at = all.indexOf(type) - 4;
+    all.writeUInt32BE(all.readUInt32BE(at) + table.length, at);
+  }
+  return all;
+}

@@ -1,0 +1,187 @@
+import * as surgery from './surgery.ts';
+
+/** One file of the corpus: made by ffmpeg, or cut out of another one. */
+export type Case = { name: string; encoder?: string } & (
+  | { args: string[] }
+  /** `from`: the name of the case whose bytes are altered. */
+  | { from: string; alter: (bytes: Buffer) => Buffer }
+);
+
+const picture = (size: string, seconds = 1) => [
+  '-f',
+  'lavfi',
+  '-i',
+  `testsrc2=size=${size}:rate=5:duration=${seconds}`,
+];
+const black = (size: string) => ['-f', 'lavfi', '-i', `color=black:size=${size}:rate=1:duration=1`];
+const tone = ['-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=8000:duration=1'];
+const yuv = ['-pix_fmt', 'yuv420p'];
+
+const encoders: Record<string, string[]> = {
+  h264: ['-c:v', 'libx264', '-preset', 'ultrafast', ...yuv],
+  hevc: ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'log-level=error:pools=none', ...yuv],
+  av1: ['-c:v', 'libaom-av1', '-cpu-used', '8', '-crf', '50', '-b:v', '0', '-strict', '-2', ...yuv],
+  vp8: ['-c:v', 'libvpx', '-b:v', '60k', ...yuv],
+  vp9: ['-c:v', 'libvpx-vp9', '-b:v', '60k', '-cpu-used', '8', ...yuv],
+  mpeg4: ['-c:v', 'mpeg4', '-q:v', '20', ...yuv],
+  mjpeg: ['-c:v', 'mjpeg', '-q:v', '20', '-pix_fmt', 'yuvj420p'],
+  prores: ['-c:v', 'prores_ks', '-profile:v', '0'],
+  ffv1: ['-c:v', 'ffv1', ...yuv],
+  raw: ['-c:v', 'rawvideo', '-pix_fmt', 'yuv420p'],
+  huffyuv: ['-c:v', 'huffyuv', '-pix_fmt', 'yuv422p'],
+  msmpeg4v2: ['-c:v', 'msmpeg4v2', '-q:v', '20', ...yuv],
+  msmpeg4v3: ['-c:v', 'msmpeg4', '-q:v', '20', ...yuv],
+  mpeg2: ['-c:v', 'mpeg2video', '-q:v', '20', '-r', '25', ...yuv],
+};
+
+function encoded(codec: string, name: string, input: string[], ...more: string[]): Case {
+  const encode = encoders[codec] ?? [];
+  return { name, encoder: encode[1] ?? codec, args: [...input, ...encode, ...more] };
+}
+
+const byCodec: Record<string, string[]> = {
+  h264: ['mp4', 'mov', 'mkv', 'avi'],
+  hevc: ['mp4', 'mov', 'mkv'],
+  av1: ['mp4', 'mkv', 'webm'],
+  vp8: ['mkv', 'webm', 'avi'],
+  vp9: ['mp4', 'mkv', 'webm', 'avi'],
+  mpeg4: ['mp4', 'mov', 'mkv', 'avi'],
+  mjpeg: ['mp4', 'mov', 'mkv', 'avi'],
+  prores: ['mov', 'mkv'],
+  ffv1: ['mkv', 'avi'],
+  raw: ['avi', 'mkv'],
+  huffyuv: ['mkv', 'avi'],
+  msmpeg4v2: ['avi'],
+  msmpeg4v3: ['avi', 'mkv'],
+  mpeg2: ['mp4', 'mkv', 'avi'],
+};
+const eachCodec = Object.entries(byCodec).flatMap(([codec, endings]) =>
+  endings.map((ending) => encoded(codec, `codec-${codec}.${ending}`, picture('176x144'))),
+);
+
+const everywhere = [
+  ['h264', 'mp4'],
+  ['h264', 'mov'],
+  ['h264', 'mkv'],
+  ['h264', 'avi'],
+  ['vp9', 'webm'],
+] as const;
+
+const moreCodecs = [
+  encoded('raw', 'codec-raw.mov', picture('176x144'), '-pix_fmt', 'uyvy422'),
+  encoded('raw', 'codec-raw-rgb.mov', picture('176x144'), '-pix_fmt', 'rgb24'),
+];
+
+const geometry = everywhere.flatMap(([codec, ending]) => [
+  encoded(codec, `tiny.${ending}`, picture('16x16')),
+  encoded(codec, `cropped.${ending}`, picture('178x98')),
+  encoded(codec, `coded-1088.${ending}`, black('1920x1080')),
+  encoded(codec, `huge.${ending}`, black('7680x4320')),
+  encoded(codec, `odd.${ending}`, picture('161x91'), '-pix_fmt', 'yuv444p'),
+  encoded(codec, `wide-pixels.${ending}`, picture('320x240'), '-vf', 'setsar=4/3'),
+  encoded(codec, `two-streams.${ending}`, [...picture('160x90'), ...picture('320x240')], '-map', '0', '-map', '1'),
+  encoded(codec, `sound-first.${ending}`, [...tone, ...picture('160x90')], '-map', '0', '-map', '1'),
+]);
+
+const moreGeometry = [
+  encoded('hevc', 'coded-1088-hevc.mp4', black('1920x1080')),
+  encoded('hevc', 'cropped-hevc.mkv', picture('178x98')),
+  encoded('mpeg4', 'odd-mpeg4.avi', picture('161x91')),
+  encoded('mpeg4', 'odd-mpeg4.mp4', picture('161x91')),
+  encoded('mjpeg', 'odd-mjpeg.avi', picture('161x91'), '-pix_fmt', 'yuvj444p'),
+  encoded('mjpeg', 'huge-mjpeg.avi', black('7680x4320')),
+  encoded('vp8', 'odd-vp8.webm', picture('161x91')),
+  encoded('h264', 'interlaced.mp4', black('1920x1080'), '-flags', '+ildct+ilme'),
+  encoded('h264', 'interlaced.avi', black('1920x1080'), '-flags', '+ildct+ilme'),
+  encoded('h264', 'mono.mkv', picture('178x98'), '-pix_fmt', 'gray'),
+  encoded('h264', 'chroma-422.mp4', picture('178x98'), '-pix_fmt', 'yuv422p'),
+  // The bits say 1088 lines, the container 1080: encoders that leave the cropping to the player.
+  encoded('h264', 'uncropped.mp4', black('1920x1080'), '-bsf:v', 'h264_metadata=crop_bottom=0'),
+  encoded('h264', 'uncropped.avi', black('1920x1080'), '-bsf:v', 'h264_metadata=crop_bottom=0'),
+  encoded('h264', 'uncropped.mkv', black('1920x1080'), '-bsf:v', 'h264_metadata=crop_bottom=0'),
+  encoded('h264', 'cropped-more.mp4', black('1920x1080'), '-bsf:v', 'h264_metadata=crop_right=640:crop_bottom=368'),
+  encoded('h264', 'cropped-more.avi', black('1920x1080'), '-bsf:v', 'h264_metadata=crop_right=640:crop_bottom=368'),
+  encoded('h264', 'cover.mp4', [...picture('320x180'), ...picture('64x64')], '-map', '0', '-map', '1', ...cover()),
+];
+
+function cover(): string[] {
+  return ['-c:v:1', 'mjpeg', '-pix_fmt', 'yuvj420p', '-frames:v:1', '1', '-disposition:v:1', 'attached_pic'];
+}
+
+const turned = ['h264.mp4', 'h264.mov', 'hevc.mp4', 'mpeg4.mov'].flatMap((kind) =>
+  [0, 90, 180, 270].map(
+    (turn): Case => ({ name: `turned-${turn}-${kind}`, from: `codec-${kind}`, alter: surgery.turned(turn) }),
+  ),
+);
+
+const layouts: Case[] = [
+  ...['h264', 'hevc', 'vp9', 'mpeg4', 'av1', 'mjpeg'].flatMap((codec) => [
+    encoded(codec, `faststart-${codec}.mp4`, picture('176x144', 4), '-movflags', '+faststart'),
+    encoded(codec, `fragmented-${codec}.mp4`, picture('176x144'), '-movflags', '+frag_keyframe+empty_moov'),
+  ]),
+  encoded('h264', 'dash.mp4', picture('176x144'), '-movflags', '+frag_keyframe+empty_moov+default_base_moof+dash'),
+  encoded('h264', 'tables-first.mp4', picture('16x16', 4000), '-movflags', '+faststart'),
+  encoded('h264', 'tables-last.mov', picture('16x16', 4000)),
+  encoded('h264', 'live.mkv', picture('176x144'), '-live', '1'),
+  encoded('vp9', 'live.webm', picture('176x144'), '-live', '1'),
+  encoded('h264', 'index-first.mkv', picture('176x144'), '-reserve_index_space', '100000', '-cues_to_front', '1'),
+  encoded('vp8', 'index-first.webm', picture('176x144'), '-reserve_index_space', '100000', '-cues_to_front', '1'),
+  encoded('raw', 'bottom-up.avi', picture('64x48'), '-pix_fmt', 'bgr24'),
+  encoded('raw', 'top-down.avi', picture('64x48'), '-pix_fmt', 'bgr24', '-flipped_raw_rgb', '1'),
+  encoded('raw', 'palette.avi', picture('64x48'), '-pix_fmt', 'pal8'),
+  encoded('mpeg4', 'xvid.avi', picture('176x144'), '-vtag', 'XVID'),
+  encoded('mpeg4', 'dx50.avi', picture('176x144'), '-vtag', 'DX50'),
+  encoded('hevc', 'hev1.mp4', picture('176x144'), '-tag:v', 'hev1'),
+  encoded('h264', 'avc3.mp4', picture('176x144'), '-tag:v', 'avc3'),
+  encoded('h264', 'large-frames.avi', ['-f', 'lavfi', '-i', 'testsrc2=size=1920x1080:rate=5:duration=1'], '-crf', '5'),
+  encoded('mjpeg', 'large-frames.mov', ['-f', 'lavfi', '-i', 'testsrc2=size=1920x1080:rate=5:duration=1'], '-q:v', '2'),
+  encoded(
+    'vp9',
+    'large-frames.webm',
+    ['-f', 'lavfi', '-i', 'testsrc2=size=1920x1080:rate=5:duration=0.4'],
+    '-b:v',
+    '8M',
+  ),
+  ...(['mp4', 'mov', 'mkv', 'avi', 'webm'] as const).map(
+    (ending): Case => ({
+      name: `sound-only.${ending}`,
+      args: [...tone, ...(ending === 'webm' ? ['-c:a', 'libvorbis'] : [])],
+    }),
+  ),
+];
+
+const cut: Case[] = [
+  { name: 'long-sizes.mp4', from: 'codec-h264.mp4', alter: surgery.withLongSizes },
+  { name: 'frames-to-the-end.mp4', from: 'faststart-h264.mp4', alter: surgery.withOpenFrames },
+  { name: 'moov-to-the-end.mov', from: 'codec-mpeg4.mov', alter: surgery.withOpenMoov },
+  { name: 'large-moov-first.mp4', from: 'faststart-h264.mp4', alter: surgery.withLargeMoov },
+  { name: 'large-moov-first-mjpeg.mp4', from: 'faststart-mjpeg.mp4', alter: surgery.withLargeMoov },
+  { name: 'large-moov-last.mov', from: 'codec-h264.mov', alter: surgery.withLargeMoov },
+  { name: 'chapters-first.mp4', from: 'two-streams.mp4', alter: surgery.withChaptersFirst },
+  { name: 'disabled.mp4', from: 'two-streams.mp4', alter: surgery.withFirstTrackDisabled },
+  { name: 'tilted.mp4', from: 'codec-h264.mp4', alter: surgery.tilted },
+  { name: 'mirrored.mp4', from: 'codec-h264.mp4', alter: surgery.mirrored },
+  { name: 'no-brand.mov', from: 'codec-h264.mov', alter: surgery.withoutBrand },
+  { name: 'void.mkv', from: 'codec-h264.mkv', alter: surgery.withVoid },
+  { name: 'void.webm', from: 'codec-vp8.webm', alter: surgery.withVoid },
+  { name: 'void-mpeg4.mkv', from: 'codec-mpeg4.mkv', alter: surgery.withVoid },
+  { name: 'attachment-first.mkv', from: 'codec-h264.mkv', alter: surgery.withAttachment },
+  { name: 'attachment-first.webm', from: 'codec-vp9.webm', alter: surgery.withAttachment },
+  { name: 'junk-first.avi', from: 'codec-h264.avi', alter: surgery.withJunkFirst },
+  { name: 'junk-first-mpeg4.avi', from: 'codec-mpeg4.avi', alter: surgery.withJunkFirst },
+  { name: 'list-first.avi', from: 'codec-h264.avi', alter: surgery.withListFirst },
+  { name: 'empty-frames.avi', from: 'codec-h264.avi', alter: surgery.withEmptyFrames },
+  { name: 'grouped.avi', from: 'codec-mpeg4.avi', alter: surgery.grouped },
+  { name: 'cut-off-recorder.avi', from: 'codec-mjpeg.avi', alter: surgery.withoutLengths },
+];
+
+/** Every file of the corpus; what is altered comes after what it is made of. */
+export const cases: readonly Case[] = [
+  ...eachCodec,
+  ...moreCodecs,
+  ...geometry,
+  ...moreGeometry,
+  ...layouts,
+  ...turned,
+  ...cut,
+];

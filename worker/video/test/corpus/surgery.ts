@@ -1,0 +1,181 @@
+/** Layouts that ffmpeg does not write, cut out of those that it does. Each takes a whole file and gives another one. */
+
+type Bytes = Buffer;
+
+/** Offsets of the first box of this type and of its end, header included. */
+function boxAt(bytes: Bytes, type: string): { start: number; end: number } {
+  for (let start = 0; start + 8 <= bytes.length; start += bytes.readUInt32BE(start)) {
+    if (bytes.toString('latin1', start + 4, start + 8) === type)
+      return { start, end: start + bytes.readUInt32BE(start) };
+    if (bytes.readUInt32BE(start) < 8) break;
+  }
+  throw new Error(`no ${type} in this file`);
+}
+
+function box(type: string, length: number): Bytes {
+  const bytes = Buffer.alloc(length);
+  bytes.writeUInt32BE(length);
+  bytes.write(type, 4, 'latin1');
+  return bytes;
+}
+
+/** Every chunk offset in moov, moved. */
+function moveChunks(moov: Bytes, by: number): void {
+  for (let at = moov.indexOf('stco'); at >= 0; at = moov.indexOf('stco', at + 4)) {
+    for (let left = moov.readUInt32BE(at + 8), place = at + 12; left > 0; left -= 1, place += 4) {
+      moov.writeUInt32BE(moov.readUInt32BE(place) + by, place);
+    }
+  }
+}
+
+const altered = (change: (bytes: Bytes) => void) => (bytes: Bytes) => {
+  const copy = Buffer.from(bytes);
+  change(copy);
+  return copy;
+};
+
+/** a, b, u, c, d, v, x, y, w of a matrix that turns clockwise. */
+const matrices: Record<number, number[]> = {
+  0: [1, 0, 0, 0, 1, 0, 0, 0],
+  90: [0, 1, 0, -1, 0, 0, 100, 0],
+  180: [-1, 0, 0, 0, -1, 0, 100, 100],
+  270: [0, -1, 0, 1, 0, 0, 0, 100],
+};
+
+function setMatrix(bytes: Bytes, matrix: number[]): void {
+  const at = bytes.indexOf('tkhd') + 4 + 40;
+  for (const [index, value] of matrix.entries()) bytes.writeInt32BE(Math.round(value * 0x10000), at + 4 * index);
+}
+
+export const turned = (turn: number) => altered((bytes) => setMatrix(bytes, matrices[turn] ?? []));
+
+/** By 10 degrees. */
+export const tilted = altered((bytes) => setMatrix(bytes, [0.985, 0.174, 0, -0.174, 0.985, 0, 0, 0]));
+
+export const mirrored = altered((bytes) => setMatrix(bytes, [-1, 0, 0, 0, 1, 0, 100, 0]));
+
+/** mdat with a size of 64 bits, in place of the free box of 8 bytes before it. */
+export const withLongSizes = altered((bytes) => {
+  const { start, end } = boxAt(bytes, 'mdat');
+  bytes.writeUInt32BE(1, start - 8);
+  bytes.write('mdat', start - 4);
+  bytes.writeBigUInt64BE(BigInt(end - start + 8), start);
+});
+
+/** mdat last, without a size. */
+export const withOpenFrames = altered((bytes) => bytes.writeUInt32BE(0, boxAt(bytes, 'mdat').start));
+
+export const withOpenMoov = altered((bytes) => bytes.writeUInt32BE(0, boxAt(bytes, 'moov').start));
+
+/** A moov box of over 1 MB, most of it before its tracks. */
+export function withLargeMoov(bytes: Bytes): Bytes {
+  const { start, end } = boxAt(bytes, 'moov');
+  const length = 1_200_000;
+  const header = boxAt(bytes.subarray(start + 8, end), 'mvhd').end + 8;
+  const old = bytes.subarray(start, end);
+  const moov = Buffer.concat([old.subarray(0, header), box('free', length), old.subarray(header)]);
+  moov.writeUInt32BE(moov.length);
+  if (boxAt(bytes, 'mdat').start > start) moveChunks(moov, length);
+  return Buffer.concat([bytes.subarray(0, start), moov, bytes.subarray(end)]);
+}
+
+/** The second track refers to the first as its chapters. */
+export function withChaptersFirst(bytes: Bytes): Bytes {
+  const { start, end } = boxAt(bytes, 'moov');
+  const second = bytes.indexOf('trak', bytes.indexOf('trak') + 4) - 4;
+  const tref = Buffer.concat([box('tref', 8), box('chap', 12)]);
+  tref.writeUInt32BE(tref.length);
+  tref.writeUInt32BE(1, 16);
+  const header = second + 8 + bytes.readUInt32BE(second + 8);
+  const all = Buffer.concat([bytes.subarray(0, header), tref, bytes.subarray(header)]);
+  all.writeUInt32BE(all.readUInt32BE(second) + tref.length, second);
+  all.writeUInt32BE(end - start + tref.length, start);
+  return all;
+}
+
+export const withFirstTrackDisabled = altered((bytes) => bytes.writeUInt8(2, bytes.indexOf('tkhd') + 7));
+
+/** QuickTime of before 2001. */
+export function withoutBrand(bytes: Bytes): Bytes {
+  const { end } = boxAt(bytes, 'ftyp');
+  const rest = Buffer.from(bytes.subarray(end));
+  moveChunks(rest.subarray(boxAt(rest, 'moov').start), -end);
+  return rest;
+}
+
+/** An element before Info, in a Segment whose size grows with it. */
+function beforeInfo(bytes: Bytes, element: Bytes): Bytes {
+  const copy = Buffer.from(bytes);
+  const segment = copy.indexOf('18538067', 0, 'hex') + 4;
+  const info = copy.indexOf('1549a966', segment + 64, 'hex');
+  // Its size has 8 bytes, of which the last six are enough for us.
+  copy.writeUIntBE(copy.readUIntBE(segment + 2, 6) + element.length, segment + 2, 6);
+  return Buffer.concat([copy.subarray(0, info), element, copy.subarray(info)]);
+}
+
+function element(id: string, content: Bytes): Bytes {
+  const size = Buffer.alloc(4);
+  size.writeUInt32BE(0x10000000 + content.length);
+  return Buffer.concat([Buffer.from(id, 'hex'), size, content]);
+}
+
+export const withVoid = (bytes: Bytes) => beforeInfo(bytes, element('ec', Buffer.alloc(500_000)));
+
+/** A picture of 100 kB, by name and type. */
+export function withAttachment(bytes: Bytes): Bytes {
+  const file = Buffer.concat([
+    element('466e', Buffer.from('cover.bin')),
+    element('4660', Buffer.from('application/octet-stream')),
+    element('465c', Buffer.alloc(100_000, 7)),
+    element('46ae', Buffer.from([1])),
+  ]);
+  return beforeInfo(bytes, element('1941a469', element('61a7', file)));
+}
+
+/** A chunk before the header list of an AVI. */
+function beforeHeader(bytes: Bytes, chunk: Bytes): Bytes {
+  const all = Buffer.concat([bytes.subarray(0, 12), chunk, bytes.subarray(12)]);
+  all.writeUInt32LE(all.length - 8, 4);
+  return all;
+}
+
+function chunk(type: string, content: Bytes): Bytes {
+  const header = Buffer.alloc(8);
+  header.write(type, 'latin1');
+  header.writeUInt32LE(content.length, 4);
+  return Buffer.concat([header, content]);
+}
+
+export const withJunkFirst = (bytes: Bytes) => beforeHeader(bytes, chunk('JUNK', Buffer.alloc(200_000)));
+
+export const withListFirst = (bytes: Bytes) =>
+  beforeHeader(bytes, chunk('LIST', Buffer.concat([Buffer.from('INFO'), chunk('ISFT', Buffer.from('a recorder'))])));
+
+/** The list of frames with `frames` in place of its own; the index goes, its offsets would be wrong. */
+function withFrames(bytes: Bytes, change: (frames: Bytes) => Bytes): Bytes {
+  const at = bytes.indexOf('movi');
+  const end = at - 4 + 4 + bytes.readUInt32LE(at - 4);
+  const list = chunk('LIST', Buffer.concat([Buffer.from('movi'), change(bytes.subarray(at + 4, end))]));
+  const all = Buffer.concat([bytes.subarray(0, at - 8), list]);
+  all.writeUInt32LE(all.length - 8, 4);
+  return all;
+}
+
+/** Two pictures that repeat nothing come first. */
+export const withEmptyFrames = (bytes: Bytes) =>
+  withFrames(bytes, (frames) =>
+    Buffer.concat([chunk('00dc', Buffer.alloc(0)), chunk('00dc', Buffer.alloc(0)), frames]),
+  );
+
+/** All frames in one record list. */
+export const grouped = (bytes: Bytes) =>
+  withFrames(bytes, (frames) => chunk('LIST', Buffer.concat([Buffer.from('rec '), frames])));
+
+/** A recorder that was cut off has written no lengths and no index. */
+export function withoutLengths(bytes: Bytes): Bytes {
+  const at = bytes.indexOf('movi');
+  const copy = Buffer.from(bytes.subarray(0, bytes.lastIndexOf('idx1')));
+  copy.writeUInt32LE(0, 4);
+  copy.writeUInt32LE(0, at - 4);
+  return copy;
+}

@@ -23,7 +23,7 @@ describe.skipIf(!mounted)('a full disk', () => {
     } catch {
       // Written as far as it goes: that is what it is for.
     }
-    const { uuid } = await worker.add('/right/mpeg4.avi');
+    const { uuid } = await worker.add('/right/mpeg2.avi');
     for (let time = 1; time <= 4; time += 1) {
       await expect(worker.handle(uuid)).rejects.toMatchObject({ code: 'ENOSPC' });
       expect(await worker.row(uuid)).toMatchObject({ status: 'pending', attempts: 0 });

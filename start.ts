@@ -65,6 +65,7 @@ async function startHouse(): Promise<void> {
     DATABASE_URL: databaseUrl,
     QUEUE_URL: queueUrl,
     VIDEO_SERVER: videoServer,
+    VIDEO_PUBLIC_URL: process.env.VIDEO_PUBLIC_URL ?? videoServer,
     HOST: '127.0.0.1',
     AUTH: config.AUTH,
     PORT: String(config.PORT),
@@ -227,7 +228,7 @@ function watchRooms(): void {
   for (const [room, names] of Object.entries(ROOMS)) {
     let timer: NodeJS.Timeout | undefined;
     watch(new URL(`${room}/`, import.meta.url), { recursive: true }, (_event, file) => {
-      if (!file?.endsWith('.ts') || /(^|\/)test\//.test(file)) return;
+      if (!file || !/\.(ts|js|css|html)$/.test(file) || /(^|\/)test\//.test(file)) return;
       clearTimeout(timer);
       // An editor's save is several events.
       timer = setTimeout(async () => {
@@ -252,6 +253,7 @@ function sayReady({ url, headers }: Api, videoServer: string): void {
   const key = Object.entries(headers).map(([name, value]) => ` -H '${name}: ${value}'`);
   process.stdout.write(`
 Ready. Ctrl-C closes everything.
+  page    ${url}/
   alerts  ${url}/alerts
   queue   ${url}/queues
   OpenAPI ${url}/openapi.json

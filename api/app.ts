@@ -17,6 +17,7 @@ import { eventRoutes } from './routes/events.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
 import { loginRoutes } from './routes/login.ts';
 import { operatorRoutes } from './routes/operator.ts';
+import { assetRoutes, pageRoutes, readAssets } from './routes/page.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { retryRoutes } from './routes/retry.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -34,6 +35,8 @@ export type AppDeps = {
   maxHeld: number;
   /** Of pages elsewhere that may call this api. */
   corsOrigins: readonly string[];
+  /** Origin of the video server as browsers reach it; undefined: the operator's page shows no videos. */
+  videos?: string | undefined;
 };
 
 /** The Express app on what it is given: opens nothing, so closes nothing. */
@@ -48,18 +51,21 @@ export function createApp(deps: AppDeps): Express {
     if (deps.readiness.stopping()) res.set('Connection', 'close');
     next();
   });
-  app.use(securityHeaders());
+  app.use(securityHeaders(deps.videos));
   app.use(healthRoutes(deps.readiness));
   const origins = new Set(deps.corsOrigins);
   app.use(cors(origins));
   app.use(sameOriginOnly(origins));
   app.use(docsRoutes());
   app.use(loginRoutes(deps.auth));
+  const assets = readAssets();
+  app.use(assetRoutes(assets));
   // Above this line is what anyone may ask for; below it each route says which scope it needs.
   app.use(identify(deps.auth));
   const holds = new Holds(deps.maxHeld);
   app.use(eventRoutes({ ...deps, holds }));
   app.use(retryRoutes(deps));
+  app.use(pageRoutes(assets, { videos: deps.videos }));
   app.use(operatorRoutes(deps));
   app.use(batchRoutes(deps));
   app.use(alertRoutes({ ...deps, holds }));

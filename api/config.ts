@@ -29,6 +29,15 @@ export const apiFields = {
   TRUST_PROXY: wholeNumber(0, 10).prefault('0'),
   /** Event streams and `Prefer: wait` held open at a time by one process, of one key (of one address without keys). */
   MAX_HELD: wholeNumber(1, 10_000).prefault('32'),
+  /** Origin of the video server as browsers reach it. Unset: the operator's page plays no videos. */
+  VIDEO_PUBLIC_URL: z
+    .url({ protocol: /^https?$/, error: 'must be a URL like https://videos.example.com' })
+    .refine(
+      (url) => new URL(url).href === `${new URL(url).origin}/`,
+      'must be an origin alone: no path, query or password',
+    )
+    .transform((url) => new URL(url).origin)
+    .optional(),
 };
 
 /** Why these settings do not go together, or undefined. */

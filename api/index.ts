@@ -72,6 +72,7 @@ const app = createApp({
           async () => {},
         ),
   corsOrigins: config.CORS_ORIGINS,
+  videos: config.VIDEO_PUBLIC_URL,
   readiness: {
     required: { database: () => databaseFault(db), migrations: () => migrationFault(db) },
     deferrable: { queue: () => queueFault(queue) },

@@ -16,6 +16,8 @@ describe('/openapi.json', () => {
       '/alerts/{uuid}',
       '/alerts/{uuid}/retry',
       '/alerts/retry',
+      '/alerts/statistics',
+      '/alerts/{uuid}/timeline',
       '/livez',
       '/readyz',
     ]);

@@ -1,0 +1,58 @@
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { findSystemPart } from '../../../system-parts.ts';
+
+const COMMANDS = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
+
+/** The path of a Chromium, or a sentence that says how to get one. In CI a missing one is an error, not a skip. */
+export async function findBrowser(): Promise<{ path: string } | { missing: string }> {
+  const { CI, PATH = '' } = process.env;
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  const found = await findSystemPart(
+    { commands: COMMANDS, aptPackage: 'chromium' },
+    { searchPath: PATH, mayInstall: process.getuid?.() === 0, say },
+  );
+  if ('missing' in found) {
+    if (CI && CI !== 'false') throw new Error(`${found.missing}. With CI set a missing part fails the run.`);
+    say(`${found.missing}. The suites that need a browser are skipped.`);
+  }
+  return found;
+}
+
+export function launch(path: string): Promise<Browser> {
+  // Chromium's own sandbox refuses to run as root; what it opens here are our own pages.
+  return chromium.launch({ executablePath: path, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+}
+
+export type WatchedPage = Page & {
+  /** What must not happen: errors told on the console or thrown, dialogs, requests to any other origin. */
+  faults: string[];
+};
+
+/** A page in a context of its own. `origins`: those it may ask; the browser's zone is not the server's. */
+export async function openPage(
+  browser: Browser,
+  origins: string[],
+  options: BrowserContextOptions = {},
+): Promise<WatchedPage> {
+  const context = await browser.newContext({
+    locale: 'en-GB',
+    timezoneId: 'Asia/Tokyo',
+    reducedMotion: 'reduce',
+    ...options,
+  });
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') faults.push(`${message.type()}: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => faults.push(`thrown: ${error.message}`));
+  page.on('dialog', (dialog) => {
+    faults.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on('request', (request) => {
+    const { origin, protocol } = new URL(request.url());
+    if (protocol.startsWith('http') && !origins.includes(origin)) faults.push(`asked: ${request.url()}`);
+  });
+  return Object.assign(page, { faults });
+}

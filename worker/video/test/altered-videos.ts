@@ -1,4 +1,3 @@
-import { windowBytes } from '../range-reader.ts';
 import { fixture } from './open-house.ts';
 
 /** `length` bytes that a parser of boxes skips. */
@@ -41,7 +40,7 @@ export function junked(name: string, length: number): Buffer {
   return all;
 }
 
-/** The first window of an AVI with 100 s of frames, whose RIFF chunk and its list of frames say these lengths. */
+/** The first 64 KiB of an AVI with 100 s of frames, whose RIFF chunk and its list of frames say these lengths. */
 export function headOfLongAvi(riffLength: number, framesLength: number): Buffer {
   const bytes = fixture('h264.avi');
   const [frames, index] = [bytes.indexOf('movi') + 4, bytes.lastIndexOf('idx1')];
@@ -49,8 +48,9 @@ export function headOfLongAvi(riffLength: number, framesLength: number): Buffer 
   bytes.writeUInt32LE(framesLength, frames - 8);
   // Five frames a second; their number stands behind eight other fields of the stream's header.
   bytes.writeUInt32LE(500, bytes.indexOf('strh') + 8 + 32);
-  // The same frames again and again fill the window, as those of a long video do.
-  const head = Buffer.alloc(windowBytes, bytes.subarray(frames, index));
+  // The same frames again and again fill the rest, as those of a long video do.
+  const head = Buffer.alloc(64 * 1024);
+  head.fill(bytes.subarray(frames, index), frames);
   bytes.copy(head, 0, 0, frames);
   return head;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { VideoTooLarge } from '../../errors.ts';
 import { probe } from '../probe.ts';
+import { probeWithFfprobe } from '../probe-ffprobe.ts';
 import { windowBytes } from '../range-reader.ts';
 import { headOfLongAvi, junked, stretched, voided, withLargeMoov } from './altered-videos.ts';
 import { failureOf, fixture, type House, openHouse } from './open-house.ts';
@@ -89,7 +90,9 @@ describe('a header that is not in the first window', () => {
       requests: 1,
       read: async (start: number, end: number) => head.subarray(start, end),
     };
-    expect(await probe(video, options)).toMatchObject({ facts: { resolution: '256x144', duration: 100 } });
+    const facts = { resolution: '256x144', duration: 100 };
+    expect(await probe(video, options)).toMatchObject({ path: 'in_process', facts });
+    expect(await probeWithFfprobe(video, 'avi', options)).toMatchObject({ path: 'ffprobe', facts });
   });
 
   it.each([

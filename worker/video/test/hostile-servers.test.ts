@@ -96,7 +96,7 @@ const codes: [Behaviour, string][] = [
 describe.each(['http', 'https'] as const)('a video server on %s', (protocol) => {
   it('that does right is read to the end of the story', async () => {
     await using house = await openHouse({ files, protocol, byteBudget, timeoutMs: 2000 });
-    const facts = await probe(await house.open('video.mp4'), { timeoutMs: 5000, signal, temporaryFolder });
+    const { facts } = await probe(await house.open('video.mp4'), { timeoutMs: 5000, signal, temporaryFolder });
     expect(facts).toMatchObject({ resolution: '320x180', codec: 'h264' });
     expect(house.server.connections).toBe(1);
   });

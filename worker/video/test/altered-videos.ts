@@ -85,3 +85,17 @@ export function moovOfHours(name: string, samples: number): Buffer {
   }
   return all;
 }
+
+/** An mp4 with moov at its end that says its frames are in another file or at another host. */
+export function withDataReference(name: string, url: string): Buffer {
+  const bytes = fixture(name);
+  const entry = bytes.lastIndexOf('url \0\0\0\x01', undefined, 'latin1') - 4;
+  const grown = Buffer.concat([bytes.subarray(0, entry + 12), Buffer.from(`${url}\0`), bytes.subarray(entry + 12)]);
+  const growth = grown.length - bytes.length;
+  grown.writeUInt32BE(0, entry + 8);
+  for (const box of ['url ', 'dref', 'dinf', 'minf', 'mdia', 'trak', 'moov']) {
+    const start = grown.lastIndexOf(box, entry + 4) - 4;
+    grown.writeUInt32BE(grown.readUInt32BE(start) + growth, start);
+  }
+  return grown;
+}

@@ -11,7 +11,6 @@ import { createMetrics } from './metrics.ts';
 import { consoleNotifier } from './notify/console.ts';
 import { startOps } from './ops.ts';
 import { startReconciler } from './reconcile.ts';
-import { findCage } from './video/cage.ts';
 import { probe } from './video/probe.ts';
 import { createVideoReader } from './video/range-reader.ts';
 
@@ -61,9 +60,6 @@ const reader = createVideoReader({
 });
 opened.push(reader);
 
-const cage = await findCage();
-log.info(cage, 'ffprobe runs in a cage');
-
 const deps = {
   db,
   log,
@@ -71,7 +67,7 @@ const deps = {
   videoServer: config.VIDEO_SERVER,
   openVideo: reader.open,
   async probe(video: Parameters<typeof probe>[0], signal: AbortSignal) {
-    const options = { ffprobePath: config.FFPROBE_PATH, timeoutMs: config.PROBE_TIMEOUT_MS, signal, cage };
+    const options = { ffprobePath: config.FFPROBE_PATH, timeoutMs: config.PROBE_TIMEOUT_MS, signal };
     const { facts } = await probe(video, options);
     return facts;
   },

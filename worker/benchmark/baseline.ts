@@ -1,39 +1,22 @@
-import { spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
 import closeWithGrace from 'close-with-grace';
-import got from 'got';
 import { pino } from 'pino';
-import { z } from 'zod';
 import { findAlert } from '#prisma/alerts.ts';
 import { openDatabase } from '#prisma/client.ts';
 import { parseConfig } from '#prisma/config.ts';
 import { consumeAlerts } from '#redis/queue.ts';
 import { workerFields } from '../config.ts';
 import { consoleNotifier } from '../notify/console.ts';
+import { probeWhole } from './whole-file.ts';
 
 // What the worker is measured against: the one that is written first. It takes the same jobs from the same queue and
 // writes the same rows: the whole video into a temporary file with got, ffprobe spawned on it, one row at a time. It has
 // no fencing, no limit of bytes and no verdict on a failure. Its ffprobe is the static one, the cheapest to start.
-
-const stream = z.object({
-  width: z.number(),
-  height: z.number(),
-  side_data_list: z.array(z.object({ rotation: z.number().optional() })).optional(),
-});
-const probed = z.object({ streams: z.tuple([stream]) });
 
 const config = parseConfig(workerFields, process.env);
 const log = pino({ level: config.LOG_LEVEL, base: { part: 'baseline', pid: process.pid } });
 const onError = (err: Error) => log.warn({ err }, 'connection lost');
 const db = openDatabase(config.DATABASE_URL, { poolSize: config.WORKER_CONCURRENCY + 2, onError });
 const notifier = consoleNotifier(process.stdout, config.TZ);
-const { path: ffprobe }: { path: string } = createRequire(import.meta.url)('@ffprobe-installer/ffprobe');
 
 const concurrency = config.WORKER_CONCURRENCY;
 const consumer = consumeAlerts(config.QUEUE_URL ?? config.DATABASE_URL, handle, { concurrency, onError });
@@ -58,25 +41,4 @@ async function handle({ uuid }: { uuid: string }): Promise<{ kind: 'done' }> {
   await db.$executeRaw`UPDATE alerts SET notified_at = now(), updated_at = now() WHERE uuid = ${uuid}::uuid`;
   log.info({ alert: uuid }, 'alert handled');
   return { kind: 'done' };
-}
-
-async function probeWhole(url: URL): Promise<{ width: number; height: number; bytes: number }> {
-  const folder = await mkdtemp(join(tmpdir(), 'baseline-'));
-  try {
-    const file = join(folder, 'video');
-    const download = got.stream(url);
-    await pipeline(download, createWriteStream(file));
-    return { ...(await probeFile(file)), bytes: download.downloadProgress.transferred };
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
-
-async function probeFile(file: string): Promise<{ width: number; height: number }> {
-  const args = ['-v', 'error', '-of', 'json', '-select_streams', 'v:0', '-show_streams', file];
-  const child = spawn(ffprobe, args, { stdio: ['ignore', 'pipe', 'ignore'] });
-  const [picture] = probed.parse(JSON.parse(await text(child.stdout))).streams;
-  const turn = picture.side_data_list?.find(({ rotation }) => rotation !== undefined)?.rotation ?? 0;
-  const { width, height } = picture;
-  return Math.abs(turn) % 180 === 90 ? { width: height, height: width } : { width, height };
 }

@@ -1,28 +1,11 @@
 import { join } from 'node:path';
 import type { Opened } from '../house/part.ts';
 import { type Backend, type House, openHouse, type WorkerKind } from './house.ts';
-import { type Flow, measureFlow } from './measure.ts';
+import { measureFlow } from './measure.ts';
 import type { Options } from './options.ts';
+import type { Flow, Measured } from './report.ts';
 import { median } from './statistics.ts';
 import { SET_TITLES, type SetName, type Truth, truthsOf } from './video-sets.ts';
-
-/** One worker on one set of videos and one backend. Latencies are null where they were not asked for. */
-export type Measured = {
-  backend: Backend;
-  set: SetName;
-  worker: WorkerKind;
-  videoServer: string;
-  /** As many requests on the way as the driver may have. */
-  most: Flow;
-  /** At 300 requests a second. */
-  steady: Flow | null;
-  /** At half of what `most` processed in a second. */
-  half: Flow | null;
-  /** Ten a second, so that each finds an idle system. */
-  lone: Flow | null;
-  /** One after the other, each asked for by GET until it is final. */
-  asked: Flow | null;
-};
 
 export type Bench = {
   options: Options;
@@ -33,27 +16,31 @@ export type Bench = {
 };
 
 /** Requests on the way at once when the maximum is sought. */
-const IN_FLIGHT = 64;
-const POSTS_PER_S = 300;
+export const IN_FLIGHT = 64;
+export const POSTS_PER_S = 300;
 const LONE_PER_S = 10;
 const LATENCY_SECONDS = 5;
 /** V8 compiles what is hot within a second or two. */
 const WARM_SECONDS = 2;
 const FEWEST = 20;
 
-/** Measures every set on one backend, in a house of its own, which is left in `opened`. */
-export async function measureBackend(bench: Bench, backend: Backend, opened: Opened): Promise<Measured[]> {
+/** Opens a house on the backend and leaves what is to be closed in `opened`. */
+export async function openBenchHouse(bench: Bench, backend: Backend, opened: Opened): Promise<House> {
   const { options, folder, searchPath } = bench;
   const { settings, profile: profiles } = options;
-  const house = await openHouse(
+  return openHouse(
     { backend, folder: join(folder, backend), videos: join(folder, 'videos'), searchPath, settings, profiles },
     opened,
   );
+}
+
+/** Measures every set in the house, by each worker. */
+export async function measureSets(bench: Bench, house: House): Promise<Measured[]> {
   const measured: Measured[] = [];
-  const workers: WorkerKind[] = options.baseline ? ['ours', 'baseline'] : ['ours'];
+  const workers: WorkerKind[] = bench.options.baseline ? ['ours', 'baseline'] : ['ours'];
   for (const worker of workers) {
     await house.employ(worker);
-    for (const set of options.sets) measured.push(await measureSet(bench, house, set, worker));
+    for (const set of bench.options.sets) measured.push(await measureSet(bench, house, set, worker));
   }
   return measured;
 }
@@ -62,7 +49,7 @@ async function measureSet(bench: Bench, house: House, set: SetName, worker: Work
   const { options, say, signal } = bench;
   const truths = truthsOf(set);
   const title = `${house.backend}, ${SET_TITLES[set]}, ${worker}`;
-  const rate = await warmUp(house, truths, signal);
+  const rate = await warmUp(house, truths, Math.min(options.seconds, WARM_SECONDS), signal);
   const count = options.alerts ?? Math.max(FEWEST, Math.round(rate * options.seconds));
   const runs: Omit<Measured, 'backend' | 'set' | 'worker' | 'videoServer'>[] = [];
   for (let run = 1; run <= options.runs; run += 1) {
@@ -78,10 +65,10 @@ async function measureSet(bench: Bench, house: House, set: SetName, worker: Work
 const NONE = { steady: null, half: null, lone: null, asked: null };
 
 /** Returns roughly how many alerts are processed in a second. */
-async function warmUp(house: House, truths: readonly Truth[], signal: AbortSignal): Promise<number> {
+async function warmUp(house: House, truths: readonly Truth[], seconds: number, signal: AbortSignal): Promise<number> {
   const pace = { kind: 'closed', inFlight: IN_FLIGHT } as const;
   const first = await measureFlow(house, truths, { count: FEWEST, pace }, signal);
-  const count = Math.max(FEWEST, Math.round(first.processedPerS * WARM_SECONDS));
+  const count = Math.max(FEWEST, Math.round(first.processedPerS * seconds));
   return (await measureFlow(house, truths, { count, pace }, signal)).processedPerS;
 }
 

@@ -6,7 +6,7 @@ import { migrate } from '#prisma/migrate.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { type Exit, keepPart, type Opened, type Part } from '../house/part.ts';
 import { freePorts } from '../house/ports.ts';
-import { findRedis, REDIS_READY, redisArguments, tellRedis } from '../house/redis-server.ts';
+import { askRedis, findRedis, REDIS_READY, redisArguments } from '../house/redis-server.ts';
 import { startVideoServer, type VideoServer } from './video-server.ts';
 
 export type Backend = 'redis' | 'postgres';
@@ -57,56 +57,65 @@ export async function openHouse(options: HouseOptions, opened: Opened): Promise<
   const [apiPort = 0, videoPort = 0, redisPort = 0] = await freePorts(3);
   const { folder, videos, searchPath } = options;
   const postgres = await startDatabase(join(folder, 'postgres'), opened);
-  const database = openDatabase(postgres.url, { poolSize: 1, onError: () => {} });
-  opened.unshift({ close: () => database.$disconnect() });
   const onExit = ({ asked, by, how, lastWords }: Exit) => {
     if (asked === undefined) failures.push(`${by} ended (${how}): ${lastWords}`);
   };
-  const redis = redisFile && (await startRedis({ file: redisFile, port: redisPort, folder, onExit }, opened));
+  const redis = redisFile ? await startRedis({ file: redisFile, port: redisPort, folder, onExit }, opened) : undefined;
   const queueUrl = redis ? `redis://127.0.0.1:${redisPort}` : postgres.url;
   await migrateQueue(queueUrl);
-  const videoServer = await startVideoServer(
-    { videos, folder: join(folder, 'nginx'), port: videoPort, searchPath, onExit: (how) => failures.push(how) },
-    opened,
-  );
-  const env = {
-    DATABASE_URL: postgres.url,
-    QUEUE_URL: queueUrl,
-    VIDEO_SERVER: videoServer.origin,
-    HOST: '127.0.0.1',
-    PORT: String(apiPort),
-    AUTH: 'off',
-    ...options.settings,
-  };
-  const entry = (name: keyof typeof ENTRIES) => keepEntry(name, { env, onExit, options }, opened);
+  const window = { videos, folder: join(folder, 'nginx'), port: videoPort, searchPath, onExit };
+  const videoServer = await startVideoServer(window, opened);
+  const env = { DATABASE_URL: postgres.url, QUEUE_URL: queueUrl, VIDEO_SERVER: videoServer.origin, HOST: '127.0.0.1' };
+  const settings = { ...env, PORT: String(apiPort), AUTH: 'off', ...options.settings };
+  const entry = (name: keyof typeof ENTRIES) => keepEntry(name, { env: settings, onExit, options }, opened);
   const parts = { api: entry('api'), ours: entry('ours'), baseline: entry('baseline') };
   await parts.api.start(AbortSignal.timeout(START_MS));
-  let employed: Part | undefined;
-  const roots = { api: parts.api, redis, videoServer: videoServer.part };
   return {
     backend: options.backend,
     apiPort,
-    database,
     databaseUrl: postgres.url,
     videoServer,
     redisPort: redis ? redisPort : undefined,
+    ...employer(parts, { postgres: () => postgres.pid, redis: redis?.pid, videoServer: videoServer.part.pid }),
+    ...keeper(postgres.url, redis ? redisPort : undefined, opened),
+    check() {
+      if (failures.length > 0) throw new Error(failures.join('\n'));
+    },
+  };
+}
+
+type Parts = Record<keyof typeof ENTRIES, Part>;
+
+/** Who works in the house, and which processes that makes. */
+function employer(
+  parts: Parts,
+  others: Record<'postgres' | 'redis' | 'videoServer', (() => number | undefined) | undefined>,
+): Pick<House, 'employ' | 'pids'> {
+  let employed: Part | undefined;
+  const pidOf = { ...others, api: parts.api.pid, worker: () => employed?.pid() };
+  return {
     async employ(worker) {
       await employed?.end();
       employed = parts[worker];
       await employed.start(AbortSignal.timeout(START_MS));
     },
     pids(kind) {
-      if (kind === 'postgres') return [postgres.pid];
-      const pid = (kind === 'worker' ? employed : roots[kind] || undefined)?.pid();
+      const pid = pidOf[kind]?.();
       return pid === undefined ? [] : [pid];
     },
+  };
+}
+
+/** The way to the rows, and to having none. */
+function keeper(url: string, redisPort: number | undefined, opened: Opened): Pick<House, 'database' | 'empty'> {
+  const database = openDatabase(url, { poolSize: 1, onError: () => {} });
+  opened.unshift({ close: () => database.$disconnect() });
+  return {
+    database,
     async empty() {
       await database.$executeRaw`TRUNCATE alerts`;
-      if (redis) await tellRedis(redisPort, 'FLUSHALL');
+      if (redisPort !== undefined) await askRedis(redisPort, 'FLUSHALL');
       else await database.$executeRaw`TRUNCATE bullmq.job CASCADE`;
-    },
-    check() {
-      if (failures.length > 0) throw new Error(failures.join('\n'));
     },
   };
 }

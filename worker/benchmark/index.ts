@@ -4,12 +4,17 @@ import { join, resolve } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import type { Opened } from '../house/part.ts';
 import { findRedis } from '../house/redis-server.ts';
-import { type Measured, measureBackend } from './bench.ts';
+import { measureProbes } from './ask-process.ts';
+import { type Bench, measureSets, openBenchHouse } from './bench.ts';
+import { measureGrowth } from './growth.ts';
+import type { House } from './house.ts';
 import { describeMachine } from './machine.ts';
 import { type Options, readOptions } from './options.ts';
 import { tableOfProfiles } from './profile.ts';
+import type { Report } from './report.ts';
+import { measureSoak } from './soak.ts';
 import { tableOf } from './table.ts';
-import { layOutVideos } from './video-sets.ts';
+import { layOutVideos, truthsOf } from './video-sets.ts';
 
 // `npm run bench`: whole houses of processes on 127.0.0.1, driven as hard as they bear, and a table of what that cost. Bounded by
 // time; leaves nothing but the videos that it made.
@@ -25,7 +30,11 @@ const { close } = closeWithGrace({ delay: 120_000, logger: false }, async ({ err
   process.exit(done ? 0 : 1);
 });
 
+const SOAKED = 100_000;
+
 const args = process.argv.slice(2);
+const command = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
+
 try {
   await main(readOptions(args));
   done = true;
@@ -41,19 +50,42 @@ async function main(options: Options): Promise<void> {
   await layOutVideos(options.sets, join(folder, 'videos'), say);
   const searchPath = process.env.PATH ?? '';
   const profile = options.profile && resolve(options.profile);
-  const measured: Measured[] = [];
+  const bench = { options: { ...options, profile }, folder, searchPath, say, signal };
+  const report: Report = {
+    command,
+    machine: await describeMachine(),
+    runs: options.runs,
+    measured: [],
+    probes: [],
+    growth: [],
+    soak: [],
+  };
   for (const backend of await backendsHere(options, searchPath)) {
     say(`a house with its queue on ${backend}`);
-    const house: Opened = [];
-    opened.unshift({ close: () => closeAll(house) });
-    const bench = { options: { ...options, profile }, folder, searchPath, say, signal };
-    measured.push(...(await measureBackend(bench, backend, house)));
-    await closeAll(house);
+    const parts: Opened = [];
+    opened.unshift({ close: () => closeAll(parts) });
+    await measureHouse(bench, await openBenchHouse(bench, backend, parts), report);
+    await closeAll(parts);
   }
-  const command = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
-  const report = { command, machine: await describeMachine(), runs: options.runs, measured };
   process.stdout.write(`${options.json ? JSON.stringify(report, null, 2) : tableOf(report)}\n`);
   if (profile && !options.json) process.stdout.write(`\n${await tableOfProfiles(profile)}\n`);
+}
+
+/** Adds what was asked for to the report. */
+async function measureHouse(bench: Bench, house: House, report: Report): Promise<void> {
+  const { options, signal } = bench;
+  if (options.mode === 'growth') {
+    report.growth.push(...(await measureGrowth(house, truthsOf('avi'), { say, signal, seconds: options.seconds })));
+  } else if (options.mode === 'soak') {
+    await house.employ('ours');
+    const alerts = options.alerts ?? SOAKED;
+    report.soak.push(...(await measureSoak(house, truthsOf('avi'), { alerts, say, signal })));
+  } else {
+    report.measured.push(...(await measureSets(bench, house)));
+    if (!options.probes || report.probes.length > 0) return;
+    say('probes by themselves');
+    report.probes.push(...(await measureProbes(house.videoServer.origin, signal)));
+  }
 }
 
 /** Without a Redis the other backend is measured alone. */

@@ -1,11 +1,10 @@
 import { execFile } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { promisify } from 'node:util';
+import type { Report } from './report.ts';
 
-/** What the figures hold for. `commit`: of these sources, '' where git does not tell. */
-export type Machine = { at: string; cores: number; cpu: string; memoryGib: number; node: string; commit: string };
-
-export async function describeMachine(): Promise<Machine> {
+/** What the figures hold for. */
+export async function describeMachine(): Promise<Report['machine']> {
   const git = promisify(execFile)('git', ['rev-parse', '--short', 'HEAD'], { cwd: import.meta.dirname });
   return {
     at: new Date().toISOString(),

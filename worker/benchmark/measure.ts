@@ -1,58 +1,36 @@
-import { drive } from './drive.ts';
+import { randomUUID } from 'node:crypto';
+import { drive } from './ask-process.ts';
 import type { Driven, Plan } from './driver.ts';
 import { type House, KINDS, type Kind } from './house.ts';
 import { cpuMsOf, forgetPeaks, peakBytesOf } from './processes.ts';
+import type { Flow, Percentiles } from './report.ts';
 import { type FoundRow, judgeRows, readFinalRows, settle } from './rows.ts';
 import { percentile } from './statistics.ts';
 import type { Truth } from './video-sets.ts';
 
-export type Percentiles = { p50: number; p95: number; p99: number };
-
-/** What one flow of alerts showed, from the first request to the last row final. */
-export type Flow = {
-  alerts: number;
-  seconds: number;
-  acceptedPerS: number;
-  processedPerS: number;
-  postMs: Percentiles;
-  /** From the moment the request was due until the row's last commit. */
-  endToEndMs: Percentiles;
-  /** Paced `lone` alone: until a GET, asked again and again, saw it final. */
-  seenFinalMs: Percentiles;
-  cpuMsPerAlert: Record<Kind, number>;
-  cpuMsPerAlertInAll: number;
-  driverCpuMsPerAlert: number;
-  /** Body bytes, as the rows say. */
-  bytesPerAlert: number;
-  /** As the video server counted; null: it does not count. */
-  served: { requestsPerAlert: number; bytesPerAlert: number; connectionsPer1000: number } | null;
-  peakMib: Record<Kind, number>;
-  /** Answers to POST but 202. */
-  refused: number;
-  wrong: number;
-  missing: number;
-};
-
 const MIB = 1024 * 1024;
 
-/** Empties the house, sends the alerts of the plan on these videos, waits for the last row, and holds it to the truth. */
+/**
+ * Empties the house, or not, sends the alerts of the plan on these videos, waits for the last row, and holds each to the
+ * truth.
+ */
 export async function measureFlow(
   house: House,
   truths: readonly Truth[],
-  plan: Pick<Plan, 'count' | 'pace'>,
+  { keepRows = false, ...plan }: Pick<Plan, 'count' | 'pace'> & { keepRows?: boolean },
   signal: AbortSignal,
 ): Promise<Flow> {
-  await house.empty();
-  await house.videoServer.served();
+  if (!keepRows) await house.empty();
+  const store = `bench ${randomUUID()}`;
   await forgetPeaks(KINDS.flatMap(house.pids));
   const before = await cpuOfKinds(house);
   const { apiPort: port } = house;
   const videos = truths.map(({ video }) => video);
-  const driven = await drive({ ...plan, port, videos, store: 'bench', headers: [] }, signal);
-  await settle(house.database, signal);
+  const driven = await drive({ ...plan, port, videos, store, headers: [] }, signal);
+  await settle(house.database, store, signal);
   const after = await cpuOfKinds(house);
   house.check();
-  const rows = new Map((await readFinalRows(house.database)).map((row) => [row.uuid, row]));
+  const rows = new Map((await readFinalRows(house.database, store)).map((row) => [row.uuid, row]));
   const per = (total: number) => total / plan.count;
   const cpuMsPerAlert = byKind((kind) => per(after[kind] - before[kind]));
   const served = await house.videoServer.served();
@@ -90,12 +68,13 @@ function timesOf({ uuids, sentAt, answerMs, finalMs }: Driven, rows: ReadonlyMap
     acceptedPerS: uuids.length / ((answered - began) / 1000),
     processedPerS: rows.size / seconds,
     postMs: percentilesOf(answerMs),
-    endToEndMs: percentilesOf(lasted),
+    endToEndMs: percentilesOf(lasted.filter(Number.isFinite)),
     seenFinalMs: percentilesOf(finalMs),
   };
 }
 
-function percentilesOf(values: readonly number[]): Percentiles {
+function percentilesOf(values: readonly number[]): Percentiles | null {
+  if (values.length === 0) return null;
   return { p50: percentile(values, 0.5), p95: percentile(values, 0.95), p99: percentile(values, 0.99) };
 }
 

@@ -4,7 +4,8 @@ import type { Backend } from './house.ts';
 import { SET_NAMES, type SetName } from './video-sets.ts';
 
 export const USAGE = `npm run bench -- [--backend redis|postgres|both] [--set avi|mix|samples|all] [--runs N] [--quick] [--json]
-  [--alerts N] [--seconds S] [--baseline yes|no] [--latency yes|no] [--env NAME=VALUE …] [--minutes CAP] [--profile FOLDER]`;
+  [--alerts N] [--seconds S] [--baseline yes|no] [--latency yes|no] [--probes yes|no] [--env NAME=VALUE …] [--minutes CAP] [--profile FOLDER]
+  [--growth | --soak]`;
 
 const yesNo = z.enum(['yes', 'no'], 'must be yes or no').transform((word) => word === 'yes');
 
@@ -21,10 +22,16 @@ const fields = z.object({
   latency: yesNo.optional(),
   /** For api and worker. */
   env: z.array(z.string().regex(/^[A-Z_]+=/, 'must be NAME=VALUE')).default([]),
+  /** Whether each way of probing is measured by itself, on videos of the mix. */
+  probes: yesNo.optional(),
   minutes: z.coerce.number().min(0.1).max(120, 'must be 0.1 to 120').default(30),
   /** Where V8 profiles of api and worker go; then only the flow that finds the maximum is sent. */
   profile: z.string().min(1).optional(),
   quick: z.boolean().default(false),
+  /** Instead: the same figures on tables of 0, 1 and 5 million rows. */
+  growth: z.boolean().default(false),
+  /** Instead: memory over so many alerts. */
+  soak: z.boolean().default(false),
   json: z.boolean().default(false),
 });
 
@@ -36,10 +43,11 @@ export type Options = {
   seconds: number;
   baseline: boolean;
   latency: boolean;
+  probes: boolean;
   settings: Record<string, string>;
   minutes: number;
   profile: string | undefined;
-  quick: boolean;
+  mode: 'compare' | 'growth' | 'soak';
   json: boolean;
 };
 
@@ -52,7 +60,16 @@ export function readOptions(args: string[]): Options {
       args,
       options: {
         ...{ backend: text, set: text, runs: text, alerts: text, seconds: text, baseline: text, latency: text },
-        ...{ env: { type: 'string', multiple: true }, minutes: text, profile: text, quick: flag, json: flag },
+        ...{ probes: text },
+        ...{
+          env: { type: 'string', multiple: true },
+          minutes: text,
+          profile: text,
+          quick: flag,
+          json: flag,
+          growth: flag,
+          soak: flag,
+        },
       },
     });
     return withDefaults(fields.parse(values));
@@ -67,16 +84,19 @@ export function readOptions(args: string[]): Options {
 
 function withDefaults(given: z.output<typeof fields>): Options {
   const { quick, profile } = given;
-  const backend = given.backend ?? (quick || profile ? 'redis' : 'both');
-  const set = given.set ?? (profile ? 'avi' : 'all');
+  const mode = given.growth ? 'growth' : given.soak ? 'soak' : 'compare';
+  const backend = given.backend ?? (quick || profile || mode !== 'compare' ? 'redis' : 'both');
+  const set = mode !== 'compare' ? 'avi' : (given.set ?? (profile ? 'avi' : 'all'));
   return {
     ...given,
+    mode,
     backends: backend === 'both' ? ['redis', 'postgres'] : [backend],
     sets: set !== 'all' ? [set] : quick ? ['avi', 'mix'] : [...SET_NAMES],
     alerts: given.alerts,
     seconds: given.seconds ?? (quick ? 3 : 8),
     baseline: given.baseline ?? profile === undefined,
     latency: given.latency ?? profile === undefined,
+    probes: given.probes ?? (profile === undefined && (set === 'mix' || set === 'all')),
     settings: Object.fromEntries(
       given.env.map((setting) => [/^[^=]*/.exec(setting)?.[0], setting.replace(/^[^=]*=/, '')]),
     ),

@@ -2,19 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '#prisma/client.ts';
 import type { Truth } from './video-sets.ts';
 
-/** A row as it stands at the end. `finalAt`: when its last change was committed, milliseconds since 1970. */
+/** A row as it stands at the end. `finalAt`: when its status' last change was committed, milliseconds since 1970. */
 export type FoundRow = { uuid: string; resolution: string | null; bytes: number; finalAt: number };
 
 const LOOK_MS = 50;
 /** No row became final for so long: what is left will not. */
 const STANDSTILL_MS = 20_000;
 
-/** Waits until no row owes work or a notification, or nothing moves any more. Returns how many still do. */
-export async function settle(database: Database, signal: AbortSignal): Promise<number> {
+/** Waits until no row of the store owes work or a notification, or nothing moves any more. Returns how many still do. */
+export async function settle(database: Database, store: string, signal: AbortSignal): Promise<number> {
   let owed = Number.POSITIVE_INFINITY;
   for (let movedAt = Date.now(); Date.now() - movedAt < STANDSTILL_MS; await sleep(LOOK_MS, undefined, { signal })) {
     const [found] = await database.$queryRaw<{ n: number }[]>`
-      SELECT count(*)::int AS n FROM alerts WHERE notified_at IS NULL`;
+      SELECT count(*)::int AS n FROM alerts WHERE notified_at IS NULL AND store = ${store}`;
     const left = found?.n ?? 0;
     if (left === 0) return 0;
     if (left < owed) movedAt = Date.now();
@@ -23,12 +23,12 @@ export async function settle(database: Database, signal: AbortSignal): Promise<n
   return owed;
 }
 
-/** Every final row. The times are the database's own: it keeps the time of each commit. */
-export async function readFinalRows(database: Database): Promise<FoundRow[]> {
+/** Every final row of the store. The times are the database's own: it keeps the time of each commit. */
+export async function readFinalRows(database: Database, store: string): Promise<FoundRow[]> {
   return database.$queryRaw<FoundRow[]>`
     SELECT uuid::text, resolution, bytes_fetched::int AS bytes,
-      (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000)::float8 AS "finalAt"
-    FROM alerts WHERE status IN ('processed', 'failed')`;
+      (extract(epoch FROM pg_xact_commit_timestamp(changed::xid)) * 1000)::float8 AS "finalAt"
+    FROM alerts WHERE store = ${store} AND status IN ('processed', 'failed')`;
 }
 
 export type Judged = {

@@ -1,6 +1,4 @@
-import type { Measured } from './bench.ts';
-import type { Flow } from './measure.ts';
-import type { Report } from './report.ts';
+import type { Flow, Grown, Measured, ProbeCost, Report, Soaked } from './report.ts';
 import { SET_TITLES } from './video-sets.ts';
 
 type Row = [label: string, of: (measured: Measured) => number | undefined, ratio?: 'more' | 'less'];
@@ -37,16 +35,16 @@ const ROWS: Row[] = [
   ['kB read/alert, video server', flow((f) => (f.served && f.served.bytesPerAlert / 1000) || undefined)],
   ['requests/alert', flow((f) => f.served?.requestsPerAlert)],
   ['connections/1,000 alerts', flow((f) => f.served?.connectionsPer1000)],
-  ['POST at most, ms: p50', flow((f) => f.postMs.p50)],
-  ['  p95', flow((f) => f.postMs.p95)],
-  ['  p99', flow((f) => f.postMs.p99)],
-  ['POST at 300/s, ms: p50', flow((f) => f.postMs.p50, 'steady')],
-  ['  p95', flow((f) => f.postMs.p95, 'steady')],
-  ['  p99', flow((f) => f.postMs.p99, 'steady')],
-  ['end to end at half, ms: p50', flow((f) => f.endToEndMs.p50, 'half')],
-  ['  p95', flow((f) => f.endToEndMs.p95, 'half')],
-  ['lone, row final, ms: p50', flow((f) => f.endToEndMs.p50, 'lone')],
-  ['lone, seen by GET, ms: p50', flow((f) => f.seenFinalMs.p50, 'asked')],
+  ['POST at most, ms: p50', flow((f) => f.postMs?.p50)],
+  ['  p95', flow((f) => f.postMs?.p95)],
+  ['  p99', flow((f) => f.postMs?.p99)],
+  ['POST at 300/s, ms: p50', flow((f) => f.postMs?.p50, 'steady')],
+  ['  p95', flow((f) => f.postMs?.p95, 'steady')],
+  ['  p99', flow((f) => f.postMs?.p99, 'steady')],
+  ['end to end at half, ms: p50', flow((f) => f.endToEndMs?.p50, 'half')],
+  ['  p95', flow((f) => f.endToEndMs?.p95, 'half')],
+  ['lone, row final, ms: p50', flow((f) => f.endToEndMs?.p50, 'lone')],
+  ['lone, seen by GET, ms: p50', flow((f) => f.seenFinalMs?.p50, 'asked')],
   ['peak memory, MiB: in all', flow((f) => Object.values(f.peakMib).reduce((sum, mib) => sum + mib, 0))],
   ...kindRows('peakMib'),
   ['wrong', (measured) => total(measured, (f) => f.wrong)],
@@ -60,6 +58,7 @@ function total({ most, steady, half, lone, asked }: Measured, pick: (flow: Flow)
 
 const LABEL = 28;
 const COLUMN = 8;
+const WIDE = 12;
 
 /** The report for people, at most 100 columns wide. */
 export function tableOf(report: Report): string {
@@ -71,7 +70,10 @@ export function tableOf(report: Report): string {
   ];
   const backends = [...new Set(report.measured.map(({ backend }) => backend))];
   const parts = backends.map((backend) => tableOfBackend(report.measured.filter((each) => each.backend === backend)));
-  return [head.join('\n'), ...parts].join('\n\n');
+  const probes = report.probes.length > 0 ? [tableOfProbes(report.probes)] : [];
+  const growth = report.growth.length > 0 ? [tableOfGrowth(report.growth)] : [];
+  const soak = report.soak.length > 0 ? [tableOfSoak(report.soak)] : [];
+  return [head.join('\n'), ...parts, ...probes, ...growth, ...soak].join('\n\n');
 }
 
 function tableOfBackend(measured: Measured[]): string {
@@ -102,6 +104,47 @@ function tableOfBackend(measured: Measured[]): string {
         row[0],
         ours.flatMap((each) => cells(row, each)),
       ),
+    ),
+  ].join('\n');
+}
+
+function tableOfProbes(probes: ProbeCost[]): string {
+  const line = (path: string, video: string, cells: string[]) =>
+    path.padEnd(LABEL) + video.padEnd(16) + cells.map((cell) => cell.padStart(11)).join('');
+  return [
+    line('one probe at a time', 'video', ['CPU ms', 'ms', 'kB', 'requests']),
+    ...probes.map(({ path, video, cpuMs, ms, bytes, requests }) =>
+      line(path, video, [cpuMs, ms, bytes / 1000, requests].map(shown)),
+    ),
+  ].join('\n');
+}
+
+function tableOfGrowth(growth: Grown[]): string {
+  const row = (label: string, of: (grown: Grown) => number | undefined) =>
+    label.padEnd(LABEL) + growth.map((grown) => shown(of(grown)).padStart(WIDE)).join('');
+  const questions = growth[0]?.questions ?? [];
+  return [
+    'rows stored already'.padEnd(LABEL) +
+      growth.map(({ rows }) => rows.toLocaleString('en-US').padStart(WIDE)).join(''),
+    row('processed/s, end to end', ({ most }) => most.processedPerS),
+    row('CPU ms/alert, in all', ({ most }) => most.cpuMsPerAlertInAll),
+    row('  postgres', ({ most }) => most.cpuMsPerAlert.postgres),
+    row('POST at 300/s, ms: p50', ({ steady }) => steady.postMs?.p50),
+    row('  p95', ({ steady }) => steady.postMs?.p95),
+    ...questions.map(({ name }, index) => row(`${name}, ms: p50`, ({ questions: all }) => all[index]?.p50)),
+    row('wrong or missing', ({ most, steady }) => most.wrong + most.missing + steady.wrong + steady.missing),
+  ].join('\n');
+}
+
+function tableOfSoak(soak: Soaked[]): string {
+  const line = (cells: string[]) => cells.map((cell) => cell.padStart(WIDE)).join('');
+  return [
+    line(['alerts', 'api MiB', 'worker MiB', 'redis MiB', 'processed/s', 'wrong', 'missing']),
+    ...soak.map(({ alerts, apiMib, workerMib, redisMib, processedPerS, wrong, missing }) =>
+      line([
+        alerts.toLocaleString('en-US'),
+        ...[apiMib, workerMib, redisMib ?? undefined, processedPerS, wrong, missing].map(shown),
+      ]),
     ),
   ].join('\n');
 }

@@ -2,7 +2,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { keepPart, type Opened, type Part } from '../house/part.ts';
+import { type Exit, keepPart, type Opened, type Part } from '../house/part.ts';
 import { findProgram } from '../house/programs.ts';
 
 /** What the video server counted itself. `connections`: how many it was asked on. */
@@ -23,13 +23,13 @@ export type VideoServerOptions = {
   folder: string;
   port: number;
   searchPath: string;
-  onExit: (how: string) => void;
+  onExit: (exit: Exit) => void;
 };
 
 /** Debian keeps it where ordinary users do not look. */
 const SERVER_FOLDERS = ['/usr/local/sbin', '/usr/sbin'];
 /** Nginx writes its log when so much is in it or so long has passed. */
-const FLUSH_MS = 200;
+const FLUSH_MS = 100;
 
 /** Starts the system's nginx, or, where there is none, the bundled window. */
 export async function startVideoServer(options: VideoServerOptions, opened: Opened): Promise<VideoServer> {
@@ -48,7 +48,7 @@ async function startNginx(file: string, options: VideoServerOptions, opened: Ope
       name: 'nginx',
       command: () => ({ file, args, env: {} }),
       readyLine: /start worker process /,
-      onExit: told(onExit),
+      onExit,
     },
     opened,
   );
@@ -59,7 +59,7 @@ async function startNginx(file: string, options: VideoServerOptions, opened: Ope
     origin: `http://127.0.0.1:${port}`,
     part,
     async served() {
-      await sleep(3 * FLUSH_MS);
+      await sleep(2 * FLUSH_MS);
       const lines = (await readFile(log, 'latin1')).slice(read);
       read = (await stat(log)).size;
       return servedIn(lines);
@@ -96,13 +96,7 @@ async function startWindow(options: VideoServerOptions, opened: Opened): Promise
   const env = { VIDEO_PORT: String(port), HOST: '127.0.0.1', VIDEOS_DIR: videos };
   const args = [fileURLToPath(new URL('../../nginx/local.ts', import.meta.url))];
   const command = () => ({ file: process.execPath, args, env });
-  const part = keepPart({ name: 'window', command, onExit: told(onExit) }, opened);
+  const part = keepPart({ name: 'window', command, onExit }, opened);
   await part.start(AbortSignal.timeout(10_000));
   return { kind: 'nginx/local.ts', origin: `http://127.0.0.1:${port}`, part, served: async () => undefined };
-}
-
-function told(onExit: (how: string) => void) {
-  return ({ asked, by, how, lastWords }: { asked: string | undefined; by: string; how: string; lastWords: string }) => {
-    if (asked === undefined) onExit(`${by} ended (${how}): ${lastWords}`);
-  };
 }

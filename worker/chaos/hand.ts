@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
 import type { Part } from '../house/part.ts';
-import { redisAnswers, tellRedis } from '../house/redis-server.ts';
+import { askRedis, redisAnswers } from '../house/redis-server.ts';
 import { type Aim, BLOWS, type BlowKind, type Step } from './blows.ts';
 import type { House } from './house.ts';
 import type { Ledger } from './ledger.ts';
@@ -111,7 +111,9 @@ async function strikePart(part: Part, { kind, forMs }: Step, signal: AbortSignal
 type Strike = (house: House, step: Step, signal: AbortSignal) => Promise<void>;
 
 const STRIKES: Partial<Record<BlowKind, Strike>> = {
-  'cut redis clients': ({ redisPort }) => tellRedis(redisPort, 'CLIENT KILL TYPE normal'),
+  async 'cut redis clients'({ redisPort }) {
+    await askRedis(redisPort, 'CLIENT KILL TYPE normal');
+  },
   'stall queue': ({ queueProxy }, { forMs }, signal) => silence(queueProxy, forMs, signal, false),
   'half-open queue': ({ queueProxy }, { forMs }, signal) => silence(queueProxy, forMs, signal, true),
   'flush queue': (house) => house.flushQueue(),

@@ -4,7 +4,7 @@ import { migrateQueue } from '#redis/migrate.ts';
 import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
 import { keepPart, type Opened, type Part, type PartOptions } from '../house/part.ts';
 import { freePorts } from '../house/ports.ts';
-import { findRedis, REDIS_READY, redisArguments, tellRedis } from '../house/redis-server.ts';
+import { askRedis, findRedis, REDIS_READY, redisArguments } from '../house/redis-server.ts';
 import type { Backend } from './blows.ts';
 import { type HouseDatabase, openHouseDatabase } from './database.ts';
 import { type Ledger, noteLine } from './ledger.ts';
@@ -103,7 +103,9 @@ async function openRedis(
       redisPort: port,
       queueProxy,
       openQueue: () => openAlertQueue(`redis://127.0.0.1:${port}`, () => {}),
-      flushQueue: () => tellRedis(port, 'FLUSHALL'),
+      async flushQueue() {
+        await askRedis(port, 'FLUSHALL');
+      },
     },
   };
 }

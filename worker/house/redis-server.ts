@@ -22,8 +22,11 @@ export const REDIS_READY = /Ready to accept connections/;
 
 const ANSWER_MS = 5_000;
 
-/** Sends one command without blanks in its arguments and waits for its answer. Throws where Redis refuses it or is silent. */
-export async function tellRedis(port: number, command: string): Promise<void> {
+/**
+ * Sends one command without blanks in its arguments and gives its answer, of a few kB at most, as the protocol words it.
+ * Throws where Redis refuses it or is silent.
+ */
+export async function askRedis(port: number, command: string): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1' });
   try {
     const answer = await new Promise<string>((resolve, reject) => {
@@ -32,6 +35,7 @@ export async function tellRedis(port: number, command: string): Promise<void> {
       socket.write(`${command}\r\n`);
     });
     if (answer.startsWith('-')) throw new Error(`redis refused ${command}: ${answer.trim()}`);
+    return answer;
   } finally {
     socket.destroy();
   }
@@ -41,7 +45,7 @@ export async function tellRedis(port: number, command: string): Promise<void> {
 export async function redisAnswers(port: number): Promise<void> {
   for (const deadline = Date.now() + 30_000; ; ) {
     try {
-      await tellRedis(port, 'PING');
+      await askRedis(port, 'PING');
       return;
     } catch (error) {
       if (Date.now() > deadline) throw error;

@@ -58,6 +58,13 @@ describe('listAlerts', () => {
     [{ failureCode: 'video_timeout' }, [1]],
     [{ store: 'even', status: 'failed', failureCode: 'video_not_found' }, [2]],
     [{ store: 'odd', failureCode: 'video_not_found' }, []],
+    [{ stores: ['even', 'odd', 'nobody'] }, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]],
+    [{ stores: ['even'], status: 'failed' }, [2]],
+    [{ stores: ['even', 'nobody'], store: 'odd' }, []],
+    [{ stores: [] }, []],
+    [{ status: 'pending' }, [9, 8, 7, 6, 5, 4, 0]],
+    [{ status: 'processed' }, []],
+    [{ status: 'pending', failureCode: 'video_timeout' }, []],
     [{ store: undefined, status: undefined }, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]],
   ])('filters by %j', async (filter, expected) => {
     expect(await list(filter)).toEqual(expected);
@@ -74,6 +81,19 @@ describe('listAlerts', () => {
     let after: { receivedAt: Date; id: bigint } | undefined;
     for (let pages = 0; pages <= 10; pages += 1) {
       const page = await listAlerts(db, {}, { limit, after });
+      seen.push(...page.map(({ uuid }) => uuids.indexOf(uuid)));
+      after = page.at(-1);
+      if (page.length < limit) break;
+    }
+    expect(seen).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+  });
+
+  it.each([1, 3, 4])('in pages of %d lists several stores as one', async (limit) => {
+    const stores = ['odd', 'even'];
+    const seen: number[] = [];
+    let after: { receivedAt: Date; id: bigint } | undefined;
+    for (let pages = 0; pages <= 10; pages += 1) {
+      const page = await listAlerts(db, { stores }, { limit, after });
       seen.push(...page.map(({ uuid }) => uuids.indexOf(uuid)));
       after = page.at(-1);
       if (page.length < limit) break;

@@ -1,23 +1,31 @@
 import type { Request } from 'express';
+import { findAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 import { type Accepted, acceptAlert } from './accept-alert.ts';
 import type { NewAlertBody } from './alert-schema.ts';
 import { reaches } from './caller.ts';
 import { Problem } from './problem.ts';
+import type { QueueRoom } from './queue-room.ts';
 
 export type Admitted = Exclude<Accepted, { kind: 'conflict' }>;
 
-/** Accepts an alert of a caller; throws the Problem of a store that is not the caller's, and of a uuid in use. */
+/** Accepts an alert of a caller; throws the Problem of a store that is not the caller's, of a uuid in use, and of a full queue. */
 export async function admitAlert(
-  deps: { db: Database; queue: AlertQueue },
+  deps: { db: Database; queue: AlertQueue; room: QueueRoom },
   req: Pick<Request, 'caller' | 'id' | 'log'>,
   alert: NewAlertBody,
 ): Promise<Admitted> {
   if (!reaches(req.caller, alert.store)) {
     throw new Problem('forbidden', `The key ${req.caller.id} may not post alerts of this store.`);
   }
+  if (await deps.room.isFull()) {
+    // What was accepted before is answered as ever.
+    const known = await findAlert(deps.db, alert.uuid);
+    if (!known) throw new Problem('queue-full', 'Too many alerts wait already.', { headers: { 'Retry-After': '10' } });
+  }
   const accepted = await acceptAlert({ ...deps, log: req.log }, { ...alert, requestId: req.id });
+  if (accepted.kind === 'created' && accepted.dispatch === 'queued') deps.room.added();
   if (accepted.kind !== 'conflict') return accepted;
   throw new Problem('alert-conflict', `An alert with this uuid has another ${accepted.fields.join(', ')}.`, {
     extra: { fields: accepted.fields, existing: `/alerts/${alert.uuid}` },

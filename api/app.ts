@@ -9,6 +9,8 @@ import { cors } from './cors.ts';
 import { sameOriginOnly } from './cross-site.ts';
 import { Holds } from './holds.ts';
 import { notFound, problemHandler } from './problem.ts';
+import type { QueueRoom } from './queue-room.ts';
+import type { RateLimits } from './rate-limits.ts';
 import { requestContext } from './request-context.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { batchRoutes } from './routes/batch.ts';
@@ -29,6 +31,9 @@ export type AppDeps = {
   log: Logger;
   trustProxy: number;
   auth: Auth;
+  /** None with AUTH=off: who is trusted with everything is not counted. */
+  limits?: RateLimits | undefined;
+  room: QueueRoom;
   changes: ChangeFeed;
   waits: AlertWaits;
   /** Event streams and waits held open at a time, of one key or address. */
@@ -55,6 +60,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(healthRoutes(deps.readiness));
   const origins = new Set(deps.corsOrigins);
   app.use(cors(origins));
+  if (deps.limits) app.use(deps.limits.ofAddress);
   app.use(sameOriginOnly(origins));
   app.use(docsRoutes());
   app.use(loginRoutes(deps.auth));
@@ -62,6 +68,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(assetRoutes(assets));
   // Above this line is what anyone may ask for; below it each route says which scope it needs.
   app.use(identify(deps.auth));
+  if (deps.limits) app.use(deps.limits.ofKey);
   const holds = new Holds(deps.maxHeld);
   app.use(eventRoutes({ ...deps, holds }));
   app.use(retryRoutes(deps));

@@ -12,6 +12,12 @@ export const apiFields = {
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).prefault('8000'),
   AUTH: z.enum(['keys', 'off'], 'must be keys or off').default('keys'),
+  /** Requests a minute; 0: not limited. With AUTH=off nothing is. */
+  RATE_LIMIT_PER_KEY: wholeNumber(0, 100_000_000).prefault('30000'),
+  RATE_LIMIT_PER_IP: wholeNumber(0, 100_000_000).prefault('60000'),
+  RATE_LIMIT_FAILED_KEYS: wholeNumber(0, 1_000_000).prefault('30'),
+  /** Jobs that may wait: new alerts are refused while there are more. */
+  QUEUE_MAX_DEPTH: wholeNumber(1, 100_000_000).prefault('100000'),
   /** Where a container's port can be reached from outside of it: the container itself cannot know. */
   PUBLISHED_ON: z.string().optional(),
   /** Exact origins of pages that may call this api from a browser. */

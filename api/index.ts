@@ -1,26 +1,24 @@
-import { createServer, type Server } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import { openDatabase } from '#prisma/client.ts';
 import { ConfigError, parseConfig } from '#prisma/config.ts';
 import { goodKeys, hasKeys } from '#prisma/keys.ts';
 import { databaseFault, migrationFault, untilReady } from '#prisma/ready.ts';
+import { openLimits } from '#redis/limits.ts';
 import { openAlertQueue, queueFault } from '#redis/queue.ts';
 import { createLog } from '#signals/log.ts';
 import { profileOnSignal } from '#signals/profile.ts';
 import { AlertWaits } from './alert-waits.ts';
-import { createApp } from './app.ts';
+import { type AppDeps, createApp } from './app.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { apiFields, exposureFault } from './config.ts';
 import { createKeyAuth } from './key-auth.ts';
 import { createKeyRing } from './key-ring.ts';
+import { createQueueRoom } from './queue-room.ts';
+import { createRateLimits } from './rate-limits.ts';
+import { closeServer, createAlertServer } from './server.ts';
 
 // Requests under way get this long to end; below compose's grace period.
 const CLOSE_MS = 10_000;
-// Requests sent before their sender can know that the api stops are still served: without this second 13 of 60
-// restarts under load cut one.
-const DRAIN_MS = 1_000;
-
 const config = readConfig();
 const log = await createLog({ part: 'api', level: config.LOG_LEVEL, terminal: process.stdout.isTTY });
 const opened: { close(): unknown }[] = [];
@@ -64,13 +62,8 @@ const app = createApp({
   waits,
   maxHeld: config.MAX_HELD,
   trustProxy: config.TRUST_PROXY,
-  auth:
-    config.AUTH === 'off'
-      ? 'off'
-      : createKeyAuth(
-          createKeyRing(() => goodKeys(db)),
-          async () => {},
-        ),
+  ...openDoor(),
+  room: createQueueRoom(queue, config.QUEUE_MAX_DEPTH),
   corsOrigins: config.CORS_ORIGINS,
   videos: config.VIDEO_PUBLIC_URL,
   readiness: {
@@ -80,8 +73,7 @@ const app = createApp({
   },
 });
 
-// A request must be here whole within 30 s: slow senders hold a socket, not a handler.
-const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }, app);
+const server = createAlertServer(app);
 server.once('error', (error: NodeJS.ErrnoException) => {
   const taken = error.code === 'EADDRINUSE';
   process.stderr.write(
@@ -102,14 +94,23 @@ opened.push({ close: () => closeServer(server) });
 // First of all: a stream ends only when it is told to. Its reader comes again after 3 s, when the door is shut.
 opened.push(changes, waits);
 
-/** Serves a moment longer, then takes no new connection, lets each request end, and closes connections once idle. */
-async function closeServer(server: Server): Promise<void> {
-  await sleep(DRAIN_MS);
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // Node looks for idle connections once, at close(): those whose request ends later would stay for keepAliveTimeout.
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
-  await closed;
-  clearInterval(idle);
+/** Who gets in, and how often. */
+function openDoor(): Pick<AppDeps, 'auth' | 'limits'> {
+  if (config.AUTH === 'off') return { auth: 'off' };
+  const shared = openLimits(config.QUEUE_URL ?? config.DATABASE_URL, (line, err) => log.warn({ err }, line));
+  opened.push(shared);
+  const limits = createRateLimits(shared, {
+    perKey: config.RATE_LIMIT_PER_KEY,
+    perAddress: config.RATE_LIMIT_PER_IP,
+    failedKeys: config.RATE_LIMIT_FAILED_KEYS,
+  });
+  return {
+    auth: createKeyAuth(
+      createKeyRing(() => goodKeys(db)),
+      limits.countFailure,
+    ),
+    limits,
+  };
 }
 
 /** Without a key nobody gets in: whoever starts the api for the first time is told how. */

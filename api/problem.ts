@@ -24,6 +24,7 @@ export const PROBLEMS = {
     'The alert has not failed',
     'Only a failed alert can be retried; `status_now` tells its state.',
   ],
+  'too-slow': [408, 'The request came too slowly', 'Send the headers within 10 s, the whole request within 30 s.'],
   'too-large': [413, 'The body is too large', 'An alert fits in 16 KiB, a batch in 512 KiB.'],
   'not-json': [415, 'The content type is not supported', 'Send Content-Type: application/json, not compressed.'],
   misdirected: [421, 'The host is not one of ours', 'Ask by localhost or the IP address, or use AUTH=keys.'],
@@ -37,7 +38,10 @@ export const PROBLEMS = {
     'Too many answers are held open',
     'Close an event stream, or let a `Prefer: wait` end; Retry-After says when to try again.',
   ],
+  'too-many-requests': [429, 'Too many requests', 'Wait Retry-After seconds; RateLimit tells what is left.'],
+  'headers-too-large': [431, 'The headers are too large', 'All headers together fit in 16 KiB.'],
   internal: [500, 'Something went wrong on our side', 'Try again; if it stays, tell the operator the request_id.'],
+  'queue-full': [503, 'The queue is full', 'Send the same alert again after Retry-After seconds; it was not stored.'],
   unavailable: [
     503,
     'The service is not available right now',

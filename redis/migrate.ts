@@ -16,6 +16,7 @@ export async function migrateQueue(url: string): Promise<'migrated' | 'nothing t
   try {
     await client.connect();
     await runMigrations(client);
+    await client.query(LIMITS);
     return 'migrated';
   } catch (cause) {
     // A name with several addresses fails with an AggregateError, whose message is empty.
@@ -26,6 +27,13 @@ export async function migrateQueue(url: string): Promise<'migrated' | 'nothing t
     await client.end();
   }
 }
+
+// What limits.ts counts. Unlogged: after a crash everyone begins anew, which costs less than a write of the log each.
+// In one statement, so one transaction: the lock lasts until all is there.
+const LIMITS = `
+SELECT pg_advisory_xact_lock(hashtext('limits'));
+CREATE SCHEMA IF NOT EXISTS limits;
+CREATE UNLOGGED TABLE IF NOT EXISTS limits.counts (key text PRIMARY KEY, hits integer NOT NULL, resets_at timestamptz NOT NULL);`;
 
 const QUEUE_WORDS = { 'nothing to do': 'the queue is on Redis: nothing to prepare', migrated: 'the queue is prepared' };
 

@@ -22,6 +22,8 @@ export type AlertQueue = {
    * Returns how many jobs were added: none where one waits or runs.
    */
   enqueueAgain(jobs: AlertJob[], options?: { perSecond?: number }): Promise<number>;
+  /** How many jobs wait for a worker, now or later. Throws QueueUnavailable. */
+  depth(): Promise<number>;
   /** One round trip. Throws QueueUnavailable. */
   ping(): Promise<void>;
   /** BullMQ's own queue, for Bull Board. A new object after a connection that failed for good. */
@@ -95,6 +97,9 @@ export function openAlertQueue(url: string, onError: (error: Error) => void): Al
         added += lost.length;
       }
       return added;
+    },
+    async depth() {
+      return answered(bull().getJobCountByTypes('waiting', 'delayed', 'prioritized'));
     },
     async ping() {
       await answered(bull().getJobCountByTypes('active'));

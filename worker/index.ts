@@ -11,6 +11,7 @@ import { createMetrics } from './metrics.ts';
 import { consoleNotifier } from './notify/console.ts';
 import { startOps } from './ops.ts';
 import { startReconciler } from './reconcile.ts';
+import { findCage } from './video/cage.ts';
 import { probe } from './video/probe.ts';
 import { createVideoReader } from './video/range-reader.ts';
 
@@ -60,6 +61,9 @@ const reader = createVideoReader({
 });
 opened.push(reader);
 
+const cage = await findCage();
+log.info(cage, 'ffprobe runs in a cage');
+
 const deps = {
   db,
   log,
@@ -67,7 +71,7 @@ const deps = {
   videoServer: config.VIDEO_SERVER,
   openVideo: reader.open,
   async probe(video: Parameters<typeof probe>[0], signal: AbortSignal) {
-    const options = { ffprobePath: config.FFPROBE_PATH, timeoutMs: config.PROBE_TIMEOUT_MS, signal };
+    const options = { ffprobePath: config.FFPROBE_PATH, timeoutMs: config.PROBE_TIMEOUT_MS, signal, cage };
     const { facts } = await probe(video, options);
     return facts;
   },

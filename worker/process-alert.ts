@@ -72,6 +72,7 @@ async function notifyAndMark(
 
 /** The api checked the path; a row can be older than that check. */
 function videoUrl(path: string, videoServer: string): URL {
+  if (!URL.canParse(path, videoServer)) throw new RedirectRefused('the video path makes no URL');
   const url = new URL(path, videoServer);
   if (url.origin !== new URL(videoServer).origin) throw new RedirectRefused('the video path leads to another server');
   return url;

@@ -10,9 +10,10 @@ import { reaches, requireScope } from '../caller.ts';
 import type { Holds } from '../holds.ts';
 import { preferredWait } from '../prefer.ts';
 import { allow, Problem } from '../problem.ts';
+import type { QueueRoom } from '../queue-room.ts';
 import { parse, readJson } from '../request-body.ts';
 
-type Deps = { db: Database; queue: AlertQueue; holds: Holds; waits: AlertWaits };
+type Deps = { db: Database; queue: AlertQueue; room: QueueRoom; holds: Holds; waits: AlertWaits };
 
 const FINAL: ReadonlySet<AlertStatus> = new Set(['processed', 'failed']);
 

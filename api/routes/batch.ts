@@ -6,9 +6,10 @@ import { type NewAlertBody, newAlertSchema } from '../alert-schema.ts';
 import { type BatchResult, batchSchema } from '../batch-schema.ts';
 import { requireScope } from '../caller.ts';
 import { allow, Problem, problemMembers, validationProblem } from '../problem.ts';
+import type { QueueRoom } from '../queue-room.ts';
 import { parse, readBatch } from '../request-body.ts';
 
-type Deps = { db: Database; queue: AlertQueue };
+type Deps = { db: Database; queue: AlertQueue; room: QueueRoom };
 
 /** POST /alerts/batch: each alert judged by itself. */
 export function batchRoutes(deps: Deps): Router {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Express } from 'express';
 import { pino } from 'pino';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { databaseFault, migrationFault } from '#prisma/ready.ts';
@@ -9,12 +9,15 @@ import { createTestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { type AlertQueue, openAlertQueue, queueFault } from '#redis/queue.ts';
 import { AlertWaits } from '../alert-waits.ts';
-import { createApp } from '../app.ts';
+import { type AppDeps, createApp } from '../app.ts';
 import type { Auth } from '../caller.ts';
 import { ChangeFeed } from '../change-feed.ts';
+import { createQueueRoom } from '../queue-room.ts';
+import { createAlertServer } from '../server.ts';
 
 export type TestApi = {
   url: string;
+  app: Express;
   databaseUrl: string;
   db: Database;
   queue: AlertQueue;
@@ -36,6 +39,8 @@ export async function startTestApi(
     maxHeld?: number;
     corsOrigins?: string[];
     trustProxy?: number;
+    limits?: AppDeps['limits'];
+    maxDepth?: number;
   } = {},
 ): Promise<TestApi> {
   const database = await createTestDatabase();
@@ -58,17 +63,20 @@ export async function startTestApi(
     trustProxy: options.trustProxy ?? 0,
     auth: typeof options.auth === 'function' ? options.auth(db) : (options.auth ?? 'off'),
     corsOrigins: options.corsOrigins ?? [],
+    limits: options.limits,
+    room: createQueueRoom(queue, options.maxDepth ?? 1_000_000),
     readiness: {
       required: { database: () => databaseFault(db), migrations: () => migrationFault(db) },
       deferrable: { queue: () => queueFault(queue) },
       stopping: () => stopping,
     },
   });
-  const server = createServer(app).listen(0, '127.0.0.1');
+  const server = createAlertServer(app).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // listening on TCP
   return {
     url,
+    app,
     databaseUrl: database.url,
     db,
     queue,

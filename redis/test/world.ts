@@ -47,13 +47,18 @@ type Finish = Pick<TestContext, 'onTestFinished'>;
 
 /** All that one test needs; closed when it ends, the ends of the queue before the backend. */
 export async function openWorld(backend: Backend, test: Finish): Promise<World> {
-  const server = backend === 'redis' ? await openRedis(test) : await openPostgres(test);
+  const server = await openServer(backend, test);
   return { ...server, ...openEnds(server.url, test) };
+}
+
+/** The backend alone. */
+export function openServer(backend: Backend, test: Finish): Promise<Server> {
+  return backend === 'redis' ? openRedis(test) : openPostgres(test);
 }
 
 /** As openWorld, with the ends opened while the backend is away. */
 export async function openWorldAway(backend: Backend, test: Finish): Promise<World> {
-  const server = backend === 'redis' ? await openRedis(test) : await openPostgres(test);
+  const server = await openServer(backend, test);
   await server.away();
   return { ...server, ...openEnds(server.url, test) };
 }

@@ -164,6 +164,7 @@ const behaviours = {
   'redirect-user': redirect(({ file, origin }) => `${origin.replace('://', '://camera:hunter2@')}/right/${file}`),
   'redirect-other': redirect(({ file, origin }) => `${origin.replace('127.0.0.1', 'localhost')}/right/${file}`),
   'redirect-on': redirect(({ request, file }) => `${request.url}`.replace(file, `on/${file}`)),
+  'redirect-to': redirect(({ request, origin }) => `${new URL(`${request.url}`, origin).searchParams.get('to')}`),
   'redirect-loop': redirect(({ file }) => `/redirect-loop/${file}`),
   'redirect-nowhere': redirect(() => 'http://'),
   'other-range': part(({ start, end, bytes }) => ({

@@ -89,7 +89,7 @@ async function serve(
   const { authorization, range, 'accept-encoding': acceptEncoding } = request.headers;
   requests.push({ path, range, acceptEncoding, authorized: authorization !== undefined });
   const turn = requests.filter((earlier) => earlier.path === path).length;
-  const file = basename(path);
+  const file = basename(path.replace(/\?.*/, ''));
   const bytes = await take(shelf, file);
   if (bytes === undefined) return void response.writeHead(404).end('no such video');
   const [first, last] = (/^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? []).slice(1).map(Number);

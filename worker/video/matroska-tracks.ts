@@ -66,7 +66,7 @@ async function readEntries(pieces: Pieces, tracks: Element): Promise<TrackEntry[
   return entries;
 }
 
-/** The beginning of the first frame of a track; undefined where it is laced, or not among the first blocks. */
+/** The beginning of the first frame of a track; undefined where it has none in the first cluster. */
 async function firstFrame(pieces: Pieces, from: number, number: number): Promise<Buffer | undefined> {
   const cluster = await find(pieces, ids.cluster, { at: from, end: pieces.size });
   for await (const element of elementsOf(pieces, cluster.at, cluster.end)) {
@@ -77,8 +77,8 @@ async function firstFrame(pieces: Pieces, from: number, number: number): Promise
     const track = readNumber(header, 0);
     if (track?.value !== number) continue;
     const skipped = track.length + 3;
-    const laced = (header.readUInt8(skipped - 1) & 6) > 0;
-    return laced ? undefined : pieces.beginning(block.at + skipped, block.end - block.at - skipped, enoughOfFrame);
+    // Where it is laced, sizes of frames come first, and confirm nothing.
+    return pieces.beginning(block.at + skipped, block.end - block.at - skipped, enoughOfFrame);
   }
   return undefined;
 }

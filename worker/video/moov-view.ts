@@ -18,6 +18,8 @@ type Walk = { tracks: Track[]; chapters: Set<number>; trackId: number; enabled: 
 const upright = '1 0 0 1';
 const turned = ['0 1 -1 0', '-1 0 0 -1', '0 -1 1 0'];
 const opened = new Set(['trak', 'mdia', 'minf', 'stbl', 'tref']);
+/** trak, mdia, minf, stbl. */
+const deepest = 4;
 const kept = new Set(['mvhd', 'tkhd', 'mdhd', 'hdlr', 'stsd']);
 /** Of mp4, for mov as well: what tells of pictures is the same in both. */
 const ftyp = Buffer.from('00000010667479706d70343200000000', 'hex');
@@ -62,16 +64,17 @@ function isCertain({ tracks, enabled, handler }: Walk): boolean {
   return handler === 'vide' && enabled && moving.has(codec);
 }
 
-async function slim(pieces: Pieces, box: Box, walk: Walk): Promise<Buffer> {
+async function slim(pieces: Pieces, box: Box, walk: Walk, depth = 1): Promise<Buffer> {
   if (kept.has(box.type)) return keep(pieces, box, walk);
   if (box.type === 'chap') await noteChapters(pieces, box, walk);
   if (!opened.has(box.type)) return Buffer.alloc(0);
+  if (depth > deepest) throw new VideoUnreadable('the boxes of moov have no bottom');
   if (box.type === 'trak') walk.handler = '';
   const parts: Buffer[] = [];
   for await (const child of boxesOf(pieces, box.at, box.end)) {
     // QuickTime has a second one in minf, of how the bytes are reached.
     if (child.type === 'hdlr' && box.type !== 'mdia') continue;
-    parts.push(await slim(pieces, child, walk));
+    parts.push(await slim(pieces, child, walk, depth + 1));
     if (child.type !== 'stsd') continue;
     noteEntry(walk, box, parts.at(-1));
     // Behind it are the tables.

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { VideoTimeout, VideoUnreadable } from '../errors.ts';
+import { type Cage, caged } from './cage.ts';
 
 export type FfprobeOptions = {
   /** Path of the binary; the static one of @ffprobe-installer where undefined. */
@@ -10,6 +11,8 @@ export type FfprobeOptions = {
   signal: AbortSignal;
   /** Where the temporary file goes; the system's folder for such where undefined. */
   temporaryFolder?: string | undefined;
+  /** What the platform lets us do, as findCage tells; where undefined the limits alone, without a word if they fail. */
+  cage?: Cage | undefined;
 };
 
 /** What ffprobe prints on one video is some 5 KiB. */
@@ -35,7 +38,12 @@ export async function runFfprobe({ folder, file, demuxer, options, deadline }: R
   const stop = AbortSignal.any([options.signal, deadline]);
   stop.throwIfAborted();
   // Its own process group, to be killed as a whole; nothing of our environment.
-  const child = spawn(binary, args, { cwd: folder, env: {}, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn(...caged(options.cage, binary, args), {
+    cwd: folder,
+    env: {},
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   const kill = () => killGroup(child);
   stop.addEventListener('abort', kill, { once: true });
   try {
@@ -45,6 +53,8 @@ export async function runFfprobe({ folder, file, demuxer, options, deadline }: R
     return outputOf(ended, binary);
   } finally {
     stop.removeEventListener('abort', kill);
+    // Whatever it left running.
+    killGroup(child);
   }
 }
 
@@ -81,14 +91,25 @@ function outputOf({ code, signal, output, complaints, tooMuch }: Ended, binary: 
   if (code === 0) return output;
   const cause = new Error(complaints.replace(/[^\x21-\x7e]+/g, ' ').trim());
   if (tooMuch) throw new VideoUnreadable('ffprobe has no end of things to say about it', { cause });
+  // By these two the shell says that it cannot become the program: not there, or none. That is no fault of the video.
+  if (code === 126 || code === 127) {
+    throw new Error(`ffprobe cannot be run: ${binary}`, { cause: Object.assign(cause, { syscall: 'exec' }) });
+  }
   if (signal === null) throw new VideoUnreadable('ffprobe cannot read it', { cause });
+  if (signal === 'SIGXCPU') throw new VideoUnreadable('ffprobe takes more CPU time on it than on any video', { cause });
   if (crashes.has(signal)) throw new VideoUnreadable(`ffprobe crashes on it (${signal})`, { cause });
   throw new Error(`ffprobe was killed (${signal}): ${binary}`, { cause });
 }
 
-function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  process.kill(-child.pid, 'SIGKILL');
+/** The group outlives its leader while it has a member, and only so long does its number belong to it. */
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    // macOS refuses to kill what has ended and was not buried yet.
+    const ended = error instanceof Error && 'code' in error && ['ESRCH', 'EPERM'].includes(`${error.code}`);
+    if (!ended) throw error;
+  }
 }
 
 /** Resolved when asked, not at import: the package throws on a platform it has no binary for. */

@@ -1,4 +1,3 @@
-import { windowBytes } from '../range-reader.ts';
 import { fixture } from './open-house.ts';
 
 /** `length` bytes that a parser of boxes skips. */
@@ -41,7 +40,7 @@ export function junked(name: string, length: number): Buffer {
   return all;
 }
 
-/** The first window of an AVI with 100 s of frames, whose RIFF chunk and its list of frames say these lengths. */
+/** The first 64 KiB of an AVI with 100 s of frames, whose RIFF chunk and its list of frames say these lengths. */
 export function headOfLongAvi(riffLength: number, framesLength: number): Buffer {
   const bytes = fixture('h264.avi');
   const [frames, index] = [bytes.indexOf('movi') + 4, bytes.lastIndexOf('idx1')];
@@ -49,8 +48,9 @@ export function headOfLongAvi(riffLength: number, framesLength: number): Buffer 
   bytes.writeUInt32LE(framesLength, frames - 8);
   // Five frames a second; their number stands behind eight other fields of the stream's header.
   bytes.writeUInt32LE(500, bytes.indexOf('strh') + 8 + 32);
-  // The same frames again and again fill the window, as those of a long video do.
-  const head = Buffer.alloc(windowBytes, bytes.subarray(frames, index));
+  // The same frames again and again fill the rest, as those of a long video do.
+  const head = Buffer.alloc(64 * 1024);
+  head.fill(bytes.subarray(frames, index), frames);
   bytes.copy(head, 0, 0, frames);
   return head;
 }
@@ -84,4 +84,18 @@ export function moovOfHours(name: string, samples: number): Buffer {
     all.writeUInt32BE(all.readUInt32BE(at) + table.length, at);
   }
   return all;
+}
+
+/** An mp4 with moov at its end that says its frames are in another file or at another host. */
+export function withDataReference(name: string, url: string): Buffer {
+  const bytes = fixture(name);
+  const entry = bytes.lastIndexOf('url \0\0\0\x01', undefined, 'latin1') - 4;
+  const grown = Buffer.concat([bytes.subarray(0, entry + 12), Buffer.from(`${url}\0`), bytes.subarray(entry + 12)]);
+  const growth = grown.length - bytes.length;
+  grown.writeUInt32BE(0, entry + 8);
+  for (const box of ['url ', 'dref', 'dinf', 'minf', 'mdia', 'trak', 'moov']) {
+    const start = grown.lastIndexOf(box, entry + 4) - 4;
+    grown.writeUInt32BE(grown.readUInt32BE(start) + growth, start);
+  }
+  return grown;
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { VideoTooLarge } from '../../errors.ts';
 import { probe } from '../probe.ts';
+import { probeWithFfprobe } from '../probe-ffprobe.ts';
+import { probeWithMediabunny } from '../probe-mediabunny.ts';
 import { windowBytes } from '../range-reader.ts';
 import { headOfLongAvi, junked, stretched, voided, withLargeMoov } from './altered-videos.ts';
 import { failureOf, fixture, type House, openHouse } from './open-house.ts';
@@ -89,7 +91,9 @@ describe('a header that is not in the first window', () => {
       requests: 1,
       read: async (start: number, end: number) => head.subarray(start, end),
     };
-    expect(await probe(video, options)).toMatchObject({ facts: { resolution: '256x144', duration: 100 } });
+    const facts = { resolution: '256x144', duration: 100 };
+    expect(await probe(video, options)).toMatchObject({ path: 'in_process', facts });
+    expect(await probeWithFfprobe(video, 'avi', options)).toMatchObject({ path: 'ffprobe', facts });
   });
 
   it.each([
@@ -99,6 +103,19 @@ describe('a header that is not in the first window', () => {
     await using house = await openHouse({ files: { 'large.mp4': withLargeMoov(name, 200_000) } });
     expect(await probed(house, 'large.mp4')).toMatchObject({ resolution });
     expect(house.meter.requests).toBeLessThanOrEqual(2);
+  });
+
+  it('in boxes within boxes without end is not sought', async () => {
+    const moov = Buffer.alloc(80_000);
+    for (let at = 0; at + 8 <= moov.length; at += 8) {
+      moov.writeUInt32BE(moov.length - at, at);
+      moov.write(at === 0 ? 'moov' : 'trak', at + 4);
+    }
+    const ftyp = fixture('h264.mp4').subarray(0, 32);
+    await using house = await openHouse({ files: { 'deep.mp4': Buffer.concat([ftyp, moov]) } });
+    const error = await failureOf(probeWithMediabunny(await house.open('deep.mp4'), 'mp4'));
+    expect(error).toHaveProperty('message', 'the boxes of moov have no bottom');
+    expect(house.meter.requests).toBe(1);
   });
 
   it('is not sought beyond the byte budget', async () => {

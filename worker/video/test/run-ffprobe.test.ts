@@ -113,7 +113,9 @@ describe('ffprobe', () => {
     const path = join(folder, 'nowhere');
     const error = await failureOf(probeAvi({ ffprobePath: path }));
     expect(error).toHaveProperty('message', `ffprobe cannot be run: ${path}`);
-    expect(error).toHaveProperty('cause.code', 'ENOENT');
+    expect(error).toHaveProperty('cause.message', expect.stringContaining('not found'));
+    // By which the worker knows a fault of its surroundings.
+    expect(error).toHaveProperty('cause.syscall', 'exec');
   });
 
   it('keeps its complaint as the cause, without control characters', async () => {

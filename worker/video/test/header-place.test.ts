@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { VideoTooLarge } from '../../errors.ts';
+import { VideoTooLarge, VideoUnreadable } from '../../errors.ts';
 import { probe } from '../probe.ts';
 import { probeWithFfprobe } from '../probe-ffprobe.ts';
 import { probeWithMediabunny } from '../probe-mediabunny.ts';
@@ -116,6 +116,17 @@ describe('a header that is not in the first window', () => {
     const error = await failureOf(probeWithMediabunny(await house.open('deep.mp4'), 'mp4'));
     expect(error).toHaveProperty('message', 'the boxes of moov have no bottom');
     expect(house.meter.requests).toBe(1);
+  });
+
+  it('that ends before what it must hold is damage', async () => {
+    const bytes = fixture('h264.mp4');
+    const header = bytes.indexOf('tkhd') - 4;
+    bytes.writeUInt32BE(bytes.readUInt32BE(header) - 20, header + 20);
+    bytes.writeUInt32BE(20, header);
+    bytes.write('free', header + 24);
+    await using house = await openHouse({ files: { 'short.mp4': bytes } });
+    const error = await failureOf(probeWithMediabunny(await house.open('short.mp4'), 'mp4'));
+    expect(error).toBeInstanceOf(VideoUnreadable);
   });
 
   it('is not sought beyond the byte budget', async () => {

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 
 export type Canary = AsyncDisposable & {
   port: number;
-  /** How often somebody connected; must stay 0. */
+  /** How often somebody connected; must not grow. */
   readonly touched: number;
 };
 

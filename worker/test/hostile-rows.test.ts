@@ -71,7 +71,7 @@ describe('a row older than the check of its path', () => {
     ...refused.map((video) => [video, 'redirect_refused', 0] as const),
     ...asked.map((video) => [video, 'video_not_found', 1] as const),
   ])('%j: %s, after %i requests to the video server', async (video, code, requests) => {
-    const before = worker.videos.requests.length;
+    const [before, touched] = [worker.videos.requests.length, canary.touched];
     const path = video.replaceAll('EVIL', `${canary.port}`).replaceAll('OWN', new URL(worker.videos.origin).port);
     const { uuid } = await worker.add(path);
     await worker.handle(uuid);
@@ -79,6 +79,6 @@ describe('a row older than the check of its path', () => {
     expect(worker.videos.requests.slice(before).map(({ authorized }) => authorized)).toEqual(
       Array(requests).fill(false),
     );
-    expect(canary.touched).toBe(0);
+    expect(canary.touched).toBe(touched);
   });
 });

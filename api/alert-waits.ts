@@ -20,6 +20,11 @@ export class AlertWaits {
     this.#db = db;
   }
 
+  /** How many wait now. */
+  get size(): number {
+    return this.#waits.size;
+  }
+
   /** The alert as soon as `isNews` says so; undefined once the signal is given. Throws DatabaseUnavailable. */
   until(uuid: string, isNews: (alert: Alert) => boolean, signal: AbortSignal): Promise<Alert | undefined> {
     if (this.#closed || signal.aborted) return Promise.resolve(undefined);

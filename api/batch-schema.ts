@@ -13,7 +13,7 @@ const batchResultSchema = z
   .strictObject({
     index: z.int().meta({ description: 'Place in the batch, from 0.' }),
     uuid: z.uuid().optional().meta({ description: 'Missing where the alert has no good one.' }),
-    status: z.int().meta({ description: 'What POST /alerts would have answered: 202, 200, 403, 409 or 422.' }),
+    status: z.int().meta({ description: 'What POST /alerts would have answered: 202, 200, 403, 409, 422 or 503.' }),
     dispatch: z.enum(['queued', 'deferred']).optional().meta({ description: 'With 202.' }),
     state: z
       .enum(AlertStatus)

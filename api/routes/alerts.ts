@@ -54,6 +54,7 @@ function getAlert(deps: Deps): RequestHandler {
     delete req.headers['cache-control'];
     const seconds = preferredWait(req.get('prefer'));
     const alert = seconds === undefined ? found : await hold(deps, req, res, { found, seconds });
+    if (seconds !== undefined) res.set('Preference-Applied', `wait=${seconds}`);
     res.removeHeader('ETag');
     if (alert.status === 'pending' || alert.status === 'processing') res.set('Retry-After', '1');
     res.set('Cache-Control', 'private, no-cache').json(presentAlert(alert));
@@ -70,7 +71,6 @@ async function hold(
   res: Response,
   { found, seconds }: { found: Alert; seconds: number },
 ): Promise<Alert> {
-  res.set('Preference-Applied', `wait=${seconds}`);
   const known = req.get('if-none-match') === undefined ? etagOf(req, found) : undefined;
   if (known !== undefined && FINAL.has(found.status)) return found;
   const isNews = (alert: Alert) => {

@@ -1,11 +1,38 @@
+import { createRequire } from 'node:module';
 import { Router } from 'express';
 import { openApiDocument } from '../openapi.ts';
 import { allow, PROBLEMS, Problem, type ProblemName } from '../problem.ts';
 
-/** GET /openapi.json, and the page that each problem's `type` points to. */
+const PAGE = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>API – Video alerts</title>
+<link rel="icon" href="/docs/favicon-32x32.png">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+<main id="docs"></main>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</html>
+`;
+// validatorUrl: by default a badge would send the document to swagger.io.
+const START = `SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#docs',
+  presets: [SwaggerUIBundle.presets.apis],
+  deepLinking: true,
+  displayRequestDuration: true,
+  defaultModelsExpandDepth: 0,
+  validatorUrl: null,
+});
+`;
+const ASSETS = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'];
+
+/** GET /openapi.json, GET /docs to read and try it, and the page that each problem's `type` points to. */
 export function docsRoutes(): Router {
   const document = JSON.stringify(openApiDocument());
   const router = Router();
+  router.use(docsPage());
   router
     .route('/openapi.json')
     .get((_req, res) => {
@@ -21,6 +48,27 @@ export function docsRoutes(): Router {
       res.type('text/plain').send(`${status} ${title}\n\n${advice}\n`);
     })
     .all(allow('GET'));
+  return router;
+}
+
+/** Swagger UI from its npm package: nothing is loaded from elsewhere. */
+function docsPage(): Router {
+  const { resolve } = createRequire(import.meta.url);
+  const router = Router();
+  const text = (path: string, type: string, body: string) =>
+    router
+      .route(path)
+      .get((_req, res) => void res.type(type).set('Cache-Control', 'no-cache').send(body))
+      .all(allow('GET'));
+  text('/docs', 'html', PAGE);
+  text('/docs/start.js', 'js', START);
+  for (const name of ASSETS) {
+    const file = resolve(`swagger-ui-dist/${name}`);
+    router
+      .route(`/docs/${name}`)
+      .get((_req, res) => res.sendFile(file, { cacheControl: false, headers: { 'Cache-Control': 'no-cache' } }))
+      .all(allow('GET'));
+  }
   return router;
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { claim, recordFailure, recordResolution, release, retryFailed } from '#prisma/alerts.ts';
 import { type EventReader, openEvents } from './event-reader.ts';
 import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
@@ -53,6 +54,29 @@ describe('a stream of events', () => {
     for (const status of ['processing', 'processed']) {
       await become(uuid, status);
       expect(await reader.next()).toMatchObject({ event: `alert.${status}`, data: { uuid, status } });
+    }
+  });
+
+  it('tells every change of status that the pipeline makes, in order', async () => {
+    const reader = await open();
+    const uuid = await posted();
+    const fault = { code: 'video_timeout', detail: 'slow' } as const;
+    const facts = { resolution: '2x1', width: 2, height: 1, rotation: 0, codec: 'h264', container: 'mp4', duration: 1 };
+    const steps: [status: string, step: () => Promise<unknown>][] = [
+      ['pending', async () => {}],
+      ['processing', () => claim(api.db, uuid)],
+      ['pending', () => release(api.db, { uuid, attempt: 1 }, 0, { unused: false })],
+      ['processing', () => claim(api.db, uuid)],
+      ['failed', () => recordFailure(api.db, { uuid, attempt: 2 }, fault, 0)],
+      ['pending', () => retryFailed(api.db, [uuid])],
+      ['processing', () => claim(api.db, uuid)],
+      ['processed', () => recordResolution(api.db, { uuid, attempt: 3 }, facts, 0)],
+    ];
+    for (const [status, step] of steps) {
+      await step();
+      const event = await reader.next();
+      expect([event.event, event.data.status, event.data.uuid]).toEqual([`alert.${status}`, status, uuid]);
+      expect(event.data).toEqual(await json(await fetch(`${api.url}/alerts/${uuid}`)));
     }
   });
 
@@ -113,6 +137,9 @@ describe('a stream of events', () => {
     await become(uuid, 'failed');
     expect((await byStore.next()).data.uuid).toBe(own);
     expect((await byStatus.next()).data.uuid).toBe(uuid);
+    // The failed one was told to the other reader by now.
+    const next = await posted({ store: 'café' });
+    expect((await byStore.next()).data.uuid).toBe(next);
   });
 
   it('tells a reader whose id lies ahead of this database to begin anew', async () => {

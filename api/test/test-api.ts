@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Express } from 'express';
 import { pino } from 'pino';
+import { afterEach, expect } from 'vitest';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { databaseFault, migrationFault } from '#prisma/ready.ts';
 import { createTestDatabase } from '#prisma/test/test-database.ts';
@@ -14,6 +15,13 @@ import type { Auth } from '../caller.ts';
 import { ChangeFeed } from '../change-feed.ts';
 import { createQueueRoom } from '../queue-room.ts';
 import { createAlertServer } from '../server.ts';
+import { watched } from './contract.ts';
+
+// Every answer that a test gets is held against the OpenAPI document; one that departs from it fails that test.
+const faults: string[] = [];
+afterEach(() => {
+  expect(faults.splice(0)).toEqual([]);
+});
 
 export type TestApi = {
   url: string;
@@ -71,7 +79,7 @@ export async function startTestApi(
       stopping: () => stopping,
     },
   });
-  const server = createAlertServer(app).listen(0, '127.0.0.1');
+  const server = createAlertServer(watched(app, (fault) => faults.push(fault))).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // listening on TCP
   return {

@@ -38,10 +38,11 @@ function ask(uuid: string, prefer: string, headers: Record<string, string> = {},
   return { answer, settled: () => ms > 0, ms: () => ms, leave: () => gone.abort() };
 }
 
-/** A request that is certainly held: sent, and seen to wait by the time that others sent later were answered. */
+/** A request that is certainly held. */
 async function held(uuid: string, prefer: string, headers: Record<string, string> = {}, at = api): Promise<Asked> {
+  const before = at.waits.size;
   const asked = ask(uuid, prefer, headers, at);
-  for (let i = 0; i < 5; i += 1) await fetch(`${at.url}/alerts/${uuid}`);
+  await eventually(async () => at.waits.size > before || asked.settled() || undefined);
   expect(asked.settled()).toBe(false);
   return asked;
 }

@@ -10,8 +10,8 @@ export type Plan = {
   port: number;
   /** Alert number i is on video i of these, over and over. */
   videos: string[];
-  /** The store of every alert. */
-  store: string;
+  /** Alert number i is from store i of these, over and over. */
+  stores: string[];
   count: number;
   /** Lines such as `authorization: Bearer …`. */
   headers: string[];
@@ -92,10 +92,15 @@ class Driver {
   }
 
   async #post(index: number, due: number): Promise<void> {
-    const { videos, store } = this.#plan;
+    const { videos, stores } = this.#plan;
     const uuid = randomUUID();
     const timestamp = Math.floor(due / 1000);
-    const body = JSON.stringify({ uuid, video: videos[index % videos.length], timestamp, store });
+    const body = JSON.stringify({
+      uuid,
+      video: videos[index % videos.length],
+      timestamp,
+      store: stores[index % stores.length],
+    });
     this.driven.uuids[index] = uuid;
     this.driven.sentAt[index] = due;
     const request =

@@ -8,6 +8,8 @@ import { type FoundRow, judgeRows, readFinalRows, settle } from './rows.ts';
 import { percentile } from './statistics.ts';
 import type { Truth } from './video-sets.ts';
 
+/** Cameras of so many stores send at once. */
+const STORES = 50;
 const MIB = 1024 * 1024;
 
 /**
@@ -21,16 +23,17 @@ export async function measureFlow(
   signal: AbortSignal,
 ): Promise<Flow> {
   if (!keepRows) await house.empty();
-  const store = `bench ${randomUUID()}`;
+  const flow = randomUUID();
+  const stores = Array.from({ length: STORES }, (_, index) => `bench ${flow} ${index}`);
   await forgetPeaks(KINDS.flatMap(house.pids));
   const before = await cpuOfKinds(house);
   const { apiPort: port } = house;
   const videos = truths.map(({ video }) => video);
-  const driven = await drive({ ...plan, port, videos, store, headers: [] }, signal);
-  await settle(house.database, store, signal);
+  const driven = await drive({ ...plan, port, videos, stores, headers: [] }, signal);
+  await settle(house.database, stores, signal);
   const after = await cpuOfKinds(house);
   house.check();
-  const rows = new Map((await readFinalRows(house.database, store)).map((row) => [row.uuid, row]));
+  const rows = new Map((await readFinalRows(house.database, stores)).map((row) => [row.uuid, row]));
   const per = (total: number) => total / plan.count;
   const cpuMsPerAlert = byKind((kind) => per(after[kind] - before[kind]));
   const served = await house.videoServer.served();

@@ -9,12 +9,12 @@ const LOOK_MS = 50;
 /** No row became final for so long: what is left will not. */
 const STANDSTILL_MS = 20_000;
 
-/** Waits until no row of the store owes work or a notification, or nothing moves any more. Returns how many still do. */
-export async function settle(database: Database, store: string, signal: AbortSignal): Promise<number> {
+/** Waits until no row of the stores owes work or a notification, or nothing moves any more. Returns how many still do. */
+export async function settle(database: Database, stores: string[], signal: AbortSignal): Promise<number> {
   let owed = Number.POSITIVE_INFINITY;
   for (let movedAt = Date.now(); Date.now() - movedAt < STANDSTILL_MS; await sleep(LOOK_MS, undefined, { signal })) {
     const [found] = await database.$queryRaw<{ n: number }[]>`
-      SELECT count(*)::int AS n FROM alerts WHERE notified_at IS NULL AND store = ${store}`;
+      SELECT count(*)::int AS n FROM alerts WHERE notified_at IS NULL AND store = ANY(${stores})`;
     const left = found?.n ?? 0;
     if (left === 0) return 0;
     if (left < owed) movedAt = Date.now();
@@ -23,12 +23,12 @@ export async function settle(database: Database, store: string, signal: AbortSig
   return owed;
 }
 
-/** Every final row of the store. The times are the database's own: it keeps the time of each commit. */
-export async function readFinalRows(database: Database, store: string): Promise<FoundRow[]> {
+/** Every final row of the stores. The times are the database's own: it keeps the time of each commit. */
+export async function readFinalRows(database: Database, stores: string[]): Promise<FoundRow[]> {
   return database.$queryRaw<FoundRow[]>`
     SELECT uuid::text, resolution, bytes_fetched::int AS bytes,
       (extract(epoch FROM pg_xact_commit_timestamp(changed::xid)) * 1000)::float8 AS "finalAt"
-    FROM alerts WHERE store = ${store} AND status IN ('processed', 'failed')`;
+    FROM alerts WHERE store = ANY(${stores}) AND status IN ('processed', 'failed')`;
 }
 
 export type Judged = {

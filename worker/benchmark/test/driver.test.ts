@@ -22,7 +22,13 @@ async function serve(listener: RequestListener): Promise<number> {
 const LENGTH = { 'content-length': 2 };
 const SIGNAL = AbortSignal.timeout(20_000);
 const plan = (port: number, more: Pick<Plan, 'count' | 'pace'>): Plan => {
-  return { port, videos: ['/videos/a.mp4', '/videos/b.mp4'], store: 'bench', headers: ['x-key: k'], ...more };
+  return {
+    port,
+    videos: ['/videos/a.mp4', '/videos/b.mp4'],
+    stores: ['north', 'south', 'west'],
+    headers: ['x-key: k'],
+    ...more,
+  };
 };
 
 it('sends each alert once, on each video in turn, with so many on the way and no more', async () => {
@@ -39,7 +45,7 @@ it('sends each alert once, on each video in turn, with so many on the way and no
   expect(driven.statuses).toEqual({ 202: 50 });
   expect(most).toBe(4);
   expect(bodies.map(({ uuid }) => uuid).sort()).toEqual([...driven.uuids].sort());
-  expect(bodies.find(({ uuid }) => uuid === driven.uuids[7])).toMatchObject({ video: '/videos/b.mp4', store: 'bench' });
+  expect(bodies.find(({ uuid }) => uuid === driven.uuids[7])).toMatchObject({ video: '/videos/b.mp4', store: 'south' });
   expect(Math.min(...driven.answerMs)).toBeGreaterThanOrEqual(4);
   expect(driven.cpuMs).toBeGreaterThan(0);
 });

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import { type Alert, addPending, type NewAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
-import { type AlertQueue, QueueUnavailable } from '#redis/queue.ts';
+import { QueueUnavailable } from '#redis/answer.ts';
+import type { AlertQueue } from '#redis/queue.ts';
 
 export type Accepted =
   | { kind: 'created'; alert: Alert; dispatch: 'queued' | 'deferred' }
@@ -28,10 +29,10 @@ export async function acceptAlert(
 
 async function dispatch(
   deps: { queue: AlertQueue; log: Logger },
-  { uuid, requestId }: NewAlert,
+  { uuid, requestId, traceparent }: NewAlert,
 ): Promise<'queued' | 'deferred'> {
   try {
-    await deps.queue.enqueue({ uuid, requestId });
+    await deps.queue.enqueue({ uuid, requestId, traceparent });
     return 'queued';
   } catch (error) {
     if (!(error instanceof QueueUnavailable)) throw error;

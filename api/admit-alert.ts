@@ -2,9 +2,11 @@ import type { Request } from 'express';
 import { findAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
+import { traceparent } from '#signals/tracing.ts';
 import { type Accepted, acceptAlert } from './accept-alert.ts';
 import type { NewAlertBody } from './alert-schema.ts';
 import { reaches } from './caller.ts';
+import type { ApiMetrics, Received } from './metrics.ts';
 import { Problem } from './problem.ts';
 import type { QueueRoom } from './queue-room.ts';
 
@@ -12,7 +14,7 @@ export type Admitted = Exclude<Accepted, { kind: 'conflict' }>;
 
 /** Accepts an alert of a caller; throws the Problem of a store that is not the caller's, of a uuid in use, and of a full queue. */
 export async function admitAlert(
-  deps: { db: Database; queue: AlertQueue; room: QueueRoom },
+  deps: { db: Database; queue: AlertQueue; room: QueueRoom; metrics: ApiMetrics },
   req: Pick<Request, 'caller' | 'id' | 'log'>,
   alert: NewAlertBody,
 ): Promise<Admitted> {
@@ -24,8 +26,13 @@ export async function admitAlert(
     const known = await findAlert(deps.db, alert.uuid);
     if (!known) throw new Problem('queue-full', 'Too many alerts wait already.', { headers: { 'Retry-After': '10' } });
   }
-  const accepted = await acceptAlert({ ...deps, log: req.log }, { ...alert, requestId: req.id });
+  const accepted = await acceptAlert(
+    { ...deps, log: req.log },
+    { ...alert, requestId: req.id, traceparent: traceparent() },
+  );
   if (accepted.kind === 'created' && accepted.dispatch === 'queued') deps.room.added();
+  const result: Received = accepted.kind === 'created' && accepted.dispatch === 'deferred' ? 'deferred' : accepted.kind;
+  deps.metrics.received.inc({ result });
   if (accepted.kind !== 'conflict') return accepted;
   throw new Problem('alert-conflict', `An alert with this uuid has another ${accepted.fields.join(', ')}.`, {
     extra: { fields: accepted.fields, existing: `/alerts/${alert.uuid}` },

@@ -6,8 +6,10 @@ import type { AlertWaits } from './alert-waits.ts';
 import { type Auth, identify } from './caller.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import { cors } from './cors.ts';
+import { countAnswers } from './count-answers.ts';
 import { sameOriginOnly } from './cross-site.ts';
 import { Holds } from './holds.ts';
+import type { ApiMetrics } from './metrics.ts';
 import { notFound, problemHandler } from './problem.ts';
 import type { QueueRoom } from './queue-room.ts';
 import type { RateLimits } from './rate-limits.ts';
@@ -18,11 +20,13 @@ import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
 import { loginRoutes } from './routes/login.ts';
+import { metricsRoutes } from './routes/metrics.ts';
 import { operatorRoutes } from './routes/operator.ts';
 import { assetRoutes, pageRoutes, readAssets } from './routes/page.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { retryRoutes } from './routes/retry.ts';
 import { securityHeaders } from './security-headers.ts';
+import { traceRequests } from './trace-requests.ts';
 
 export type AppDeps = {
   db: Database;
@@ -42,6 +46,7 @@ export type AppDeps = {
   corsOrigins: readonly string[];
   /** Origin of the video server as browsers reach it; undefined: the operator's page shows no videos. */
   videos?: string | undefined;
+  metrics: ApiMetrics;
 };
 
 /** The Express app on what it is given: opens nothing, so closes nothing. */
@@ -51,7 +56,9 @@ export function createApp(deps: AppDeps): Express {
   app.set('trust proxy', deps.trustProxy);
   app.set('etag', 'strong');
   app.set('query parser', 'simple');
+  app.use(traceRequests);
   app.use(requestContext(deps.log));
+  app.use(countAnswers(deps.metrics));
   app.use((_req, res, next) => {
     if (deps.readiness.stopping()) res.set('Connection', 'close');
     next();
@@ -70,6 +77,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(identify(deps.auth));
   if (deps.limits) app.use(deps.limits.ofKey);
   const holds = new Holds(deps.maxHeld);
+  app.use(metricsRoutes(deps.metrics.registry));
   app.use(eventRoutes({ ...deps, holds }));
   app.use(retryRoutes(deps));
   app.use(pageRoutes(assets, { videos: deps.videos }));

@@ -2,17 +2,23 @@ import closeWithGrace from 'close-with-grace';
 import { openDatabase } from '#prisma/client.ts';
 import { ConfigError, parseConfig } from '#prisma/config.ts';
 import { goodKeys, hasKeys } from '#prisma/keys.ts';
+import { registerPool } from '#prisma/pool-gauge.ts';
 import { databaseFault, migrationFault, untilReady } from '#prisma/ready.ts';
 import { openLimits } from '#redis/limits.ts';
 import { openAlertQueue, queueFault } from '#redis/queue.ts';
+import { queueTelemetry } from '#redis/telemetry.ts';
 import { createLog } from '#signals/log.ts';
+import { createProcessRegistry } from '#signals/process-metrics.ts';
 import { profileOnSignal } from '#signals/profile.ts';
+import { startTracing } from '#signals/tracing.ts';
 import { AlertWaits } from './alert-waits.ts';
 import { type AppDeps, createApp } from './app.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { apiFields, exposureFault } from './config.ts';
+import { registerHouseGauges } from './house-gauges.ts';
 import { createKeyAuth } from './key-auth.ts';
 import { createKeyRing } from './key-ring.ts';
+import { createMetrics } from './metrics.ts';
 import { createQueueRoom } from './queue-room.ts';
 import { createRateLimits } from './rate-limits.ts';
 import { closeServer, createAlertServer } from './server.ts';
@@ -31,6 +37,13 @@ closeWithGrace({ delay: CLOSE_MS, logger: false, skip: ['SIGUSR2'] }, async ({ e
   for (const part of opened.reverse()) await part.close();
   log.flush();
 });
+const tracing = await startTracing({
+  part: 'api',
+  endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+  percent: config.TRACE_PERCENT,
+});
+if (tracing) opened.push(tracing);
+const telemetry = tracing && (await queueTelemetry());
 opened.push(profileOnSignal({ part: 'api', folder: config.PROFILE_DIR, seconds: config.PROFILE_SECONDS, log }));
 // Started by `npm start`, and that is gone: its database goes with it.
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
@@ -47,19 +60,22 @@ try {
   process.exit(1);
 }
 
-const queue = openAlertQueue(config.QUEUE_URL ?? config.DATABASE_URL, (err) =>
-  log.warn({ err }, 'queue connection lost'),
-);
+const onQueueError = (err: Error) => log.warn({ err }, 'queue connection lost');
+const queue = openAlertQueue(config.QUEUE_URL ?? config.DATABASE_URL, onQueueError, telemetry);
 opened.push(queue);
 
 const changes = new ChangeFeed(db, log);
 const waits = new AlertWaits(db);
+const metrics = createMetrics(createProcessRegistry());
+registerPool(metrics.registry, db);
+registerHouseGauges(metrics.registry, { db, queue });
 const app = createApp({
   db,
   queue,
   log,
   changes,
   waits,
+  metrics,
   maxHeld: config.MAX_HELD,
   trustProxy: config.TRUST_PROXY,
   ...openDoor(),

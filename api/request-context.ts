@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestHandler } from 'express';
 import type { Logger } from 'pino';
+import { traceId } from '#signals/tracing.ts';
 
 declare module 'express-serve-static-core' {
   interface Request {
@@ -18,7 +19,7 @@ export function requestContext(log: Logger): RequestHandler {
   return (req, res, next) => {
     const given = req.get('x-request-id');
     req.id = given !== undefined && HARMLESS_ID.test(given) ? given : randomUUID();
-    req.log = log.child({ requestId: req.id });
+    req.log = log.child({ requestId: req.id, traceId: traceId() });
     res.set('X-Request-Id', req.id);
     const started = performance.now();
     res.once('close', () => {

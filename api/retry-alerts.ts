@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
-import { type Alert, type FailedFilter, findFailed, retryFailed } from '#prisma/alerts.ts';
+import { type AlertKey, type FailedFilter, findFailed, retryFailed } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
-import { type AlertQueue, QueueUnavailable } from '#redis/queue.ts';
+import { QueueUnavailable } from '#redis/answer.ts';
+import type { AlertQueue } from '#redis/queue.ts';
 
 type Deps = { db: Database; queue: AlertQueue; log: Logger };
-type Key = Pick<Alert, 'uuid' | 'requestId'>;
 
 /** Retries one failed alert. False where it is not failed: then nothing changed. Throws DatabaseUnavailable. */
 export async function retryAlert(deps: Deps, uuid: string): Promise<'queued' | 'deferred' | false> {
@@ -33,7 +33,7 @@ export async function retryAlerts(
 }
 
 /** The rows are committed: a queue that is down defers their jobs. */
-async function send(deps: Deps, keys: Key[], perSecond?: number): Promise<'queued' | 'deferred'> {
+async function send(deps: Deps, keys: AlertKey[], perSecond?: number): Promise<'queued' | 'deferred'> {
   try {
     await deps.queue.enqueueAgain(keys, perSecond === undefined ? {} : { perSecond });
     return 'queued';

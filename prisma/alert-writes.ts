@@ -5,7 +5,9 @@ import type { Alert } from './generated/client.ts';
 /** Sends a prepared statement and gives all its rows, or throws DatabaseUnavailable or DatabaseFault. */
 export type Ask = <Row extends object>(statement: { name: string; text: string; values: unknown[] }) => Promise<Row[]>;
 
-export type NewAlert = Pick<Alert, 'uuid' | 'video' | 'store' | 'timestamp' | 'requestId'>;
+export type NewAlert = Pick<Alert, 'uuid' | 'video' | 'store' | 'timestamp' | 'requestId'> & {
+  traceparent?: string | undefined;
+};
 
 /** The right to write the result of one attempt: void as soon as a later claim raises the number. */
 export type Lease = { uuid: string; attempt: number };
@@ -86,8 +88,8 @@ async function runStatement<Item, Row extends Keyed>(
 const INSERT: Statement<NewAlert> = {
   name: 'alerts_insert',
   text: `
-    INSERT INTO alerts (uuid, video, store, timestamp, request_id)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::text[])
+    INSERT INTO alerts (uuid, video, store, timestamp, request_id, traceparent)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::text[])
     ON CONFLICT (uuid) DO NOTHING RETURNING uuid, id, received_at AS "receivedAt"`,
   keyOf: ({ uuid }) => uuid.toLowerCase(),
   columns: [
@@ -96,6 +98,7 @@ const INSERT: Statement<NewAlert> = {
     ({ store }) => store,
     ({ timestamp }) => timestamp,
     ({ requestId }) => requestId,
+    ({ traceparent }) => traceparent,
   ],
 };
 

@@ -6,6 +6,9 @@ import type { AlertStatus, FailureCode } from './generated/enums.ts';
 export type { ClaimedAlert, Lease, NewAlert } from './alert-writes.ts';
 export type { Alert } from './generated/client.ts';
 
+/** What an alert's job is made of. */
+export type AlertKey = Pick<Alert, 'uuid' | 'requestId' | 'traceparent'>;
+
 export type Claim = { kind: 'claimed'; alert: ClaimedAlert } | { kind: 'final'; alert: Alert } | { kind: 'unknown' };
 
 /** The fault lies with the video server or the way to it: trying again may help. All other codes are permanent. */
@@ -22,7 +25,9 @@ export async function addPending(db: Database, alert: NewAlert): Promise<{ creat
   const inserted = await db.writes.insert(alert);
   if (!inserted) return { created: false, alert: await db.alert.findUniqueOrThrow({ where: { uuid: alert.uuid } }) };
   const { uuid, id, receivedAt } = inserted;
-  return { created: true, alert: { ...UNTOUCHED, ...alert, uuid, id: BigInt(id), receivedAt, updatedAt: receivedAt } };
+  const { traceparent = null } = alert;
+  const times = { receivedAt, updatedAt: receivedAt };
+  return { created: true, alert: { ...UNTOUCHED, ...alert, ...times, traceparent, uuid, id: BigInt(id) } };
 }
 
 /** A row as INSERT leaves it, so that it need not be sent back for each alert. */
@@ -179,11 +184,12 @@ export async function findFailed(
  * Gives failed alerts a new round of attempts, and a notification of its own. Returns the keys of those that were
  * failed and are pending now; the others are left as they are.
  */
-export async function retryFailed(db: Database, uuids: string[]): Promise<Pick<Alert, 'uuid' | 'requestId'>[]> {
-  return db.$queryRaw<Pick<Alert, 'uuid' | 'requestId'>[]>`
+export async function retryFailed(db: Database, uuids: string[]): Promise<AlertKey[]> {
+  return db.$queryRaw<AlertKey[]>`
     UPDATE alerts SET status = 'pending', attempts_before = attempts, crashes = 0, failure_code = NULL, failure_detail = NULL,
       processed_at = NULL, notified_at = NULL, updated_at = now(), changed = pg_current_xact_id()
-    WHERE uuid = ANY(${uuids}::uuid[]) AND status = 'failed' RETURNING uuid::text, request_id AS "requestId"`;
+    WHERE uuid = ANY(${uuids}::uuid[]) AND status = 'failed'
+    RETURNING uuid::text, request_id AS "requestId", traceparent`;
 }
 
 /** Returns false where the notification was already marked, or the alert is not final. */
@@ -195,16 +201,13 @@ export async function markNotified(db: Database, uuid: string): Promise<boolean>
  * At most `limit` alerts that still owe work or a notification and were last touched over `quietMs` ago, the longest
  * untouched first. Touches them, so that no other caller gets them for as long.
  */
-export async function takeOwed(
-  db: Database,
-  options: { quietMs: number; limit: number },
-): Promise<Pick<Alert, 'uuid' | 'requestId'>[]> {
+export async function takeOwed(db: Database, options: { quietMs: number; limit: number }): Promise<AlertKey[]> {
   // MATERIALIZED: a join that reads the rows twice would skip those it has locked itself, and take others instead.
-  return db.$queryRaw<Pick<Alert, 'uuid' | 'requestId'>[]>`
+  return db.$queryRaw<AlertKey[]>`
     WITH owed AS MATERIALIZED (
       SELECT id FROM alerts
       WHERE notified_at IS NULL AND updated_at < now() - make_interval(secs => ${options.quietMs / 1000})
       ORDER BY updated_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED)
     UPDATE alerts SET updated_at = now() FROM owed WHERE alerts.id = owed.id
-    RETURNING uuid, request_id AS "requestId"`;
+    RETURNING uuid, request_id AS "requestId", traceparent`;
 }

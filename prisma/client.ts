@@ -48,6 +48,8 @@ export function openDatabase(url: string, options: { poolSize: number; onError: 
     .$extends({
       client: {
         writes,
+        /** Connections of the pool: open ones, those of them that do nothing, and queries that wait for one. */
+        connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
         $disconnect() {
           closed ??= close();
           return closed;

@@ -65,3 +65,14 @@ function newest({ store, stores }: StatisticsFilter, { from, to }: { from?: Date
   return Prisma.sql`SELECT status, failure_code, store, received_at, processed_at FROM alerts
     WHERE ${Prisma.join(where, ' AND ')} ORDER BY received_at DESC, id DESC LIMIT ${MOST_COUNTED}`;
 }
+
+/**
+ * Seconds since the receipt of the oldest alert that is still owed its result or its notification; 0 without one.
+ * One row of an index that holds no others.
+ */
+export async function oldestOwedSeconds(db: Database): Promise<number> {
+  const [oldest] = await db.$queryRaw<{ seconds: number }[]>`
+    SELECT extract(epoch FROM now() - received_at)::float8 AS seconds FROM alerts
+    WHERE notified_at IS NULL ORDER BY received_at LIMIT 1`;
+  return oldest?.seconds ?? 0;
+}

@@ -1,10 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createPostgresBackend, createRedisBackend, type Job, type Queue, type Worker, withBackend } from 'bullmq';
+import {
+  createPostgresBackend,
+  createRedisBackend,
+  type Job,
+  type Queue,
+  type Telemetry,
+  type Worker,
+  withBackend,
+} from 'bullmq';
 import { Redis } from 'ioredis';
+import { ANSWER_MS } from './answer.ts';
 import { backoffMs, DELIVERIES, QUEUE_NAME } from './contract.ts';
-
-// 3 s: longer than a busy server's pause, short enough for the request that waits behind it.
-export const ANSWER_MS = 3_000;
 
 /** Thrown by a processor: deliver again, not before `retryAfterMs`. */
 export class Redeliver extends Error {
@@ -16,11 +22,13 @@ export class Redeliver extends Error {
   }
 }
 
-export type OpenQueue = { bull: Queue; close(): Promise<void> };
+export type RedisMemory = { used: number; max: number };
+
+export type OpenQueue = { bull: Queue; close(): Promise<void>; memory?: () => Promise<RedisMemory> };
 
 /** Opens BullMQ's queue on the URL's backend. BullMQ remembers a first connection that failed: then open another. */
-export function openQueue(url: string): OpenQueue {
-  return isRedis(url) ? openRedisQueue(url) : openPostgresQueue(url);
+export function openQueue(url: string, telemetry?: Telemetry): OpenQueue {
+  return isRedis(url) ? openRedisQueue(url, telemetry) : openPostgresQueue(url, telemetry);
 }
 
 export type OpenWorker = {
@@ -33,8 +41,13 @@ export type OpenWorker = {
 export type Taken = { data: unknown; stalls: number; queuedAt: Date; signal: AbortSignal };
 
 /** Opens BullMQ's worker, not yet running; as openQueue when its backend is away. */
-export function openWorker(url: string, processor: (taken: Taken) => Promise<void>, concurrency: number): OpenWorker {
+export function openWorker(
+  url: string,
+  processor: (taken: Taken) => Promise<void>,
+  { concurrency, telemetry }: { concurrency: number; telemetry?: Telemetry | undefined },
+): OpenWorker {
   const options = {
+    ...(telemetry ? { telemetry } : {}),
     autorun: false,
     concurrency,
     // A killed worker's job is free again after lock + check = 15 s at most. BullMQ's own 30 + 30 s take about 60.
@@ -72,7 +85,7 @@ type Processor = (
   token?: string,
   signal?: AbortSignal,
 ) => Promise<void>;
-type WorkerOptions = { autorun: boolean; concurrency: number };
+type WorkerOptions = { autorun: boolean; concurrency: number; telemetry?: Telemetry };
 type CancellableWorker = { bull: OpenWorker['bull'] & Pick<Worker, 'cancelJob'>; close(): Promise<void> };
 
 function isRedis(url: string): boolean {
@@ -87,7 +100,7 @@ function redisRetryMs(times: number): number {
   return Math.min(times * 100, 1_000);
 }
 
-function openRedisQueue(url: string): OpenQueue {
+function openRedisQueue(url: string, telemetry?: Telemetry): OpenQueue {
   // A client of our own: BullMQ cannot close one that is between two tries to connect.
   const client = new Redis(url, {
     ...REDIS,
@@ -97,18 +110,29 @@ function openRedisQueue(url: string): OpenQueue {
     maxRetriesPerRequest: 1,
   });
   client.on('error', () => {}); // BullMQ passes them on until it is closed; without a listener ioredis prints them
-  const bull = new (withBackend(createRedisBackend).Queue)(QUEUE_NAME, { connection: client });
+  const bull = new (withBackend(createRedisBackend).Queue)(QUEUE_NAME, {
+    connection: client,
+    ...(telemetry ? { telemetry } : {}),
+  });
   return {
     bull,
+    async memory() {
+      const info = await client.info('memory');
+      const bytes = (field: string) => Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(info)?.[1]);
+      return { used: bytes('used_memory'), max: bytes('maxmemory') };
+    },
     async close() {
       await bull.close().finally(() => client.disconnect());
     },
   };
 }
 
-function openPostgresQueue(url: string): OpenQueue {
+function openPostgresQueue(url: string, telemetry?: Telemetry): OpenQueue {
   const connection = { ...postgres(url), max: 4, query_timeout: ANSWER_MS };
-  const bull = new (withBackend(createPostgresBackend).Queue)(QUEUE_NAME, { connection });
+  const bull = new (withBackend(createPostgresBackend).Queue)(QUEUE_NAME, {
+    connection,
+    ...(telemetry ? { telemetry } : {}),
+  });
   // The same class; the type differs by its backend parameter alone.
   return { bull: bull as unknown as Queue, close: () => bull.close() };
 }

@@ -1,31 +1,41 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Queue, UnrecoverableError } from 'bullmq';
-import { ANSWER_MS, type OpenQueue, type OpenWorker, openQueue, openWorker, Redeliver, type Taken } from './backend.ts';
+import { type Queue, type Telemetry, UnrecoverableError } from 'bullmq';
+import {
+  ANSWER_MS,
+  type OpenQueue,
+  type OpenWorker,
+  openQueue,
+  openWorker,
+  Redeliver,
+  type RedisMemory,
+  type Taken,
+} from './backend.ts';
 import { type AlertJob, DELIVERIES, JOB_NAME, jobId, jobSchema, KEEP_COMPLETED, KEEP_FAILED } from './contract.ts';
 import { gathered } from './gathered.ts';
 
-/** The queue did not take or tell something in time. Nothing is lost: the rows know what to send again. */
-export class QueueUnavailable extends Error {
-  readonly code = 'queue_unavailable';
+export type QueueState = {
+  jobs: Record<'waiting' | 'active' | 'delayed' | 'failed', number>;
+  /** Bytes; a max of 0 is none. Only on Redis. */
+  memory?: RedisMemory | undefined;
+};
 
-  constructor(cause: unknown) {
-    super('the queue does not answer', { cause: bare(cause) });
-    this.name = 'QueueUnavailable';
-  }
-}
+/** A job to be sent. `traceparent`: of the trace that it goes on with. */
+export type SentJob = AlertJob & { traceparent?: string | null | undefined };
 
 export type AlertQueue = {
   /** Adds the alert's job; a no-op where it is there already. Throws QueueUnavailable. */
-  enqueue(job: AlertJob): Promise<void>;
+  enqueue(job: SentJob): Promise<void>;
   /**
    * As enqueue for many, but first clears away finished jobs of those alerts. `perSecond` spreads the jobs over time.
    * Returns how many jobs were added: none where one waits or runs.
    */
-  enqueueAgain(jobs: AlertJob[], options?: { perSecond?: number }): Promise<number>;
+  enqueueAgain(jobs: SentJob[], options?: { perSecond?: number }): Promise<number>;
   /** How many jobs wait for a worker, now or later. Throws QueueUnavailable. */
   depth(): Promise<number>;
   /** One round trip. Throws QueueUnavailable. */
   ping(): Promise<void>;
+  /** How many jobs are in which state, and what Redis has of memory. Throws QueueUnavailable. */
+  state(): Promise<QueueState>;
   /** BullMQ's own queue, for Bull Board. A new object after a connection that failed for good. */
   bull(): Queue;
   close(): Promise<void>;
@@ -64,12 +74,12 @@ export type AlertConsumer = {
 };
 
 /** Opens the sending end lazily; a backend that is down now is tried again at the next call. */
-export function openAlertQueue(url: string, onError: (error: Error) => void): AlertQueue {
+export function openAlertQueue(url: string, onError: (error: Error) => void, telemetry?: Telemetry): AlertQueue {
   let opened: OpenQueue | undefined;
   const tell = (error: unknown) => onError(bare(error));
   const bull = (): Queue => {
     if (opened) return opened.bull;
-    const queue = openQueue(url);
+    const queue = openQueue(url, telemetry);
     queue.bull.on('error', tell);
     queue.bull.waitUntilReady().catch(() => {
       if (opened === queue) opened = undefined;
@@ -104,6 +114,14 @@ export function openAlertQueue(url: string, onError: (error: Error) => void): Al
     async ping() {
       await answered(bull().getJobCountByTypes('active'));
     },
+    async state() {
+      const queue = bull();
+      const [jobs, memory] = await answered(
+        Promise.all([queue.getJobCounts('waiting', 'active', 'delayed', 'failed'), opened?.memory?.()]),
+      );
+      const { waiting = 0, active = 0, delayed = 0, failed = 0 } = jobs;
+      return { jobs: { waiting, active, delayed, failed }, memory };
+    },
     bull,
     async close() {
       const queue = opened;
@@ -121,7 +139,7 @@ async function addAll(queue: Queue, jobs: ReturnType<typeof jobOf>[]): Promise<v
 const BATCH = 100;
 
 /** Those alerts that have no job or had a finished one, which is removed. */
-async function withoutJob(queue: Queue, jobs: AlertJob[]): Promise<AlertJob[]> {
+async function withoutJob(queue: Queue, jobs: SentJob[]): Promise<SentJob[]> {
   const lost = await answered(
     Promise.all(
       jobs.map(async ({ uuid }) => {
@@ -134,7 +152,7 @@ async function withoutJob(queue: Queue, jobs: AlertJob[]): Promise<AlertJob[]> {
   return jobs.filter((_job, index) => lost[index]);
 }
 
-function jobOf(data: AlertJob, delay = 0) {
+function jobOf({ traceparent, ...data }: SentJob, delay = 0) {
   const options = {
     delay: Math.round(delay),
     jobId: jobId(data.uuid),
@@ -143,6 +161,8 @@ function jobOf(data: AlertJob, delay = 0) {
     removeOnComplete: KEEP_COMPLETED,
     removeOnFail: KEEP_FAILED,
     stackTraceLimit: 1,
+    // The form in which BullMQ's telemetry hands a trace on.
+    ...(traceparent ? { telemetry: { metadata: JSON.stringify({ traceparent }) } } : {}),
   };
   return { name: JOB_NAME, data, opts: options };
 }
@@ -155,12 +175,12 @@ const REOPEN_MS = 1_000;
 export function consumeAlerts(
   url: string,
   handler: Handler,
-  options: { concurrency: number; onError: (error: Error) => void },
+  options: { concurrency: number; onError: (error: Error) => void; telemetry?: Telemetry | undefined },
 ): AlertConsumer {
   const closing = new AbortController();
   const tell = (error: unknown) => options.onError(bare(error));
   const open = () => {
-    const worker = openWorker(url, (taken) => handle(handler, taken), options.concurrency);
+    const worker = openWorker(url, (taken) => handle(handler, taken), options);
     worker.bull.on('error', tell);
     return worker;
   };
@@ -204,34 +224,4 @@ async function closeWorker(worker: OpenWorker, graceMs: number): Promise<void> {
   const grace = setTimeout(() => worker.bull.cancelAllJobs('the worker stops'), graceMs);
   await within(graceMs + ANSWER_MS, worker.close());
   clearTimeout(grace);
-}
-
-/** Waits for the promise, at most so long. */
-async function within(ms: number, promise: Promise<void>): Promise<void> {
-  const settled = new AbortController();
-  const late = sleep(ms, undefined, { signal: settled.signal }).catch(() => {}); // settled first
-  await Promise.race([promise.finally(() => settled.abort()), late]);
-}
-
-/** The text alone: ioredis hangs the command on its errors, for AUTH with the password. */
-function bare(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(String(error));
-  // A name with several addresses fails with an AggregateError, whose message is empty.
-  const code = 'code' in error ? String(error.code) : error.name;
-  return new Error(error.message || code);
-}
-
-/** The promise's value, or QueueUnavailable when it fails or takes over 3 s. */
-async function answered<T>(promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } catch (error) {
-    throw new QueueUnavailable(error);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -11,16 +11,18 @@ export type Tracing = {
 export type TracingOptions = {
   /** Which part of the house speaks: api, worker. */
   part: string;
-  /** OTLP over HTTP: `http://collector:4318`. */
-  endpoint: string;
-  /** Share of the traces that begin here, 0 to 1; a caller's traceparent decides for itself. */
-  ratio: number;
+  /** OTLP over HTTP: `http://collector:4318`. Undefined: nothing is traced. */
+  endpoint: string | undefined;
+  /** Of the traces that begin here, 0 to 100; a caller's traceparent decides for itself. */
+  percent: number;
   /** In place of the endpoint's. */
   exporter?: SpanExporter;
 };
 
-/** Loads the SDK and registers it for this process. Until then every span here is a no-op of under 1 µs. */
-export async function startTracing({ part, endpoint, ratio, exporter }: TracingOptions): Promise<Tracing> {
+/** Loads the SDK and registers it for this process. Without it every span here is a no-op of under 1 µs. */
+export async function startTracing(options: TracingOptions): Promise<Tracing | undefined> {
+  const { part, endpoint, percent, exporter } = options;
+  if (endpoint === undefined) return undefined;
   const [sdk, { W3CTraceContextPropagator }, { AsyncLocalStorageContextManager }, { resourceFromAttributes }, otlp] =
     await Promise.all([
       import('@opentelemetry/sdk-trace'),
@@ -29,7 +31,7 @@ export async function startTracing({ part, endpoint, ratio, exporter }: TracingO
       import('@opentelemetry/resources'),
       import('@opentelemetry/exporter-trace-otlp-proto'),
     ]);
-  const chosen = new sdk.TraceIdRatioBasedSampler(ratio);
+  const chosen = new sdk.TraceIdRatioBasedSampler(percent / 100);
   const provider = new sdk.TracerProvider({
     resource: resourceFromAttributes({ 'service.name': `${NAME}-${part}`, 'process.pid': process.pid }),
     sampler: new sdk.ParentBasedSampler({

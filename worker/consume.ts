@@ -3,10 +3,19 @@ import { type ClaimedAlert, claim, release } from '#prisma/alerts.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
 import type { AlertJob } from '#redis/contract.ts';
 import type { Verdict } from '#redis/queue.ts';
+import { inSpan, traceId } from '#signals/tracing.ts';
+import { countAttempt, countClaim } from './count-attempt.ts';
 import { VideoError, VideoMissing, VideoTimeout, WorkerCrashed } from './errors.ts';
+import type { AttemptOutcome, WorkerMetrics } from './metrics.ts';
 import { type Attempt, type Deps, failAlert, notifyOnce, processAlert } from './process-alert.ts';
 
-export type ConsumeDeps = Deps & { log: Logger; maxAttempts: number; maxCrashes: number; attemptTimeoutMs: number };
+export type ConsumeDeps = Deps & {
+  log: Logger;
+  metrics: WorkerMetrics;
+  maxAttempts: number;
+  maxCrashes: number;
+  attemptTimeoutMs: number;
+};
 
 /**
  * Handles jobs whose last worker vanished one at a time: if a video takes its worker down, the alerts that ran beside it
@@ -36,7 +45,7 @@ export async function handleJob(
   queuedAt?: Date,
 ): Promise<Verdict> {
   if (signal.aborted) return { kind: 'retry', reason: 'not begun' };
-  const claimed = await claim(deps.db, job.uuid, queuedAt);
+  const claimed = await inSpan('claim', () => claim(deps.db, job.uuid, queuedAt));
   if (claimed.kind === 'unknown') {
     deps.log.warn({ alert: job.uuid, requestId: job.requestId }, 'job without a row');
     return { kind: 'failed', reason: 'no such alert' };
@@ -45,11 +54,17 @@ export async function handleJob(
     await notifyOnce(deps, claimed.alert);
     return { kind: 'done' };
   }
+  countClaim(deps.metrics, claimed.alert, queuedAt);
   return attemptAlert(deps, claimed.alert, signal);
 }
 
 async function attemptAlert(deps: ConsumeDeps, alert: ClaimedAlert, signal: AbortSignal): Promise<Verdict> {
-  const log = deps.log.child({ alert: alert.uuid, requestId: alert.requestId, attempt: alert.attempts });
+  const log = deps.log.child({
+    alert: alert.uuid,
+    requestId: alert.requestId,
+    attempt: alert.attempts,
+    traceId: traceId(),
+  });
   const deadline = AbortSignal.timeout(deps.attemptTimeoutMs);
   const attempt: Attempt = {
     lease: { uuid: alert.uuid, attempt: alert.attempts },
@@ -57,12 +72,17 @@ async function attemptAlert(deps: ConsumeDeps, alert: ClaimedAlert, signal: Abor
     signal: AbortSignal.any([signal, deadline]),
   };
   const started = performance.now();
+  const count: Count = (outcome, code) => {
+    const ms = performance.now() - started;
+    countAttempt(deps.metrics, alert, { outcome, code, ms, meter: attempt.meter });
+    return Math.round(ms);
+  };
   try {
     if (alert.crashes >= deps.maxCrashes) {
       throw new WorkerCrashed(`${alert.crashes} attempts began and never ended: the video takes its worker down`);
     }
     const outcome = await processAlert(deps, alert, attempt);
-    const ms = Math.round(performance.now() - started);
+    const ms = count(outcome);
     log.info({ outcome, ms, ...attempt.meter }, 'alert handled');
     return { kind: 'done' };
   } catch (error) {
@@ -70,18 +90,22 @@ async function attemptAlert(deps: ConsumeDeps, alert: ClaimedAlert, signal: Abor
       error === deadline.reason
         ? new VideoTimeout(`no result within ${deps.attemptTimeoutMs} ms`, { cause: error })
         : error;
-    return endOrRetry(deps, { alert, attempt, log }, reason, signal);
+    return endOrRetry(deps, { alert, attempt, log, count }, reason, signal);
   }
 }
 
+/** Counts the attempt's end; returns its milliseconds. */
+type Count = (outcome: AttemptOutcome, code?: string) => number;
+
 async function endOrRetry(
   deps: ConsumeDeps,
-  { alert, attempt, log }: { alert: ClaimedAlert; attempt: Attempt; log: Logger },
+  { alert, attempt, log, count }: { alert: ClaimedAlert; attempt: Attempt; log: Logger; count: Count },
   error: unknown,
   stop: AbortSignal,
 ): Promise<Verdict> {
   const { bytesFetched } = attempt.meter;
   if (stop.aborted) {
+    count('broken_off');
     log.info('attempt broken off: the worker stops or has lost the job');
     await release(deps.db, attempt.lease, bytesFetched, { unused: true });
     return { kind: 'retry', reason: 'broken off' };
@@ -90,18 +114,21 @@ async function endOrRetry(
   if (!(error instanceof VideoError)) {
     log.error({ err: error }, 'attempt failed for a reason of ours');
     if (last && !isOfSurroundings(error)) {
-      await failAlert(deps, new WorkerCrashed(`the worker failed on it ${deps.maxAttempts} times`), alert, attempt);
+      const crashed = new WorkerCrashed(`the worker failed on it ${deps.maxAttempts} times`);
+      count(await failAlert(deps, crashed, alert, attempt), crashed.code);
       return { kind: 'failed', reason: 'worker_crashed' };
     }
+    count('retry', 'internal');
     await release(deps.db, attempt.lease, bytesFetched, { unused: isOfSurroundings(error) });
     throw error;
   }
   if (last || (error.permanent && !mayStillArrive(error, alert))) {
     log.warn({ code: error.code, detail: error.message, err: error.cause, ...attempt.meter }, 'alert failed');
-    await failAlert(deps, error, alert, attempt);
+    count(await failAlert(deps, error, alert, attempt), error.code);
     return { kind: 'failed', reason: `${error.code}: ${error.message}` };
   }
   log.info({ code: error.code, detail: error.message, retryAfterMs: error.retryAfterMs }, 'attempt failed, will retry');
+  count('retry', error.code);
   const reason = `${error.code}: ${error.message}`;
   await release(deps.db, attempt.lease, bytesFetched, { unused: false, fault: reason });
   return { kind: 'retry', reason, retryAfterMs: error.retryAfterMs };

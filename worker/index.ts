@@ -1,12 +1,17 @@
 import closeWithGrace from 'close-with-grace';
 import { openDatabase } from '#prisma/client.ts';
 import { ConfigError, parseConfig } from '#prisma/config.ts';
+import { registerPool } from '#prisma/pool-gauge.ts';
 import { databaseFault, untilReady } from '#prisma/ready.ts';
 import { type AlertConsumer, consumeAlerts, openAlertQueue, queueFault } from '#redis/queue.ts';
+import { queueTelemetry } from '#redis/telemetry.ts';
 import { createLog } from '#signals/log.ts';
+import { createProcessRegistry } from '#signals/process-metrics.ts';
 import { profileOnSignal } from '#signals/profile.ts';
+import { startTracing } from '#signals/tracing.ts';
 import { workerFields } from './config.ts';
 import { createQuarantine, handleJob } from './consume.ts';
+import { countedNotifier } from './count-attempt.ts';
 import { createMetrics } from './metrics.ts';
 import { consoleNotifier } from './notify/console.ts';
 import { startOps } from './ops.ts';
@@ -29,6 +34,13 @@ closeWithGrace({ delay: CLOSE_MS, logger: false, skip: ['SIGUSR2'] }, async ({ e
   for (const part of opened.reverse()) await part.close();
   log.flush();
 });
+const tracing = await startTracing({
+  part: 'worker',
+  endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+  percent: config.TRACE_PERCENT,
+});
+if (tracing) opened.push(tracing);
+const telemetry = tracing && (await queueTelemetry());
 opened.push(profileOnSignal({ part: 'worker', folder: config.PROFILE_DIR, seconds: config.PROFILE_SECONDS, log }));
 // Started by `npm start`, and that is gone: its database goes with it.
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
@@ -40,9 +52,10 @@ const db = openDatabase(config.DATABASE_URL, {
 opened.push({ close: () => db.$disconnect() });
 const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
 const onQueueError = (err: Error) => log.warn({ err }, 'queue connection lost');
-const queue = openAlertQueue(queueUrl, onQueueError);
+const queue = openAlertQueue(queueUrl, onQueueError, telemetry);
 opened.push(queue);
-const metrics = createMetrics();
+const metrics = createMetrics(createProcessRegistry());
+registerPool(metrics.registry, db);
 let consumer: AlertConsumer | undefined;
 try {
   if (config.OPS_PORT !== undefined) opened.push(await openOps(config.HOST, config.OPS_PORT));
@@ -67,12 +80,14 @@ log.info(cage, 'ffprobe runs in a cage');
 const deps = {
   db,
   log,
-  notifier: consoleNotifier(process.stdout, config.TZ),
+  metrics,
+  notifier: countedNotifier(consoleNotifier(process.stdout, config.TZ), metrics),
   videoServer: config.VIDEO_SERVER,
   openVideo: reader.open,
   async probe(video: Parameters<typeof probe>[0], signal: AbortSignal) {
     const options = { ffprobePath: config.FFPROBE_PATH, timeoutMs: config.PROBE_TIMEOUT_MS, signal, cage };
-    const { facts } = await probe(video, options);
+    const { facts, path } = await probe(video, options);
+    metrics.probes.inc({ path });
     return facts;
   },
   maxAttempts: config.MAX_ATTEMPTS,
@@ -87,7 +102,7 @@ const taking = consumeAlerts(
     const handle = () => handleJob(deps, job, signal, queuedAt);
     return crashed ? quarantine(handle) : handle();
   },
-  { concurrency: config.WORKER_CONCURRENCY, onError: onQueueError },
+  { concurrency: config.WORKER_CONCURRENCY, onError: onQueueError, telemetry },
 );
 consumer = taking;
 opened.push({ close: () => taking.close(DRAIN_MS) });

@@ -7,6 +7,7 @@ import {
   recordResolution,
 } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
+import { inSpan } from '#signals/tracing.ts';
 import { RedirectRefused, type VideoError } from './errors.ts';
 import type { Notification, Notifier } from './notify/notifier.ts';
 import type { Meter, OpenVideo, VideoFacts } from './video/video.ts';
@@ -28,9 +29,12 @@ export type Outcome = 'processed' | 'failed' | 'superseded';
 
 /** Open, probe, record, notify, mark. Throws a VideoError, a database error, or the signal's reason. */
 export async function processAlert(deps: Deps, alert: ClaimedAlert, attempt: Attempt): Promise<Outcome> {
-  const video = await deps.openVideo(videoUrl(alert.video, deps.videoServer), attempt);
-  const facts = await deps.probe(video, attempt.signal);
-  const recorded = await recordResolution(deps.db, attempt.lease, facts, attempt.meter.bytesFetched);
+  const url = videoUrl(alert.video, deps.videoServer);
+  const video = await inSpan('fetch', () => deps.openVideo(url, attempt));
+  const facts = await inSpan('probe', () => deps.probe(video, attempt.signal));
+  const recorded = await inSpan('record', () =>
+    recordResolution(deps.db, attempt.lease, facts, attempt.meter.bytesFetched),
+  );
   if (!recorded) return 'superseded';
   await notifyAndMark(deps, alert, { resolution: facts.resolution });
   return 'processed';
@@ -44,7 +48,9 @@ export async function failAlert(
   attempt: Attempt,
 ): Promise<Outcome> {
   const { code, message: detail } = error;
-  const recorded = await recordFailure(deps.db, attempt.lease, { code, detail }, attempt.meter.bytesFetched);
+  const recorded = await inSpan('record', () =>
+    recordFailure(deps.db, attempt.lease, { code, detail }, attempt.meter.bytesFetched),
+  );
   if (!recorded) return 'superseded';
   await notifyAndMark(deps, alert, { failure: code, detail });
   return 'failed';
@@ -66,8 +72,8 @@ async function notifyAndMark(
   { uuid, store, timestamp }: Pick<Alert, 'uuid' | 'store' | 'timestamp'>,
   outcome: Notification['outcome'],
 ): Promise<void> {
-  await deps.notifier.notify({ uuid, store, timestamp, outcome });
-  await markNotified(deps.db, uuid);
+  await inSpan('notify', () => deps.notifier.notify({ uuid, store, timestamp, outcome }));
+  await inSpan('mark', () => markNotified(deps.db, uuid));
 }
 
 /** The api checked the path; a row can be older than that check. */

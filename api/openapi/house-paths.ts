@@ -42,6 +42,15 @@ const ready = operation('get', '/readyz', 'House', {
   },
 });
 
+const metrics = operation('get', '/metrics', 'House', {
+  id: 'getMetrics',
+  summary: 'What this process counted, for Prometheus',
+  scope: 'metrics',
+  answers: {
+    200: text('text/plain', 'The metrics', 'alerts_received_total{result="created"} 42\n'),
+  },
+});
+
 const document = operation('get', '/openapi.json', 'House', {
   id: 'getOpenApi',
   summary: 'This document',
@@ -69,6 +78,7 @@ const docs = operation('get', '/docs', 'House', {
 export const housePaths: ZodOpenApiPathsObject = {
   '/livez': { get: alive },
   '/readyz': { get: ready },
+  '/metrics': { get: metrics },
   '/openapi.json': { get: document },
   '/docs': { get: docs },
   '/problems/{name}': { get: problemPage },

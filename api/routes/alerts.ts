@@ -8,12 +8,20 @@ import { alertPathSchema, alertQuerySchema, newAlertSchema, presentAlert } from 
 import type { AlertWaits } from '../alert-waits.ts';
 import { reaches, requireScope } from '../caller.ts';
 import type { Holds } from '../holds.ts';
+import type { ApiMetrics } from '../metrics.ts';
 import { preferredWait } from '../prefer.ts';
 import { allow, Problem } from '../problem.ts';
 import type { QueueRoom } from '../queue-room.ts';
 import { parse, readJson } from '../request-body.ts';
 
-type Deps = { db: Database; queue: AlertQueue; room: QueueRoom; holds: Holds; waits: AlertWaits };
+type Deps = {
+  db: Database;
+  queue: AlertQueue;
+  room: QueueRoom;
+  holds: Holds;
+  waits: AlertWaits;
+  metrics: ApiMetrics;
+};
 
 const FINAL: ReadonlySet<AlertStatus> = new Set(['processed', 'failed']);
 

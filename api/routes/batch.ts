@@ -5,11 +5,12 @@ import { admitAlert } from '../admit-alert.ts';
 import { type NewAlertBody, newAlertSchema } from '../alert-schema.ts';
 import { type BatchResult, batchSchema } from '../batch-schema.ts';
 import { requireScope } from '../caller.ts';
+import type { ApiMetrics } from '../metrics.ts';
 import { allow, Problem, problemMembers, validationProblem } from '../problem.ts';
 import type { QueueRoom } from '../queue-room.ts';
 import { parse, readBatch } from '../request-body.ts';
 
-type Deps = { db: Database; queue: AlertQueue; room: QueueRoom };
+type Deps = { db: Database; queue: AlertQueue; room: QueueRoom; metrics: ApiMetrics };
 
 /** POST /alerts/batch: each alert judged by itself. */
 export function batchRoutes(deps: Deps): Router {
@@ -42,6 +43,8 @@ function postBatch(deps: Deps): RequestHandler {
     );
     for (const outcome of admitted) if (outcome.status === 'rejected') throw outcome.reason;
     results.sort((a, b) => a.index - b.index);
+    const atFault = results.filter(({ status }) => status >= 400 && status < 500 && status !== 409).length;
+    deps.metrics.received.inc({ result: 'refused' }, atFault);
     const accepted = results.filter(({ status }) => status === 202).length;
     req.log.info({ alerts: results.length, accepted }, 'batch received');
     res.json({ results });

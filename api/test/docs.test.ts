@@ -26,6 +26,7 @@ describe('/openapi.json', () => {
         '/alerts/{uuid}',
         '/alerts/{uuid}/retry',
         '/readyz',
+        '/metrics',
       ]),
     );
     const { NewAlert } = document.components.schemas;

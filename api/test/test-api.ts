@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { Registry } from '@prometheus-io/client';
 import type { Express } from 'express';
 import { pino } from 'pino';
 import { afterEach, expect } from 'vitest';
@@ -13,6 +14,8 @@ import { AlertWaits } from '../alert-waits.ts';
 import { type AppDeps, createApp } from '../app.ts';
 import type { Auth } from '../caller.ts';
 import { ChangeFeed } from '../change-feed.ts';
+import { registerHouseGauges } from '../house-gauges.ts';
+import { createMetrics } from '../metrics.ts';
 import { createQueueRoom } from '../queue-room.ts';
 import { createAlertServer } from '../server.ts';
 import { watched } from './contract.ts';
@@ -61,12 +64,15 @@ export async function startTestApi(
   const log = pino({ level: 'debug' }, { write: (line) => logged.push(JSON.parse(line)) });
   const changes = new ChangeFeed(db, log);
   const waits = new AlertWaits(db);
+  const metrics = createMetrics(new Registry());
+  registerHouseGauges(metrics.registry, { db, queue });
   const app = createApp({
     db,
     queue,
     log,
     changes,
     waits,
+    metrics,
     maxHeld: options.maxHeld ?? 32,
     trustProxy: options.trustProxy ?? 0,
     auth: typeof options.auth === 'function' ? options.auth(db) : (options.auth ?? 'off'),

@@ -32,6 +32,7 @@ function alert(changes: Partial<Alert>): Alert {
     bytesFetched: 65_536n,
     lastFault: null,
     requestId: 'r',
+    traceparent: null,
     receivedAt: at(0),
     queuedAt: at(5),
     startedAt: at(25),

@@ -40,7 +40,9 @@ describe('takeOwed', () => {
   it('takes what has been quiet for long enough, with what a job needs', async () => {
     const quiet = await addQuiet(2 * MINUTE);
     await addQuiet(MINUTE / 2);
-    expect(await takeOwed(db, { quietMs: MINUTE, limit: 100 })).toEqual([{ uuid: quiet, requestId: `r-${quiet}` }]);
+    expect(await takeOwed(db, { quietMs: MINUTE, limit: 100 })).toEqual([
+      { uuid: quiet, requestId: `r-${quiet}`, traceparent: null },
+    ]);
   });
 
   it('does not take the same again until it has been quiet again', async () => {

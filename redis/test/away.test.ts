@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type AlertQueue, QueueUnavailable, type Verdict } from '../queue.ts';
+import { QueueUnavailable } from '../answer.ts';
+import type { AlertQueue, Verdict } from '../queue.ts';
 import { BACKENDS, newJob, openWorld, openWorldAway, type World } from './world.ts';
 
 /** A request that waits behind the queue is answered in this time. */

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { consumeAlerts, openAlertQueue, QueueUnavailable } from '../queue.ts';
+import { QueueUnavailable } from '../answer.ts';
+import { consumeAlerts, openAlertQueue } from '../queue.ts';
 import { BACKENDS, openWorld } from './world.ts';
 
 const PASSWORD = 's3cret';

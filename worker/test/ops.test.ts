@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { Registry } from '@prometheus-io/client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openDatabase } from '#prisma/client.ts';
 import { databaseFault } from '#prisma/ready.ts';
@@ -9,7 +10,7 @@ import { consumeAlerts, openAlertQueue } from '#redis/queue.ts';
 import { createMetrics } from '../metrics.ts';
 import { type Check, startOps } from '../ops.ts';
 
-const metrics = createMetrics();
+const metrics = createMetrics(new Registry());
 const well: Check = async () => undefined;
 
 async function open(checks: Record<string, Check>) {

@@ -1,3 +1,4 @@
+import { Registry } from '@prometheus-io/client';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { claim, markNotified, recordResolution } from '#prisma/alerts.ts';
@@ -20,7 +21,7 @@ afterEach(async () => {
   await worker.close();
 });
 
-const metrics = createMetrics();
+const metrics = createMetrics(new Registry());
 const pass = (quietMs = 0) =>
   reconcile(
     { db: worker.db, queue, log: pino({ level: 'silent' }), reconciled: metrics.reconciled },

@@ -2,12 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Registry } from '@prometheus-io/client';
 import { pino } from 'pino';
 import { type Alert, addPending, findAlert } from '#prisma/alerts.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { createTestDatabase } from '#prisma/test/test-database.ts';
 import type { Verdict } from '#redis/queue.ts';
 import { handleJob } from '../consume.ts';
+import { countedNotifier } from '../count-attempt.ts';
+import { createMetrics, type WorkerMetrics } from '../metrics.ts';
 import type { Notification } from '../notify/notifier.ts';
 import { probe } from '../video/probe.ts';
 import { createVideoReader } from '../video/range-reader.ts';
@@ -25,9 +28,10 @@ export type TestWorker = {
   /** Holds every attempt between probe and record. */
   pause: (() => Promise<unknown>) | undefined;
   logged: Record<string, unknown>[];
+  metrics: WorkerMetrics;
   /** Stores an alert on this video, received `ageMs` ago. */
   add(video: string, ageMs?: number): Promise<Alert>;
-  handle(uuid: string, options?: { signal?: AbortSignal; ffprobePath?: string }): Promise<Verdict>;
+  handle(uuid: string, options?: { signal?: AbortSignal; ffprobePath?: string; queuedAt?: Date }): Promise<Verdict>;
   row(uuid: string): Promise<Alert>;
   close(): Promise<void>;
 };
@@ -52,22 +56,27 @@ export async function startTestWorker({
     failNotifying: undefined,
     pause: undefined,
     logged: [],
+    metrics: createMetrics(new Registry()),
     async add(video, ageMs = 60_000) {
       const uuid = randomUUID();
       await addPending(db, { uuid, video, store: 'test-store', timestamp: 1748871320.6882, requestId: 'request-1' });
       return db.alert.update({ where: { uuid }, data: { receivedAt: new Date(Date.now() - ageMs) } });
     },
-    handle: (uuid, { signal = new AbortController().signal, ffprobePath } = {}) =>
+    handle: (uuid, { signal = new AbortController().signal, ffprobePath, queuedAt } = {}) =>
       handleJob(
         {
           db,
+          metrics: worker.metrics,
           log: pino({ level: 'debug' }, { write: (line) => worker.logged.push(JSON.parse(line)) }),
-          notifier: {
-            async notify(notification) {
-              if (worker.failNotifying) throw worker.failNotifying;
-              worker.notified.push(notification);
+          notifier: countedNotifier(
+            {
+              async notify(notification) {
+                if (worker.failNotifying) throw worker.failNotifying;
+                worker.notified.push(notification);
+              },
             },
-          },
+            worker.metrics,
+          ),
           videoServer: videos.origin,
           openVideo: reader.open,
           async probe(video, stop) {
@@ -81,6 +90,7 @@ export async function startTestWorker({
         },
         { uuid, requestId: 'request-1' },
         signal,
+        queuedAt,
       ),
     async row(uuid) {
       const alert = await findAlert(db, uuid);

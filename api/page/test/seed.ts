@@ -71,6 +71,7 @@ function row(n: number, count: number, ms: number, end: number): Omit<Alert, 'id
     attemptsBefore: 0,
     crashes: 0,
     bytesFetched: BigInt(failed ? 0 : 65_536),
+    traceparent: null,
     lastFault: failed && trouble ? `${fault.failureCode}: ${fault.failureDetail}` : null,
     requestId: 'seed',
     receivedAt,

@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { startRedisServer } from '#redis/test/redis-server.ts';
+import { startTcpProxy } from '#redis/test/tcp-proxy.ts';
+import { ANONYMOUS, type Caller, type Scope } from '../caller.ts';
+import { newAlert, startTestApi, type TestApi } from './test-api.ts';
+
+/** The value of one series, as printed; undefined where there is none. */
+async function value(api: TestApi, series: string): Promise<number | undefined> {
+  const answer = await fetch(`${api.url}/metrics`);
+  const line = (await answer.text()).split('\n').find((text) => text.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length + 1));
+}
+const received = (api: TestApi, result: string) => value(api, `alerts_received_total{result="${result}"}`);
+
+describe('GET /metrics', () => {
+  let api: TestApi;
+  beforeAll(async () => {
+    api = await startTestApi();
+  });
+  afterAll(() => api.close());
+
+  it('counts each alert by what became of it, from 0 on', async () => {
+    expect(await received(api, 'conflict')).toBe(0);
+    const alert = newAlert();
+    await api.post(alert);
+    await api.post(alert);
+    await api.post({ ...alert, store: 'another' });
+    await api.post({ ...newAlert(), video: '/videos/x.exe' });
+    await api.post('{');
+    await api.post(newAlert(), { 'content-type': 'text/plain' });
+    const counts = ['created', 'deferred', 'duplicate', 'conflict', 'refused'].map((result) => received(api, result));
+    expect(await Promise.all(counts)).toEqual([1, 0, 1, 1, 3]);
+  });
+
+  it('counts the alerts of a batch one by one', async () => {
+    const before = await Promise.all([received(api, 'created'), received(api, 'refused')]);
+    const body = JSON.stringify({ alerts: [newAlert(), newAlert(), { ...newAlert(), timestamp: -1 }] });
+    await fetch(`${api.url}/alerts/batch`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    const after = await Promise.all([received(api, 'created'), received(api, 'refused')]);
+    expect(after).toEqual([(before[0] ?? 0) + 2, (before[1] ?? 0) + 1]);
+  });
+
+  it('measures answers by route, and has no series for a path, a uuid or a method of the caller’s', async () => {
+    const alert = newAlert({ store: 'a-store-of-its-own' });
+    await api.post(alert);
+    await fetch(`${api.url}/alerts/${alert.uuid}`);
+    await fetch(`${api.url}/no/such/path`);
+    await fetch(`${api.url}/queues/no/such`);
+    await fetch(`${api.url}/alerts`, { method: 'PROPFIND' });
+    const text = await (await fetch(`${api.url}/metrics`)).text();
+    expect(text).toContain('http_request_duration_seconds_count{route="/alerts/:uuid",method="GET",status="200"} 1');
+    expect(text).toContain('http_request_duration_seconds_count{route="none",method="GET",status="404"} 1');
+    expect(text).toMatch(/http_request_duration_seconds_count\{route="\/queues",method="GET",status="\d+"\} 1/);
+    expect(text).toContain('method="other",status="405"');
+    for (const own of [alert.uuid, alert.store, alert.video, 'such', 'PROPFIND']) expect(text).not.toContain(own);
+  });
+
+  it('does not measure an answer that its caller asked to be held', async () => {
+    const alert = newAlert();
+    await api.post(alert);
+    const series = 'http_request_duration_seconds_count{route="/alerts/:uuid",method="GET",status="200"}';
+    const before = await value(api, series);
+    await fetch(`${api.url}/alerts/${alert.uuid}`, { headers: { prefer: 'wait=1' } });
+    expect(await value(api, series)).toBe(before);
+  });
+
+  it('tells the age of the oldest alert that is owed something, and the jobs that wait', async () => {
+    const own = await startTestApi();
+    expect(await value(own, 'alerts_oldest_pending_seconds')).toBe(0);
+    await own.close();
+    await api.db.alert.updateMany({ data: { receivedAt: new Date(Date.now() - 60_000) } });
+    await expect.poll(() => value(api, 'alerts_oldest_pending_seconds'), { timeout: 10_000 }).toBeGreaterThan(59);
+    expect(await value(api, 'alerts_queue_jobs{state="waiting"}')).toBe(await api.db.alert.count());
+    await api.db.alert.updateMany({ data: { notifiedAt: new Date() } });
+    await expect.poll(() => value(api, 'alerts_oldest_pending_seconds'), { timeout: 10_000 }).toBe(0);
+  });
+
+  it('has none of these while the database does not answer, and the rest at once', async () => {
+    const proxy = await startTcpProxy(Number(new URL(api.databaseUrl).port));
+    const url = new URL(api.databaseUrl);
+    url.port = `${proxy.port}`;
+    const cut = await startTestApi({ databaseUrl: url.href });
+    // On a connection that is open, the query waits for its limit of 10 s.
+    await fetch(`${cut.url}/alerts`);
+    await proxy.freeze();
+    const started = performance.now();
+    expect(await value(cut, 'alerts_oldest_pending_seconds')).toBeUndefined();
+    expect(await received(cut, 'created')).toBe(0);
+    expect(performance.now() - started).toBeLessThan(6_000);
+    await proxy.thaw();
+    await cut.close();
+    await proxy.close();
+  });
+
+  it('is for callers with the scope metrics alone', async () => {
+    const caller = (...scopes: Scope[]): Caller => ({ ...ANONYMOUS, id: 'k', scopes: new Set(scopes) });
+    const callers = new Map([
+      ['reader', caller('read', 'write', 'operate')],
+      ['scraper', caller('metrics')],
+    ]);
+    const shut = await startTestApi({
+      auth: { callerOf: async (req) => callers.get(req.get('authorization') ?? '') ?? ANONYMOUS },
+    });
+    const status = async (authorization?: string) =>
+      (await fetch(`${shut.url}/metrics`, { headers: authorization ? { authorization } : {} })).status;
+    expect([await status(), await status('reader'), await status('scraper')]).toEqual([401, 403, 200]);
+    await shut.close();
+  });
+});
+
+describe.skipIf(inject('redisUrl') === null)('GET /metrics with the queue on Redis', () => {
+  it('tells how much memory Redis uses, of how much', async () => {
+    const redis = await startRedisServer();
+    const api = await startTestApi({ queueUrl: redis.url });
+    await api.post(newAlert());
+    expect(await value(api, 'queue_memory_bytes{kind="used"}')).toBeGreaterThan(100_000);
+    expect(await value(api, 'queue_memory_bytes{kind="max"}')).toBe(0);
+    expect(await value(api, 'alerts_queue_jobs{state="waiting"}')).toBe(1);
+    await api.close();
+    await redis.stop();
+  });
+
+  it('counts alerts that were kept without their job as deferred, and knows nothing of a queue that is away', async () => {
+    const redis = await startRedisServer();
+    const api = await startTestApi({ queueUrl: redis.url });
+    await redis.stop();
+    expect((await api.post(newAlert())).status).toBe(202);
+    expect(await received(api, 'deferred')).toBe(1);
+    expect(await value(api, 'alerts_queue_jobs{state="waiting"}')).toBeUndefined();
+    await api.close();
+  });
+});

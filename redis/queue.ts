@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Queue, type Telemetry, UnrecoverableError } from 'bullmq';
+import { ANSWER_MS, answered, bare, within } from './answer.ts';
 import {
-  ANSWER_MS,
   type OpenQueue,
   type OpenWorker,
   openQueue,

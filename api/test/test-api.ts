@@ -52,6 +52,7 @@ export async function startTestApi(
     trustProxy?: number;
     limits?: AppDeps['limits'];
     maxDepth?: number;
+    videos?: string;
   } = {},
 ): Promise<TestApi> {
   const database = await createTestDatabase();
@@ -79,6 +80,7 @@ export async function startTestApi(
     corsOrigins: options.corsOrigins ?? [],
     limits: options.limits,
     room: createQueueRoom(queue, options.maxDepth ?? 1_000_000),
+    videos: options.videos,
     readiness: {
       required: { database: () => databaseFault(db), migrations: () => migrationFault(db) },
       deferrable: { queue: () => queueFault(queue) },

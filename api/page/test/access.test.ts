@@ -1,13 +1,14 @@
 import axe from 'axe-core';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { keyAuth, keyOf } from '../../test/browser.ts';
 import { startTestApi, type TestApi } from '../../test/test-api.ts';
 import { findBrowser, launch, openPage, type WatchedPage } from './browser.ts';
 import { seed } from './seed.ts';
 
 // Whether everyone can use the page: by keyboard, on a phone, in the dark, with little to see and with very much.
 
-const ALERTS = 2_500;
+const ALERTS = 1_500;
 const found = await findBrowser();
 
 describe.skipIf('missing' in found)('the operator’s page', () => {
@@ -58,30 +59,36 @@ describe.skipIf('missing' in found)('the operator’s page', () => {
       .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`));
   }
 
-  describe.each(['light', 'dark'] as const)('in %s colours', (colorScheme) => {
-    it.each([
-      ['the list', '', '.body .row'],
-      ['the detail of a failed alert', 'failed', '.timeline li'],
-      ['the list on a phone', 'phone', '.body .row'],
-      ['nothing to show', 'empty', '.empty'],
-    ])('%s has no serious fault', async (_, kind, seen) => {
-      const path = kind === 'failed' ? `/?alert=${await failedOne()}` : '/';
-      const viewport = kind === 'phone' ? { width: 360, height: 740 } : { width: 1440, height: 900 };
-      const page = await open(path, { colorScheme, viewport }, kind === 'empty' ? empty : api);
-      await page.locator(seen).first().waitFor();
-      await page.getByText('Live', { exact: true }).waitFor();
-      expect(await faultsOf(page)).toEqual([]);
-    });
+  /** In light and in dark colours. */
+  async function expectNoFault(page: WatchedPage): Promise<void> {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(await faultsOf(page), colorScheme).toEqual([]);
+    }
+  }
 
-    it('the question before a retry has no serious fault', async () => {
-      const page = await open('/', { colorScheme });
-      await page
-        .getByRole('button', { name: /^Retry these/ })
-        .first()
-        .click();
-      await page.getByText('Among them:').waitFor();
-      expect(await faultsOf(page)).toEqual([]);
-    });
+  it.each([
+    ['the list', '', '.body .row'],
+    ['the detail of a failed alert', 'failed', '.timeline li'],
+    ['the list on a phone', 'phone', '.body .row'],
+    ['nothing to show', 'empty', '.empty'],
+  ])('%s has no serious fault of accessibility, in light and dark', async (_, kind, seen) => {
+    const path = kind === 'failed' ? `/?alert=${await failedOne()}` : '/';
+    const viewport = kind === 'phone' ? { width: 360, height: 740 } : { width: 1440, height: 900 };
+    const page = await open(path, { viewport }, kind === 'empty' ? empty : api);
+    await page.locator(seen).first().waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    await expectNoFault(page);
+  });
+
+  it('the question before a retry has no serious fault of accessibility, in light and dark', async () => {
+    const page = await open();
+    await page
+      .getByRole('button', { name: /^Retry these/ })
+      .first()
+      .click();
+    await page.getByText('Among them:').waitFor();
+    await expectNoFault(page);
   });
 
   it('is walked by keyboard: to the list, along it, into an alert and back', async () => {
@@ -199,6 +206,22 @@ describe.skipIf('missing' in found)('the operator’s page', () => {
     expect(new Set(stores.map((text) => text.trim()))).toEqual(new Set(['harbour-store']));
     await page.close();
     await restricted.close();
+  });
+
+  it('takes a key, says whose it is, and forgets it', async () => {
+    const keyed = await startTestApi({ auth: keyAuth });
+    const page = await open('/?range=7d', {}, keyed);
+    await page.getByLabel('Key').fill(await keyOf(keyed.db, 'read'));
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByText('No alert came in during this time.').waitFor();
+    expect(page.url()).toBe(`${keyed.url}/?range=7d`);
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByLabel('Key').waitFor();
+    await page.goto(keyed.url);
+    await page.getByLabel('Key').waitFor();
+    await page.close();
+    await keyed.close();
   });
 
   it('says what is wrong while the database is away, and offers to ask again', async () => {

@@ -41,7 +41,7 @@ export function RetryDialog({ filter, onClose, onDone, onOpen }) {
       <h2 id="retry-title">Retry failed alerts</h2>
       <p>
         ${filter.failure_code ? html`Failed with <code>${filter.failure_code}</code>` : 'Failed for any cause'}
-        ${filter.store && html`, of the store <b><${Foreign}>${filter.store}<//></b>`}, received in the period shown.
+        ${filter.store && html`, of the store <b><${Foreign}>${filter.store}<//></b>`}, ${filter.from || filter.to ? 'received in the period shown' : 'received at any time'}.
       </p>
       ${plan === null && fault === '' && html`<p class="note" role="status">Counting …</p>`}
       ${plan && html`<${Plan} plan=${plan} onOpen=${onOpen} />`}

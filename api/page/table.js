@@ -72,7 +72,8 @@ export function AlertTable({ list, chosen, addressOf, onOpen }) {
   }
 
   return html`
-    <div class="table" role="table" aria-label="Alerts, the newest first" aria-rowcount=${list.more ? -1 : rows.length + 1} aria-busy=${list.loading}>
+    <div class="table" role="table" aria-label="Alerts, the newest first" aria-describedby="keys" aria-rowcount=${list.more ? -1 : rows.length + 1} aria-busy=${list.loading}>
+      <p id="keys" hidden>Arrow keys, Page Up, Page Down, Home and End walk the list; Enter opens an alert, Escape closes it.</p>
       <div role="rowgroup" class="head">
         <div role="row" class="row" aria-rowindex="1">
           ${COLUMNS.map(([name, style]) => html`<span role="columnheader" class=${style}>${name}</span>`)}

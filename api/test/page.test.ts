@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FailureCode } from '#prisma/generated/enums.ts';
-import { keyAuth, keyOf } from './browser.ts';
+import { ask, keyAuth, keyOf } from './browser.ts';
 import { startTestApi, type TestApi } from './test-api.ts';
 
 const VIDEOS = 'https://videos.example.com:8443';
@@ -57,6 +57,18 @@ describe('GET /assets', () => {
     const other = await get('/assets/another-one-/main.js');
     expect(other.status).toBe(200);
     expect(other.headers.get('cache-control')).toBe('no-store');
+  });
+
+  it('is compressed for who can read that', async () => {
+    const path = `${await assets()}uplot.js`;
+    const lengthFor = async (encoding: string) => {
+      const { headers } = await ask(open.url + path, { headers: { 'accept-encoding': encoding } });
+      expect(headers.vary).toBe('Accept-Encoding');
+      return [headers['content-encoding'], Number(headers['content-length'])] as const;
+    };
+    const [[none, whole], [gzip, small]] = [await lengthFor('identity'), await lengthFor('gzip, br')];
+    expect([none, gzip]).toEqual([undefined, 'gzip']);
+    expect(small).toBeLessThan(whole / 3);
   });
 
   it('is open to all, and holds no other file', async () => {

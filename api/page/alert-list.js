@@ -21,6 +21,7 @@ const newestFirst = (a, b) =>
   a.received_at === b.received_at ? (a.uuid < b.uuid ? 1 : -1) : a.received_at < b.received_at ? 1 : -1;
 
 /**
+ * Over 40 lines: one thing with one state, all of which each of its parts needs.
  * @param {Filter} filter
  * @param {() => void} changed called after each change of what the list shows
  */

@@ -119,8 +119,6 @@ function Table({ title, minutes }) {
 function options(width, kind, series, format, onPoint) {
   const grid = { stroke: colourOf('--line'), width: 1 };
   const plain = { stroke: colourOf('--muted'), font: '11px system-ui, sans-serif', ticks: { show: false } };
-  const bars = uPlot.paths.bars?.({ size: [0.7, 12], radius: 0.15 });
-  const lines = uPlot.paths.linear?.();
   return {
     width,
     height: HEIGHT,
@@ -143,20 +141,17 @@ function options(width, kind, series, format, onPoint) {
         ...(kind === 'lines' ? { splits: powersOfTen, filter: all } : {}),
       },
     ],
-    series: [
-      {},
-      ...series.map(({ label, colour }) => ({
-        label,
-        stroke: colourOf(colour),
-        width: kind === 'bars' ? 0 : 1.5,
-        ...(kind === 'bars' ? { fill: colourOf(colour) } : {}),
-        ...(kind === 'bars' ? (bars ? { paths: bars } : {}) : lines ? { paths: lines } : {}),
-        points: { show: false },
-        spanGaps: false,
-      })),
-    ],
+    series: [{}, ...series.map((one) => drawn(one, kind))],
     hooks: { setCursor: [(plot) => onPoint(plot.cursor.idx ?? null)] },
   };
+}
+
+/** @param {Series} series @param {'bars' | 'lines'} kind @returns {uPlot.Series} */
+function drawn({ label, colour }, kind) {
+  const stroke = colourOf(colour);
+  const paths = kind === 'bars' ? uPlot.paths.bars?.({ size: [0.7, 12], radius: 0.15 }) : uPlot.paths.linear?.();
+  const form = kind === 'bars' ? { width: 0, fill: stroke } : { width: 1.5 };
+  return { label, stroke, ...form, ...(paths ? { paths } : {}), points: { show: false }, spanGaps: false };
 }
 
 /** Whether it is dark: colours on a canvas do not change by themselves. */

@@ -12,6 +12,7 @@ const LONGEST_PAUSE_MS = 15_000;
 const HIDDEN_MS = 30_000;
 
 /**
+ * Over 40 lines: one stream with one state.
  * @param {{ onAlerts(alerts: Alert[]): void, onGap(): void, onConnection(connection: Connection): void }} to onGap:
  *   changes may have been missed
  * @returns {() => void} closes the stream

@@ -1,3 +1,4 @@
+// The page as a whole: one state, the address; one stream; each part in a file of its own.
 import { render } from 'preact';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { useAlertList } from './alert-list.js';
@@ -15,6 +16,7 @@ import { count, Foreign, Moment } from './words.js';
 
 /** @typedef {import('./requests.js').Alert} Alert */
 /** @typedef {import('./requests.js').Filter} Filter */
+/** @typedef {import('./view.js').View} View */
 /** @typedef {{ name: string, keyed: boolean, scopes: string[], board: boolean, videos: string }} Settings As the server wrote them into the page. */
 
 /** @param {{ settings: Settings }} props */
@@ -39,44 +41,50 @@ function Page({ settings }) {
   const [news, setNews] = useNews();
   const { open, close } = useDetail(view, go);
   const change = useChange(changes, view.alert);
-  const mayRetry = settings.scopes.includes('operate');
-  const stores = useMemo(() => [...new Set(list.rows.map(({ store }) => store))].sort().slice(0, 200), [list.rows]);
-  const period = view.range === 'custom' ? 'Chosen period' : (RANGES[view.range]?.label ?? '');
-
+  const bounded = (/** @type {Partial<Filter>} */ of) => setRetrying({ ...of, ...boundsOf(view) });
   return html`
     <a class="skip" href="#alerts">Skip to the alerts</a>
     <${Header} settings=${settings} connection=${connection} />
     <main class=${view.alert === '' ? '' : 'with-detail'}>
-      <div class="banners" role="status">
-        ${connection === 'lost' && html`<p class="banner">Not connected. What is shown may be old; the page comes back by itself.</p>`}
-        ${statisticsFault && html`<p class="banner">The overview is not up to date: ${statisticsFault.message}</p>`}
-      </div>
-      <${Overview} statistics=${statistics} view=${view} go=${go} period=${period} />
-      <section class="alerts" id="alerts" aria-labelledby="alerts-title" tabindex="-1">
-        <h2 id="alerts-title" class="unseen-title">Alerts</h2>
-        <div class="bar">
-          <${Filters} view=${view} go=${go} stores=${stores} />
-        </div>
-        ${list.held > 0 && html`<button class="held" onClick=${() => showHeld(list)}>${count(list.held, 'new alert')} – show</button>`}
-        <${AlertTable} list=${list} chosen=${view.alert} onOpen=${open} addressOf=${(/** @type {string} */ alert) => addressOf({ ...view, alert })} />
-        <${End} list=${list} filter=${filter} onClear=${() => go(NO_FILTERS)} onWiden=${() => go({ range: 'all', from: '', to: '' })} range=${view.range} />
-      </section>
+      <${Banners} connection=${connection} fault=${statisticsFault} />
+      <${Overview} statistics=${statistics} view=${view} go=${go} period=${RANGES[view.range]?.label ?? 'Chosen period'} />
+      <${Alerts} list=${list} filter=${filter} view=${view} go=${go} onOpen=${open} />
       <aside aria-label=${view.alert === '' ? 'Failures' : 'Detail'}>
         ${view.alert !== '' && html`<${Detail} uuid=${view.alert} change=${change} settings=${settings} onClose=${close} onNews=${setNews} />`}
-        <${Failures} statistics=${statistics} view=${view} go=${go} mayRetry=${mayRetry}
-          onRetry=${(/** @type {Partial<Filter>} */ of) => setRetrying({ ...of, ...boundsOf(view) })} />
+        <${Failures} statistics=${statistics} view=${view} go=${go} mayRetry=${settings.scopes.includes('operate')} onRetry=${bounded} />
       </aside>
     </main>
-    ${
-      retrying &&
-      html`<${RetryDialog} filter=${retrying} onClose=${() => setRetrying(null)} onDone=${setNews} onOpen=${(
-        /** @type {string} */ uuid,
-      ) => {
-        setRetrying(null);
-        open(uuid);
-      }} />`
-    }
+    ${retrying && html`<${RetryDialog} filter=${retrying} onClose=${() => setRetrying(null)} onDone=${setNews} onOpen=${open} />`}
     <p class="news" role="status">${news}</p>
+  `;
+}
+
+/** @param {{ connection: import('./events.js').Connection, fault: Error | null }} props */
+function Banners({ connection, fault }) {
+  return html`
+    <div class="banners" role="status">
+      ${connection === 'lost' && html`<p class="banner">Not connected. What is shown may be old; the page comes back by itself.</p>`}
+      ${fault && html`<p class="banner">The overview is not up to date: ${fault.message}</p>`}
+    </div>
+  `;
+}
+
+/**
+ * The list and what chooses from it.
+ * @param {{ list: ReturnType<typeof useAlertList>, filter: Filter, view: View, go: (changes: Partial<View>) => void, onOpen: (uuid: string) => void }} props
+ */
+function Alerts({ list, filter, view, go, onOpen }) {
+  const stores = useMemo(() => [...new Set(list.rows.map(({ store }) => store))].sort().slice(0, 200), [list.rows]);
+  const addressOfAlert = (/** @type {string} */ alert) => addressOf({ ...view, alert });
+  const widen = () => go({ range: 'all', from: '', to: '' });
+  return html`
+    <section class="alerts" id="alerts" aria-labelledby="alerts-title" tabindex="-1">
+      <h2 id="alerts-title" class="unseen-title">Alerts</h2>
+      <div class="bar"><${Filters} view=${view} go=${go} stores=${stores} /></div>
+      ${list.held > 0 && html`<button class="held" onClick=${() => showHeld(list)}>${count(list.held, 'new alert')} – show</button>`}
+      <${AlertTable} list=${list} chosen=${view.alert} onOpen=${onOpen} addressOf=${addressOfAlert} />
+      <${End} list=${list} filter=${filter} range=${view.range} onClear=${() => go(NO_FILTERS)} onWiden=${widen} />
+    </section>
   `;
 }
 
@@ -131,7 +139,7 @@ function End({ list, filter, range, onClear, onWiden }) {
   `;
 }
 
-/** @param {import('./view.js').View} view @returns {Filter} */
+/** @param {View} view @returns {Filter} */
 function useFilter(view) {
   const { status, store, failure_code, range, from, to } = view;
   return useMemo(
@@ -148,7 +156,11 @@ function useChange(changes, uuid) {
   return last.current?.uuid === uuid ? last.current : undefined;
 }
 
-/** Opening and closing the detail: Escape closes, and the focus goes back to where it came from. @param {import('./view.js').View} view @param {(changes: Partial<import('./view.js').View>) => void} go */
+/**
+ * Opening and closing the detail: Escape closes, and the focus goes back to where it came from.
+ * @param {View} view
+ * @param {(changes: Partial<View>) => void} go
+ */
 function useDetail(view, go) {
   const open = useCallback((/** @type {string} */ alert) => go({ alert }), [go]);
   const close = useCallback(() => {

@@ -36,15 +36,17 @@ export function RetryDialog({ filter, onClose, onDone, onOpen }) {
     }
   }
 
+  const leaveFor = (/** @type {string} */ uuid) => {
+    dialog.current?.close();
+    onOpen(uuid);
+  };
+
   return html`
     <dialog ref=${dialog} onClose=${onClose} aria-labelledby="retry-title">
       <h2 id="retry-title">Retry failed alerts</h2>
-      <p>
-        ${filter.failure_code ? html`Failed with <code>${filter.failure_code}</code>` : 'Failed for any cause'}
-        ${filter.store && html`, of the store <b><${Foreign}>${filter.store}<//></b>`}, ${filter.from || filter.to ? 'received in the period shown' : 'received at any time'}.
-      </p>
+      <${Question} filter=${filter} />
       ${plan === null && fault === '' && html`<p class="note" role="status">Counting …</p>`}
-      ${plan && html`<${Plan} plan=${plan} onOpen=${onOpen} />`}
+      ${plan && html`<${Plan} plan=${plan} onOpen=${leaveFor} />`}
       ${fault !== '' && html`<p class="fault" role="alert">${fault}</p>`}
       <div class="actions">
         <button class="quiet" onClick=${() => dialog.current?.close()}>Cancel</button>
@@ -53,6 +55,16 @@ export function RetryDialog({ filter, onClose, onDone, onOpen }) {
         </button>
       </div>
     </dialog>
+  `;
+}
+
+/** @param {{ filter: Partial<Filter> }} props */
+function Question({ filter }) {
+  return html`
+    <p>
+      ${filter.failure_code ? html`Failed with <code>${filter.failure_code}</code>` : 'Failed for any cause'}
+      ${filter.store && html`, of the store <b><${Foreign}>${filter.store}<//></b>`}, ${filter.from || filter.to ? 'received in the period shown' : 'received at any time'}.
+    </p>
   `;
 }
 

@@ -9,7 +9,7 @@ const IDLE_MS = 10_000;
 const BUSY_MS = 2_000;
 
 /**
- * The overview's numbers for what the view shows.
+ * The overview's numbers for what the view shows. Over 40 lines: one clock with one state.
  * @param {import('./view.js').View} view
  * @returns {{ statistics: Statistics | null, fault: Refused | null, bump: () => void }} bump: something changed
  */

@@ -30,46 +30,9 @@ const READING_PX = 80;
 export function AlertTable({ list, chosen, addressOf, onOpen }) {
   const body = useRef(/** @type {HTMLDivElement | null} */ (null));
   const { first, last, height } = useWindow(body, list);
-  const [current, setCurrent] = useState('');
-  const wanted = useRef('');
+  const { here, onKey, onFocus } = useWalk(body, list.rows, chosen, { first, last, height });
   const now = useNow();
   const { rows } = list;
-  const here = Math.max(
-    0,
-    rows.findIndex(({ uuid }) => uuid === (current || chosen)),
-  );
-
-  useLayoutEffect(() => {
-    if (wanted.current === '') return;
-    const row = body.current?.querySelector(`[data-uuid="${wanted.current}"] a`);
-    if (!(row instanceof HTMLElement)) return;
-    wanted.current = '';
-    row.focus();
-  });
-
-  /** @param {KeyboardEvent} event */
-  function onKey(event) {
-    const page = Math.max(1, Math.floor(innerHeight / height) - 4);
-    const to = {
-      ArrowDown: here + 1,
-      ArrowUp: here - 1,
-      PageDown: here + page,
-      PageUp: here - page,
-      Home: 0,
-      End: rows.length - 1,
-    }[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    const index = Math.min(rows.length - 1, Math.max(0, to));
-    const next = rows[index];
-    if (!next || !body.current) return;
-    wanted.current = next.uuid;
-    setCurrent(next.uuid);
-    if (index < first || index >= last) {
-      const top = body.current.getBoundingClientRect().top + scrollY;
-      scrollTo({ top: top + index * height - innerHeight / 2, behavior: 'instant' });
-    }
-  }
 
   return html`
     <div class="table" role="table" aria-label="Alerts, the newest first" aria-describedby="keys" aria-rowcount=${list.more ? -1 : rows.length + 1} aria-busy=${list.loading}>
@@ -83,12 +46,53 @@ export function AlertTable({ list, chosen, addressOf, onOpen }) {
         ${rows.slice(first, last).map(
           (alert, n) => html`
             <${Row} key=${alert.uuid} alert=${alert} index=${first + n + 2} now=${now} chosen=${alert.uuid === chosen}
-              focusable=${first + n === here || (n === 0 && (here < first || here >= last))} address=${addressOf(alert.uuid)} onOpen=${onOpen} onFocus=${setCurrent} />
+              focusable=${first + n === here || (n === 0 && (here < first || here >= last))} address=${addressOf(alert.uuid)} onOpen=${onOpen} onFocus=${onFocus} />
           `,
         )}
       </div>
     </div>
   `;
+}
+
+/**
+ * Walking the list by keys: one row at a time can be reached by Tab, the keys lead on from it.
+ * @param {{ current: HTMLDivElement | null }} body
+ * @param {Alert[]} rows
+ * @param {string} chosen
+ * @param {{ first: number, last: number, height: number }} drawn
+ */
+function useWalk(body, rows, chosen, { first, last, height }) {
+  const [current, onFocus] = useState('');
+  const wanted = useRef('');
+  const here = Math.max(
+    0,
+    rows.findIndex(({ uuid }) => uuid === (current || chosen)),
+  );
+  // A row far away is there only once the page was scrolled to it and drawn.
+  useLayoutEffect(() => {
+    if (wanted.current === '') return;
+    const row = body.current?.querySelector(`[data-uuid="${wanted.current}"] a`);
+    if (!(row instanceof HTMLElement)) return;
+    wanted.current = '';
+    row.focus();
+  });
+  /** @param {KeyboardEvent} event */
+  function onKey(event) {
+    const page = Math.max(1, Math.floor(innerHeight / height) - 4);
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -rows.length, End: rows.length };
+    const step = new Map(Object.entries(steps)).get(event.key);
+    if (step === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const index = Math.min(rows.length - 1, Math.max(0, here + step));
+    const next = rows[index];
+    if (!next || !body.current) return;
+    wanted.current = next.uuid;
+    onFocus(next.uuid);
+    if (index >= first && index < last) return;
+    const top = body.current.getBoundingClientRect().top + scrollY;
+    scrollTo({ top: top + index * height - innerHeight / 2, behavior: 'instant' });
+  }
+  return { here, onKey, onFocus };
 }
 
 /**

@@ -26,12 +26,19 @@ type Asset = { plain: Buffer; gzip: Buffer };
 type Assets = { version: string; files: ReadonlyMap<string, Asset> };
 
 /**
- * GET /assets/…: the operator's page's own files and its libraries, read once. Their address holds a hash of them all, so
+ * GET /assets/… and /favicon.ico: the operator's page's own files and its libraries, read once. Their address holds a hash of them all, so
  * that a browser asks once for each version. Open to all: nothing of an alert is in them.
  */
 export function assetRoutes(assets: Assets): Router {
   const router = Router();
   router.route('/assets/:version/:file').get(getAsset(assets)).all(allow('GET'));
+  router
+    .route('/favicon.ico')
+    .get(
+      (_req, res) =>
+        void res.type('svg').set('Cache-Control', 'max-age=86400').send(assets.files.get('icon.svg')?.plain),
+    )
+    .all(allow('GET'));
   return router;
 }
 

@@ -71,6 +71,12 @@ describe('GET /assets', () => {
     expect(small).toBeLessThan(whole / 3);
   });
 
+  it('has the icon where browsers look for it by themselves', async () => {
+    const icon = await get('/favicon.ico', {}, api);
+    expect(icon.headers.get('content-type')).toMatch(/^image\/svg\+xml/);
+    expect(await icon.text()).toMatch(/^<svg /);
+  });
+
   it('is open to all, and holds no other file', async () => {
     expect((await get(`${await assets()}main.js`, {}, api)).status).toBe(200);
     for (const name of ['index.html', 'tsconfig.json', '..%2fapp.ts', '__proto__', 'nothing.js']) {

@@ -1,7 +1,7 @@
 import { Chart } from './chart.js';
 import { html } from './html.js';
 import { STATUS_WORDS, StatusIcon } from './status.js';
-import { age, count, number, span } from './words.js';
+import { age, count, number, short, span } from './words.js';
 
 /** @typedef {import('./requests.js').Statistics} Statistics */
 /** @typedef {import('./requests.js').Minute} Minute */
@@ -36,7 +36,7 @@ function Counts({ statistics, view, go, period }) {
           return html`
             <button class="tile ${status}" aria-pressed=${chosen}
               onClick=${() => go({ status: chosen ? '' : status, ...(status === 'failed' ? {} : { failure_code: '' }) })}>
-              <b>${statistics ? number(statistics.counts[status]) : '–'}</b>
+              <b title=${statistics && number(statistics.counts[status])}>${statistics ? short(statistics.counts[status]) : '–'}</b>
               <span><${StatusIcon} status=${status} />${STATUS_WORDS[status]}</span>
             </button>
           `;
@@ -68,7 +68,7 @@ function Throughput({ minutes }) {
 }
 
 /** Of an axis, where all are powers of ten. @param {number} ms */
-function short(ms) {
+function power(ms) {
   return ms < 1_000 ? `${ms} ms` : `${ms / 1_000} s`;
 }
 
@@ -89,6 +89,6 @@ function Latency({ minutes }) {
         { label: 'median', colour: '--p50', of: (/** @type {Minute} */ m) => m.p50_ms },
       ]}
       text=${last ? `Line chart of the last hour: the time from receipt to result; the slowest minute's p95 was ${span(worst)}.` : 'Line chart without a value: no result in the last hour.'}
-      format=${short} />
+      format=${power} />
   `;
 }

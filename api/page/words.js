@@ -8,6 +8,7 @@ const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycl
 const DAY = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long', hourCycle: 'h23' });
 const NUMBER = new Intl.NumberFormat();
+const COMPACT = new Intl.NumberFormat(undefined, { notation: 'compact' });
 
 /** Text of a stranger: its direction stays its own, its unseen characters are seen. @param {{ children: string }} props */
 export function Foreign({ children }) {
@@ -62,6 +63,11 @@ export function age(ms) {
 /** @param {number} n */
 export function number(n) {
   return NUMBER.format(n);
+}
+
+/** Where there is little room: 9,999 and 12K. @param {number} n */
+export function short(n) {
+  return n < 10_000 ? NUMBER.format(n) : COMPACT.format(n);
 }
 
 /** @param {number} n @param {string} one @param {string} [many] */

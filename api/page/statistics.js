@@ -4,9 +4,9 @@ import { boundsOf } from './view.js';
 
 /** @typedef {import('./requests.js').Statistics} Statistics */
 
-/** Asked for so often while nothing happens; and, when alerts change, at most so often. */
+/** Asked for so often while nothing happens; and, when alerts change, at most so often: the api keeps an answer for 2 s. */
 const IDLE_MS = 10_000;
-const BUSY_MS = 2_000;
+const BUSY_MS = 2_500;
 
 /**
  * The overview's numbers for what the view shows. Over 40 lines: one clock with one state.
@@ -25,11 +25,12 @@ export function useStatistics(view) {
     let timer;
     let asked = 0;
     let asking = false;
-    let again = false;
+    // After a change twice: the first answer may be one that the api had kept from before.
+    let soon = 0;
     async function ask() {
       clearTimeout(timer);
       asking = true;
-      again = false;
+      soon = Math.max(0, soon - 1);
       asked = Date.now();
       try {
         if (!document.hidden) setStatistics(await getStatistics({ store, ...boundsOf(view) }, stop.signal));
@@ -39,10 +40,10 @@ export function useStatistics(view) {
         setFault(error instanceof Refused ? error : new Refused(0, String(error)));
       }
       asking = false;
-      if (!stop.signal.aborted) timer = setTimeout(ask, again ? BUSY_MS : IDLE_MS);
+      if (!stop.signal.aborted) timer = setTimeout(ask, soon > 0 ? BUSY_MS : IDLE_MS);
     }
     bump.current = () => {
-      again = true;
+      soon = 2;
       if (asking) return;
       clearTimeout(timer);
       timer = setTimeout(ask, Math.max(0, asked + BUSY_MS - Date.now()));

@@ -3,7 +3,7 @@ import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { keyAuth, keyOf } from '../../test/browser.ts';
 import { startTestApi, type TestApi } from '../../test/test-api.ts';
-import { findBrowser, launch, openPage, type WatchedPage } from './browser.ts';
+import { findBrowser, goTo, launch, openPage, type WatchedPage } from './browser.ts';
 import { seed } from './seed.ts';
 
 // Whether everyone can use the page: by keyboard, on a phone, in the dark, with little to see and with very much.
@@ -40,7 +40,7 @@ describe.skipIf('missing' in found)('the operator’s page', () => {
   async function open(path = '/', options: BrowserContextOptions = {}, of: TestApi = api): Promise<WatchedPage> {
     const page = await openPage(browser, [of.url], options);
     pages.push(page);
-    await page.goto(of.url + path);
+    await goTo(page, of.url + path);
     return page;
   }
   const rows = (page: WatchedPage) => page.locator('.body .row');
@@ -218,7 +218,7 @@ describe.skipIf('missing' in found)('the operator’s page', () => {
     await page.getByText('Live', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Log out' }).click();
     await page.getByLabel('Key').waitFor();
-    await page.goto(keyed.url);
+    await goTo(page, keyed.url);
     await page.getByLabel('Key').waitFor();
     await page.close();
     await keyed.close();

@@ -1,4 +1,4 @@
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Page, type Request } from 'playwright-core';
 import { findSystemPart } from '../../../system-parts.ts';
 
 const COMMANDS = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
@@ -23,6 +23,26 @@ export function launch(path: string): Promise<Browser> {
   return chromium.launch({ executablePath: path, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
 }
 
+/** Chromium breaks requests off when the machine gets or loses an interface, as a container's: no fault of the page. */
+const NETWORK_CHANGED = /ERR_NETWORK_CHANGED/;
+
+/** Goes there, and again where the network changed on the way. */
+export async function goTo(page: Page, url: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    let broken = false;
+    const note = (request: Request) => {
+      broken ||= NETWORK_CHANGED.test(request.failure()?.errorText ?? '');
+    };
+    page.on('requestfailed', note);
+    await page.goto(url).catch((error: Error) => {
+      if (!NETWORK_CHANGED.test(error.message)) throw error;
+      broken = true;
+    });
+    page.off('requestfailed', note);
+    if (!broken || attempt === 5) return;
+  }
+}
+
 export type WatchedPage = Page & {
   /** What must not happen: errors told on the console or thrown, dialogs, requests to any other origin. */
   faults: string[];
@@ -43,6 +63,7 @@ export async function openPage(
   const page = await context.newPage();
   const faults: string[] = [];
   page.on('console', (message) => {
+    if (NETWORK_CHANGED.test(message.text())) return;
     if (message.type() === 'error' || message.type() === 'warning') faults.push(`${message.type()}: ${message.text()}`);
   });
   page.on('pageerror', (error) => faults.push(`thrown: ${error.message}`));

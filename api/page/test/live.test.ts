@@ -3,7 +3,7 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Locator } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { findBrowser, launch, openPage, type WatchedPage } from './browser.ts';
+import { findBrowser, goTo, launch, openPage, type WatchedPage } from './browser.ts';
 import { type House, openHouse } from './house.ts';
 
 // The operator's page as people see it, on a real house: api, worker, video server, database, Chromium.
@@ -32,7 +32,7 @@ describe.skipIf('missing' in found)('the operator’s page on a running house', 
   async function open(path = '/'): Promise<WatchedPage> {
     const page = await openPage(browser, [house.api, house.videos]);
     pages.push(page);
-    await page.goto(house.api + path);
+    await goTo(page, house.api + path);
     await page.getByText('Live', { exact: true }).waitFor();
     return page;
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BrowserContextOptions } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { findBrowser, launch, openPage } from './browser.ts';
+import { findBrowser, goTo, launch, openPage } from './browser.ts';
 import { openHouse } from './house.ts';
 import { seed } from './seed.ts';
 
@@ -35,7 +35,7 @@ it('takes the pictures of the README', async () => {
   await mkdir(FOLDER, { recursive: true });
   for (const [name, path, options] of pictures) {
     const page = await openPage(browser, [house.api, house.videos], { ...options, timezoneId: 'Europe/Berlin' });
-    await page.goto(house.api + path);
+    await goTo(page, house.api + path);
     await page.getByText('Live', { exact: true }).waitFor();
     await page.locator(path === '/' ? '.tile.processed b' : '.timeline').waitFor();
     if (path !== '/') {

@@ -26,7 +26,7 @@ ajv.addSchema(document, 'openapi.json');
 const compiled = new Map<string, ValidateFunction>();
 
 /** What is no part of the contract: pages and their files, and Bull Board. Their problems have its form all the same. */
-const PAGES = /^\/($|queues(\/|$)|docs\/|log(in|out)(\.css)?$|assets\/)/;
+const PAGES = /^\/($|queues(\/|$)|docs\/|log(in|out)(\.css)?$|assets\/|favicon\.ico$)/;
 /** Every answer may have these: of HTTP, of helmet, of CORS, of limits. */
 const EVERYWHERE =
   /^(date|connection|keep-alive|content-(length|type|security-policy)|transfer-encoding|vary|cross-origin-.+|origin-agent-cluster|referrer-policy|x-content-type-options|x-dns-prefetch-control|x-download-options|x-frame-options|x-permitted-cross-domain-policies|x-xss-protection|access-control-.+|ratelimit(-policy)?)$/;

@@ -173,10 +173,13 @@ describe.skipIf('missing' in found)('the operator’s page', () => {
     await page.reload();
     await rows(page).nth(20).locator('a').focus();
     await page.evaluate('scrollTo(0, 900)');
-    const before = await rows(page).nth(30).getAttribute('data-uuid');
+    const inSight = (): Promise<string | undefined> =>
+      page.evaluate('document.elementFromPoint(200, 500)?.closest("[data-uuid]")?.dataset.uuid');
+    await expect.poll(inSight).toBeDefined();
+    const before = await inSight();
     await empty.post({ uuid: '0198f1c2-7a3b-4c4d-8e5f-0123456789ab', video: '/videos/a.mp4', timestamp: 1, store });
     await page.getByRole('button', { name: '1 new alert' }).waitFor();
-    expect(await rows(page).nth(30).getAttribute('data-uuid')).toBe(before);
+    expect(await inSight()).toBe(before);
     await page.getByRole('button', { name: '1 new alert' }).click();
     await page.locator('[data-uuid="0198f1c2-7a3b-4c4d-8e5f-0123456789ab"]').waitFor();
   });

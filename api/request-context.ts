@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import { traceId } from '#signals/tracing.ts';
+import { Problem } from './problem.ts';
 
 declare module 'express-serve-static-core' {
   interface Request {
@@ -35,6 +36,8 @@ export function requestContext(log: Logger): RequestHandler {
       else if (line.path === '/livez' || line.path === '/readyz') req.log.debug(line, 'answered');
       else req.log.info(line, 'answered');
     });
+    // Express would cut it off, and whoever stands before this process might not: no two readings of one target.
+    if (req.originalUrl.includes('#')) throw new Problem('bad-request', 'A request target has no fragment.');
     next();
   };
 }

@@ -71,7 +71,7 @@ const get = operation('get', '/alerts/{uuid}', 'Alerts', {
   summary: 'Tell the state of an alert',
   description:
     '`Prefer: wait=N` (1 to 25 s) holds the answer until the state changes: from the one whose ETag is sent as ' +
-    'If-None-Match, else from the one at the time of asking; a final alert is answered at once then.',
+    'If-None-Match, else from the one at the time of asking. Where nothing more is to come it is answered at once.',
   scope: 'read',
   params: {
     path: onePath,

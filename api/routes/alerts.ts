@@ -70,8 +70,8 @@ function getAlert(deps: Deps): RequestHandler {
 }
 
 /**
- * Waits until the alert is another than the caller knows: by If-None-Match, else than it was found, where it is final
- * already and nothing more to come.
+ * Waits until the alert is another than the caller knows: by If-None-Match, else than it was found. Not where nothing
+ * more is to come.
  */
 async function hold(
   deps: Deps,
@@ -80,7 +80,8 @@ async function hold(
   { found, seconds }: { found: Alert; seconds: number },
 ): Promise<Alert> {
   const known = req.get('if-none-match') === undefined ? etagOf(req, found) : undefined;
-  if (known !== undefined && FINAL.has(found.status)) return found;
+  // Told to its store too, nothing more comes by itself; browsers add If-None-Match of their own.
+  if (FINAL.has(found.status) && (known !== undefined || found.notifiedAt !== null)) return found;
   const isNews = (alert: Alert) => {
     const etag = etagOf(req, alert);
     res.set('ETag', etag);

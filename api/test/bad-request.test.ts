@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { urlToHttpOptions } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
@@ -55,9 +56,9 @@ describe('a request that cannot be read', () => {
     expect((await api.post(body.padEnd(16 * 1024))).status).toBe(202);
   });
 
-  it('a path with half an encoding: 400', async () => {
+  it.each(['/alerts/%', '/alerts#x', '/alerts/events#?x=1'])('the target %s: 400', async (target) => {
     const answer = await new Promise<{ status: number | undefined; type: string | undefined }>((resolve, reject) => {
-      request(`${api.url}/alerts/%`, (res) => {
+      request({ ...urlToHttpOptions(new URL(api.url)), path: target }, (res) => {
         res.resume();
         resolve({ status: res.statusCode, type: res.headers['content-type'] });
       })

@@ -43,8 +43,10 @@ function matches(path: string[], value: unknown): string[] {
   return check(value) ? [] : (check.errors ?? []).map((error) => `body${error.instancePath} ${error.message}`);
 }
 
-function templateOf(path: string): string | undefined {
+function templateOf(asked: string): string | undefined {
   const templates = Object.keys(document.paths);
+  // Express takes a slash at the end and capitals for the same path.
+  const path = asked.replace(/(?<=.)\/$/, '').toLowerCase();
   if (templates.includes(path)) return path;
   return templates.find((template) => new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}$`).test(path));
 }

@@ -97,7 +97,11 @@ describe('Prefer: wait', () => {
     const etag = final.headers.get('etag') ?? '';
     const asked = await held(uuid, 'wait=20', { 'if-none-match': etag });
     await markNotified(api.db, uuid);
-    expect((await json(await asked.answer)).notified_at).toMatch(/Z$/);
+    const told = await asked.answer;
+    expect((await json(told)).notified_at).toMatch(/Z$/);
+    const again = ask(uuid, 'wait=20', { 'if-none-match': told.headers.get('etag') ?? '' });
+    expect((await again.answer).status).toBe(304);
+    expect(again.ms()).toBeLessThan(10_000);
   });
 
   it('of another form is no demand', async () => {

@@ -29,10 +29,10 @@ export async function acceptAlert(
 
 async function dispatch(
   deps: { queue: AlertQueue; log: Logger },
-  { uuid, requestId, traceparent }: NewAlert,
+  { uuid, requestId, store, traceparent }: NewAlert,
 ): Promise<'queued' | 'deferred'> {
   try {
-    await deps.queue.enqueue({ uuid, requestId, traceparent });
+    await deps.queue.enqueue({ uuid, requestId, store, traceparent });
     return 'queued';
   } catch (error) {
     if (!(error instanceof QueueUnavailable)) throw error;

@@ -7,7 +7,7 @@ export type { ClaimedAlert, Lease, NewAlert } from './alert-writes.ts';
 export type { Alert } from './generated/client.ts';
 
 /** What an alert's job is made of. */
-export type AlertKey = Pick<Alert, 'uuid' | 'requestId' | 'traceparent'>;
+export type AlertKey = Pick<Alert, 'uuid' | 'requestId' | 'store' | 'traceparent'>;
 
 export type Claim = { kind: 'claimed'; alert: ClaimedAlert } | { kind: 'final'; alert: Alert } | { kind: 'unknown' };
 
@@ -189,7 +189,7 @@ export async function retryFailed(db: Database, uuids: string[]): Promise<AlertK
     UPDATE alerts SET status = 'pending', attempts_before = attempts, crashes = 0, failure_code = NULL, failure_detail = NULL,
       processed_at = NULL, notified_at = NULL, updated_at = now(), changed = pg_current_xact_id()
     WHERE uuid = ANY(${uuids}::uuid[]) AND status = 'failed'
-    RETURNING uuid::text, request_id AS "requestId", traceparent`;
+    RETURNING uuid::text, request_id AS "requestId", store, traceparent`;
 }
 
 /** Returns false where the notification was already marked, or the alert is not final. */
@@ -209,5 +209,5 @@ export async function takeOwed(db: Database, options: { quietMs: number; limit: 
       WHERE notified_at IS NULL AND updated_at < now() - make_interval(secs => ${options.quietMs / 1000})
       ORDER BY updated_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED)
     UPDATE alerts SET updated_at = now() FROM owed WHERE alerts.id = owed.id
-    RETURNING uuid, request_id AS "requestId", traceparent`;
+    RETURNING uuid, request_id AS "requestId", store, traceparent`;
 }

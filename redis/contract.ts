@@ -4,8 +4,15 @@ import { z } from 'zod';
 export const QUEUE_NAME = 'alerts';
 export const JOB_NAME = 'alert';
 
-/** The job is a key to the row, no more: the row is the truth. */
-export const jobSchema = z.strictObject({ uuid: z.uuid(), requestId: z.string().min(1).max(128) });
+/**
+ * The job is a key to the row, no more: the row is the truth. `store` never changes; workers share themselves out by it
+ * before they touch the row.
+ */
+export const jobSchema = z.strictObject({
+  uuid: z.uuid(),
+  requestId: z.string().min(1).max(128),
+  store: z.string().optional(),
+});
 export type AlertJob = z.infer<typeof jobSchema>;
 
 /** One job per alert: adding it twice is adding it once. */

@@ -16,6 +16,7 @@ import { createMetrics } from './metrics.ts';
 import { consoleNotifier } from './notify/console.ts';
 import { startOps } from './ops.ts';
 import { startReconciler } from './reconcile.ts';
+import { createShares } from './shares.ts';
 import { findCage } from './video/cage.ts';
 import { probe } from './video/probe.ts';
 import { createVideoReader } from './video/range-reader.ts';
@@ -96,11 +97,14 @@ const deps = {
   attemptTimeoutMs: 6 * config.FETCH_TIMEOUT_MS + config.PROBE_TIMEOUT_MS,
 };
 const quarantine = createQuarantine();
+const shares = createShares(config.WORKER_CONCURRENCY);
 const taking = consumeAlerts(
   queueUrl,
-  (job, signal, { crashed, queuedAt }) => {
+  async (job, signal, { crashed, queuedAt }) => {
+    const leave = await shares.take(job.store ?? '');
+    if (!leave) return { kind: 'retry', reason: 'its store has its share of this worker' };
     const handle = () => handleJob(deps, job, signal, queuedAt);
-    return crashed ? quarantine(handle) : handle();
+    return (crashed ? quarantine(handle) : handle()).finally(leave);
   },
   { concurrency: config.WORKER_CONCURRENCY, onError: onQueueError, telemetry },
 );

@@ -45,10 +45,12 @@ function postAlert(deps: Deps): RequestHandler {
       res.set('Idempotency-Replayed', 'true').json(presentAlert(admitted.alert));
       return;
     }
+    // Not by json(), which hashes each body into an ETag that a POST has no use for.
     res
       .status(202)
       .set({ Location: `/alerts/${alert.uuid}`, 'Retry-After': '1' })
-      .json({ ...presentAlert(admitted.alert), dispatch: admitted.dispatch });
+      .type('json')
+      .end(JSON.stringify({ ...presentAlert(admitted.alert), dispatch: admitted.dispatch }));
   };
 }
 

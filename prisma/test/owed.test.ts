@@ -41,7 +41,7 @@ describe('takeOwed', () => {
     const quiet = await addQuiet(2 * MINUTE);
     await addQuiet(MINUTE / 2);
     expect(await takeOwed(db, { quietMs: MINUTE, limit: 100 })).toEqual([
-      { uuid: quiet, requestId: `r-${quiet}`, traceparent: null },
+      { uuid: quiet, requestId: `r-${quiet}`, store: 's', traceparent: null },
     ]);
   });
 

@@ -18,7 +18,8 @@ const onError = (err: Error) => log.warn({ err }, 'connection lost');
 const db = openDatabase(config.DATABASE_URL, { poolSize: config.WORKER_CONCURRENCY + 2, onError });
 const notifier = consoleNotifier(process.stdout, config.TZ);
 
-const concurrency = config.WORKER_CONCURRENCY;
+// More programs at a time on a few cores only get in each other's way.
+const concurrency = Math.min(config.WORKER_CONCURRENCY, 8);
 const consumer = consumeAlerts(config.QUEUE_URL ?? config.DATABASE_URL, handle, { concurrency, onError });
 closeWithGrace({ delay: 10_000, logger: false }, async () => {
   await consumer.close(5_000);

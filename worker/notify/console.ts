@@ -8,12 +8,24 @@ import type { Notification, Notifier } from './notifier.ts';
 export function consoleNotifier(out: Writable, timeZone: string): Notifier {
   // The Swedish form of a date is ISO's.
   const date = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' });
+  let next: { lines: string[]; written: Promise<void> } | undefined;
   return {
     notify(notification) {
       const line = `${printable(format(notification, date))}\n`;
-      return new Promise((resolve, reject) => {
-        out.write(line, (error) => (error ? reject(error) : resolve()));
+      if (next) {
+        next.lines.push(line);
+        return next.written;
+      }
+      const lines = [line];
+      const written = new Promise<void>((resolve, reject) => {
+        // Results are recorded in batches: their lines come in one turn, and one write costs as much as one line's.
+        process.nextTick(() => {
+          next = undefined;
+          out.write(lines.join(''), (error) => (error ? reject(error) : resolve()));
+        });
       });
+      next = { lines, written };
+      return written;
     },
   };
 }

@@ -16,7 +16,7 @@ export const workerFields = {
     .url({ protocol: /^https?$/, error: 'must be a URL like http://nginx:8080' })
     .refine((url) => isOrigin(url), 'must be an origin alone: no path, query, user or password')
     .default('http://127.0.0.1:8080'),
-  WORKER_CONCURRENCY: wholeNumber(1, 500).prefault('8'),
+  WORKER_CONCURRENCY: wholeNumber(1, 500).prefault('128'),
   /** With the delays between them 12 attempts outlast a video server that is away for a minute. */
   MAX_ATTEMPTS: wholeNumber(1, 100).prefault('12'),
   MAX_CRASHES: wholeNumber(1, 100).prefault('5'),

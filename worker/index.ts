@@ -47,7 +47,8 @@ opened.push(profileOnSignal({ part: 'worker', folder: config.PROFILE_DIR, second
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 
 const db = openDatabase(config.DATABASE_URL, {
-  poolSize: config.WORKER_CONCURRENCY + 2,
+  // Two lanes for each of five writes, and two for whatever reads: more attempts at a time make fuller statements, not more.
+  poolSize: 12,
   onError: (err) => log.warn({ err }, 'database connection lost'),
 });
 opened.push({ close: () => db.$disconnect() });

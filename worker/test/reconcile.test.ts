@@ -37,7 +37,7 @@ describe('the reconciler', () => {
     expect(await pass()).toBe(1);
     expect(await metrics.registry.metrics()).toContain('alerts_reconciled_total 1');
     expect(await state(uuid)).toBe('waiting');
-    expect((await queue.bull().getJob(uuid))?.data).toEqual({ uuid, requestId: 'request-1' });
+    expect((await queue.bull().getJob(uuid))?.data).toEqual({ uuid, requestId: 'request-1', store: 'test-store' });
   });
 
   it('leaves alone a row whose job waits, and one touched just now', async () => {

@@ -29,9 +29,10 @@ describe('the delay before the next delivery', () => {
 describe('a job', () => {
   const job = { uuid: randomUUID(), requestId: 'r' };
 
-  it('is a key and who asked, nothing else', () => {
+  it('is a key, who asked and whose it is, nothing else', () => {
     expect(jobSchema.parse(job)).toEqual(job);
-    expect(jobSchema.safeParse({ ...job, store: 's' }).success).toBe(false);
+    expect(jobSchema.parse({ ...job, store: 's' })).toEqual({ ...job, store: 's' });
+    expect(jobSchema.safeParse({ ...job, video: '/a.mp4' }).success).toBe(false);
     expect(jobSchema.safeParse({ ...job, uuid: 'no' }).success).toBe(false);
     expect(jobSchema.safeParse({ ...job, requestId: '' }).success).toBe(false);
     expect(jobSchema.safeParse({ ...job, requestId: 'r'.repeat(129) }).success).toBe(false);

@@ -13,12 +13,11 @@ export function createProcessRegistry(): Registry {
   delay.enable();
   new Gauge({
     name: 'nodejs_eventloop_delay_seconds',
-    help: 'How late the event loop was since the last scrape; quantile 1 is the longest.',
-    labelNames: ['quantile'],
+    help: 'How late the event loop was since the last scrape, by percentile; 100 is the longest.',
+    labelNames: ['percentile'],
     registers,
     collect() {
-      for (const quantile of [0.5, 0.99]) this.set({ quantile: `${quantile}` }, delay.percentile(quantile * 100) / 1e9);
-      this.set({ quantile: '1' }, delay.max / 1e9);
+      for (const percentile of [50, 99, 100]) this.set({ percentile }, delay.percentile(percentile) / 1e9);
       delay.reset();
     },
   });

@@ -25,6 +25,22 @@ for (const { backend, missing } of BACKENDS) {
       expect(taken).toEqual(expect.arrayContaining(jobs));
     });
 
+    it('tells when the job entered the queue, at every delivery', async () => {
+      const job = newJob();
+      const before = Date.now();
+      await world.queue.enqueue(job);
+      const after = Date.now();
+      const told: number[] = [];
+      world.consume(async (_job, _signal, { queuedAt }) => {
+        told.push(queuedAt.getTime());
+        return told.length === 1 ? { kind: 'retry', reason: 'again' } : { kind: 'done' };
+      });
+      await expect.poll(() => told, SOON).toHaveLength(2);
+      expect(told[0]).toBeGreaterThanOrEqual(before);
+      expect(told[0]).toBeLessThanOrEqual(after);
+      expect(told[1]).toBe(told[0]);
+    });
+
     it('shows a failed verdict among the failed, with its reason, and does not deliver it again', async () => {
       const job = newJob();
       let deliveries = 0;

@@ -7,7 +7,7 @@ import pg from 'pg';
 import { inject, type TestContext } from 'vitest';
 import type { AlertJob } from '../contract.ts';
 import { migrateQueue } from '../migrate.ts';
-import { type AlertConsumer, type AlertQueue, consumeAlerts, openAlertQueue, type Verdict } from '../queue.ts';
+import { type AlertConsumer, type AlertQueue, consumeAlerts, type Handler, openAlertQueue } from '../queue.ts';
 import { type RedisServer, startRedisServer } from './redis-server.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
 
@@ -40,7 +40,7 @@ export type World = Server & {
   /** What the ends told their onError. */
   errors: Error[];
   queue: AlertQueue;
-  consume(handler: (job: AlertJob, signal: AbortSignal) => Promise<Verdict>, concurrency?: number): AlertConsumer;
+  consume(handler: Handler, concurrency?: number): AlertConsumer;
 };
 
 type Finish = Pick<TestContext, 'onTestFinished'>;

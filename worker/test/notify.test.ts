@@ -47,6 +47,21 @@ describe('the console notifier', () => {
     expect(await printed({ store: 'Café Zoë 東京 👩‍🍳' })).toContain('Store: Café Zoë 東京 👩‍🍳 |');
   });
 
+  it('prints the lines of one moment in one write, in order, and tells each when it is done', async () => {
+    const written: string[] = [];
+    const out = new Writable({
+      write(chunk, _encoding, done) {
+        written.push(String(chunk));
+        done();
+      },
+    });
+    const notifier = consoleNotifier(out, 'UTC');
+    await Promise.all(['a', 'b', 'c'].map((store) => notifier.notify({ ...notification, store })));
+    await notifier.notify({ ...notification, store: 'd' });
+    const stores = written.map((text) => [...text.matchAll(/Store: (\w)/g)].map(([, store]) => store));
+    expect(stores).toEqual([['a', 'b', 'c'], ['d']]);
+  });
+
   it('resolves only when the line is written, and fails when it cannot be', async () => {
     let finish: (error?: Error) => void = () => {};
     const out = new Writable({

@@ -38,13 +38,13 @@ describe('a new alert', () => {
     });
   });
 
-  it('is a committed row and a waiting job that holds the key and the request id alone', async () => {
+  it('is a committed row and a waiting job that holds its key, store and request id alone', async () => {
     const alert = newAlert();
     await api.post(alert, { 'x-request-id': 'request-7' });
     const row = await api.db.alert.findUniqueOrThrow({ where: { uuid: alert.uuid } });
     expect(row).toMatchObject({ status: 'pending', requestId: 'request-7', timestamp: alert.timestamp });
     const job = await api.queue.bull().getJob(alert.uuid);
-    expect(job?.data).toEqual({ uuid: alert.uuid, requestId: 'request-7' });
+    expect(job?.data).toEqual({ uuid: alert.uuid, requestId: 'request-7', store: alert.store });
     expect(await job?.getState()).toBe('waiting');
   });
 

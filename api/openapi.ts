@@ -21,7 +21,7 @@ export function openApiDocument() {
     tags: [
       { name: 'Alerts', description: 'Send them and follow them.' },
       { name: 'Operating', description: 'Retry what failed, see why it is late.' },
-      { name: 'House', description: 'Open to anyone.' },
+      { name: 'House', description: 'How it is, and this document.' },
     ],
     paths: { ...alertPaths, ...moreAlertPaths, ...housePaths },
     components: {

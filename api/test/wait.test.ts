@@ -92,7 +92,9 @@ describe('Prefer: wait', () => {
     const uuid = await posted();
     await claim(api.db, uuid);
     await fail(uuid);
-    const final = await fetch(`${api.url}/alerts/${uuid}`, { headers: { prefer: 'wait=25' } });
+    const unheld = ask(uuid, 'wait=20');
+    const final = await unheld.answer;
+    expect(unheld.ms()).toBeLessThan(10_000);
     expect(await json(final)).toMatchObject({ status: 'failed', notified_at: null });
     const etag = final.headers.get('etag') ?? '';
     const asked = await held(uuid, 'wait=20', { 'if-none-match': etag });
@@ -133,8 +135,12 @@ describe('Prefer: wait', () => {
     const own = await startTestApi({ databaseUrl: api.databaseUrl, queueUrl: api.databaseUrl });
     const uuid = await posted();
     const asked = await held(uuid, 'wait=20', {}, own);
+    await claim(api.db, uuid);
     own.waits.close();
-    expect((await asked.answer).status).toBe(200);
+    const answer = await asked.answer;
+    expect(asked.ms()).toBeLessThan(10_000);
+    expect((await json(answer)).status).toBe('processing');
+    expect(answer.headers.get('etag')).toBe((await fetch(`${api.url}/alerts/${uuid}`)).headers.get('etag'));
     expect((await fetch(`${own.url}/alerts/${uuid}`, { headers: { prefer: 'wait=20' } })).status).toBe(200);
     await own.close();
   });
@@ -183,6 +189,7 @@ describe('a query that fails', () => {
     await own.db.$executeRaw`ALTER TABLE alerts RENAME TO elsewhere`;
     const answer = await asked.answer;
     expect(answer.status).toBe(500);
+    expect(asked.ms()).toBeLessThan(10_000);
     await own.close();
   });
 });

@@ -20,16 +20,14 @@ const backends = inject('redisUrl') === null ? (['postgres'] as const) : (['post
 describe.each(backends)('traces with the queue on %s', (backend) => {
   let collector: Collector;
   let redis: RedisServer | undefined;
-  beforeEach(async () => {
+  beforeEach(async ({ onTestFinished }) => {
     collector = await startCollector();
+    onTestFinished(() => collector.close());
     redis = backend === 'redis' ? await startRedisServer() : undefined;
+    onTestFinished(() => redis?.stop());
     const queueUrl = redis?.url ?? house.databaseUrl;
     await migrateQueue(queueUrl);
     await house.start({ QUEUE_URL: queueUrl, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint });
-    return async () => {
-      await collector.close();
-      await redis?.stop();
-    };
   });
   const spansOf = (trace: string, mark: number) =>
     until(() => {

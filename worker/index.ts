@@ -117,8 +117,8 @@ log.info({ concurrency: config.WORKER_CONCURRENCY, videoServer: config.VIDEO_SER
 process.send?.({ ready: true });
 
 /** Opened before the database is awaited, closed after the last attempt: a worker that waits or drains is alive. */
-function openOps(host: string, port: number) {
-  return startOps({
+async function openOps(host: string, port: number) {
+  const ops = await startOps({
     host,
     port,
     metrics: metrics.registry,
@@ -128,6 +128,8 @@ function openOps(host: string, port: number) {
       consuming: async () => (consumer?.consuming() ? undefined : 'no alerts are taken from the queue'),
     },
   });
+  log.info({ host, port: ops.port }, 'the worker tells of itself');
+  return ops;
 }
 
 function readConfig() {

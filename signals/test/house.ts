@@ -12,7 +12,7 @@ export type Part = { child: ChildProcess; lines: string[] };
 
 export type House = {
   databaseUrl: string;
-  /** Where the worker's own door is. */
+  /** Where the worker's own door is; once it is started. */
   ops: string;
   /** Of the parts that keep profiles. */
   profiles: string;
@@ -50,8 +50,10 @@ export async function until<T>(look: () => T | Promise<T>, seconds = 30): Promis
 export async function openHouse(): Promise<House> {
   const database = await createTestDatabase();
   const folder = await mkdtemp(join(tmpdir(), 'signals-'));
-  const [apiPort, opsPort, videoPort] = [await freePort(), await freePort(), await freePort()];
-  const [profiles, ops] = [join(folder, 'profiles'), `http://127.0.0.1:${opsPort}`];
+  const profiles = join(folder, 'profiles');
+  // The worker has to know it before the window is there. Api and worker take one that is free and tell it.
+  const videoPort = await freePort();
+  let apiUrl = '';
   const parts: Part[] = [];
   const start = (entry: string, env: Record<string, string>): Part => {
     const path = join(import.meta.dirname, '../..', entry);
@@ -62,20 +64,30 @@ export async function openHouse(): Promise<House> {
     parts.push(part);
     return part;
   };
-  const ask = (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${apiPort}${path}`, init);
-  const ready = (url: string) => until(async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok);
-  return {
+  const ask = (path: string, init?: RequestInit) => fetch(`${apiUrl}${path}`, init);
+  /** Where the part listens, once it is ready: its log tells. */
+  const ready = async ({ child, lines }: Part, msg: string): Promise<string> => {
+    const line = await until(() => {
+      if (child.exitCode !== null) throw new Error(`a part ended:\n${lines.join('\n')}`);
+      return lines.find((text) => text.includes(`"msg":"${msg}"`));
+    });
+    const url = `http://127.0.0.1:${JSON.parse(line).port}`;
+    await until(async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok);
+    return url;
+  };
+  const house: House = {
     databaseUrl: database.url,
-    ops,
+    ops: '',
     profiles,
     parts,
     ask,
     async start(env) {
       const both = { AUTH: 'off', DATABASE_URL: database.url, PROFILE_DIR: profiles, ...env };
-      const api = start('api/index.ts', { ...both, PORT: `${apiPort}` });
-      const videos = { VIDEO_SERVER: `http://127.0.0.1:${videoPort}`, OPS_PORT: `${opsPort}` };
+      const api = start('api/index.ts', { ...both, PORT: '0' });
+      const videos = { VIDEO_SERVER: `http://127.0.0.1:${videoPort}`, OPS_PORT: '0' };
       const worker = start('worker/index.ts', { ...both, ...videos });
-      await Promise.all([ready(`http://127.0.0.1:${apiPort}`), ready(ops)]);
+      apiUrl = await ready(api, 'the api listens');
+      house.ops = await ready(worker, 'the worker tells of itself');
       return { api, worker };
     },
     async startVideos() {
@@ -112,4 +124,5 @@ export async function openHouse(): Promise<House> {
       await rm(folder, { recursive: true });
     },
   };
+  return house;
 }

@@ -59,6 +59,7 @@ function total({ most, steady, half, lone, asked }: Measured, pick: (flow: Flow)
 const LABEL = 28;
 const COLUMN = 8;
 const WIDE = 12;
+const WIDE_LABEL = 36;
 
 /** The report for people, at most 100 columns wide. */
 export function tableOf(report: Report): string {
@@ -121,10 +122,10 @@ function tableOfProbes(probes: ProbeCost[]): string {
 
 function tableOfGrowth(growth: Grown[]): string {
   const row = (label: string, of: (grown: Grown) => number | undefined) =>
-    label.padEnd(LABEL) + growth.map((grown) => shown(of(grown)).padStart(WIDE)).join('');
+    label.padEnd(WIDE_LABEL) + growth.map((grown) => shown(of(grown)).padStart(WIDE)).join('');
   const questions = growth[0]?.questions ?? [];
   return [
-    'rows stored already'.padEnd(LABEL) +
+    'rows stored already'.padEnd(WIDE_LABEL) +
       growth.map(({ rows }) => rows.toLocaleString('en-US').padStart(WIDE)).join(''),
     row('processed/s, end to end', ({ most }) => most.processedPerS),
     row('CPU ms/alert, in all', ({ most }) => most.cpuMsPerAlertInAll),

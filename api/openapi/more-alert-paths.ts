@@ -13,7 +13,7 @@ const batch = operation('post', '/alerts/batch', 'Alerts', {
   id: 'postBatch',
   summary: 'Accept up to 500 alerts, each judged by itself',
   description:
-    'The body may have 512 KiB. Of several alerts with one uuid the first counts. All that is accepted is stored when the answer comes.',
+    'The body may have 512 KiB. Of several alerts with one uuid the first counts. All that is accepted is stored when the answer comes. A batch counts for as many requests as it holds alerts; over the limit none of it is taken.',
   scope: 'write',
   body: { schema: batchSchema, examples: { batch: { alerts: [POSTED, { ...POSTED, uuid: OTHER, store: '' }] } } },
   answers: {

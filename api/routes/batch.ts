@@ -8,9 +8,10 @@ import { requireScope } from '../caller.ts';
 import type { ApiMetrics } from '../metrics.ts';
 import { allow, Problem, problemMembers, validationProblem } from '../problem.ts';
 import type { QueueRoom } from '../queue-room.ts';
+import type { RateLimits } from '../rate-limits.ts';
 import { parse, readBatch } from '../request-body.ts';
 
-type Deps = { db: Database; queue: AlertQueue; room: QueueRoom; metrics: ApiMetrics };
+type Deps = { db: Database; queue: AlertQueue; room: QueueRoom; metrics: ApiMetrics; limits?: RateLimits | undefined };
 
 /** POST /alerts/batch: each alert judged by itself. */
 export function batchRoutes(deps: Deps): Router {
@@ -22,6 +23,7 @@ export function batchRoutes(deps: Deps): Router {
 function postBatch(deps: Deps): RequestHandler {
   return async (req, res) => {
     const { alerts } = parse(batchSchema, req.body, 'The batch was refused');
+    await deps.limits?.countMore(req, res, alerts.length - 1);
     const results: BatchResult[] = [];
     const byUuid = new Map<string, { index: number; alert: NewAlertBody }[]>();
     for (const [index, body] of alerts.entries()) {

@@ -88,6 +88,41 @@ describe.each(STORES)('limits shared through $store', ({ store, missing }) => {
     },
   );
 
+  it.skipIf(missing)(
+    'count a batch as many times as it holds alerts, and take none of one that is too many',
+    async () => {
+      const { apis, close } = await replicas(url, { perKey: 10, perAddress: 16 });
+      const [key, other] = [await keyOf(apis[0].db, 'read', 'write'), await keyOf(apis[0].db, 'write')];
+      const send = (n: number, alerts: unknown[], shown = key) =>
+        fetch(`${apis[n]?.url}/alerts/batch`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${shown}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ alerts }),
+        });
+      const four = () => Array.from({ length: 4 }, () => newAlert());
+      const answers = [await send(0, four()), await send(1, four())];
+      expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+      expect(answers.map(({ headers }) => headers.get('ratelimit')?.replaceAll(/t=\d+/g, 't'))).toEqual([
+        '"address"; r=12; t, "key"; r=6; t',
+        '"address"; r=8; t, "key"; r=2; t',
+      ]);
+      const refused = await send(0, four());
+      expect(refused.status).toBe(429);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await json(refused)).toMatchObject({
+        detail: expect.stringMatching(/^Over 10 requests .+ key.+: 4 here/),
+      });
+      expect(await apis[0].db.alert.count()).toBe(8);
+      // Refused, it was one request like any other.
+      expect((await apis[0].post(newAlert(), { authorization: `Bearer ${key}` })).status).toBe(202);
+      expect((await apis[0].post(newAlert(), { authorization: `Bearer ${key}` })).status).toBe(429);
+      const elsewhere = await send(1, four(), other);
+      expect(elsewhere.status).toBe(429);
+      expect(await json(elsewhere)).toMatchObject({ detail: expect.stringContaining('of this address') });
+      await close();
+    },
+  );
+
   it.skipIf(missing)('refuse bad keys of one address sooner, and never a good one', async () => {
     const { apis, close } = await replicas(url, { failedKeys: 4 });
     const good = await keyOf(apis[0].db, 'read');
@@ -145,7 +180,10 @@ describe('the address that is counted', () => {
     expect(
       await statuses(1, ['2001:db8:1:2::1', '2001:db8:1:2:ffff::9', '2001:db8:1:2::3', '2001:db8:1:3::1']),
     ).toEqual([200, 200, 429, 200]);
-    expect(await statuses(1, ['9.9.9.9', '::ffff:9.9.9.9', '9.9.9.9'])).toEqual([200, 200, 429]);
+    expect(await statuses(1, ['2001:DB8:0:0::1', '2001:db8::2', '2001:db8::ffff:1.2.3.4', '::1'])).toEqual([
+      200, 200, 429, 200,
+    ]);
+    expect(await statuses(1, ['9.9.9.9', '::ffff:9.9.9.9', '::ffff:909:909'])).toEqual([200, 200, 429]);
   });
 
   it('is not counted for /livez and /readyz: who watches the house may ask as often as it likes', async () => {

@@ -41,6 +41,35 @@ describe.each(BACKENDS)('limits on $backend', ({ backend, missing }) => {
     },
   );
 
+  it.skipIf(missing)(
+    'take many hits together or none of them, and hold nothing back for those refused',
+    async (test) => {
+      const server = await openServer(backend, test);
+      const [one, two] = [open(server, test), open(server, test)].map((limits) => limits.counter('x', 2_000, 60_000));
+      const hit = async (counter = one, hits = 1, key = 'a') => (await counter?.hit(key, hits))?.number ?? 0;
+      expect([await hit(), await hit(), await hit(one, 7), await hit(one, 500), await hit()]).toEqual([
+        1, 2, 9, 509, 510,
+      ]);
+      expect(await hit(two, 1_400)).toBe(1_910);
+      expect(await hit(one, 500)).toBeGreaterThan(2_000);
+      const left = [];
+      while ((await hit()) <= 2_000) left.push(1);
+      expect(left).toHaveLength(90);
+      expect([await hit(two, 2_001, 'b'), await hit(one, 2_000, 'b')]).toEqual([2_001, 2_000]);
+    },
+  );
+
+  it.skipIf(missing)('let no more through when hits of all sizes come at once', async (test) => {
+    const server = await openServer(backend, test);
+    const counters = [open(server, test), open(server, test)].map((limits) => limits.counter('x', 2_000, 60_000));
+    const sizes = Array.from({ length: 600 }, (_, n) => 1 + (n % 20));
+    const hits = await Promise.all(sizes.map((size, n) => counters[n % 2]?.hit('a', size)));
+    const through = sizes.filter((_, n) => (hits[n]?.number ?? 0) <= 2_000).reduce((sum, size) => sum + size, 0);
+    expect(through).toBeLessThanOrEqual(2_000);
+    // Either end may be left with fewer than the largest asks for.
+    expect(through).toBeGreaterThan(2_000 - 2 * (20 + 10));
+  });
+
   it.skipIf(missing)('begin anew when the window has passed, on every end', async (test) => {
     const server = await openServer(backend, test);
     const [one, two] = [open(server, test), open(server, test)].map((limits) => limits.counter('x', 2, 400));
@@ -82,6 +111,12 @@ describe.each(BACKENDS)('limits on $backend', ({ backend, missing }) => {
         const numbers: number[] = [];
         for (let n = 0; n < 5; n += 1) numbers.push((await counter.hit(key)).number);
         expect(numbers).toEqual([1, 2, 3, 4, 4]);
+        const many = [
+          await counter.hit(`d${round}`, 2),
+          await counter.hit(`d${round}`, 2),
+          await counter.hit(`d${round}`),
+        ];
+        expect(many.map(({ number }) => number)).toEqual([2, 4, 3]);
         expect(performance.now() - started).toBeLessThan(3_000);
         expect(told.filter((line) => line.includes('each process alone'))).toHaveLength(1);
         if (round === 1) await server.back();

@@ -220,13 +220,16 @@ describe('a full queue', () => {
     await one.close();
   });
 
-  it('that does not answer is no full queue: alerts are accepted and sent later', async () => {
-    const api = await startTestApi({ queueUrl: 'redis://127.0.0.1:9', maxDepth: 1 });
-    for (let n = 0; n < 3; n += 1) {
-      const answer = await api.post(newAlert());
-      expect(answer.status).toBe(202);
-      expect((await json(answer)).dispatch).toBe('deferred');
-    }
-    await api.close();
-  });
+  it.each(['redis://127.0.0.1:9', 'postgres://u@127.0.0.1:9/x'])(
+    'that does not answer is no full queue: alerts are accepted and sent later (%s)',
+    async (queueUrl) => {
+      const api = await startTestApi({ queueUrl, maxDepth: 1 });
+      for (let n = 0; n < 3; n += 1) {
+        const answer = await api.post(newAlert());
+        expect(answer.status).toBe(202);
+        expect((await json(answer)).dispatch).toBe('deferred');
+      }
+      await api.close();
+    },
+  );
 });

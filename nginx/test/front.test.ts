@@ -45,6 +45,17 @@ describe.skipIf('missing' in started)('nginx', () => {
       expect(front.asked).toHaveLength(1);
     });
 
+    it('passes each event on as it comes, and lets the stream go with its reader', async () => {
+      const leaving = new AbortController();
+      const url = `http://127.0.0.1:${front.ports.front}/alerts/events?store=a`;
+      const stream = await fetch(url, { headers: { 'last-event-id': '1.0' }, signal: leaving.signal });
+      const { value } = (await stream.body?.getReader().read()) ?? {};
+      expect(new TextDecoder().decode(value)).toBe('id: 1.1\ndata: {}\n\n');
+      expect(front.asked[0]).toMatchObject({ url: '/alerts/events?store=a', headers: { 'last-event-id': '1.0' } });
+      leaving.abort();
+      await expect.poll(() => front.asked[0]?.left, { timeout: 10_000 }).toBe(true);
+    });
+
     it('refuses a line that is no request with a problem, and does not bother the api', async () => {
       const socket = connectTcp(front.ports.front, '127.0.0.1');
       socket.end('nonsense\r\n\r\n');

@@ -11,8 +11,8 @@ import { findPartForTests } from '../../system-parts.ts';
 const ROOM = join(import.meta.dirname, '..');
 const run = promisify(execFile);
 
-/** What the api behind the front door was asked. */
-export type Asked = Pick<IncomingMessage, 'method' | 'url' | 'headers'>;
+/** What the api behind the front door was asked; `left`: and its stream was left before it ended. */
+export type Asked = Pick<IncomingMessage, 'method' | 'url' | 'headers'> & { left?: boolean };
 
 export type Front = {
   /** Ports on 127.0.0.1: the front door, the videos, HTTP and HTTPS of tls.conf. */
@@ -100,10 +100,18 @@ async function makeCertificate(openssl: string, folder: string): Promise<void> {
   await run(openssl, ['req', '-x509', ...key, ...subject, '-out', 'fullchain.pem'], { cwd: folder });
 }
 
-/** Answers everything with what it was asked. */
+/** Answers everything with what it was asked, but events with the first of a stream that goes on. */
 async function startApi(port: number, asked: Asked[]): Promise<Server> {
   const server = createServer(({ method, url, headers }, res) => {
-    asked.push({ method, url, headers });
+    const one: Asked = { method, url, headers };
+    asked.push(one);
+    if (url?.startsWith('/alerts/events')) {
+      res.once('close', () => {
+        one.left = true;
+      });
+      res.setHeader('content-type', 'text/event-stream').write('id: 1.1\ndata: {}\n\n');
+      return;
+    }
     res.setHeader('content-type', 'application/json').end(JSON.stringify({ method, url, headers }));
   });
   server.listen(port, '127.0.0.1');

@@ -16,6 +16,9 @@ export function openDatabase(url: string, options: { poolSize: number; onError: 
   const onLost = (error: Error) => options.onError(translateDatabaseError(error));
   const pool = new pg.Pool({
     connectionString: url,
+    // A prepared statement would keep for minutes the plan that was best for an empty table, and read the grown one whole:
+    // 0.37 ms of PostgreSQL's CPU for each alert at 24,000 rows, instead of 0.13. Planning anew costs 0.03.
+    options: '-c plan_cache_mode=force_custom_plan',
     max: options.poolSize,
     // pg waits for ever by default. 3 s to connect, 10 s for any answer: a request may not hang on a dead server.
     connectionTimeoutMillis: 3_000,

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { type RedisServer, startRedisServer } from '#redis/test/redis-server.ts';
 import { type House, openHouse, until } from '#signals/test/house.ts';
-import { findSystemPart } from './system-parts.ts';
+import { findPartForTests } from './system-parts.ts';
 
 // What an api and a worker tell of themselves: over the rooms' borders, so out here.
 
@@ -34,10 +34,7 @@ describe.skipIf(inject('redisUrl') === null)('a house on Redis', () => {
       texts.flatMap((text) => [...text.matchAll(/^([a-z_]+)(?:\{| )/gm)].map(([, name]) => name)),
     );
     for (const name of askedFor()) expect(printed, name).toContain(name);
-    const promtool = await findSystemPart(
-      { commands: ['promtool'], aptPackage: 'prometheus' },
-      { searchPath: process.env.PATH ?? '', mayInstall: process.getuid?.() === 0, say: () => {} },
-    );
+    const promtool = await findPartForTests({ commands: ['promtool'], aptPackage: 'prometheus' }, process.env);
     if ('missing' in promtool) return;
     for (const text of texts) {
       const checked = promisify(execFile)(promtool.path, ['check', 'metrics']);

@@ -5,20 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { findSystemPart } from '../../system-parts.ts';
+import { findPartForTests } from '../../system-parts.ts';
 
 const FOLDER = join(import.meta.dirname, '../prometheus');
 const read = (name: string) => readFileSync(join(FOLDER, name), 'utf8');
 
-const found = await findSystemPart(
-  { commands: ['promtool'], aptPackage: 'prometheus' },
-  {
-    searchPath: process.env.PATH ?? '',
-    mayInstall: process.getuid?.() === 0,
-    say: (line) => process.stdout.write(`${line}\n`),
-  },
-);
-if ('missing' in found) process.stdout.write(`alarm rules: not tested, ${found.missing}\n`);
+const found = await findPartForTests({ commands: ['promtool'], aptPackage: 'prometheus' }, process.env);
 
 const names = [...read('rules.yml').matchAll(/- alert: (\w+)/g)].map(([, name = '']) => name);
 

@@ -1,21 +1,11 @@
 import { type Browser, type BrowserContextOptions, chromium, type Page, type Request } from 'playwright-core';
-import { findSystemPart } from '../../../system-parts.ts';
+import { type FoundPart, findPartForTests } from '../../../system-parts.ts';
 
 const COMMANDS = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
 
 /** The path of a Chromium, or a sentence that says how to get one. In CI a missing one is an error, not a skip. */
-export async function findBrowser(): Promise<{ path: string } | { missing: string }> {
-  const { CI, PATH = '' } = process.env;
-  const say = (line: string) => process.stderr.write(`${line}\n`);
-  const found = await findSystemPart(
-    { commands: COMMANDS, aptPackage: 'chromium' },
-    { searchPath: PATH, mayInstall: process.getuid?.() === 0, say },
-  );
-  if ('missing' in found) {
-    if (CI && CI !== 'false') throw new Error(`${found.missing}. With CI set a missing part fails the run.`);
-    say(`${found.missing}. The suites that need a browser are skipped.`);
-  }
-  return found;
+export function findBrowser(): Promise<FoundPart> {
+  return findPartForTests({ commands: COMMANDS, aptPackage: 'chromium' }, process.env);
 }
 
 export function launch(path: string): Promise<Browser> {

@@ -15,7 +15,6 @@ const PAGE = `<!doctype html>
 <script src="/docs/start.js"></script>
 </html>
 `;
-// validatorUrl: by default a badge would send the document to swagger.io.
 const START = `SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#docs',
@@ -23,7 +22,6 @@ const START = `SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
-  validatorUrl: null,
 });
 `;
 const ASSETS = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'];

@@ -160,7 +160,7 @@ const path = fc.oneof(
   text.map((rest) => `/${rest}`),
   text.map((name) => `/problems/${name}`),
 );
-const pair = fc.tuple(
+const anyPair = fc.tuple(
   fc.constantFrom('store', 'status', 'failure_code', 'from', 'to', 'limit', 'cursor', 'last_event_id', ...NASTY),
   fc.oneof(
     store,
@@ -171,6 +171,17 @@ const pair = fc.tuple(
     fc.base64String({ maxLength: 30 }),
     fc.constantFrom('1.2', '0.0', 'MS4y', '9'.repeat(40)),
   ),
+);
+const place = fc
+  .tuple(fc.bigInt({ min: 0n, max: 10n ** 22n }), fc.bigInt({ min: 0n, max: 10n ** 22n }))
+  .map(([before, behind]) => `${before}.${behind}`);
+const pair = fc.oneof(
+  { weight: 4, arbitrary: anyPair },
+  fc.tuple(
+    fc.constant('cursor'),
+    place.map((text) => Buffer.from(text).toString('base64url')),
+  ),
+  fc.tuple(fc.constant('last_event_id'), place),
 );
 const query = fc
   .array(pair, { maxLength: 3 })

@@ -100,7 +100,7 @@ async function makeCertificate(openssl: string, folder: string): Promise<void> {
   await run(openssl, ['req', '-x509', ...key, ...subject, '-out', 'fullchain.pem'], { cwd: folder });
 }
 
-/** Answers everything with what it was asked, but events with the first of a stream that goes on. */
+/** Answers everything with what it was asked, but events with the first two of a stream that goes on. */
 async function startApi(port: number, asked: Asked[]): Promise<Server> {
   const server = createServer(({ method, url, headers }, res) => {
     const one: Asked = { method, url, headers };
@@ -109,7 +109,8 @@ async function startApi(port: number, asked: Asked[]): Promise<Server> {
       res.once('close', () => {
         one.left = true;
       });
-      res.setHeader('content-type', 'text/event-stream').write('id: 1.1\ndata: {}\n\n');
+      res.setHeader('content-type', 'text/event-stream').write('id: 1.1\n\n');
+      setTimeout(() => res.write('id: 1.2\n\n'), 100);
       return;
     }
     res.setHeader('content-type', 'application/json').end(JSON.stringify({ method, url, headers }));

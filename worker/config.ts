@@ -18,8 +18,8 @@ export const workerFields = {
     .default('http://127.0.0.1:8080'),
   /**
    * The more attempts side by side, the fuller the statements and the cheaper each alert. One worker and one api on 2
-   * cores, Redis, small AVI files, alerts a second and ms of CPU for each in all: 8: 405 at 2.79; 32: 576 at 2.02;
-   * 64: 1,182 at 1.47; 128: 1,562 at 1.13; 250: 1,476 at 1.24.
+   * cores, Redis, small AVI files, alerts a second and ms of CPU for each in all: 8: 909 at 1.39; 32: 1,827 at 0.92;
+   * 64: 2,058 at 0.85; 128: 2,346 and 2,143 at 0.76 and 0.83; 250: 2,448 at 0.74.
    */
   WORKER_CONCURRENCY: wholeNumber(1, 500).prefault('128'),
   /** With the delays between them 12 attempts outlast a video server that is away for a minute. */

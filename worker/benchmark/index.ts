@@ -8,7 +8,7 @@ import { measureProbes } from './ask-process.ts';
 import { type Bench, measureSets, openBenchHouse } from './bench.ts';
 import { measureGrowth } from './growth.ts';
 import type { House } from './house.ts';
-import { describeMachine } from './machine.ts';
+import { describeMachine, measureYardstick } from './machine.ts';
 import { type Options, readOptions } from './options.ts';
 import { tableOfProfiles } from './profile.ts';
 import type { Report } from './report.ts';
@@ -66,6 +66,7 @@ async function main(options: Options): Promise<void> {
     opened.unshift({ close: () => closeAll(parts) });
     await measureHouse(bench, await openBenchHouse(bench, backend, parts), report);
     await closeAll(parts);
+    report.machine.yardstickMs.push(measureYardstick());
   }
   process.stdout.write(`${options.json ? JSON.stringify(report, null, 2) : tableOf(report)}\n`);
   if (profile && !options.json) process.stdout.write(`\n${await tableOfProfiles(profile)}\n`);

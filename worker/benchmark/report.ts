@@ -106,6 +106,8 @@ export const reportSchema = z.strictObject({
     cpu: z.string(),
     memoryGib: amount,
     node: z.string(),
+    /** What SHA-256 of 64 MiB took before the first and after each house: how fast the machine was just then. */
+    yardstickMs: z.array(amount),
     /** Of these sources; '' where git does not tell. */
     commit: z.string(),
   }),

@@ -67,7 +67,8 @@ export function tableOf(report: Report): string {
   const head = [
     command,
     `${machine.at.slice(0, 16).replace('T', ' ')} UTC, ${machine.cores} cores, ${machine.cpu}, ${machine.memoryGib} GiB`,
-    `node ${machine.node}${machine.commit && `, commit ${machine.commit}`}, driver on the same machine`,
+    `node ${machine.node}${machine.commit && `, commit ${machine.commit}`}, driver on the same machine, median of ${report.runs}`,
+    `yardstick: SHA-256 of 64 MiB took ${machine.yardstickMs.map((ms) => ms.toFixed(0)).join(', then ')} ms`,
   ];
   const backends = [...new Set(report.measured.map(({ backend }) => backend))];
   const parts = backends.map((backend) => tableOfBackend(report.measured.filter((each) => each.backend === backend)));

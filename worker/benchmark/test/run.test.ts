@@ -53,6 +53,7 @@ it('measures a whole house and a textbook worker, finds nothing wrong, and leave
     expect(most.cpuMsPerAlert.worker).toBeGreaterThan(0);
     expect(most.peakMib.postgres).toBeGreaterThan(10);
   }
+  expect(report.machine.yardstickMs).toHaveLength(2);
   const [ours, baseline] = report.measured;
   // The baseline reads whole files: each sample five times and more.
   expect(baseline?.most.bytesPerAlert).toBeCloseTo((286456 + 401611 + 209596 + 88045 + 126184) / 5, 0);

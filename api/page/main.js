@@ -1,6 +1,6 @@
 // The page as a whole: one state, the address; one stream; each part in a file of its own.
 import { render } from 'preact';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { useAlertList } from './alert-list.js';
 import { Detail } from './detail.js';
 import { useEvents } from './events.js';
@@ -112,6 +112,7 @@ function Header({ settings, connection }) {
  * @param {{ list: ReturnType<typeof useAlertList>, filter: Filter, range: string, onClear: () => void, onWiden: () => void }} props
  */
 function End({ list, filter, range, onClear, onWiden }) {
+  const all = useFocusAfter(list.more);
   if (list.fault) {
     const ended = list.fault.status === 401;
     return html`
@@ -121,10 +122,12 @@ function End({ list, filter, range, onClear, onWiden }) {
       </div>
     `;
   }
+  // It stays while it works: to come to it by Tab scrolls to the end, which loads, and who stands on it would fall off.
+  if (list.more)
+    return html`<div class="end"><button aria-disabled=${list.loading} onClick=${list.loadMore}>${list.loading ? 'Loading …' : 'Load older alerts'}</button></div>`;
   if (list.loading) return html`<p class="end note" role="status">Loading …</p>`;
-  if (list.more) return html`<div class="end"><button onClick=${list.loadMore}>Load older alerts</button></div>`;
   if (list.rows.length > 0)
-    return html`<p class="end note">${list.rows.length === 1 ? 'That is the only one.' : `That is all: ${count(list.rows.length, 'alert')}.`}</p>`;
+    return html`<p ref=${all} class="end note" tabindex="-1">${list.rows.length === 1 ? 'That is the only one.' : `That is all: ${count(list.rows.length, 'alert')}.`}</p>`;
   const narrowed = filter.status !== '' || filter.store !== '' || filter.failure_code !== '';
   return html`
     <div class="end empty">
@@ -137,6 +140,16 @@ function End({ list, filter, range, onClear, onWiden }) {
       </p>
     </div>
   `;
+}
+
+/** For what takes the place of the button that loads more: the focus, where the button had it. @param {boolean} more */
+function useFocusAfter(more) {
+  const after = useRef(/** @type {HTMLElement | null} */ (null));
+  const focused = document.activeElement?.closest('.end') !== null;
+  useLayoutEffect(() => {
+    if (!more && focused) after.current?.focus();
+  }, [more]);
+  return after;
 }
 
 /** @param {View} view @returns {Filter} */
@@ -198,7 +211,10 @@ function useNews() {
 /** @param {ReturnType<typeof useAlertList>} list */
 function showHeld(list) {
   list.hold(false);
-  document.getElementById('alerts')?.scrollIntoView();
+  const alerts = document.getElementById('alerts');
+  alerts?.scrollIntoView();
+  // The button that was pressed is gone.
+  alerts?.focus();
 }
 
 const page = document.getElementById('page');

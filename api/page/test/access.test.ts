@@ -6,7 +6,7 @@ import { startTestApi, type TestApi } from '../../test/test-api.ts';
 import { findBrowser, goTo, launch, openPage, type WatchedPage } from './browser.ts';
 import { seed } from './seed.ts';
 
-// Whether everyone can use the page: by keyboard, on a phone, in the dark, with little to see and with very much.
+// Whether everyone can use the page: on a phone, in the dark, with little to see and with very much.
 
 const ALERTS = 1_500;
 const found = await findBrowser();
@@ -44,9 +44,6 @@ describe.skipIf('missing' in found)('the operator’s page', () => {
     return page;
   }
   const rows = (page: WatchedPage) => page.locator('.body .row');
-  /** Of what has the focus. */
-  const focused = (page: WatchedPage, attribute: string): Promise<string | null> =>
-    page.evaluate(`document.activeElement.getAttribute('${attribute}')`);
   const failedOne = async () => (await api.db.alert.findFirstOrThrow({ where: { status: 'failed' } })).uuid;
 
   /** What axe calls serious or critical, each with where it is. */
@@ -91,49 +88,6 @@ describe.skipIf('missing' in found)('the operator’s page', () => {
     await expectNoFault(page);
   });
 
-  it('is walked by keyboard: to the list, along it, into an alert and back', async () => {
-    const page = await open();
-    await rows(page).first().waitFor();
-    await page.keyboard.press('Tab');
-    expect(await focused(page, 'class')).toBe('skip');
-    await page.keyboard.press('Enter');
-    for (let n = 0; n < 12 && !(await focused(page, 'href'))?.startsWith('/?alert='); n += 1) {
-      await page.keyboard.press('Tab');
-    }
-    const addressOf = async (n: number) => rows(page).nth(n).locator('a').getAttribute('href');
-    expect(await focused(page, 'href')).toBe(await addressOf(0));
-    await page.keyboard.press('ArrowDown');
-    await page.keyboard.press('ArrowDown');
-    await page.keyboard.press('ArrowUp');
-    expect(await focused(page, 'href')).toBe(await addressOf(1));
-    await page.keyboard.press('Enter');
-    await page.locator('.timeline').waitFor();
-    expect(await focused(page, 'id')).toBe('detail-title');
-    expect(page.url()).toBe(api.url + (await addressOf(1)));
-    await page.keyboard.press('Escape');
-    await page.locator('.detail').waitFor({ state: 'detached' });
-    await expect.poll(() => focused(page, 'href')).toBe(await addressOf(1));
-    expect(page.url()).toBe(`${api.url}/`);
-    // Out of the list with one key, not with one for each row.
-    await page.keyboard.press('Tab');
-    expect(await focused(page, 'href')).toBeNull();
-  });
-
-  it('shows where the focus is', async () => {
-    const page = await open();
-    await rows(page).first().waitFor();
-    const outline =
-      'getComputedStyle(document.activeElement, document.activeElement.closest(".row") && "::after").outlineStyle';
-    for (let n = 0; n < 24; n += 1) {
-      await page.keyboard.press('Tab');
-      // Of a box of dates or a list of stores the browser draws its own.
-      if (await page.evaluate('document.activeElement === document.body')) break;
-      expect(await page.evaluate(outline), await page.evaluate<string>('document.activeElement.outerHTML')).not.toBe(
-        'none',
-      );
-    }
-  });
-
   it.each([360, 768, 1440])('is never wider than a screen of %d px', async (width) => {
     for (const path of ['/', `/?alert=${await failedOne()}`, '/?from=2026-01-01T00:00:00Z']) {
       const page = await open(path, { viewport: { width, height: 800 } });
@@ -160,7 +114,9 @@ describe.skipIf('missing' in found)('the operator’s page', () => {
     expect(await rows(page).count()).toBeLessThan(80);
     const oldest = await api.db.alert.findFirstOrThrow({ orderBy: { receivedAt: 'asc' } });
     await page.keyboard.press('End');
-    await expect.poll(() => focused(page, 'href')).toBe(`/?alert=${oldest.uuid}`);
+    await expect
+      .poll(() => page.evaluate("document.activeElement.getAttribute('href')"))
+      .toBe(`/?alert=${oldest.uuid}`);
   });
 
   it('holds new alerts back while older ones are read', async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Queue, type Telemetry, UnrecoverableError } from 'bullmq';
-import { ANSWER_MS, answered, bare, within } from './answer.ts';
+import { ANSWER_MS, bare, within } from './answer.ts';
 import {
   type OpenQueue,
   type OpenWorker,
@@ -12,6 +12,7 @@ import {
 } from './backend.ts';
 import { type AlertJob, DELIVERIES, JOB_NAME, jobId, jobSchema, KEEP_COMPLETED, KEEP_FAILED } from './contract.ts';
 import { gathered } from './gathered.ts';
+import { createPatience } from './patience.ts';
 
 export type QueueState = {
   jobs: Record<'waiting' | 'active' | 'delayed' | 'failed', number>;
@@ -73,7 +74,7 @@ export type AlertConsumer = {
   close(graceMs: number): Promise<void>;
 };
 
-/** Opens the sending end lazily; a backend that is down now is tried again at the next call. */
+/** Opens the sending end lazily. A backend that is down is tried again at the next call, a silent one in the background. */
 export function openAlertQueue(url: string, onError: (error: Error) => void, telemetry?: Telemetry): AlertQueue {
   let opened: OpenQueue | undefined;
   const tell = (error: unknown) => onError(bare(error));
@@ -88,43 +89,38 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
     opened = queue;
     return queue.bull;
   };
+  // One row of the queue's own settings. Counting jobs would read them all on PostgreSQL.
+  const probe = () => bull().isPaused();
+  const { ask, close } = createPatience(probe);
+  const addAll = async (jobs: ReturnType<typeof jobOf>[]) => void (await ask(() => bull().addBulk(jobs)));
   return {
-    enqueue: gathered((jobs) =>
-      addAll(
-        bull(),
-        jobs.map((job) => jobOf(job)),
-      ),
-    ),
+    enqueue: gathered((jobs) => addAll(jobs.map((job) => jobOf(job)))),
     async enqueueAgain(jobs, { perSecond } = {}) {
-      const queue = bull();
       let added = 0;
       for (let first = 0; first < jobs.length; first += BATCH) {
-        const lost = await withoutJob(queue, jobs.slice(first, first + BATCH));
-        await addAll(
-          queue,
-          lost.map((job, index) => jobOf(job, perSecond ? ((added + index) * 1_000) / perSecond : 0)),
-        );
+        const batch = jobs.slice(first, first + BATCH);
+        const lost = await ask(() => withoutJob(bull(), batch));
+        await addAll(lost.map((job, index) => jobOf(job, perSecond ? ((added + index) * 1_000) / perSecond : 0)));
         added += lost.length;
       }
       return added;
     },
     async depth() {
-      return answered(bull().getJobCountByTypes('waiting', 'delayed', 'prioritized'));
+      return ask(() => bull().getJobCountByTypes('waiting', 'delayed', 'prioritized'));
     },
     async ping() {
-      // One row of the queue's own settings. Counting jobs would read them all on PostgreSQL.
-      await answered(bull().isPaused());
+      await ask(probe);
     },
     async state() {
-      const queue = bull();
-      const [jobs, memory] = await answered(
-        Promise.all([queue.getJobCounts('waiting', 'active', 'delayed', 'failed'), opened?.memory?.()]),
+      const [jobs, memory] = await ask(() =>
+        Promise.all([bull().getJobCounts('waiting', 'active', 'delayed', 'failed'), opened?.memory?.()]),
       );
       const { waiting = 0, active = 0, delayed = 0, failed = 0 } = jobs;
       return { jobs: { waiting, active, delayed, failed }, memory };
     },
     bull,
     async close() {
+      close();
       const queue = opened;
       opened = undefined;
       if (queue) await within(ANSWER_MS, queue.close().catch(tell));
@@ -132,23 +128,17 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
   };
 }
 
-async function addAll(queue: Queue, jobs: ReturnType<typeof jobOf>[]): Promise<void> {
-  await answered(queue.addBulk(jobs));
-}
-
 // Jobs asked about at once: their answers fit easily into the time one answer may take.
 const BATCH = 100;
 
 /** Those alerts that have no job or had a finished one, which is removed. */
 async function withoutJob(queue: Queue, jobs: SentJob[]): Promise<SentJob[]> {
-  const lost = await answered(
-    Promise.all(
-      jobs.map(async ({ uuid }) => {
-        const state = await queue.getJobState(jobId(uuid));
-        if (state === 'completed' || state === 'failed') await queue.remove(jobId(uuid));
-        return state === 'completed' || state === 'failed' || state === 'unknown';
-      }),
-    ),
+  const lost = await Promise.all(
+    jobs.map(async ({ uuid }) => {
+      const state = await queue.getJobState(jobId(uuid));
+      if (state === 'completed' || state === 'failed') await queue.remove(jobId(uuid));
+      return state === 'completed' || state === 'failed' || state === 'unknown';
+    }),
   );
   return jobs.filter((_job, index) => lost[index]);
 }

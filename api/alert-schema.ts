@@ -102,7 +102,11 @@ export const acceptedAlertSchema = alertSchema
 
 export const alertPathSchema = z.strictObject({ uuid });
 
-const moment = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 date-time' });
+const moment = z.iso
+  .datetime({ offset: true, error: 'must be an RFC 3339 date-time', abort: true })
+  // PostgreSQL knows no year 0 and none before it.
+  .refine((text) => new Date(text).getUTCFullYear() > 0, 'must not lie before the year 1')
+  .transform((text) => new Date(text));
 
 /** The query of GET /alerts. */
 export const alertQuerySchema = z.strictObject({

@@ -111,8 +111,8 @@ function getAlerts(deps: Deps): RequestHandler {
       stores: req.caller.stores,
       status: query.status,
       failureCode: query.failure_code,
-      from: query.from === undefined ? undefined : new Date(query.from),
-      to: query.to === undefined ? undefined : new Date(query.to),
+      from: query.from,
+      to: query.to,
     };
     // One more than asked for tells whether a next page exists.
     const rows = await listAlerts(deps.db, filter, { limit: query.limit + 1, after });

@@ -20,12 +20,7 @@ function getStatistics(db: Database): RequestHandler {
   const statistics = createStatistics(db);
   return async (req, res) => {
     const { store, from, to } = parse(statisticsQuerySchema, req.query, 'The query was refused');
-    const answer = await statistics({
-      store,
-      stores: req.caller.stores,
-      from: from === undefined ? undefined : new Date(from),
-      to: to === undefined ? undefined : new Date(to),
-    });
+    const answer = await statistics({ store, stores: req.caller.stores, from, to });
     res.set('Cache-Control', 'private, no-cache').json(answer);
   };
 }

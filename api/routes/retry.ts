@@ -45,8 +45,8 @@ function postRedrive(deps: Deps): RequestHandler {
         store: filter.store,
         stores: req.caller.stores,
         failureCode: filter.failure_code,
-        from: filter.from === undefined ? undefined : new Date(filter.from),
-        to: filter.to === undefined ? undefined : new Date(filter.to),
+        from: filter.from,
+        to: filter.to,
       },
       { max, perSecond: rate_per_s, dryRun: dry_run },
     );

@@ -138,6 +138,8 @@ describe('GET /alerts', () => {
     expect((await page(`store=${store}&from=${received}`)).data).toHaveLength(1);
     expect((await page(`store=${store}&from=${offset}`)).data).toHaveLength(1);
     expect((await page(`store=${store}&to=${received}`)).data).toHaveLength(0);
+    const always = 'from=0001-01-01T00:00:00Z&to=9999-12-31T23:59:59-23:59';
+    expect((await page(`store=${store}&${always}`)).data).toHaveLength(1);
   });
 
   it.each([
@@ -148,6 +150,8 @@ describe('GET /alerts', () => {
     ['status=done', '#/status'],
     ['failure_code=oops', '#/failure_code'],
     ['from=yesterday', '#/from'],
+    ['from=0000-12-31T23:59:59Z', '#/from'],
+    ['to=0001-01-01T00:00:00%2B01:00', '#/to'],
     ['colour=red', '#/colour'],
   ])('?%s is refused, naming %s', async (query, pointer) => {
     const answer = await get(`/alerts?${query}`);

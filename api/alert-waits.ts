@@ -66,7 +66,8 @@ export class AlertWaits {
       const byUuid = new Map(alerts.map((alert) => [alert.uuid, alert]));
       for (const wait of asked) {
         const alert = byUuid.get(wait.uuid);
-        if (alert && wait.isNews(alert)) wait.end(alert);
+        // One that ended meanwhile has its answer already.
+        if (alert && this.#waits.has(wait) && wait.isNews(alert)) wait.end(alert);
       }
     } catch (error) {
       for (const wait of asked) wait.fail(error);

@@ -72,6 +72,11 @@ export function checkScope(caller: Caller, ...scopes: Scope[]): void {
   throw new Problem('forbidden', `The key ${caller.id} lacks the scope ${scopes.join(' or ')}.`);
 }
 
+/** As checkScope, of an answer that was held open: asks anew whether the key is still good. */
+export async function checkScopeAgain(auth: Auth, req: Request, scope: Scope): Promise<void> {
+  if (auth !== 'off') checkScope(await auth.callerOf(req), scope);
+}
+
 export function unauthorized(detail: string): Problem {
   return new Problem('unauthorized', detail);
 }

@@ -12,8 +12,10 @@ export class Holds {
     this.#most = most;
   }
 
-  /** Counts this one until its answer is closed; throws the Problem of one too many. */
-  take(req: Request, res: Response): void {
+  /** Counts this one until its answer is closed, which the signal tells; throws the Problem of one too many. */
+  take(req: Request, res: Response): AbortSignal {
+    // Its caller may have gone while others were asked about it: then no 'close' comes any more.
+    if (res.closed) return AbortSignal.abort();
     const whose = req.caller === EVERYONE ? `address ${req.ip}` : `key ${req.caller.id}`;
     const open = this.#open.get(whose) ?? 0;
     if (open >= this.#most) {
@@ -22,10 +24,13 @@ export class Holds {
       });
     }
     this.#open.set(whose, open + 1);
+    const closed = new AbortController();
     res.once('close', () => {
+      closed.abort();
       const left = (this.#open.get(whose) ?? 1) - 1;
       if (left > 0) this.#open.set(whose, left);
       else this.#open.delete(whose);
     });
+    return closed.signal;
   }
 }

@@ -6,7 +6,7 @@ import type { AlertQueue } from '#redis/queue.ts';
 import { admitAlert } from '../admit-alert.ts';
 import { alertPathSchema, alertQuerySchema, newAlertSchema, presentAlert } from '../alert-schema.ts';
 import type { AlertWaits } from '../alert-waits.ts';
-import { reaches, requireScope } from '../caller.ts';
+import { type Auth, checkScopeAgain, reaches, requireScope } from '../caller.ts';
 import type { Holds } from '../holds.ts';
 import type { ApiMetrics } from '../metrics.ts';
 import { preferredWait } from '../prefer.ts';
@@ -16,6 +16,7 @@ import { parse, readJson } from '../request-body.ts';
 
 type Deps = {
   db: Database;
+  auth: Auth;
   queue: AlertQueue;
   room: QueueRoom;
   holds: Holds;
@@ -65,7 +66,6 @@ function getAlert(deps: Deps): RequestHandler {
     const seconds = preferredWait(req.get('prefer'));
     const alert = seconds === undefined ? found : await hold(deps, req, res, { found, seconds });
     if (seconds !== undefined) res.set('Preference-Applied', `wait=${seconds}`);
-    res.removeHeader('ETag');
     if (alert.status === 'pending' || alert.status === 'processing') res.set('Retry-After', '1');
     res.set('Cache-Control', 'private, no-cache').json(presentAlert(alert));
   };
@@ -86,15 +86,17 @@ async function hold(
   if (FINAL.has(found.status) && (known !== undefined || found.notifiedAt !== null)) return found;
   const isNews = (alert: Alert) => {
     const etag = etagOf(req, alert);
+    if (known !== undefined) return etag !== known;
     res.set('ETag', etag);
-    return known === undefined ? !req.fresh : etag !== known;
+    const { fresh } = req;
+    res.removeHeader('ETag');
+    return !fresh;
   };
   if (isNews(found)) return found;
-  deps.holds.take(req, res);
-  const gone = new AbortController();
-  res.once('close', () => gone.abort());
-  const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(seconds * 1000)]);
-  return (await deps.waits.until(found.uuid, isNews, signal)) ?? (await findAlert(deps.db, found.uuid)) ?? found;
+  const signal = AbortSignal.any([deps.holds.take(req, res), AbortSignal.timeout(seconds * 1000)]);
+  const alert = await deps.waits.until(found.uuid, isNews, signal);
+  await checkScopeAgain(deps.auth, req, 'read');
+  return alert ?? (await findAlert(deps.db, found.uuid)) ?? found;
 }
 
 /** As Express gives it to the alert's answer. */

@@ -4,7 +4,7 @@ import type { Alert } from '#prisma/alerts.ts';
 import { type Change, comparePlaces, type Place, readHorizon } from '#prisma/changes.ts';
 import type { Database } from '#prisma/client.ts';
 import { eventQuerySchema, presentAlert } from '../alert-schema.ts';
-import { type Auth, checkScope, reaches, requireScope } from '../caller.ts';
+import { type Auth, checkScopeAgain, reaches, requireScope } from '../caller.ts';
 import type { ChangeFeed } from '../change-feed.ts';
 import type { Holds } from '../holds.ts';
 import { allow, Problem } from '../problem.ts';
@@ -28,7 +28,7 @@ function getEvents(deps: Deps, timing: Timing): RequestHandler {
     const query = parse(eventQuerySchema, req.query, 'The query was refused');
     const id = req.get('last-event-id') || query.last_event_id;
     const last = id === undefined ? undefined : parsePlace(id);
-    deps.holds.take(req, res);
+    const closed = deps.holds.take(req, res);
     const { now, end } = await readHorizon(deps.db);
     const gone = last !== undefined && comparePlaces(last, end) > 0;
     const start = gone || !last ? now : last;
@@ -45,41 +45,39 @@ function getEvents(deps: Deps, timing: Timing): RequestHandler {
       reaches(req.caller, alert.store) &&
       (query.store === undefined || query.store === alert.store) &&
       (query.status === undefined || query.status === alert.status);
-    const keyIsGood = async () => {
-      if (deps.auth !== 'off') checkScope(await deps.auth.callerOf(req), 'read');
-    };
-    await stream(deps.changes, res, { ...timing, start, wanted, keyIsGood });
+    const keyIsGood = () =>
+      checkScopeAgain(deps.auth, req, 'read').then(
+        () => true,
+        (error: unknown) => !(error instanceof Problem), // a database that is away says nothing of the key
+      );
+    await stream(deps.changes, res, { ...timing, start, closed, wanted, keyIsGood });
   };
 }
 
+type Reader = { start: Place; closed: AbortSignal; wanted(alert: Alert): boolean; keyIsGood(): Promise<boolean> };
+
 /** Writes events until the reader goes, the key does, or the feed is closed. */
-async function stream(
-  feed: ChangeFeed,
-  res: Response,
-  options: Timing & { start: Place; wanted: (alert: Alert) => boolean; keyIsGood: () => Promise<void> },
-): Promise<void> {
-  const gone = new AbortController();
-  res.once('close', () => gone.abort());
+async function stream(feed: ChangeFeed, res: Response, options: Timing & Reader): Promise<void> {
+  const keyGone = new AbortController();
+  const gone = AbortSignal.any([options.closed, keyGone.signal]);
   let place = options.start;
   const ping = setInterval(async () => {
     // The place too: behind a filter it moves without an event.
     if (!res.writableNeedDrain) res.write(`id: ${formatPlace(place)}\n: ping\n\n`);
-    await options.keyIsGood().catch((error) => {
-      if (error instanceof Problem) gone.abort();
-    });
+    if (!(await options.keyIsGood())) keyGone.abort();
   }, options.pingMs);
   try {
-    while (!gone.signal.aborted) {
-      const changes = await feed.after(place, gone.signal);
+    while (!gone.aborted) {
+      const changes = await feed.after(place, gone);
       const last = changes.at(-1);
-      if (!last) break;
+      if (!last || !(await options.keyIsGood())) break;
       place = last.place;
       const text = changes
         .filter(({ alert }) => options.wanted(alert))
         .map(formatEvent)
         .join('');
       if (text !== '' && !res.write(text))
-        await drained(res, AbortSignal.any([gone.signal, AbortSignal.timeout(options.slowMs)]));
+        await drained(res, AbortSignal.any([gone, AbortSignal.timeout(options.slowMs)]));
     }
     res.end();
   } finally {

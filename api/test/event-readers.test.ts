@@ -71,20 +71,23 @@ describe('a stream of events', () => {
 describe('an open stream', () => {
   const lacks = new Error('not asked');
   let key: Caller | Error = lacks;
+  let hold = async () => {};
   const auth = {
     async callerOf() {
+      await hold();
       if (key instanceof Error) throw key;
       return key;
     },
   };
 
   /** A server that pings, and cuts off slow readers, at once. */
-  async function impatient() {
+  async function impatient({ pingMs = 50, changes = api.changes } = {}) {
     const app = express().use(requestContext(pino({ level: 'silent' })), identify(auth));
-    app.use(eventRoutes({ ...api, auth, holds: new Holds(2) }, { pingMs: 50, slowMs: 200 }));
+    app.use(eventRoutes({ ...api, changes, auth, holds: new Holds(2) }, { pingMs, slowMs: 200 }));
     const server = createServer(app).listen(0);
     const { port } = server.address() as AddressInfo; // listening on TCP
-    return { url: `http://127.0.0.1:${port}/alerts/events`, port, close: () => server.close() };
+    const connections = () => new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
+    return { url: `http://127.0.0.1:${port}/alerts/events`, port, connections, close: () => server.close() };
   }
 
   it('shows that it lives, and the place behind what its filter has left out', async () => {
@@ -111,6 +114,53 @@ describe('an open stream', () => {
     expect((await reader.next()).data.uuid).toBe(uuid);
     key = unauthorized('The key was revoked.');
     await reader.ended;
+    own.close();
+  });
+
+  it('tells nothing that happens after its key has gone', async () => {
+    key = { id: 'k', name: 'k', scopes: new Set(['read']), stores: undefined };
+    const own = await impatient({ pingMs: 60_000 });
+    const reader = await openEvents(own.url);
+    readers.push(reader);
+    await eventually(async () => reader.lastId() || undefined);
+    key = unauthorized('The key was revoked.');
+    await posted();
+    await reader.ended;
+    expect(reader.text()).not.toContain('data:');
+    own.close();
+  });
+
+  it('is none where its reader has left before it began', async () => {
+    key = { id: 'k', name: 'k', scopes: new Set(['read']), stores: undefined };
+    const signals: AbortSignal[] = [];
+    class Watched extends ChangeFeed {
+      override after(...asked: Parameters<ChangeFeed['after']>) {
+        signals.push(asked[1]);
+        return super.after(...asked);
+      }
+    }
+    const changes = new Watched(api.db, pino({ level: 'silent' }));
+    const own = await impatient({ changes });
+    const ask = Promise.withResolvers<void>();
+    const asked = new Promise<void>((resolve) => {
+      hold = () => {
+        resolve();
+        return ask.promise;
+      };
+    });
+    const left = connect(own.port);
+    left.write('GET /alerts/events HTTP/1.1\r\nHost: x\r\n\r\n');
+    await asked;
+    left.destroy();
+    await eventually(async () => (await own.connections()) === 0 || undefined);
+    ask.resolve();
+    hold = async () => {};
+    // Behind it: whatever it began, it has begun.
+    const reader = await openEvents(own.url);
+    readers.push(reader);
+    await eventually(async () => signals.length > 0 || undefined);
+    expect(signals).toHaveLength(1);
+    changes.close();
     own.close();
   });
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { claim, markNotified, recordFailure } from '#prisma/alerts.ts';
-import { AlertWaits } from '../alert-waits.ts';
+import { type Caller, unauthorized } from '../caller.ts';
 import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;
@@ -46,6 +46,10 @@ async function held(uuid: string, prefer: string, headers: Record<string, string
   expect(asked.settled()).toBe(false);
   return asked;
 }
+
+const READER: Caller = { id: 'reader', name: 'reader', scopes: new Set(['read']), stores: undefined };
+let callerOf = async () => READER;
+const auth = { callerOf: () => callerOf() };
 
 describe('Prefer: wait', () => {
   it('holds the answer until the state changes, whichever process changes it', async () => {
@@ -131,6 +135,45 @@ describe('Prefer: wait', () => {
     second.leave();
   });
 
+  it('does not count for ever who left before it was held', async () => {
+    const at = await startTestApi({ auth, databaseUrl: api.databaseUrl, queueUrl: api.databaseUrl, maxHeld: 1 });
+    const uuid = await posted();
+    callerOf = async () => READER;
+    await fetch(`${at.url}/alerts/${uuid}`); // the connection to the database stands
+    const late = Promise.withResolvers<void>();
+    const early = Promise.withResolvers<void>();
+    callerOf = async () => {
+      early.resolve();
+      await late.promise;
+      return READER;
+    };
+    const left = ask(uuid, 'wait=20', {}, at);
+    await early.promise;
+    left.leave();
+    await expect(left.answer).rejects.toThrow();
+    await eventually(async () => at.logged.find(({ msg }) => msg === 'caller went away'));
+    late.resolve();
+    callerOf = async () => READER;
+    // Asked later, answered later: by then the one that left has been found.
+    for (let n = 0; n < 10; n += 1) await fetch(`${at.url}/alerts/${uuid}`);
+    expect((await fetch(`${at.url}/alerts/${uuid}`, { headers: { prefer: 'wait=1' } })).status).toBe(200);
+    await at.close();
+  });
+
+  it('ends in 401 where the key has gone meanwhile', async () => {
+    callerOf = async () => READER;
+    const at = await startTestApi({ auth, databaseUrl: api.databaseUrl, queueUrl: api.databaseUrl });
+    const uuid = await posted();
+    const asked = await held(uuid, 'wait=20', {}, at);
+    callerOf = async () => {
+      throw unauthorized('The key was revoked.');
+    };
+    await claim(api.db, uuid);
+    const answer = await asked.answer;
+    expect([answer.status, (await json(answer)).type]).toEqual([401, '/problems/unauthorized']);
+    await at.close();
+  });
+
   it('is answered as it stands when the process stops', async () => {
     const own = await startTestApi({ databaseUrl: api.databaseUrl, queueUrl: api.databaseUrl });
     const uuid = await posted();
@@ -143,40 +186,6 @@ describe('Prefer: wait', () => {
     expect(answer.headers.get('etag')).toBe((await fetch(`${api.url}/alerts/${uuid}`)).headers.get('etag'));
     expect((await fetch(`${own.url}/alerts/${uuid}`, { headers: { prefer: 'wait=20' } })).status).toBe(200);
     await own.close();
-  });
-});
-
-describe('all who wait', () => {
-  it('share one query, of which there is none while nobody does', async () => {
-    let asked = 0;
-    const counting = api.db.$extends({
-      query: {
-        alert: {
-          findMany({ args, query }) {
-            asked += 1;
-            return query(args);
-          },
-        },
-      },
-    }) as unknown as TestApi['db']; // the same client with something in between; its type names the extension
-    const waits = new AlertWaits(counting);
-    const gone = new AbortController();
-    const uuids = [await posted(), await posted()];
-    let looks = 0;
-    const look = () => {
-      looks += 1;
-      return false;
-    };
-    const all = Array.from({ length: 50 }, (_, i) => waits.until(uuids[i % 2] ?? '', look, gone.signal));
-    await eventually(async () => looks >= 150 || undefined);
-    expect(asked).toBeLessThanOrEqual(4);
-    gone.abort();
-    expect(await Promise.all(all)).toEqual(Array(50).fill(undefined));
-    const before = asked;
-    // What does not happen can only be waited for: five times the time between two queries.
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    expect(asked).toBeLessThanOrEqual(before + 1);
-    waits.close();
   });
 });
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import express, { type RequestHandler } from 'express';
 import type { z } from 'zod';
 import { Problem, validationProblem } from './problem.ts';
@@ -12,9 +13,11 @@ function parseJson(limit: string): RequestHandler {
     limit,
     inflate: false,
     type: 'application/json',
-    // The parser takes an empty body for {}.
-    verify(_req, _res, body) {
+    // The parser takes an empty body for {}, other bytes than UTF-8's for U+FFFD, and UTF-7 for what it is.
+    verify(_req, _res, body, charset) {
+      if (charset !== 'utf-8') throw new Problem('not-json', 'JSON is read in UTF-8 alone.');
       if (body.length === 0) throw new Problem('malformed-json', 'The request has no body.');
+      if (!isUtf8(body)) throw new Problem('malformed-json', 'The body is not valid UTF-8.');
     },
   });
 }

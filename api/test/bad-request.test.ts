@@ -41,6 +41,20 @@ describe('a request that cannot be read', () => {
     await expectProblem(await api.post(JSON.stringify(newAlert()), { 'content-type': 'text/plain' }), 415, 'not-json');
   });
 
+  it('bytes that are not UTF-8 are no JSON: 400, and nothing is stored in their place', async () => {
+    const alert = newAlert({ store: 'Münster' });
+    const body = Buffer.from(JSON.stringify(alert), 'latin1');
+    const headers = { 'content-type': 'application/json' };
+    await expectProblem(await fetch(`${api.url}/alerts`, { method: 'POST', headers, body }), 400, 'malformed-json');
+    expect((await fetch(`${api.url}/alerts/${alert.uuid}`)).status).toBe(404);
+  });
+
+  it.each(['utf-7', 'utf-16', 'utf-16le'])('another encoding, %s: 415', async (charset) => {
+    const body = Buffer.from(JSON.stringify(newAlert()), charset === 'utf-7' ? 'utf8' : 'utf16le');
+    const headers = { 'content-type': `application/json; charset=${charset}` };
+    await expectProblem(await fetch(`${api.url}/alerts`, { method: 'POST', headers, body }), 415, 'not-json');
+  });
+
   it('a compressed body: 415', async () => {
     const answer = await fetch(`${api.url}/alerts`, {
       method: 'POST',

@@ -38,6 +38,9 @@ export function requestContext(log: Logger): RequestHandler {
     });
     // Express would cut it off, and whoever stands before this process might not: no two readings of one target.
     if (req.originalUrl.includes('#')) throw new Problem('bad-request', 'A request target has no fragment.');
+    if (req.get('host') === undefined && req.httpVersion !== '1.0') {
+      throw new Problem('bad-request', 'The Host header is missing.');
+    }
     next();
   };
 }

@@ -19,7 +19,10 @@ const MAX_CONNECTIONS = 4_000;
 
 /** The HTTP server of the app. What Node refuses by itself is answered with a problem too. `times`: tests wait less. */
 export function createAlertServer(app: RequestListener, times: Partial<typeof TIMES> = {}): Server {
-  const server = createServer({ ...TIMES, ...times, maxHeaderSize: MAX_HEADER_BYTES }, app);
+  const sizes = { maxHeaderSize: MAX_HEADER_BYTES };
+  // Node's own refusals of a missing Host and of an unknown Expect have no body: the app refuses the one and ignores the other.
+  const server = createServer({ ...TIMES, ...times, ...sizes, requireHostHeader: false }, app);
+  server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   server.maxConnections = MAX_CONNECTIONS;
   const answers = new WeakMap<object, ServerResponse>();
   server.on('request', (req, res) => answers.set(req.socket, res));

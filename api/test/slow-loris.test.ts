@@ -87,6 +87,15 @@ describe('a connection', () => {
     expect(lasted).toBeLessThan(6_000);
   });
 
+  it('whose request names no host gets 400; what it expects beside an answer is not asked for', async () => {
+    const nameless = hold('GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n');
+    await nameless.closed;
+    expectProblem(nameless.text(), 400, '/problems/bad-request');
+    const demanding = hold('GET /livez HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nConnection: close\r\n\r\n');
+    await demanding.closed;
+    expect(demanding.text()).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   it('with too many headers, or none that can be read, is answered with a problem', async () => {
     const large = hold(`GET /livez HTTP/1.1\r\nHost: x\r\nX-Large: ${'a'.repeat(20_000)}\r\n\r\n`);
     await large.closed;

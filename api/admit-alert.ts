@@ -34,7 +34,9 @@ export async function admitAlert(
   const result: Received = accepted.kind === 'created' && accepted.dispatch === 'deferred' ? 'deferred' : accepted.kind;
   deps.metrics.received.inc({ result });
   if (accepted.kind !== 'conflict') return accepted;
-  throw new Problem('alert-conflict', `An alert with this uuid has another ${accepted.fields.join(', ')}.`, {
-    extra: { fields: accepted.fields, existing: `/alerts/${alert.uuid}` },
+  // Of another store's alert no more is told than that it is one.
+  const fields = reaches(req.caller, accepted.alert.store) ? accepted.fields : ['store'];
+  throw new Problem('alert-conflict', `An alert with this uuid has another ${fields.join(', ')}.`, {
+    extra: { fields, existing: `/alerts/${alert.uuid}` },
   });
 }

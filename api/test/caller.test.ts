@@ -115,6 +115,15 @@ describe('a caller of some stores', () => {
     expect((await ask(`/alerts/${alert.uuid}`, reader)).status).toBe(404);
   });
 
+  it('learns of a uuid that another store has used that alone, not what its alert holds', async () => {
+    const alert = newAlert({ store: 'station' });
+    expect((await api.post(alert, writer)).status).toBe(202);
+    for (const guess of [alert, newAlert({ uuid: alert.uuid, video: '/other.mp4', timestamp: 1 })]) {
+      const answer = await api.post({ ...guess, store: 'harbour' }, harbour);
+      expect([answer.status, (await json(answer)).fields]).toEqual([409, ['store']]);
+    }
+  });
+
   it('retries its own alone', async () => {
     const [other, own] = [await failed('station'), await failed('harbour')];
     expect((await ask(`/alerts/${other}/retry`, harbour, { method: 'POST' })).status).toBe(404);

@@ -36,7 +36,7 @@ export function operation(
   const { id, summary, description, scope, params, body, answers } = told;
   const sent: ProblemName[] = method === 'post' ? ['cross-site'] : [];
   // Whoever watches the house may look as often as it likes.
-  const counted: ProblemName[] = /^\/(livez|readyz|metrics)$/.test(path) ? [] : ['too-many-requests'];
+  const counted: ProblemName[] = /^\/(livez|readyz)$/.test(path) ? [] : ['too-many-requests'];
   const names = [
     ...ANYWHERE,
     ...sent,

@@ -5,6 +5,7 @@ import { type Express, type RequestHandler, Router } from 'express';
 import { retryFailed } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
+import { alertPathSchema } from '../alert-schema.ts';
 import { checkScope } from '../caller.ts';
 import { Problem } from '../problem.ts';
 import { askToLogIn } from './login.ts';
@@ -56,12 +57,17 @@ const boardScope: RequestHandler = (req, _res, next) => {
   next();
 };
 
+/** Who adds a job on the board may give it any id. */
+function isUuid(id: string | undefined): id is string {
+  return alertPathSchema.safeParse({ uuid: id }).success;
+}
+
 // The board retries jobs, and a job is only a key: without its row pending again it would find nothing to do.
 
 function retryRow(db: Database): RequestHandler<{ uuid: string }> {
   return async (req, _res, next) => {
     const { uuid } = req.params;
-    if (/^[0-9a-f-]{36}$/.test(uuid)) {
+    if (isUuid(uuid)) {
       const retried = await retryFailed(db, [uuid]);
       if (retried.length > 0) req.log.info({ alert: uuid }, 'alert retried on the board');
     }
@@ -74,7 +80,7 @@ function retryRows(db: Database, queue: AlertQueue): RequestHandler {
     const jobs = await queue.bull().getFailed();
     const retried = await retryFailed(
       db,
-      jobs.flatMap(({ id }) => id ?? []),
+      jobs.flatMap(({ id }) => (isUuid(id) ? id : [])),
     );
     req.log.info({ alerts: retried.length }, 'alerts retried on the board');
     next();

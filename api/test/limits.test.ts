@@ -189,6 +189,9 @@ describe('the address that is counted', () => {
   it('is not counted for /livez and /readyz: who watches the house may ask as often as it likes', async () => {
     const { apis, close } = await replicas(base.databaseUrl, { perAddress: 1 });
     for (let n = 0; n < 4; n += 1) expect((await fetch(`${apis[0].url}/livez`)).status).toBe(200);
+    // It asks for a key, and keys are not tried without limit.
+    const tries = [await fetch(`${apis[0].url}/metrics`), await fetch(`${apis[0].url}/metrics`)];
+    expect(tries.map(({ status }) => status)).toEqual([401, 429]);
     await close();
   });
 });

@@ -175,4 +175,15 @@ describe('retry on Bull Board', () => {
       expect(await api.queue.bull().getJobState(uuid)).toBe('waiting');
     }
   });
+
+  it('passes over jobs that an operator made under ids of their own', async () => {
+    const ids = ['-'.repeat(36), 'one-more'];
+    for (const jobId of ids) await api.queue.bull().add('alert', {}, { jobId });
+    const uuid = await failed();
+    const states = await Promise.all(ids.map((id) => api.queue.bull().getJobState(id)));
+    expect(states).toEqual(['failed', 'failed']);
+    expect((await put(`${ids[0]}/retry`)).status).toBeLessThan(300);
+    expect((await put('retry/failed')).status).toBeLessThan(300);
+    expect(await row(uuid)).toMatchObject({ status: 'pending', attemptsBefore: 1 });
+  });
 });

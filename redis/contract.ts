@@ -27,11 +27,11 @@ export function jobId(uuid: string): string {
 export const DELIVERIES = 1_000;
 
 /**
- * Finished jobs stay for Bull Board to show, bounded: the rows remember everything. Seconds and jobs. BullMQ on PostgreSQL
- * reads all that are kept at each job's end: 1,000 of them make it 1.9 ms of CPU and 800 jobs a second at most, 200 make
- * it 1.1 ms and 1,260.
+ * Finished jobs stay for Bull Board to show, bounded: the rows remember everything. Seconds and jobs. Those that are done
+ * stay on Redis alone: BullMQ on PostgreSQL reads all that are kept at each job's end, and ends that meet wait for each
+ * other to clear away the same ones. An alert then cost 4.6 ms of CPU with 200 kept, and 2.7 with none.
  */
-export const KEEP_COMPLETED = { age: 3_600, count: 200 };
+export const KEEP_COMPLETED = { age: 3_600, count: 1_000 };
 export const KEEP_FAILED = { age: 7 * 24 * 3_600, count: 1_000 };
 
 const FIRST_DELAY_MS = 1_000;

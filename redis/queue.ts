@@ -10,7 +10,7 @@ import {
   type RedisMemory,
   type Taken,
 } from './backend.ts';
-import { type AlertJob, DELIVERIES, JOB_NAME, jobId, jobSchema, KEEP_COMPLETED, KEEP_FAILED } from './contract.ts';
+import { type AlertJob, DELIVERIES, JOB_NAME, jobId, jobSchema, KEEP_FAILED } from './contract.ts';
 import { gathered } from './gathered.ts';
 import { createPatience } from './patience.ts';
 
@@ -149,7 +149,6 @@ function jobOf({ traceparent, ...data }: SentJob, delay = 0) {
     jobId: jobId(data.uuid),
     attempts: DELIVERIES,
     backoff: { type: 'custom' },
-    removeOnComplete: KEEP_COMPLETED,
     removeOnFail: KEEP_FAILED,
     stackTraceLimit: 1,
     // The form in which BullMQ's telemetry hands a trace on.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Verdict } from '../queue.ts';
-import { BACKENDS, newJob, openWorld, openWorldAway, type World } from './world.ts';
+import { BACKENDS, DONE, newJob, openWorld, openWorldAway, type World } from './world.ts';
 
 const SOON = { timeout: 10_000 };
 /** What close() takes at most beyond its grace, with room for a busy machine. */
@@ -37,7 +37,7 @@ for (const { backend, missing } of BACKENDS) {
       end();
       await closed;
       expect(signal.aborted).toBe(false);
-      expect(await world.queue.bull().getJobState(job.uuid)).toBe('completed');
+      expect(await world.queue.bull().getJobState(job.uuid)).toBe(DONE[backend]);
       expect(await world.queue.bull().getJobState(next.uuid)).toBe('waiting');
     });
 
@@ -48,7 +48,7 @@ for (const { backend, missing } of BACKENDS) {
       expect(signal.reason).toBe('the worker stops');
       expect(await world.queue.bull().getJobState(job.uuid)).toBe('delayed');
       world.consume(async () => ({ kind: 'done' }));
-      await expect.poll(() => world.queue.bull().getJobState(job.uuid), SOON).toBe('completed');
+      await expect.poll(() => world.queue.bull().getJobState(job.uuid), SOON).toBe(DONE[backend]);
     });
 
     it('leaves a job that heeds no signal to its lock', async (test) => {
@@ -57,7 +57,7 @@ for (const { backend, missing } of BACKENDS) {
       expect(await millisecondsOf(consumer.close(100))).toBeLessThan(CLOSE_LIMIT_MS);
       expect(await world.queue.bull().getJobState(job.uuid)).toBe('active');
       end();
-      await expect.poll(() => world.queue.bull().getJobState(job.uuid), SOON).toBe('completed');
+      await expect.poll(() => world.queue.bull().getJobState(job.uuid), SOON).toBe(DONE[backend]);
     });
 
     it('ends in time when the backend was away from the beginning', async (test) => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type AlertJob, JOB_NAME } from '../contract.ts';
-import { BACKENDS, newJob, openWorld, type World } from './world.ts';
+import { BACKENDS, DONE, newJob, openWorld, type World } from './world.ts';
 
 const SOON = { timeout: 10_000 };
 
@@ -20,7 +20,7 @@ for (const { backend, missing } of BACKENDS) {
         return { kind: 'done' };
       });
       for (const job of jobs) await world.queue.enqueue(job);
-      for (const job of jobs) await expect.poll(() => stateOf(job.uuid), SOON).toBe('completed');
+      for (const job of jobs) await expect.poll(() => stateOf(job.uuid), SOON).toBe(DONE[backend]);
       expect(taken).toHaveLength(3);
       expect(taken).toEqual(expect.arrayContaining(jobs));
     });
@@ -62,7 +62,7 @@ for (const { backend, missing } of BACKENDS) {
         return times.length < 3 ? { kind: 'retry', reason: 'server down' } : { kind: 'done' };
       });
       await world.queue.enqueue(job);
-      await expect.poll(() => stateOf(job.uuid), SOON).toBe('completed');
+      await expect.poll(() => stateOf(job.uuid), SOON).toBe(DONE[backend]);
       const [first = 0, second = 0, third = 0] = times;
       // 1 s and 2 s, each up to a half shorter.
       expect(second - first).toBeGreaterThanOrEqual(450);
@@ -87,7 +87,7 @@ for (const { backend, missing } of BACKENDS) {
         return { kind: 'done' };
       });
       await world.queue.enqueue(job);
-      await expect.poll(() => stateOf(job.uuid), SOON).toBe('completed');
+      await expect.poll(() => stateOf(job.uuid), SOON).toBe(DONE[backend]);
       expect(deliveries).toBe(2);
     });
 

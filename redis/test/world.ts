@@ -19,6 +19,9 @@ export const BACKENDS = [
 
 type Backend = (typeof BACKENDS)[number]['backend'];
 
+/** The state of a job that is done: PostgreSQL's are not kept. */
+export const DONE = { redis: 'completed', postgres: 'unknown' } as const;
+
 /** A backend of the test's own, behind a proxy, which goes away and comes back on request. */
 export type Server = {
   url: string;

@@ -12,6 +12,8 @@ export type Part = { child: ChildProcess; lines: string[] };
 
 export type House = {
   databaseUrl: string;
+  /** Where the api listens; once it is started. */
+  api: string;
   /** Where the worker's own door is; once it is started. */
   ops: string;
   /** Of the parts that keep profiles. */
@@ -53,7 +55,6 @@ export async function openHouse(): Promise<House> {
   const profiles = join(folder, 'profiles');
   // The worker has to know it before the window is there. Api and worker take one that is free and tell it.
   const videoPort = await freePort();
-  let apiUrl = '';
   const parts: Part[] = [];
   const start = (entry: string, env: Record<string, string>): Part => {
     const path = join(import.meta.dirname, '../..', entry);
@@ -64,7 +65,7 @@ export async function openHouse(): Promise<House> {
     parts.push(part);
     return part;
   };
-  const ask = (path: string, init?: RequestInit) => fetch(`${apiUrl}${path}`, init);
+  const ask = (path: string, init?: RequestInit) => fetch(`${house.api}${path}`, init);
   /** Where the part listens, once it is ready: its log tells. */
   const ready = async ({ child, lines }: Part, msg: string): Promise<string> => {
     const line = await until(() => {
@@ -77,6 +78,7 @@ export async function openHouse(): Promise<House> {
   };
   const house: House = {
     databaseUrl: database.url,
+    api: '',
     ops: '',
     profiles,
     parts,
@@ -86,7 +88,7 @@ export async function openHouse(): Promise<House> {
       const api = start('api/index.ts', { ...both, PORT: '0' });
       const videos = { VIDEO_SERVER: `http://127.0.0.1:${videoPort}`, OPS_PORT: '0' };
       const worker = start('worker/index.ts', { ...both, ...videos });
-      apiUrl = await ready(api, 'the api listens');
+      house.api = await ready(api, 'the api listens');
       house.ops = await ready(worker, 'the worker tells of itself');
       return { api, worker };
     },

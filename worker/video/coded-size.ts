@@ -13,10 +13,9 @@ const startCode = Buffer.from([0, 0, 1]);
 
 type Told = (bytes: Buffer) => Size[];
 
-/** Those whose bits tell nothing: a decoder takes the container's word. */
-const silent = new Set([
-  ...['rawvideo', 'ffv1', 'huffyuv', 'ffvhuff', 'utvideo', 'msmpeg4v1', 'msmpeg4v2', 'msmpeg4v3', 'wmv1', 'wmv2'],
-]);
+/** Those whose bits tell nothing: a decoder takes the container's word, but for pictures beyond all bounds. */
+const silent = new Set(['rawvideo', 'ffv1', 'huffyuv', 'ffvhuff', 'msmpeg4v2', 'msmpeg4v3']);
+const mostPixels = 2 ** 27;
 
 const inConfig: Record<string, Told> = {
   h264: (bytes) => sizesOfParameterSets('h264', bytes),
@@ -41,8 +40,8 @@ const inFrame: Record<string, Told> = {
  * read, only a decoder knows what will be shown.
  * @param codec ffmpeg's name. Throws what `frame` throws.
  */
-export async function confirmsSize(codec: string, size: Partial<Size>, witness: Witness): Promise<boolean> {
-  if (silent.has(codec)) return true;
+export async function confirmsSize(codec: string, size: Size, witness: Witness): Promise<boolean> {
+  if (silent.has(codec)) return size.width * size.height <= mostPixels;
   const told = witness.config === undefined ? [] : tellSizes(inConfig[codec], witness.config);
   if (told.length > 0) return agree(told, size);
   const read = inFrame[codec];
@@ -60,7 +59,7 @@ function tellSizes(read: Told | undefined, bytes: Buffer): Size[] {
   }
 }
 
-function agree(told: Size[], { width, height }: Partial<Size>): boolean {
+function agree(told: Size[], { width, height }: Size): boolean {
   return told.length > 0 && told.every((each) => each.width === width && each.height === height);
 }
 

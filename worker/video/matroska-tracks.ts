@@ -15,6 +15,7 @@ const ids = {
   cluster: 0x1f43b675,
   trackEntry: 0xae,
   trackNumber: 0xd7,
+  flagEnabled: 0xb9,
   codecPrivate: 0x63a2,
   simpleBlock: 0xa3,
   blockGroup: 0xa0,
@@ -91,10 +92,17 @@ async function find(pieces: Pieces, id: number, { at, end }: Pick<Element, 'at' 
 async function readEntry(pieces: Pieces, entry: Element): Promise<TrackEntry> {
   const track: TrackEntry = { number: 0, config: undefined };
   for await (const { id, at, end } of elementsOf(pieces, entry.at, entry.end)) {
-    if (id === ids.trackNumber) track.number = (await pieces.upTo(end - at, at)).readUIntBE(0, Math.min(end - at, 6));
+    if (id === ids.trackNumber) track.number = await readInteger(pieces, at, end);
+    if (id === ids.flagEnabled && (await readInteger(pieces, at, end)) === 0) {
+      throw new VideoUnreadable('a track is disabled');
+    }
     if (id === ids.codecPrivate) track.config = await take(pieces, { start: at, end });
   }
   return track;
+}
+
+async function readInteger(pieces: Pieces, at: number, end: number): Promise<number> {
+  return (await pieces.upTo(end - at, at)).readUIntBE(0, Math.min(end - at, 6));
 }
 
 async function* elementsOf(pieces: Pieces, from: number, to: number): AsyncGenerator<Element, void> {

@@ -1,8 +1,6 @@
 import { type Box, findMoov } from './boxes.ts';
-import { Pieces } from './pieces.ts';
+import { Pieces, type Span } from './pieces.ts';
 import type { OpenVideo } from './video.ts';
-
-type Span = [start: number, end: number];
 
 /** Holds the first frame, or enough of it. */
 const beginningBytes = 64 * 1024;

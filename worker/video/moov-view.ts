@@ -69,7 +69,7 @@ async function slim(pieces: Pieces, box: Box, walk: Walk, depth = 1): Promise<Bu
   if (box.type === 'chap') await noteChapters(pieces, box, walk);
   if (!opened.has(box.type)) return Buffer.alloc(0);
   if (depth > deepest) throw new VideoUnreadable('the boxes of moov have no bottom');
-  if (box.type === 'trak') walk.handler = '';
+  if (box.type === 'trak') Object.assign(walk, { handler: '', trackId: 0 });
   const parts: Buffer[] = [];
   for await (const child of boxesOf(pieces, box.at, box.end)) {
     // QuickTime has a second one in minf, of how the bytes are reached.
@@ -107,6 +107,8 @@ function checkMatrix(content: Buffer, at: number, known: string[]): void {
 }
 
 function noteEntry(walk: Walk, tables: Box, stsd: Buffer | undefined): void {
+  // A track must have told before of what kind it is and which; else it is passed over, and may be the first.
+  if (walk.handler === '' || walk.trackId === 0) throw new VideoUnreadable('the boxes of a track are in disorder');
   if (stsd === undefined || walk.handler !== 'vide') return;
   if (stsd.length < 24 || stsd.readUInt32BE(12) !== 1) throw new VideoUnreadable('a track has several descriptions');
   walk.tracks.push({ id: walk.trackId, entry: stsd.subarray(16), tables });

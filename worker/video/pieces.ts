@@ -1,8 +1,13 @@
 import { windowBytes } from './range-reader.ts';
 import type { OpenVideo } from './video.ts';
 
+/** Bytes [start, end). */
+export type Span = [start: number, end: number];
+
 /** Many small pieces of a video out of the window that holds them, which is read once. */
 export class Pieces {
+  /** What was read, in this order. */
+  readonly spans: Span[] = [];
   readonly #video: OpenVideo;
   #start = 0;
   #window: Uint8Array = new Uint8Array();
@@ -22,6 +27,7 @@ export class Pieces {
       const windowEnd = Math.ceil(end / windowBytes) * windowBytes;
       this.#window = await this.#video.read(start, windowEnd);
       this.#start = start;
+      this.spans.push([start, windowEnd]);
     }
     const offset = start - this.#start;
     const { buffer, byteOffset, length: held } = this.#window;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { NoVideoStream, VideoTooLarge, VideoUnreadable } from '../errors.ts';
 import { moovParts } from './moov-parts.ts';
+import type { Span } from './pieces.ts';
 import type { Probed } from './probe.ts';
 import { shownResolution } from './resolution.ts';
 import { type FfprobeOptions, runFfprobe } from './run-ffprobe.ts';
@@ -11,7 +12,6 @@ import { Turns } from './turns.ts';
 import type { OpenVideo, VideoFacts } from './video.ts';
 
 type Container = VideoFacts['container'];
-type Span = [start: number, end: number];
 
 const demuxers: Record<Container, string> = { mp4: 'mov', mov: 'mov', mkv: 'matroska', webm: 'matroska', avi: 'avi' };
 
@@ -21,6 +21,8 @@ const headBytes = 64 * 1024;
 const largerHead = 1024 * 1024;
 /** A longer file that tells nothing in its parts is not worth the bytes; half of the default byte budget. */
 const mostWhole = 4 * 1024 * 1024;
+/** Header and sound before the first frame, of which ffprobe may read as much before it has the picture. */
+const mostSkipped = 1024 * 1024;
 const pieceBytes = 256 * 1024;
 /** A run costs 10 ms of a core and up to `mostWhole` of memory and disk; a worker has many videos in hand at once. */
 const turns = new Turns(2);
@@ -50,15 +52,18 @@ const ffprobeOutput = z.object({
  * nothing and the video is short, on the whole of it. Two at a time in this process, the others wait.
  * Throws VideoUnreadable, NoVideoStream, VideoTimeout, whatever `video.read` throws, the signal's reason, or a plain
  * Error where ffprobe itself cannot be run.
+ * @param looked what others have read before, up to the first frame; ffprobe sees it too.
  */
 export async function probeWithFfprobe(
   video: OpenVideo,
   container: Container,
   options: FfprobeOptions,
+  looked: Span[] = [],
 ): Promise<Probed> {
   if (video.size > largestFile) throw new VideoUnreadable(`the file claims to be ${video.size} bytes long`);
   const length = container === 'avi' ? await riffLength(video) : video.size;
-  const choices = await choicesOf(video, container);
+  const choices = await choicesOf(video, container, looked);
+  const skippedBytes = Math.min(looked.at(-1)?.[1] ?? 0, mostSkipped);
   using _ = await turns.take(options.signal);
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const folder = await mkdtemp(join(options.temporaryFolder ?? tmpdir(), 'video-'));
@@ -68,7 +73,7 @@ export async function probeWithFfprobe(
       await using handle = await open(join(folder, file), 'w', 0o600);
       await handle.truncate(path === 'full_file' ? video.size : length);
       for (const part of parts) await copy(video, part, handle);
-      const output = await runFfprobe({ folder, file, demuxer: demuxers[container], options, deadline });
+      const output = await runFfprobe({ folder, file, demuxer: demuxers[container], skippedBytes, options, deadline });
       return { facts: factsOf(output, container), path };
     });
   } finally {
@@ -79,15 +84,15 @@ export async function probeWithFfprobe(
 /** Which parts to show, and what to show where they tell nothing. */
 type Choice = { path: 'ffprobe' | 'full_file'; parts: Span[] };
 
-async function choicesOf(video: OpenVideo, container: Container): Promise<Choice[]> {
+async function choicesOf(video: OpenVideo, container: Container, looked: Span[]): Promise<Choice[]> {
   const head: Span = [0, headBytes];
   const larger: Choice[] = [];
   if (video.size > headBytes && video.size <= mostWhole) larger.push({ path: 'full_file', parts: [[0, video.size]] });
   else if (video.size > headBytes) larger.push({ path: 'ffprobe', parts: [[0, largerHead]] });
-  if (container !== 'mp4' && container !== 'mov') return [{ path: 'ffprobe', parts: [head] }, ...larger];
+  if (container !== 'mp4' && container !== 'mov') return [{ path: 'ffprobe', parts: [head, ...looked] }, ...larger];
   const moov = await moovParts(video);
   if (moov === undefined) throw new VideoUnreadable('the file has no moov box; it may be cut short');
-  return [{ path: 'ffprobe', parts: [head, ...moov] }, ...larger.filter(({ path }) => path === 'full_file')];
+  return [{ path: 'ffprobe', parts: [head, ...moov, ...looked] }, ...larger.filter(({ path }) => path === 'full_file')];
 }
 
 /** What the first choice tells that tells anything; else the failure of the first. */

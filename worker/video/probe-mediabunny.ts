@@ -4,9 +4,9 @@ import { codecOfTrack } from './codec-names.ts';
 import { confirmsSize, type Witness } from './coded-size.ts';
 import { viewTracks } from './matroska-tracks.ts';
 import { viewMoov } from './moov-view.ts';
-import { Pieces } from './pieces.ts';
+import type { Pieces } from './pieces.ts';
 import { shownResolution } from './resolution.ts';
-import type { OpenVideo, VideoFacts } from './video.ts';
+import type { VideoFacts } from './video.ts';
 
 type Container = Exclude<VideoFacts['container'], 'avi'>;
 
@@ -24,16 +24,16 @@ export type HeaderView = {
  * Reads the header of an mp4, mov, mkv or webm in this process, 0.1 ms, mostly one read, and has the codec confirm it.
  * Throws VideoUnreadable or NoVideoStream for what it cannot read or be sure of, and whatever `video.read` throws.
  */
-export async function probeWithMediabunny(video: OpenVideo, container: Container): Promise<VideoFacts> {
-  const pieces = new Pieces(video);
+export async function probeWithMediabunny(pieces: Pieces, container: Container): Promise<VideoFacts> {
   try {
     const view = await (container === 'mkv' || container === 'webm' ? viewTracks(pieces) : viewMoov(pieces));
     const { trackId, size, ...facts } = await parse(view, container);
     const witness = view.witness(trackId);
     const codec = codecOfTrack(facts.codec, witness.config);
-    if (codec === undefined) throw new VideoUnreadable('the codec of the video is not known');
-    if (!(await confirmsSize(codec, size, witness))) {
-      throw new VideoUnreadable('the header and the codec do not agree on the size');
+    if (codec === undefined || !(await confirmsSize(codec, size, witness))) {
+      // Who judges next has to see it.
+      await witness.frame();
+      throw new VideoUnreadable('the codec does not confirm the size in the header');
     }
     return { ...facts, codec };
   } catch (error) {

@@ -1,9 +1,9 @@
 import { NoVideoStream, VideoUnreadable } from '../errors.ts';
 import { codecOfFourcc } from './codec-names.ts';
 import { confirmsSize } from './coded-size.ts';
-import { Pieces } from './pieces.ts';
+import type { Pieces } from './pieces.ts';
 import { shownResolution } from './resolution.ts';
-import type { OpenVideo, VideoFacts } from './video.ts';
+import type { VideoFacts } from './video.ts';
 
 /** `at`: offset of the content; `end`: where the next chunk begins, on an even byte. */
 type Chunk = { type: string; at: number; length: number; end: number };
@@ -21,15 +21,17 @@ const enoughOfFrame = 1024;
  * Reads the header of an AVI in this process and has the first frame confirm it: one read, 0.03 ms.
  * Throws VideoUnreadable or NoVideoStream for what it cannot read or be sure of, and whatever `video.read` throws.
  */
-export async function probeWithRiff(video: OpenVideo): Promise<VideoFacts> {
-  const pieces = new Pieces(video);
+export async function probeWithRiff(pieces: Pieces): Promise<VideoFacts> {
   const { stream, frames, microseconds } = await readHeaders(pieces);
   const codec = codecOfFourcc(stream.format.toString('latin1', 16, 20));
-  if (codec === undefined) throw new VideoUnreadable('the codec of the video is not known');
   // A negative height says that the lines of raw pictures come from the top down.
   const size = { width: stream.format.readUInt32LE(4), height: Math.abs(stream.format.readInt32LE(8)) };
-  const confirmed = await confirmsSize(codec, size, { frame: () => firstFrame(pieces, frames, stream.index) });
-  if (!confirmed) throw new VideoUnreadable('the header and the first frame do not agree on the size');
+  const frame = () => firstFrame(pieces, frames, stream.index);
+  if (codec === undefined || !(await confirmsSize(codec, size, { frame }))) {
+    // Who judges next has to see it.
+    await frame();
+    throw new VideoUnreadable('the first frame does not confirm the size in the header');
+  }
   return {
     ...shownResolution({ codedWidth: size.width, codedHeight: size.height, rotation: 0 }),
     codec,

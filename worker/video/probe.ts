@@ -1,4 +1,5 @@
 import { NoVideoStream, VideoUnreadable } from '../errors.ts';
+import { Pieces } from './pieces.ts';
 import { probeWithFfprobe } from './probe-ffprobe.ts';
 import { probeWithMediabunny } from './probe-mediabunny.ts';
 import { probeWithRiff } from './probe-riff.ts';
@@ -21,12 +22,13 @@ export async function probe(video: OpenVideo, options: FfprobeOptions): Promise<
   const head = await video.read(0, windowBytes);
   const container = sniff(head);
   if (container === undefined) throw new VideoUnreadable(describeOther(head));
+  const pieces = new Pieces(video);
   try {
-    const facts = await (container === 'avi' ? probeWithRiff(video) : probeWithMediabunny(video, container));
+    const facts = await (container === 'avi' ? probeWithRiff(pieces) : probeWithMediabunny(pieces, container));
     return { facts, path: 'in_process' };
   } catch (error) {
     // Only what the file holds is worth a second opinion; a failed transfer is not.
     if (!(error instanceof VideoUnreadable || error instanceof NoVideoStream)) throw error;
   }
-  return probeWithFfprobe(video, container, options);
+  return probeWithFfprobe(video, container, options, pieces.spans);
 }

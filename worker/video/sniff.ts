@@ -2,7 +2,7 @@ import type { VideoFacts } from './video.ts';
 
 type Container = VideoFacts['container'];
 
-const topLevelBoxes = new Set(['moov', 'mdat', 'wide', 'free', 'skip', 'pnot', 'moof', 'styp', 'sidx']);
+const topLevelBoxes = new Set(['moov', 'mdat', 'wide', 'free', 'skip', 'pnot', 'uuid', 'moof', 'styp', 'sidx']);
 
 /** What a file that is no video of ours looks like, by how it begins. */
 const beginnings: readonly [string, string][] = [
@@ -26,7 +26,8 @@ const textBeginnings: readonly [RegExp, string][] = [
 export function sniff(head: Uint8Array): Container | undefined {
   const text = latin1(head.subarray(0, 12));
   if (text.startsWith('RIFF') && text.endsWith('AVI ')) return 'avi';
-  if (text.startsWith('\x1a\x45\xdf\xa3')) return sniffMatroska(head);
+  if (text.startsWith('\x1a\x45\xdf\xa3'))
+    return /\x42\x82.{1,8}webm/s.test(latin1(head.subarray(4, 512))) ? 'webm' : 'mkv';
   return sniffBoxes(head);
 }
 
@@ -52,19 +53,12 @@ function sniffBoxes(head: Uint8Array): Container | undefined {
     const size = new DataView(head.buffer, head.byteOffset + position).getUint32(0);
     const type = latin1(head.subarray(position + 4, position + 8));
     if (type === 'ftyp') return latin1(head.subarray(position + 8, position + 12)) === 'qt  ' ? 'mov' : 'mp4';
-    if (!topLevelBoxes.has(type)) return found;
-    found ??= ['moof', 'styp', 'sidx'].includes(type) ? 'mp4' : 'mov';
+    if (topLevelBoxes.has(type)) found ??= ['moof', 'styp', 'sidx'].includes(type) ? 'mp4' : 'mov';
+    else if (!/^[\w ]{4}$/.test(type)) return found;
     if (size < 8) return found;
     position += size;
   }
   return found;
-}
-
-/** The DocType element within the EBML header. */
-function sniffMatroska(head: Uint8Array): Container | undefined {
-  const docType = /\x42\x82[\x81-\x8f](matroska|webm)/.exec(latin1(head.subarray(4, 128)))?.[1];
-  if (docType === 'matroska') return 'mkv';
-  return docType === 'webm' ? 'webm' : undefined;
 }
 
 function latin1(bytes: Uint8Array): string {

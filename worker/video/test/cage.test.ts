@@ -41,6 +41,7 @@ async function run(script: string, options: Partial<FfprobeOptions> = {}, shell 
     folder,
     file: 'video',
     demuxer: 'avi',
+    skippedBytes: 0,
     options: { ffprobePath, timeoutMs, signal, cage, ...options },
     deadline: AbortSignal.timeout(timeoutMs),
   });

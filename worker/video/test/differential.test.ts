@@ -38,6 +38,12 @@ const forFfprobe: Record<string, string> = {
   'uncropped.avi': 'the bits say 1088 lines, the container 1080',
   'cropped-more.mp4': 'the bits crop to 1280x720, the container says 1920x1080',
   'cropped-more.avi': 'the bits crop to 1280x720, the container says 1920x1080',
+  'late-lying.avi': 'the bits say 320x240, the container 704x240',
+  'far-lying.mp4': 'the bits say 176x144, the container 704x144',
+  'late-lying.mkv': 'the bits say 320x240, the container 704x240',
+  'handler-last.mp4': 'what a track holds is told before its kind',
+  'no-track-header.mp4': 'a track without a header',
+  'disabled.mkv': 'whether a disabled track counts',
   'tilted.mp4': 'the matrix turns by 10 degrees',
   'mirrored.mp4': 'the matrix mirrors',
 };

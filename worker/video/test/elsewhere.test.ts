@@ -167,7 +167,7 @@ describe('a script named like a video', () => {
       // Without the cage: what holds here holds where the platform cuts no network.
       const options = { timeoutMs: 5000, signal };
       const deadline = AbortSignal.timeout(5000);
-      const error = await failureOf(runFfprobe({ folder, file: 'video', demuxer, options, deadline }));
+      const error = await failureOf(runFfprobe({ folder, file: 'video', demuxer, skippedBytes: 0, options, deadline }));
       expect(error).toHaveProperty('code', 'video_unreadable');
     }
   });
@@ -182,7 +182,7 @@ describe('a script named like a video', () => {
       expect(probed.facts.resolution).toBe('320x180');
       await writeFile(join(folder, 'video'), bytes);
       const deadline = AbortSignal.timeout(5000);
-      await runFfprobe({ folder, file: 'video', demuxer: 'mov', options, deadline });
+      await runFfprobe({ folder, file: 'video', demuxer: 'mov', skippedBytes: 0, options, deadline });
     },
   );
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { VideoTooLarge, VideoUnreadable } from '../../errors.ts';
+import { Pieces } from '../pieces.ts';
 import { probe } from '../probe.ts';
 import { probeWithFfprobe } from '../probe-ffprobe.ts';
 import { probeWithMediabunny } from '../probe-mediabunny.ts';
@@ -113,7 +114,7 @@ describe('a header that is not in the first window', () => {
     }
     const ftyp = fixture('h264.mp4').subarray(0, 32);
     await using house = await openHouse({ files: { 'deep.mp4': Buffer.concat([ftyp, moov]) } });
-    const error = await failureOf(probeWithMediabunny(await house.open('deep.mp4'), 'mp4'));
+    const error = await failureOf(probeWithMediabunny(new Pieces(await house.open('deep.mp4')), 'mp4'));
     expect(error).toHaveProperty('message', 'the boxes of moov have no bottom');
     expect(house.meter.requests).toBe(1);
   });
@@ -125,7 +126,7 @@ describe('a header that is not in the first window', () => {
     bytes.writeUInt32BE(20, header);
     bytes.write('free', header + 24);
     await using house = await openHouse({ files: { 'short.mp4': bytes } });
-    const error = await failureOf(probeWithMediabunny(await house.open('short.mp4'), 'mp4'));
+    const error = await failureOf(probeWithMediabunny(new Pieces(await house.open('short.mp4')), 'mp4'));
     expect(error).toBeInstanceOf(VideoUnreadable);
   });
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { NoVideoStream, VideoUnreadable } from '../../errors.ts';
+import { Pieces } from '../pieces.ts';
 import { probeWithRiff } from '../probe-riff.ts';
 import { windowBytes } from '../range-reader.ts';
 import { junked } from './altered-videos.ts';
@@ -21,14 +22,14 @@ function altered(name: string, change: Change): Buffer {
 
 async function read(bytes: Buffer) {
   await using house = await openHouse({ files: { 'a.avi': bytes } });
-  return await probeWithRiff(await house.open('a.avi'));
+  return await probeWithRiff(new Pieces(await house.open('a.avi')));
 }
 
 describe('the header of an AVI', () => {
   it('of the sample is read out of its first window', async () => {
     const sample = readFileSync(join(import.meta.dirname, '../../../nginx/videos/test_1.avi'));
     await using house = await openHouse({ files: { 'test_1.avi': sample } });
-    const facts = await probeWithRiff(await house.open('test_1.avi'));
+    const facts = await probeWithRiff(new Pieces(await house.open('test_1.avi')));
     expect(facts).toEqual({
       resolution: '1280x720',
       width: 1280,
@@ -43,7 +44,7 @@ describe('the header of an AVI', () => {
 
   it('far into the file is read where it is, what is before it is not', async () => {
     await using house = await openHouse({ files: { 'late.avi': junked('h264.avi', 3_000_000) } });
-    expect(await probeWithRiff(await house.open('late.avi'))).toMatchObject({ resolution: '256x144' });
+    expect(await probeWithRiff(new Pieces(await house.open('late.avi')))).toMatchObject({ resolution: '256x144' });
     expect(house.meter.requests).toBe(2);
     expect(house.meter.bytesFetched).toBeLessThanOrEqual(2 * windowBytes);
   });

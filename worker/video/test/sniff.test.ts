@@ -33,7 +33,13 @@ describe('the container', () => {
     ['a fragment', [box(24, 'styp', 'msdh'), box(40, 'moof')], 'mp4'],
     ['mdat without a size', [box(0, 'mdat', 'ftypisom')], 'mov'],
     ['a WAVE file', [Buffer.from('RIFF\x10\0\0\0WAVEfmt ')], undefined],
-    ['EBML of another kind', [Buffer.from('1a45dfa38842828568656c6c6f', 'hex')], undefined],
+    [
+      'WebM whose name has a long length',
+      [Buffer.from('1a45dfa38f42820100000000000004776562', 'hex'), Buffer.from('m')],
+      'webm',
+    ],
+    ['EBML without a name', [Buffer.from('1a45dfa38342868101', 'hex')], 'mkv'],
+    ['a brand behind boxes of others', [box(16, 'uuid'), box(16, 'XMP_'), box(24, 'ftyp', 'isom')], 'mp4'],
     ['the words of a container in a text', [Buffer.from('ftyp matroska webm AVI moov')], undefined],
   ])('%s', (_, parts, container) => {
     expect(sniff(Buffer.concat([...parts, Buffer.alloc(16)]))).toBe(container);

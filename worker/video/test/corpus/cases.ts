@@ -150,7 +150,27 @@ const layouts: Case[] = [
   ),
 ];
 
+/** 35 kB of sound before the first picture. */
+const late = ['avi', 'mkv'].map((ending) =>
+  encoded(
+    'h264',
+    `late.${ending}`,
+    ['-f', 'lavfi', '-i', 'sine=sample_rate=44100:duration=2', '-itsoffset', '0.4', ...picture('320x240')],
+    ...['-map', '0', '-map', '1', '-c:a', 'pcm_s16le'],
+  ),
+);
+
 const cut: Case[] = [
+  { name: 'late-lying.avi', from: 'late.avi', alter: surgery.lying('40010000f0000000', 'c0020000f0000000') },
+  { name: 'far.mp4', from: 'codec-mjpeg.mp4', alter: surgery.withFramesFar },
+  { name: 'far-lying.mp4', from: 'far.mp4', alter: surgery.lying('00b00090', '02c00090') },
+  { name: 'late-lying.mkv', from: 'late.mkv', alter: surgery.lying('b0820140', 'b08202c0') },
+  { name: 'absurd.avi', from: 'bottom-up.avi', alter: surgery.lying('2800000040000000', '2800000040ffffff') },
+  { name: 'handler-last.mp4', from: 'two-streams.mp4', alter: surgery.withHandlerLast },
+  { name: 'no-track-header.mp4', from: 'two-streams.mp4', alter: surgery.withoutTrackHeader },
+  { name: 'uuid-first.mp4', from: 'codec-h264.mp4', alter: surgery.withUuidFirst },
+  { name: 'long-doctype.mkv', from: 'codec-h264.mkv', alter: surgery.withLongDocType },
+  { name: 'disabled.mkv', from: 'two-streams.mkv', alter: surgery.withFirstEntryDisabled },
   { name: 'long-sizes.mp4', from: 'codec-h264.mp4', alter: surgery.withLongSizes },
   { name: 'frames-to-the-end.mp4', from: 'faststart-h264.mp4', alter: surgery.withOpenFrames },
   { name: 'moov-to-the-end.mov', from: 'codec-mpeg4.mov', alter: surgery.withOpenMoov },
@@ -183,5 +203,6 @@ export const cases: readonly Case[] = [
   ...moreGeometry,
   ...layouts,
   ...turned,
+  ...late,
   ...cut,
 ];

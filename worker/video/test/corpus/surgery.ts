@@ -93,6 +93,40 @@ export function withChaptersFirst(bytes: Bytes): Bytes {
   return all;
 }
 
+/** A size that only the container tells otherwise: wherever it stands, these bytes in place of those. */
+export const lying = (from: string, to: string) =>
+  altered((bytes) => {
+    for (let at = bytes.indexOf(from, 0, 'hex'); at >= 0; at = bytes.indexOf(from, at + 1, 'hex')) {
+      bytes.write(to, at, 'hex');
+    }
+  });
+
+/** 100 kB of nothing between the header of mdat, which is last but for moov, and its first frame. */
+export function withFramesFar(bytes: Bytes): Bytes {
+  const [mdat, moov] = [boxAt(bytes, 'mdat').start + 8, boxAt(bytes, 'moov').start];
+  const all = Buffer.concat([bytes.subarray(0, mdat), Buffer.alloc(100_000), bytes.subarray(mdat)]);
+  all.writeUInt32BE(all.readUInt32BE(mdat - 8) + 100_000, mdat - 8);
+  moveChunks(all.subarray(moov + 100_000), 100_000);
+  return all;
+}
+
+/** The handler of the first track behind what it handles. */
+export const withHandlerLast = altered((bytes) => {
+  const handler = bytes.indexOf('hdlr') - 4;
+  const behind = handler + bytes.readUInt32BE(handler);
+  const minf = bytes.subarray(behind, behind + bytes.readUInt32BE(behind));
+  bytes.set(Buffer.concat([minf, bytes.subarray(handler, behind)]), handler);
+});
+
+export const withoutTrackHeader = altered((bytes) => bytes.write('free', bytes.indexOf('tkhd')));
+
+/** XMP of 300 bytes before the brand. */
+export function withUuidFirst(bytes: Bytes): Bytes {
+  const all = Buffer.concat([box('uuid', 300), bytes]);
+  moveChunks(all.subarray(all.lastIndexOf('moov')), 300);
+  return all;
+}
+
 export const withFirstTrackDisabled = altered((bytes) => bytes.writeUInt8(2, bytes.indexOf('tkhd') + 7));
 
 /** QuickTime of before 2001. */
@@ -120,6 +154,19 @@ function element(id: string, content: Bytes): Bytes {
 }
 
 export const withVoid = (bytes: Bytes) => beforeInfo(bytes, element('ec', Buffer.alloc(500_000)));
+
+/** The DocType's length in eight bytes. */
+export function withLongDocType(bytes: Bytes): Bytes {
+  const at = bytes.indexOf('428288', 0, 'hex') + 2;
+  const all = Buffer.concat([bytes.subarray(0, at), Buffer.from('0100000000000008', 'hex'), bytes.subarray(at + 1)]);
+  all.writeUInt8(all.readUInt8(4) + 7, 4);
+  return all;
+}
+
+/** FlagEnabled in place of FlagLacing, which is 0. */
+export const withFirstEntryDisabled = altered((bytes) =>
+  bytes.write('b98100', bytes.indexOf('9c8100', 0, 'hex'), 'hex'),
+);
 
 /** A picture of 100 kB, by name and type. */
 export function withAttachment(bytes: Bytes): Bytes {

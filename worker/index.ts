@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
 import { openDatabase } from '#prisma/client.ts';
 import { ConfigError, parseConfig } from '#prisma/config.ts';
@@ -19,6 +20,7 @@ import { startReconciler } from './reconcile.ts';
 import { createShares } from './shares.ts';
 import { findCage } from './video/cage.ts';
 import { probe } from './video/probe.ts';
+import { removeAbandoned } from './video/probe-folder.ts';
 import { createVideoReader } from './video/range-reader.ts';
 
 // Stopping: running attempts get 5 s to end, then go back to the queue; 10 s in all, below compose's grace period.
@@ -78,6 +80,11 @@ opened.push(reader);
 
 const cage = await findCage();
 log.info(cage, 'ffprobe runs in a cage');
+await removeAbandoned(tmpdir()).then(
+  (abandoned) => abandoned > 0 && log.info({ abandoned }, 'folders of killed probes removed'),
+  // Only odd videos need that folder; their alerts wait for it.
+  (err) => log.warn({ err }, 'folders of killed probes stay'),
+);
 
 const deps = {
   db,

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -6,6 +6,7 @@ import { NoVideoStream, VideoTooLarge, VideoUnreadable } from '../errors.ts';
 import { moovParts } from './moov-parts.ts';
 import type { Span } from './pieces.ts';
 import type { Probed } from './probe.ts';
+import { makeProbeFolder } from './probe-folder.ts';
 import { shownResolution } from './resolution.ts';
 import { type FfprobeOptions, runFfprobe } from './run-ffprobe.ts';
 import { Turns } from './turns.ts';
@@ -66,7 +67,7 @@ export async function probeWithFfprobe(
   const skippedBytes = Math.min(looked.at(-1)?.[1] ?? 0, mostSkipped);
   using _ = await turns.take(options.signal);
   const deadline = AbortSignal.timeout(options.timeoutMs);
-  const folder = await mkdtemp(join(options.temporaryFolder ?? tmpdir(), 'video-'));
+  const folder = await makeProbeFolder(options.temporaryFolder ?? tmpdir());
   try {
     return await firstReadable(choices, async ({ path, parts }) => {
       const file = 'video';

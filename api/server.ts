@@ -3,11 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PROBLEMS, type ProblemName } from './problem.ts';
 
 // Who sends slowly holds a socket, not a handler: 10 s for the headers, 30 s for the whole request, 65 s between two of
-// them (over the 60 s of most proxies). Node looks after these times every half minute unless told otherwise.
+// them (over the 60 s of most proxies). Node looks after these times every half minute unless told otherwise. Who takes
+// nothing of an answer, or says nothing, is cut off after 65 s; a stream pings and a wait ends long before.
 const TIMES = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 65_000,
+  timeout: 65_000,
   connectionsCheckingInterval: 1_000,
 };
 
@@ -17,17 +19,28 @@ const MAX_HEADER_BYTES = 16_384;
 // Below the 4,096 descriptors that are left to a process in most places; beyond them connections are closed at once.
 const MAX_CONNECTIONS = 4_000;
 
+// Requests sent ahead of the answers before them. Node reads them all, and would keep as many answers for who takes none:
+// 64 KB of requests are 1,600 answers. Browsers and proxies send none ahead.
+const MAX_AHEAD = 10;
+
 /** The HTTP server of the app. What Node refuses by itself is answered with a problem too. `times`: tests wait less. */
 export function createAlertServer(app: RequestListener, times: Partial<typeof TIMES> = {}): Server {
   const sizes = { maxHeaderSize: MAX_HEADER_BYTES };
   // Node's own refusals of a missing Host and of an unknown Expect have no body: the app refuses the one and ignores the other.
-  const server = createServer({ ...TIMES, ...times, ...sizes, requireHostHeader: false }, app);
+  const { timeout, ...nodeTimes } = { ...TIMES, ...times };
+  const server = createServer({ ...nodeTimes, ...sizes, requireHostHeader: false });
+  server.timeout = timeout;
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   server.maxConnections = MAX_CONNECTIONS;
-  const answers = new WeakMap<object, ServerResponse>();
-  server.on('request', (req, res) => answers.set(req.socket, res));
+  const answers = new WeakMap<object, ServerResponse[]>();
+  server.on('request', (req, res) => {
+    const open = (answers.get(req.socket) ?? []).filter((answer) => !answer.closed);
+    answers.set(req.socket, [...open, res]);
+    if (open.length > MAX_AHEAD) req.socket.destroy();
+    else app(req, res);
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const answer = answers.get(socket);
+    const answer = answers.get(socket)?.at(-1);
     const halfSent = answer?.headersSent && !answer.writableFinished;
     // A peer that is gone, or in the middle of an answer, gets none.
     if (error.code === 'ECONNRESET' || !socket.writable || halfSent) {

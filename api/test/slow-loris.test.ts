@@ -9,7 +9,13 @@ import { startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;
 let server: Server;
-const TIMES = { headersTimeout: 400, requestTimeout: 800, keepAliveTimeout: 300, connectionsCheckingInterval: 50 };
+const TIMES = {
+  headersTimeout: 400,
+  requestTimeout: 800,
+  keepAliveTimeout: 300,
+  timeout: 500,
+  connectionsCheckingInterval: 50,
+};
 beforeAll(async () => {
   api = await startTestApi();
   server = createAlertServer(api.app, TIMES).listen(0, '127.0.0.1');
@@ -105,6 +111,27 @@ describe('a connection', () => {
     expectProblem(noise.text(), 400, '/problems/bad-request');
   });
 
+  it('that asks and takes no answer is cut off', async () => {
+    const closed = once(server, 'connection').then(([served]) => once(served, 'close'));
+    const { port } = server.address() as AddressInfo; // listening on TCP
+    const socket = connect(port, '127.0.0.1').pause();
+    const asked = 'GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n';
+    const timer = setInterval(() => socket.writable && socket.write(asked), 10); // until the sockets of both ends are full
+    socket.on('error', () => {}); // cut in the middle of a write
+    await closed;
+    clearInterval(timer);
+    socket.destroy();
+  });
+
+  it('that asks for far more than it is answered is cut off', async () => {
+    const few = hold('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10));
+    await few.closed;
+    expect(few.text().match(/HTTP\/1\.1 200 /g)).toHaveLength(10);
+    const many = hold('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_000));
+    await many.closed;
+    expect(many.text().match(/HTTP\/1\.1 200 /g) ?? []).not.toHaveLength(1_000);
+  });
+
   it('among a hundred such ones does not keep others waiting', async () => {
     const held = Array.from({ length: 100 }, () => hold('GET /livez HTTP/1.1\r\nX-Slow: ', 'a'));
     const { port } = server.address() as AddressInfo; // listening on TCP
@@ -123,6 +150,7 @@ describe('the server', () => {
       headersTimeout: 10_000,
       requestTimeout: 30_000,
       keepAliveTimeout: 65_000,
+      timeout: 65_000,
       maxConnections: 4_000,
     });
   });

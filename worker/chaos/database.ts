@@ -15,8 +15,8 @@ export type HouseDatabase = {
   direct(): Database;
   /** Ends every session but the harness's. */
   cutClients(): Promise<void>;
-  /** Stops PostgreSQL in its fast way and starts it again on the same data; resolves when it answers. */
-  restart(): Promise<void>;
+  /** Stops PostgreSQL, in its fast way or as a crash does, and starts it again on the same data; resolves when it answers. */
+  restart(how: { crash: boolean }): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -50,8 +50,10 @@ export async function openHouseDatabase(dataDir: string): Promise<HouseDatabase>
     directUrl: () => server.url,
     direct: () => db,
     cutClients: () => cutClients(db),
-    async restart() {
+    async restart({ crash }) {
       await db.$disconnect();
+      // Everybody ends on the spot; what was committed and not yet on disk is gone with them.
+      if (crash) process.kill(server.pid, 'SIGQUIT');
       await server.stop();
       server = await startEmbeddedPostgres({ dataDir });
       proxy.lead(portOf(server.url));

@@ -118,7 +118,8 @@ const STRIKES: Partial<Record<BlowKind, Strike>> = {
   'half-open queue': ({ queueProxy }, { forMs }, signal) => silence(queueProxy, forMs, signal, true),
   'flush queue': (house) => house.flushQueue(),
   'cut database clients': ({ database }) => database.cutClients(),
-  'restart database': ({ database }) => database.restart(),
+  // Of databases there is no second one to hit: every other time it crashes.
+  'restart database': ({ database }, { which }) => database.restart({ crash: which === 1 }),
   'stall database': ({ database }, { forMs }, signal) => silence(database.proxy, forMs, signal, false),
   'half-open database': ({ database }, { forMs }, signal) => silence(database.proxy, forMs, signal, true),
 };

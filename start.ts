@@ -256,7 +256,7 @@ Ready. Ctrl-C closes everything.
   page    ${url}/
   alerts  ${url}/alerts
   queue   ${url}/queues
-  OpenAPI ${url}/openapi.json
+  docs    ${url}/docs
   videos  ${videoServer}/videos/
 
 Post one more alert:

@@ -16,6 +16,7 @@ export type Readiness = {
 /** GET /livez: the process answers. GET /readyz: it can accept alerts, and what is at fault. */
 export function healthRoutes(readiness: Readiness): Router {
   const router = Router();
+  const look = oneAtATime(() => Promise.all([faultsOf(readiness.required), faultsOf(readiness.deferrable)]));
   router
     .route('/livez')
     .get((_req, res) => {
@@ -26,7 +27,7 @@ export function healthRoutes(readiness: Readiness): Router {
     .route('/readyz')
     .get(async (_req, res) => {
       res.set('Cache-Control', 'no-store');
-      const [required, deferrable] = await Promise.all([faultsOf(readiness.required), faultsOf(readiness.deferrable)]);
+      const [required, deferrable] = await look();
       const faults = { ...required, ...deferrable };
       const names = [...Object.keys(readiness.required), ...Object.keys(readiness.deferrable)];
       const checks = Object.fromEntries(names.map((name) => [name, faults[name] ?? 'ok']));
@@ -37,6 +38,17 @@ export function healthRoutes(readiness: Readiness): Router {
     })
     .all(allow('GET'));
   return router;
+}
+
+/** Who asks while one look goes on gets its answer: anyone may ask, as often as they like. */
+function oneAtATime<T>(look: () => Promise<T>): () => Promise<T> {
+  let looking: Promise<T> | undefined;
+  return () => {
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  };
 }
 
 async function faultsOf(checks: Record<string, Check>): Promise<Record<string, string>> {

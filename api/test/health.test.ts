@@ -1,5 +1,9 @@
-import { connect } from 'node:net';
+import { EventEmitter, once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import express from 'express';
 import { afterEach, describe, expect, it } from 'vitest';
+import { healthRoutes } from '../routes/health.ts';
 import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;
@@ -28,6 +32,44 @@ describe('with every part there', () => {
     api.stop();
     expect((await fetch(`${api.url}/livez`)).status).toBe(200);
     expect(await readyz()).toMatchObject({ status: 503, body: { detail: 'The process is stopping.' } });
+  });
+});
+
+describe('asked by many at once', () => {
+  it('looks once for all, and anew for who comes later', async () => {
+    api = await startTestApi();
+    let looks = 0;
+    const seen = Promise.withResolvers<void>();
+    const app = express().use(
+      healthRoutes({
+        required: {
+          async database() {
+            looks += 1;
+            await seen.promise;
+            return undefined;
+          },
+        },
+        deferrable: {},
+        stopping: () => false,
+      }),
+    );
+    const asked = new EventEmitter();
+    let requests = 0;
+    const server = createServer((req, res) => {
+      app(req, res);
+      requests += 1;
+      if (requests === 20) asked.emit('all');
+    }).listen(0);
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/readyz`; // listening on TCP
+    const all = once(asked, 'all');
+    const answers = Array.from({ length: 20 }, () => fetch(url));
+    await all;
+    seen.resolve();
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(20).fill(200));
+    expect(looks).toBe(1);
+    await fetch(url);
+    expect(looks).toBe(2);
+    server.close();
   });
 });
 

@@ -57,9 +57,14 @@ describe.skipIf('missing' in started)('nginx', () => {
       await expect.poll(() => front.asked[0]?.left, { timeout: 10_000 }).toBe(true);
     });
 
-    it('refuses a line that is no request with a problem, and does not bother the api', async () => {
+    it.each([
+      'nonsense',
+      'TRACE / HTTP/1.1\r\nHost: x\r\nConnection: close',
+      'GET / HTTP/2.0\r\nHost: x',
+      'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: odd\r\nConnection: close',
+    ])('refuses %j with a problem, and does not bother the api', async (request) => {
       const socket = connectTcp(front.ports.front, '127.0.0.1');
-      socket.end('nonsense\r\n\r\n');
+      socket.end(`${request}\r\n\r\n`);
       const answer = await text(socket);
       expect(answer).toContain('application/problem+json');
       expect(answer).toContain('"status":400');

@@ -51,13 +51,15 @@ export async function openHouseDatabase(dataDir: string): Promise<HouseDatabase>
     direct: () => db,
     cutClients: () => cutClients(db),
     async restart({ crash }) {
-      await db.$disconnect();
       // Everybody ends on the spot; what was committed and not yet on disk is gone with them.
       if (crash) process.kill(server.pid, 'SIGQUIT');
       await server.stop();
       server = await startEmbeddedPostgres({ dataDir });
       proxy.lead(portOf(server.url));
+      // Whoever asked meanwhile was told that the database is away, not that its way in is closed.
+      const before = db;
       db = open();
+      await before.$disconnect();
       await answering(db);
     },
     close,

@@ -8,6 +8,7 @@ const topLevelBoxes = new Set(['moov', 'mdat', 'wide', 'free', 'skip', 'pnot', '
 const beginnings: readonly [string, string][] = [
   ['\0\0\x01\xba', 'an MPEG program stream'],
   ['FLV\x01', 'a Flash video'],
+  ['\x30\x26\xb2\x75', 'a Windows Media video'],
   ['OggS', 'an Ogg file'],
   ['RIFF', 'a RIFF file other than AVI'],
   ['\x89PNG', 'an image'],
@@ -40,6 +41,8 @@ export function describeOther(head: Uint8Array): string {
 }
 
 function lookOf(start: Uint8Array): string | undefined {
+  // Its packets of 188 bytes each begin so.
+  if (start[0] === 0x47 && start[188] === 0x47) return 'an MPEG transport stream';
   const text = latin1(start).replace(/^\xef\xbb\xbf/, '');
   const look = beginnings.find(([beginning]) => text.startsWith(beginning))?.[1];
   if (look !== undefined || start.some((byte) => byte < 9)) return look;

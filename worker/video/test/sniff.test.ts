@@ -52,6 +52,8 @@ describe('a file that is no video', () => {
     ['the file looks like an HLS playlist, not like a video', fixture('playlist.mp4')],
     ['the file looks like an ffmpeg concat script, not like a video', fixture('concat.mp4')],
     ['the file looks like an MPEG program stream, not like a video', fixture('mpeg-ps.mp4')],
+    ['the file looks like an MPEG transport stream, not like a video', Buffer.alloc(376, 'G\0\0'.padEnd(188, 'x'))],
+    ['the file looks like a Windows Media video, not like a video', Buffer.from('3026b2758e66cf11', 'hex')],
     ['the file is empty', fixture('empty.mp4')],
     ['the file looks like an HTML page, not like a video', Buffer.from('\ufeff\r\n<HTML>')],
     ['the file looks like an XML document, not like a video', Buffer.from('<?xml version="1.0"?>')],

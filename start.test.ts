@@ -197,12 +197,19 @@ describe('npm start', () => {
   it('uses another PostgreSQL and another video server where told, and then posts no samples', async () => {
     const { createTestDatabase } = await import('#prisma/test/test-database.ts');
     const database = await createTestDatabase({ empty: true });
-    const house = await ready(await start({ DATABASE_URL: database.url, VIDEO_SERVER: 'http://127.0.0.1:9' }));
+    const elsewhere = { DATABASE_URL: database.url, VIDEO_SERVER: 'http://127.0.0.1:9' };
+    const house = await ready(await start(elsewhere));
     expect(await list(house)).toEqual([]);
     expect(await readdir(dataDir)).toEqual([]);
     await expect(fetch(house.videos)).rejects.toThrow();
     house.child.kill('SIGINT');
     expect(await house.ended).toBe('0');
+    const keyed = await ready(await start({ ...elsewhere, AUTH: 'keys' }));
+    const { password } = new URL(database.url);
+    expect(password).not.toBe('');
+    expect(keyed.lines.join('\n')).not.toContain(password);
+    keyed.child.kill('SIGINT');
+    await keyed.ended;
     await database.drop();
   });
 });

@@ -83,7 +83,7 @@ async function startHouse(): Promise<void> {
   say(
     config.AUTH === 'off'
       ? 'AUTH=off: whoever is on this machine may use it; AUTH=keys npm start asks for keys'
-      : keysHint(databaseUrl),
+      : keysHint(config.DATABASE_URL === undefined ? `DATABASE_URL=${databaseUrl} ` : ''),
   );
   const open = config.AUTH === 'off' || key !== undefined;
   if (bundledVideos && open && (await isEmpty(api))) await postSamples(api);
@@ -103,8 +103,9 @@ async function firstKey(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   return stdout.trim() || undefined;
 }
 
-function keysHint(databaseUrl: string): string {
-  return `AUTH=keys; more keys: DATABASE_URL=${databaseUrl} npm run keys`;
+/** Only of its own database the house has to tell the address; one that was given is known, password and all. */
+function keysHint(setting: string): string {
+  return `AUTH=keys; more keys: ${setting}npm run keys`;
 }
 
 async function startDatabase(dataDir: string): Promise<string> {

@@ -1,6 +1,7 @@
 import express, { type RequestHandler, Router } from 'express';
 import { ANONYMOUS, type Auth } from '../caller.ts';
 import { clearKeyCookie, setKeyCookie } from '../credentials.ts';
+import { escapeHtml } from '../escape-html.ts';
 import { allow, Problem } from '../problem.ts';
 
 const STYLE = `:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
@@ -86,8 +87,4 @@ function localPath(next: unknown): string {
   if (typeof next !== 'string' || !next.startsWith('/') || !URL.canParse(next, server)) return '/';
   const { origin, pathname, search } = new URL(next, server);
   return origin === server && !pathname.startsWith('//') ? pathname + search : '/';
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

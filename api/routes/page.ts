@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { type RequestHandler, Router } from 'express';
 import { type Caller, EVERYONE, requireScope } from '../caller.ts';
+import { escapeHtml } from '../escape-html.ts';
 import { allow, Problem } from '../problem.ts';
 import { askToLogIn } from './login.ts';
 
@@ -117,8 +118,4 @@ function getAsset({ version, files }: Assets): RequestHandler<{ version: string;
     if (req.acceptsEncodings('gzip') === 'gzip') res.set('Content-Encoding', 'gzip').send(asset.gzip);
     else res.send(asset.plain);
   };
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -55,7 +55,8 @@ const db = openDatabase(config.DATABASE_URL, {
 });
 opened.push({ close: () => db.$disconnect() });
 const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
-const onQueueError = (err: Error) => log.warn({ err }, 'queue connection lost');
+// A connection, or a lock that a busy machine renewed too late: the error says which.
+const onQueueError = (err: Error) => log.warn({ err }, 'queue error');
 const queue = openAlertQueue(queueUrl, onQueueError, telemetry);
 opened.push(queue);
 const metrics = createMetrics(createProcessRegistry());

@@ -41,6 +41,9 @@ COPY redis redis
 COPY signals signals
 COPY api api
 COPY worker worker
+# In a container of 512 MiB V8 gives new objects 1 MiB, and moves them over and over: 1.5 ms of CPU per alert in the api
+# instead of 1.3, for 40 MiB less. With 768 MiB 16 is what it takes by itself.
+ENV NODE_OPTIONS=--max-semi-space-size=16
 # By number: an orchestrator that wants to know that this is not root cannot look a name up.
 USER 1000:1000
 # Of the worker OPS_PORT, of the api PORT: the same question to whichever this container is.

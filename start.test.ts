@@ -99,7 +99,8 @@ async function processesOfHouse(): Promise<string[]> {
   return found;
 }
 
-describe('npm start', () => {
+// On a busy machine a start takes 15 s, and some of these start twice.
+describe('npm start', { timeout: 90_000 }, () => {
   it('on an empty folder shows the samples, takes the pasted curl line, and closes whole', async () => {
     const house = await ready(await start());
     await expectSamples(house);

@@ -80,7 +80,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(metricsRoutes(deps.metrics.registry));
   app.use(eventRoutes({ ...deps, holds }));
   app.use(retryRoutes(deps));
-  app.use(pageRoutes(assets, { videos: deps.videos }));
+  app.use(pageRoutes(assets, { videos: deps.videos, doneJobs: deps.queue.keepsDone }));
   app.use(operatorRoutes(deps));
   app.use(batchRoutes(deps));
   app.use(alertRoutes({ ...deps, holds }));

@@ -88,6 +88,11 @@ type Processor = (
 type WorkerOptions = { autorun: boolean; concurrency: number; telemetry?: Telemetry };
 type CancellableWorker = { bull: OpenWorker['bull'] & Pick<Worker, 'cancelJob'>; close(): Promise<void> };
 
+/** Whether jobs that are done stay a while. */
+export function keepsDone(url: string): boolean {
+  return isRedis(url);
+}
+
 function isRedis(url: string): boolean {
   return /^rediss?:/.test(url);
 }

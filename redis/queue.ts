@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Queue, type Telemetry, UnrecoverableError } from 'bullmq';
 import { ANSWER_MS, bare, within } from './answer.ts';
 import {
+  keepsDone,
   type OpenQueue,
   type OpenWorker,
   openQueue,
@@ -37,6 +38,8 @@ export type AlertQueue = {
   ping(): Promise<void>;
   /** How many jobs are in which state, and what Redis has of memory. Throws QueueUnavailable. */
   state(): Promise<QueueState>;
+  /** Whether jobs that are done stay a while, for Bull Board to show. */
+  keepsDone: boolean;
   /** BullMQ's own queue, for Bull Board. A new object after a connection that failed for good. */
   bull(): Queue;
   close(): Promise<void>;
@@ -118,6 +121,7 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
       const { waiting = 0, active = 0, delayed = 0, failed = 0 } = jobs;
       return { jobs: { waiting, active, delayed, failed }, memory };
     },
+    keepsDone: keepsDone(url),
     bull,
     async close() {
       close();

@@ -153,7 +153,7 @@ function Facts({ alert, timeline, settings }) {
     <p class="links">
       ${settings.videos !== '' && html`<a href=${new URL(video, settings.videos).href} rel="noreferrer">Video file</a>`}
       <a href=${`/alerts/${uuid}`}>JSON</a>
-      ${settings.board && html`<a href=${`/queues/queue/alerts/${uuid}`}>Job on Bull Board</a>`}
+      ${settings.board && (settings.doneJobs || alert.status !== 'processed') && html`<a href=${`/queues/queue/alerts/${uuid}`}>Job on Bull Board</a>`}
     </p>
   `;
 }

@@ -17,7 +17,7 @@ import { count, Foreign, Moment } from './words.js';
 /** @typedef {import('./requests.js').Alert} Alert */
 /** @typedef {import('./requests.js').Filter} Filter */
 /** @typedef {import('./view.js').View} View */
-/** @typedef {{ name: string, keyed: boolean, scopes: string[], board: boolean, videos: string }} Settings As the server wrote them into the page. */
+/** @typedef {{ name: string, keyed: boolean, scopes: string[], board: boolean, doneJobs: boolean, videos: string }} Settings As the server wrote them into the page. */
 
 /** @param {{ settings: Settings }} props */
 function Page({ settings }) {

@@ -43,8 +43,14 @@ export function assetRoutes(assets: Assets): Router {
   return router;
 }
 
-/** GET /: the operator's page. `videos` is the origin of the video server as browsers reach it. */
-export function pageRoutes(assets: Assets, { videos }: { videos: string | undefined }): Router {
+/**
+ * GET /: the operator's page. `videos` is the origin of the video server as browsers reach it; `doneJobs`: whether Bull Board has
+ * those of processed alerts.
+ */
+export function pageRoutes(
+  assets: Assets,
+  { videos = '', doneJobs }: { videos: string | undefined; doneJobs: boolean },
+): Router {
   const template = readFileSync(join(FOLDER, 'index.html'), 'utf8').replaceAll(
     '{{assets}}',
     `/assets/${assets.version}`,
@@ -53,7 +59,7 @@ export function pageRoutes(assets: Assets, { videos }: { videos: string | undefi
   router
     .route('/')
     .get(askToLogIn, requireScope('read'), (req, res) => {
-      const settings = escapeHtml(JSON.stringify({ ...settingsOf(req.caller), videos: videos ?? '' }));
+      const settings = escapeHtml(JSON.stringify({ ...settingsOf(req.caller), videos, doneJobs }));
       // A function: a `$&` in a key's name would be a pattern in a string.
       res
         .set('Cache-Control', 'private, no-cache')

@@ -103,6 +103,7 @@ for (const { backend, missing } of BACKENDS) {
       const job = newJob();
       await world.queue.enqueue(job);
       await settle(job.uuid, verdict, state);
+      expect(state !== 'unknown').toBe(state === 'failed' || world.queue.keepsDone);
       if (state !== 'unknown') await world.queue.enqueue(job);
       expect(await stateOf(job.uuid)).toBe(state);
       expect(await world.queue.enqueueAgain([job])).toBe(1);

@@ -140,6 +140,19 @@ describe.skipIf('missing' in found)('the operator’s page', () => {
     await page.locator('[data-uuid="0198f1c2-7a3b-4c4d-8e5f-0123456789ab"]').waitFor();
   });
 
+  it('leads to the job of an alert on Bull Board, but to none that is done and gone', async () => {
+    const jobOf = async (status: 'failed' | 'processed') => {
+      const { uuid } = await api.db.alert.findFirstOrThrow({ where: { status } });
+      const page = await open(`/?alert=${uuid}`);
+      await page.locator('.timeline').waitFor();
+      await page.getByText('JSON').waitFor();
+      const links = await page.getByText('Job on Bull Board').all();
+      return Promise.all(links.map((link) => link.getAttribute('href').then((href) => href?.replace(uuid, '…'))));
+    };
+    expect(await jobOf('failed')).toEqual(['/queues/queue/alerts/…']);
+    expect(await jobOf('processed')).toEqual([]);
+  });
+
   it('offers no retry to who may only read, and no board to who reaches only some stores', async () => {
     const caller = { id: 'k', name: 'reader <b>', scopes: new Set(['read'] as const), stores: ['harbour-store'] };
     const restricted = await startTestApi({ auth: { callerOf: async () => caller } });
@@ -154,6 +167,7 @@ describe.skipIf('missing' in found)('the operator’s page', () => {
     await page.getByRole('button', { name: 'Log out' }).waitFor();
     const retries = page.getByRole('button', { name: /Retry/ });
     expect(await retries.count()).toBe(0);
+    expect(await page.getByText('Bull Board').count()).toBe(0);
     await page.keyboard.press('Escape');
     await page.getByText('Newest').first().waitFor();
     expect(await retries.count()).toBe(0);

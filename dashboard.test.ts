@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { startRedisServer } from '#redis/test/redis-server.ts';
-import { type House, openHouse, until } from '#signals/test/house.ts';
+import { type House, openHouse } from '#signals/test/house.ts';
+import { until } from '#signals/test/until.ts';
 import { findPartForTests } from './system-parts.ts';
 
 // Grafana's dashboard over an api and a worker, by way of Prometheus: over the rooms' borders, so out here.

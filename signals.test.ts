@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { type RedisServer, startRedisServer } from '#redis/test/redis-server.ts';
-import { type House, openHouse, until } from '#signals/test/house.ts';
+import { type House, openHouse } from '#signals/test/house.ts';
+import { until } from '#signals/test/until.ts';
 import { findPartForTests } from './system-parts.ts';
 
 // What an api and a worker tell of themselves: over the rooms' borders, so out here.

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { freePort } from '#signals/test/house.ts';
+import { until } from '#signals/test/until.ts';
 
 // End to end and through the front door only: what a stranger sees who types `npm start`.
 
@@ -28,15 +30,6 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new Error('no TCP port');
-  return address.port;
-}
-
 async function start(env: Record<string, string> = {}): Promise<House> {
   const [port, videoPort] = [await freePort(), await freePort()];
   const child = spawn(process.execPath, ['start.ts'], {
@@ -53,17 +46,8 @@ async function start(env: Record<string, string> = {}): Promise<House> {
   return house;
 }
 
-async function until<T>(look: () => T | Promise<T>, seconds = 60): Promise<NonNullable<T>> {
-  for (const deadline = Date.now() + seconds * 1000; ; ) {
-    const seen = await look();
-    if (seen) return seen;
-    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${look}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 async function ready(house: House): Promise<House> {
-  const seen = await until(() => house.lines.find((line) => line.startsWith('Ready.')) ?? house.child.exitCode);
+  const seen = await until(() => house.lines.find((line) => line.startsWith('Ready.')) ?? house.child.exitCode, 60);
   if (typeof seen === 'number') throw new Error(`the house ended:\n${house.lines.join('\n')}`);
   return house;
 }

@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { migrateQueue } from '#redis/migrate.ts';
 import { type RedisServer, startRedisServer } from '#redis/test/redis-server.ts';
-import { type House, openHouse, until } from '#signals/test/house.ts';
+import { type House, openHouse } from '#signals/test/house.ts';
 import { type Collector, startCollector, treeOf } from '#signals/test/otlp-collector.ts';
+import { until } from '#signals/test/until.ts';
 
 // One trace through two processes: over the rooms' borders, so out here. SHOW_TRACE=1 prints it.
 

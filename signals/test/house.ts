@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createTestDatabase } from '#prisma/test/test-database.ts';
+import { until } from './until.ts';
 
 export type Part = { child: ChildProcess; lines: string[] };
 
@@ -30,22 +31,14 @@ export type House = {
   close(): Promise<void>;
 };
 
-async function freePort(): Promise<number> {
+/** One that nobody listens on, until somebody does. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   server.close();
   if (address === null || typeof address === 'string') throw new Error('no TCP port');
   return address.port;
-}
-
-export async function until<T>(look: () => T | Promise<T>, seconds = 30): Promise<NonNullable<T>> {
-  for (const deadline = Date.now() + seconds * 1000; ; ) {
-    const seen = await look();
-    if (seen) return seen;
-    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${look}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 /** An api and a worker as processes of their own, on a database of their own; the videos' window is the test's to start. */

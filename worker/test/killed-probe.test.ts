@@ -7,9 +7,10 @@ import { addPending, findAlert } from '#prisma/alerts.ts';
 import { openDatabase } from '#prisma/client.ts';
 import { createTestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
+import { until } from '#signals/test/until.ts';
 import { FIXTURES } from './test-worker.ts';
 import { startVideoServer } from './video-server.ts';
-import { isFinal, running, start, until } from './worker-process.ts';
+import { isFinal, running, start } from './worker-process.ts';
 
 afterEach(() => {
   for (const child of running) child.kill('SIGKILL');

@@ -8,9 +8,10 @@ import { createTestDatabase, type TestDatabase } from '#prisma/test/test-databas
 import { openAlertQueue } from '#redis/queue.ts';
 import { type RedisServer, startRedisServer } from '#redis/test/redis-server.ts';
 import { startTcpProxy, type TcpProxy } from '#redis/test/tcp-proxy.ts';
+import { until } from '#signals/test/until.ts';
 import { FIXTURES } from './test-worker.ts';
 import { startVideoServer, type VideoServer } from './video-server.ts';
-import { isFinal, type Run, running, start, until } from './worker-process.ts';
+import { isFinal, type Run, running, start } from './worker-process.ts';
 
 /** Work goes on by itself this soon after the part is back. */
 const RESUME_S = 15;

@@ -5,10 +5,11 @@ import { openDatabase } from '#prisma/client.ts';
 import { createTestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { openAlertQueue } from '#redis/queue.ts';
+import { until } from '#signals/test/until.ts';
 import { createQuarantine } from '../consume.ts';
 import { FIXTURES } from './test-worker.ts';
 import { startVideoServer } from './video-server.ts';
-import { isFinal, running, start, until } from './worker-process.ts';
+import { isFinal, running, start } from './worker-process.ts';
 
 afterEach(() => {
   for (const child of running) child.kill('SIGKILL');

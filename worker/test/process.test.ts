@@ -6,9 +6,10 @@ import { createTestDatabase, type TestDatabase } from '#prisma/test/test-databas
 import { migrateQueue } from '#redis/migrate.ts';
 import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
 import { startRedisServer } from '#redis/test/redis-server.ts';
+import { until } from '#signals/test/until.ts';
 import { FIXTURES } from './test-worker.ts';
 import { startVideoServer, type VideoServer } from './video-server.ts';
-import { isFinal, type Run, running, start, until } from './worker-process.ts';
+import { isFinal, type Run, running, start } from './worker-process.ts';
 
 afterEach(async () => {
   for (const child of running) child.kill('SIGKILL');

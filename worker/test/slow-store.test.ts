@@ -6,9 +6,10 @@ import { createTestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { openAlertQueue } from '#redis/queue.ts';
 import { startRedisServer } from '#redis/test/redis-server.ts';
+import { until } from '#signals/test/until.ts';
 import { FIXTURES } from './test-worker.ts';
 import { startVideoServer } from './video-server.ts';
-import { isFinal, start, until } from './worker-process.ts';
+import { isFinal, start } from './worker-process.ts';
 
 const SLOTS = 10;
 /** Longer than the test: its attempts never end by themselves. */

@@ -25,13 +25,4 @@ export function start(env: Record<string, string>): Run {
   return { child, lines, ended };
 }
 
-export async function until<T>(look: () => T | Promise<T>, seconds = 30): Promise<NonNullable<T>> {
-  for (const deadline = Date.now() + seconds * 1000; ; ) {
-    const seen = await look();
-    if (seen) return seen;
-    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${look}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 export const isFinal = (alert: Alert | null) => (alert?.notifiedAt ? alert : undefined);

@@ -2,31 +2,31 @@ import express, { type Express } from 'express';
 import type { Logger } from 'pino';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
-import type { AlertWaits } from './alert-waits.ts';
-import { type Auth, identify } from './caller.ts';
-import type { ChangeFeed } from './change-feed.ts';
-import { cors } from './cors.ts';
-import { countAnswers } from './count-answers.ts';
-import { sameOriginOnly } from './cross-site.ts';
-import { Holds } from './holds.ts';
-import type { ApiMetrics } from './metrics.ts';
-import { notFound, problemHandler } from './problem.ts';
-import type { QueueRoom } from './queue-room.ts';
-import type { RateLimits } from './rate-limits.ts';
-import { requestContext } from './request-context.ts';
-import { alertRoutes } from './routes/alerts.ts';
-import { batchRoutes } from './routes/batch.ts';
-import { docsRoutes } from './routes/docs.ts';
-import { eventRoutes } from './routes/events.ts';
-import { healthRoutes, type Readiness } from './routes/health.ts';
-import { loginRoutes } from './routes/login.ts';
-import { metricsRoutes } from './routes/metrics.ts';
-import { operatorRoutes } from './routes/operator.ts';
-import { assetRoutes, pageRoutes, readAssets } from './routes/page.ts';
-import { queueRoutes } from './routes/queues.ts';
-import { retryRoutes } from './routes/retry.ts';
-import { securityHeaders } from './security-headers.ts';
-import { traceRequests } from './trace-requests.ts';
+import type { Backpressure } from './alerts/backpressure.ts';
+import { batchRoutes } from './alerts/batch-routes.ts';
+import type { ChangeFeed } from './alerts/change-feed.ts';
+import { eventRoutes } from './alerts/event-stream.ts';
+import type { LongPoll } from './alerts/long-poll.ts';
+import { reportRoutes } from './alerts/report-routes.ts';
+import { retryRoutes } from './alerts/retry-routes.ts';
+import { alertRoutes } from './alerts/routes.ts';
+import { type Auth, identify } from './auth/caller.ts';
+import { loginRoutes } from './auth/login.ts';
+import { assetRoutes, pageRoutes, readAssets } from './dashboard/routes.ts';
+import { cors } from './http/cors.ts';
+import { sameOriginOnly } from './http/cross-site.ts';
+import { LongPollSlots } from './http/long-poll-slots.ts';
+import { notFound, problemHandler } from './http/problem.ts';
+import type { RateLimits } from './http/rate-limit.ts';
+import { requestContext } from './http/request-context.ts';
+import { requestTracing } from './http/request-tracing.ts';
+import { responseMetrics } from './http/response-metrics.ts';
+import { securityHeaders } from './http/security-headers.ts';
+import { docsRoutes } from './openapi/docs-route.ts';
+import { queueRoutes } from './operations/bull-board.ts';
+import { healthRoutes, type Readiness } from './operations/health.ts';
+import type { ApiMetrics } from './operations/metrics.ts';
+import { metricsRoutes } from './operations/metrics-route.ts';
 
 export type AppDeps = {
   db: Database;
@@ -37,9 +37,9 @@ export type AppDeps = {
   auth: Auth;
   /** None with AUTH=off: who is trusted with everything is not counted. */
   limits?: RateLimits | undefined;
-  room: QueueRoom;
+  room: Backpressure;
   changes: ChangeFeed;
-  waits: AlertWaits;
+  waits: LongPoll;
   /** Event streams and waits held open at a time, of one key or address. */
   maxHeld: number;
   /** Of pages elsewhere that may call this api. */
@@ -56,9 +56,9 @@ export function createApp(deps: AppDeps): Express {
   app.set('trust proxy', deps.trustProxy);
   app.set('etag', 'strong');
   app.set('query parser', 'simple');
-  app.use(traceRequests);
+  app.use(requestTracing);
   app.use(requestContext(deps.log));
-  app.use(countAnswers(deps.metrics));
+  app.use(responseMetrics(deps.metrics));
   app.use((_req, res, next) => {
     if (deps.readiness.stopping()) res.set('Connection', 'close');
     next();
@@ -76,12 +76,12 @@ export function createApp(deps: AppDeps): Express {
   // Above this line is what anyone may ask for; below it each route says which scope it needs.
   app.use(identify(deps.auth));
   if (deps.limits) app.use(deps.limits.ofKey);
-  const holds = new Holds(deps.maxHeld);
+  const holds = new LongPollSlots(deps.maxHeld);
   app.use(metricsRoutes(deps.metrics.registry));
   app.use(eventRoutes({ ...deps, holds }));
   app.use(retryRoutes(deps));
-  app.use(pageRoutes(assets, { videos: deps.videos, doneJobs: deps.queue.keepsDone }));
-  app.use(operatorRoutes(deps));
+  app.use(pageRoutes(assets, { videos: deps.videos, doneJobs: deps.queue.keepsCompletedJobs }));
+  app.use(reportRoutes(deps));
   app.use(batchRoutes(deps));
   app.use(alertRoutes({ ...deps, holds }));
   app.use(queueRoutes(deps));

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { databaseFields, logFields, wholeNumber } from '#prisma/config.ts';
+import { databaseFields, logFields, wholeNumber } from '#config/fields.ts';
+import { signalFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
-import { signalFields } from '#signals/config.ts';
 
 /** Every variable of the api. Loopback unless HOST says otherwise: nothing is open by default. */
 export const apiFields = {
@@ -47,7 +47,7 @@ export const apiFields = {
 };
 
 /** Why these settings do not go together, or undefined. */
-export function exposureFault(config: {
+export function exposureError(config: {
   AUTH: string;
   HOST: string;
   PUBLISHED_ON?: string | undefined;

@@ -1,26 +1,26 @@
 import closeWithGrace from 'close-with-grace';
+import { ConfigError, parseConfig } from '#config/parse.ts';
+import { createLog } from '#observability/log.ts';
+import { createProcessRegistry } from '#observability/process-metrics.ts';
+import { profileOnSignal } from '#observability/profile.ts';
+import { startTracing } from '#observability/tracing.ts';
 import { openDatabase } from '#prisma/client.ts';
-import { ConfigError, parseConfig } from '#prisma/config.ts';
-import { goodKeys, hasKeys } from '#prisma/keys.ts';
-import { registerPool } from '#prisma/pool-gauge.ts';
-import { databaseFault, migrationFault, untilReady } from '#prisma/ready.ts';
-import { openLimits } from '#redis/limits.ts';
-import { openAlertQueue, queueFault } from '#redis/queue.ts';
+import { hasKeys, validKeys } from '#prisma/keys.ts';
+import { registerPoolMetrics } from '#prisma/pool-metrics.ts';
+import { checkDatabase, checkMigrations, waitUntilReady } from '#prisma/readiness.ts';
+import { checkQueue, openAlertQueue } from '#redis/queue.ts';
+import { openLimits } from '#redis/rate-limit.ts';
 import { queueTelemetry } from '#redis/telemetry.ts';
-import { createLog } from '#signals/log.ts';
-import { createProcessRegistry } from '#signals/process-metrics.ts';
-import { profileOnSignal } from '#signals/profile.ts';
-import { startTracing } from '#signals/tracing.ts';
-import { AlertWaits } from './alert-waits.ts';
+import { createBackpressure } from './alerts/backpressure.ts';
+import { ChangeFeed } from './alerts/change-feed.ts';
+import { LongPoll } from './alerts/long-poll.ts';
 import { type AppDeps, createApp } from './app.ts';
-import { ChangeFeed } from './change-feed.ts';
-import { apiFields, exposureFault } from './config.ts';
-import { registerHouseGauges } from './house-gauges.ts';
-import { createKeyAuth } from './key-auth.ts';
-import { createKeyRing } from './key-ring.ts';
-import { createMetrics } from './metrics.ts';
-import { createQueueRoom } from './queue-room.ts';
-import { createRateLimits } from './rate-limits.ts';
+import { createKeyAuth } from './auth/key-auth.ts';
+import { createKeyCache } from './auth/key-cache.ts';
+import { apiFields, exposureError } from './config.ts';
+import { createRateLimits } from './http/rate-limit.ts';
+import { createMetrics } from './operations/metrics.ts';
+import { registerSystemGauges } from './operations/system-gauges.ts';
 import { closeServer, createAlertServer } from './server.ts';
 
 // Requests under way get this long to end; below compose's grace period.
@@ -54,7 +54,7 @@ const db = openDatabase(config.DATABASE_URL, {
 });
 opened.push({ close: () => db.$disconnect() });
 try {
-  await untilReady(db, (err) => log.warn({ err }, 'waiting for the database'));
+  await waitUntilReady(db, (err) => log.warn({ err }, 'waiting for the database'));
 } catch (error) {
   process.stderr.write(`The api does not start: ${error instanceof Error ? error.message : error}.\n`);
   process.exit(1);
@@ -65,10 +65,10 @@ const queue = openAlertQueue(config.QUEUE_URL ?? config.DATABASE_URL, onQueueErr
 opened.push(queue);
 
 const changes = new ChangeFeed(db, log);
-const waits = new AlertWaits(db);
+const waits = new LongPoll(db);
 const metrics = createMetrics(createProcessRegistry());
-registerPool(metrics.registry, db);
-registerHouseGauges(metrics.registry, { db, queue });
+registerPoolMetrics(metrics.registry, db);
+registerSystemGauges(metrics.registry, { db, queue });
 const app = createApp({
   db,
   queue,
@@ -79,12 +79,12 @@ const app = createApp({
   maxHeld: config.MAX_HELD,
   trustProxy: config.TRUST_PROXY,
   ...openDoor(),
-  room: createQueueRoom(queue, config.QUEUE_MAX_DEPTH),
+  room: createBackpressure(queue, config.QUEUE_MAX_DEPTH),
   corsOrigins: config.CORS_ORIGINS,
   videos: config.VIDEO_PUBLIC_URL,
   readiness: {
-    required: { database: () => databaseFault(db), migrations: () => migrationFault(db) },
-    deferrable: { queue: () => queueFault(queue) },
+    required: { database: () => checkDatabase(db), migrations: () => checkMigrations(db) },
+    deferrable: { queue: () => checkQueue(queue) },
     stopping: () => stopping,
   },
 });
@@ -122,7 +122,7 @@ function openDoor(): Pick<AppDeps, 'auth' | 'limits'> {
   });
   return {
     auth: createKeyAuth(
-      createKeyRing(() => goodKeys(db)),
+      createKeyCache(() => validKeys(db)),
       limits.countFailure,
     ),
     limits,
@@ -134,13 +134,13 @@ async function sayFirstKey(): Promise<void> {
   if (await hasKeys(db).catch(() => true)) return; // a database that just went tells it itself, at every request
   process.stderr.write(`No key exists yet, so the api answers nobody. Make the first one where DATABASE_URL is this api's:
   npm run keys -- create --name first --scope write,read,operate
-(in compose: docker compose exec api node api/keys.ts create --name first --scope write,read,operate)\n`);
+(in compose: docker compose exec api node api/auth/keys-cli.ts create --name first --scope write,read,operate)\n`);
 }
 
 function readConfig() {
   try {
     const parsed = parseConfig(apiFields, process.env);
-    const fault = exposureFault(parsed);
+    const fault = exposureError(parsed);
     if (fault !== undefined) throw new ConfigError([fault]);
     return parsed;
   } catch (error) {

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PROBLEMS, type ProblemName } from './problem.ts';
+import { PROBLEMS, type ProblemName } from './http/problem.ts';
 
 // Who sends slowly holds a socket, not a handler: 10 s for the headers, 30 s for the whole request, 65 s between two of
 // them (over the 60 s of most proxies). Node looks after these times every half minute unless told otherwise. Who takes

@@ -1,6 +1,6 @@
-import { createBatcher } from './batch.ts';
 import { DatabaseUnavailable } from './errors.ts';
 import type { Alert } from './generated/client.ts';
+import { createMicroBatcher } from './micro-batch.ts';
 
 /** Sends a prepared statement and gives all its rows, or throws DatabaseUnavailable or DatabaseFault. */
 export type Ask = <Row extends object>(statement: { name: string; text: string; values: unknown[] }) => Promise<Row[]>;
@@ -49,7 +49,7 @@ type Statement<Item> = { name: string; text: string; keyOf(item: Item): string; 
 export function openAlertWrites(ask: Ask) {
   const open: (() => Promise<void>)[] = [];
   const batched = <Item, Row extends Keyed>(statement: Statement<Item>) => {
-    const batcher = createBatcher<Item, Row | undefined>({
+    const batcher = createMicroBatcher<Item, Row | undefined>({
       run: (items) => runStatement(ask, statement, items),
       keyOf: statement.keyOf,
       // Whatever else is refused, a deadlock among it, may pass for the rest without one item.

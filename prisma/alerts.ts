@@ -201,7 +201,7 @@ export async function markNotified(db: Database, uuid: string): Promise<boolean>
  * At most `limit` alerts that still owe work or a notification and were last touched over `quietMs` ago, the longest
  * untouched first. Touches them, so that no other caller gets them for as long.
  */
-export async function takeOwed(db: Database, options: { quietMs: number; limit: number }): Promise<AlertKey[]> {
+export async function takeOverdue(db: Database, options: { quietMs: number; limit: number }): Promise<AlertKey[]> {
   // MATERIALIZED: a join that reads the rows twice would skip those it has locked itself, and take others instead.
   return db.$queryRaw<AlertKey[]>`
     WITH owed AS MATERIALIZED (

@@ -11,7 +11,7 @@ export class DatabaseUnavailable extends Error {
 }
 
 /** The database answered with a refusal: a fault of this program or of the schema. */
-export class DatabaseFault extends Error {
+export class DatabaseError extends Error {
   readonly code: string;
 
   constructor(code: string, cause: Error) {
@@ -53,7 +53,7 @@ export function translateDatabaseError(error: unknown): Error {
   const cause = new Error(sqlstate?.startsWith('22') ? 'a value does not fit its column or type' : text);
   return isUnavailable(error, codes, sqlstate === undefined ? text : '')
     ? new DatabaseUnavailable(cause)
-    : new DatabaseFault(sqlstate ?? codes.at(-1) ?? 'unknown', cause);
+    : new DatabaseError(sqlstate ?? codes.at(-1) ?? 'unknown', cause);
 }
 
 /** `ownText` is empty where the server answered: its texts quote values as well. */

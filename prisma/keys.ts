@@ -17,7 +17,7 @@ export async function listKeys(db: Database): Promise<ApiKey[]> {
 }
 
 /** The keys that are good now: neither revoked nor expired, by the database's clock. */
-export async function goodKeys(db: Database): Promise<ApiKey[]> {
+export async function validKeys(db: Database): Promise<ApiKey[]> {
   return db.$queryRaw<ApiKey[]>`
     SELECT id, name, sha256, scopes, stores, created_at AS "createdAt", expires_at AS "expiresAt", revoked_at AS "revokedAt"
     FROM api_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`;

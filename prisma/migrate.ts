@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { databaseFields, parseConfig } from './config.ts';
+import { databaseFields } from '#config/fields.ts';
+import { parseConfig } from '#config/parse.ts';
 import {
   ALL_TABLES,
   diffSchema,
@@ -11,7 +12,7 @@ import {
   readMigrations,
   readSchema,
   withSchemaEngine,
-} from './schema-engine.ts';
+} from '#local/schema-diff.ts';
 
 /** The advisory lock's key: any number nobody else locks on in this database. Prisma's own engine takes 72707369. */
 export const MIGRATION_LOCK = 7_270_736_901;
@@ -135,7 +136,7 @@ export function assertMigrated({ missing, unknown, failed }: MigrationState): vo
 
 /** Writes the migration that schema.prisma still needs, and returns its file; undefined when it needs none. */
 async function writeMigration(name: string): Promise<string | undefined> {
-  const { startEmbeddedPostgres } = await import('./embedded.ts');
+  const { startEmbeddedPostgres } = await import('#local/postgres/embedded.ts');
   const dataDir = await mkdtemp(join(tmpdir(), 'shadow-'));
   const shadow = await startEmbeddedPostgres({ dataDir, durable: false });
   const sql = await diffSchema(shadow.url, await readSchema()).finally(async () => {

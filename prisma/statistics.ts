@@ -3,7 +3,7 @@ import { Prisma } from './generated/client.ts';
 import type { AlertStatus, FailureCode } from './generated/enums.ts';
 
 /** Of one question: what it may cost is bounded by rows, not by the length of its window. 100,000 take some 0.1 s. */
-export const MOST_COUNTED = 100_000;
+export const MAX_COUNTED = 100_000;
 
 export type StatisticsFilter = {
   store?: string | undefined;
@@ -63,14 +63,14 @@ function newest({ store, stores }: StatisticsFilter, { from, to }: { from?: Date
   if (from) where.push(Prisma.sql`received_at >= ${from}`);
   if (to) where.push(Prisma.sql`received_at < ${to}`);
   return Prisma.sql`SELECT status, failure_code, store, received_at, processed_at FROM alerts
-    WHERE ${Prisma.join(where, ' AND ')} ORDER BY received_at DESC, id DESC LIMIT ${MOST_COUNTED}`;
+    WHERE ${Prisma.join(where, ' AND ')} ORDER BY received_at DESC, id DESC LIMIT ${MAX_COUNTED}`;
 }
 
 /**
  * Seconds since the receipt of the oldest alert that is still owed its result or its notification; 0 without one.
  * One row of an index that holds no others.
  */
-export async function oldestOwedSeconds(db: Database): Promise<number> {
+export async function oldestUnfinishedSeconds(db: Database): Promise<number> {
   const [oldest] = await db.$queryRaw<{ seconds: number }[]>`
     SELECT extract(epoch FROM now() - received_at)::float8 AS seconds FROM alerts
     WHERE notified_at IS NULL ORDER BY received_at LIMIT 1`;

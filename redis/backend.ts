@@ -9,8 +9,8 @@ import {
   withBackend,
 } from 'bullmq';
 import { Redis } from 'ioredis';
-import { ANSWER_MS } from './answer.ts';
 import { backoffMs, DELIVERIES, KEEP_COMPLETED, QUEUE_NAME } from './contract.ts';
+import { QUEUE_TIMEOUT_MS } from './timeout.ts';
 
 /** Thrown by a processor: deliver again, not before `retryAfterMs`. */
 export class Redeliver extends Error {
@@ -38,12 +38,12 @@ export type OpenWorker = {
 };
 
 /** A job as it left the queue; `stalls`: how often a worker that had it vanished. */
-export type Taken = { data: unknown; stalls: number; queuedAt: Date; signal: AbortSignal };
+export type ReceivedJob = { data: unknown; stalls: number; queuedAt: Date; signal: AbortSignal };
 
 /** Opens BullMQ's worker, not yet running; as openQueue when its backend is away. */
 export function openWorker(
   url: string,
-  processor: (taken: Taken) => Promise<void>,
+  processor: (taken: ReceivedJob) => Promise<void>,
   { concurrency, telemetry }: { concurrency: number; telemetry?: Telemetry | undefined },
 ): OpenWorker {
   const options = {
@@ -89,7 +89,7 @@ type WorkerOptions = { autorun: boolean; concurrency: number; telemetry?: Teleme
 type CancellableWorker = { bull: OpenWorker['bull'] & Pick<Worker, 'cancelJob'>; close(): Promise<void> };
 
 /** Whether jobs that are done stay a while. */
-export function keepsDone(url: string): boolean {
+export function keepsCompletedJobs(url: string): boolean {
   return isRedis(url);
 }
 
@@ -99,7 +99,11 @@ function isRedis(url: string): boolean {
 
 // socketTimeout: a peer that vanished without a word is given up; TCP alone would wait a quarter of an hour.
 // retryStrategy: BullMQ's own grows to 20 s, longer than the whole recovery may take.
-const REDIS = { connectTimeout: ANSWER_MS, keepAlive: 5_000, retryStrategy: (times: number) => redisRetryMs(times) };
+const REDIS = {
+  connectTimeout: QUEUE_TIMEOUT_MS,
+  keepAlive: 5_000,
+  retryStrategy: (times: number) => redisRetryMs(times),
+};
 
 function redisRetryMs(times: number): number {
   return Math.min(times * 100, 1_000);
@@ -109,7 +113,7 @@ function openRedisQueue(url: string, telemetry?: Telemetry): OpenQueue {
   // A client of our own: BullMQ cannot close one that is between two tries to connect.
   const client = new Redis(url, {
     ...REDIS,
-    socketTimeout: ANSWER_MS,
+    socketTimeout: QUEUE_TIMEOUT_MS,
     // A command for a Redis that is away fails now instead of waiting for its return.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
@@ -134,7 +138,7 @@ function openRedisQueue(url: string, telemetry?: Telemetry): OpenQueue {
 }
 
 function openPostgresQueue(url: string, telemetry?: Telemetry): OpenQueue {
-  const connection = { ...postgres(url), max: 4, query_timeout: ANSWER_MS };
+  const connection = { ...postgres(url), max: 4, query_timeout: QUEUE_TIMEOUT_MS };
   const bull = new (withBackend(createSendingBackend).Queue)(QUEUE_NAME, {
     connection,
     defaultJobOptions: { removeOnComplete: true },
@@ -186,7 +190,7 @@ function openRedisWorker(url: string, processor: Processor, options: WorkerOptio
 function openPostgresWorker(url: string, processor: Processor, options: WorkerOptions): CancellableWorker {
   const max = Math.min(options.concurrency, 8) + 2;
   // An idle connection may have died without a word: each would cost a wait and a time limit, one after the other.
-  const connection = { ...postgres(url), max, query_timeout: ANSWER_MS, idleTimeoutMillis: 1_000 };
+  const connection = { ...postgres(url), max, query_timeout: QUEUE_TIMEOUT_MS, idleTimeoutMillis: 1_000 };
   const bull = new PostgresWorker(QUEUE_NAME, processor, { ...options, connection });
   // As in openPostgresQueue.
   return { bull: bull as unknown as CancellableWorker['bull'], close: () => bull.close() };
@@ -195,7 +199,7 @@ function openPostgresWorker(url: string, processor: Processor, options: WorkerOp
 function postgres(url: string) {
   return {
     connectionString: url,
-    connectionTimeoutMillis: ANSWER_MS,
+    connectionTimeoutMillis: QUEUE_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
     // A commit here waits for no disk. What a crash of PostgreSQL takes with it is under a second of the queue's memory, never

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Queue, type Telemetry, UnrecoverableError } from 'bullmq';
-import { ANSWER_MS, bare, within } from './answer.ts';
 import {
-  keepsDone,
+  keepsCompletedJobs,
   type OpenQueue,
   type OpenWorker,
   openQueue,
   openWorker,
+  type ReceivedJob,
   Redeliver,
   type RedisMemory,
-  type Taken,
 } from './backend.ts';
+import { createCircuitBreaker } from './circuit-breaker.ts';
 import { type AlertJob, DELIVERIES, JOB_NAME, jobId, jobSchema, KEEP_FAILED } from './contract.ts';
-import { gathered } from './gathered.ts';
-import { createPatience } from './patience.ts';
+import { gathered } from './micro-batch.ts';
+import { bare, QUEUE_TIMEOUT_MS, within } from './timeout.ts';
 
 export type QueueState = {
   jobs: Record<'waiting' | 'active' | 'delayed' | 'failed', number>;
@@ -39,14 +39,14 @@ export type AlertQueue = {
   /** How many jobs are in which state, and what Redis has of memory. Throws QueueUnavailable. */
   state(): Promise<QueueState>;
   /** Whether jobs that are done stay a while, for Bull Board to show. */
-  keepsDone: boolean;
+  keepsCompletedJobs: boolean;
   /** BullMQ's own queue, for Bull Board. A new object after a connection that failed for good. */
   bull(): Queue;
   close(): Promise<void>;
 };
 
 /** One sentence where the queue does not answer. */
-export function queueFault(queue: AlertQueue): Promise<string | undefined> {
+export function checkQueue(queue: AlertQueue): Promise<string | undefined> {
   return queue.ping().then(
     () => undefined,
     (error: Error) => error.message,
@@ -57,10 +57,10 @@ export function queueFault(queue: AlertQueue): Promise<string | undefined> {
 export type Delivery = { crashed: boolean; queuedAt: Date };
 
 /** `signal` aborts when the job is taken away. */
-export type Handler = (job: AlertJob, signal: AbortSignal, delivery: Delivery) => Promise<Verdict>;
+export type Handler = (job: AlertJob, signal: AbortSignal, delivery: Delivery) => Promise<JobResult>;
 
 /** What became of a job. A handler that throws is a fault of ours: the job is delivered again. */
-export type Verdict =
+export type JobResult =
   | { kind: 'done' }
   /** Over, and to be seen among the failed. */
   | { kind: 'failed'; reason: string }
@@ -94,7 +94,7 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
   };
   // One row of the queue's own settings. Counting jobs would read them all on PostgreSQL.
   const probe = () => bull().isPaused();
-  const { ask, close } = createPatience(probe);
+  const { ask, close } = createCircuitBreaker(probe);
   const addAll = async (jobs: ReturnType<typeof jobOf>[]) => void (await ask(() => bull().addBulk(jobs)));
   return {
     enqueue: gathered((jobs) => addAll(jobs.map((job) => jobOf(job)))),
@@ -121,13 +121,13 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
       const { waiting = 0, active = 0, delayed = 0, failed = 0 } = jobs;
       return { jobs: { waiting, active, delayed, failed }, memory };
     },
-    keepsDone: keepsDone(url),
+    keepsCompletedJobs: keepsCompletedJobs(url),
     bull,
     async close() {
       close();
       const queue = opened;
       opened = undefined;
-      if (queue) await within(ANSWER_MS, queue.close().catch(tell));
+      if (queue) await within(QUEUE_TIMEOUT_MS, queue.close().catch(tell));
     },
   };
 }
@@ -206,7 +206,7 @@ export function consumeAlerts(
   };
 }
 
-async function handle(handler: Handler, taken: Taken): Promise<void> {
+async function handle(handler: Handler, taken: ReceivedJob): Promise<void> {
   const job = jobSchema.safeParse(taken.data);
   if (!job.success) throw new UnrecoverableError('not a job of this contract');
   const verdict = await handler(job.data, taken.signal, { crashed: taken.stalls > 0, queuedAt: taken.queuedAt });
@@ -216,6 +216,6 @@ async function handle(handler: Handler, taken: Taken): Promise<void> {
 
 async function closeWorker(worker: OpenWorker, graceMs: number): Promise<void> {
   const grace = setTimeout(() => worker.bull.cancelAllJobs('the worker stops'), graceMs);
-  await within(graceMs + ANSWER_MS, worker.close());
+  await within(graceMs + QUEUE_TIMEOUT_MS, worker.close());
   clearTimeout(grace);
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { databaseFields, logFields, wholeNumber } from '#prisma/config.ts';
+import { databaseFields, logFields, wholeNumber } from '#config/fields.ts';
+import { signalFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
-import { signalFields } from '#signals/config.ts';
 
 const timeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Zurich').default('UTC');
 

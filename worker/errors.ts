@@ -33,7 +33,7 @@ export class VideoForbidden extends VideoError {
 }
 
 /** 5xx, 429, or an answer that breaks HTTP. */
-export class VideoServerFault extends VideoError {
+export class VideoServerError extends VideoError {
   readonly code = 'video_server_error';
 }
 

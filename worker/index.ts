@@ -1,27 +1,27 @@
 import { tmpdir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
+import { ConfigError, parseConfig } from '#config/parse.ts';
+import { createLog } from '#observability/log.ts';
+import { createProcessRegistry } from '#observability/process-metrics.ts';
+import { profileOnSignal } from '#observability/profile.ts';
+import { startTracing } from '#observability/tracing.ts';
 import { openDatabase } from '#prisma/client.ts';
-import { ConfigError, parseConfig } from '#prisma/config.ts';
-import { registerPool } from '#prisma/pool-gauge.ts';
-import { databaseFault, untilReady } from '#prisma/ready.ts';
-import { type AlertConsumer, consumeAlerts, openAlertQueue, queueFault } from '#redis/queue.ts';
+import { registerPoolMetrics } from '#prisma/pool-metrics.ts';
+import { checkDatabase, waitUntilReady } from '#prisma/readiness.ts';
+import { type AlertConsumer, checkQueue, consumeAlerts, openAlertQueue } from '#redis/queue.ts';
 import { queueTelemetry } from '#redis/telemetry.ts';
-import { createLog } from '#signals/log.ts';
-import { createProcessRegistry } from '#signals/process-metrics.ts';
-import { profileOnSignal } from '#signals/profile.ts';
-import { startTracing } from '#signals/tracing.ts';
+import { withNotificationMetrics } from './attempt-metrics.ts';
 import { workerFields } from './config.ts';
-import { createQuarantine, handleJob } from './consume.ts';
-import { countedNotifier } from './count-attempt.ts';
+import { createQuarantine, handleJob } from './handle-job.ts';
 import { createMetrics } from './metrics.ts';
 import { consoleNotifier } from './notify/console.ts';
-import { startOps } from './ops.ts';
+import { startOpsServer } from './ops-server.ts';
 import { startReconciler } from './reconcile.ts';
-import { createShares } from './shares.ts';
-import { findCage } from './video/cage.ts';
+import { createStoreConcurrency } from './store-concurrency.ts';
+import { detectSandbox } from './video/ffprobe/sandbox.ts';
+import { removeAbandoned } from './video/ffprobe/temporary-folder.ts';
+import { createVideoReader } from './video/http/range-reader.ts';
 import { probe } from './video/probe.ts';
-import { removeAbandoned } from './video/probe-folder.ts';
-import { createVideoReader } from './video/range-reader.ts';
 
 // Stopping: running attempts get 5 s to end, then go back to the queue; 10 s in all, below compose's grace period.
 const DRAIN_MS = 5_000;
@@ -60,11 +60,11 @@ const onQueueError = (err: Error) => log.warn({ err }, 'queue error');
 const queue = openAlertQueue(queueUrl, onQueueError, telemetry);
 opened.push(queue);
 const metrics = createMetrics(createProcessRegistry());
-registerPool(metrics.registry, db);
+registerPoolMetrics(metrics.registry, db);
 let consumer: AlertConsumer | undefined;
 try {
   if (config.OPS_PORT !== undefined) opened.push(await openOps(config.HOST, config.OPS_PORT));
-  await untilReady(db, (err) => log.warn({ err }, 'waiting for the database'));
+  await waitUntilReady(db, (err) => log.warn({ err }, 'waiting for the database'));
 } catch (error) {
   process.stderr.write(`The worker does not start: ${error instanceof Error ? error.message : error}.\n`);
   process.exit(1);
@@ -79,7 +79,7 @@ const reader = createVideoReader({
 });
 opened.push(reader);
 
-const cage = await findCage();
+const cage = await detectSandbox();
 log.info(cage, 'ffprobe runs in a cage');
 await removeAbandoned(tmpdir()).then(
   (abandoned) => abandoned > 0 && log.info({ abandoned }, 'folders of killed probes removed'),
@@ -91,7 +91,7 @@ const deps = {
   db,
   log,
   metrics,
-  notifier: countedNotifier(consoleNotifier(process.stdout, config.TZ), metrics),
+  notifier: withNotificationMetrics(consoleNotifier(process.stdout, config.TZ), metrics),
   videoServer: config.VIDEO_SERVER,
   openVideo: reader.open,
   async probe(video: Parameters<typeof probe>[0], signal: AbortSignal) {
@@ -106,7 +106,7 @@ const deps = {
   attemptTimeoutMs: 6 * config.FETCH_TIMEOUT_MS + config.PROBE_TIMEOUT_MS,
 };
 const quarantine = createQuarantine();
-const shares = createShares(config.WORKER_CONCURRENCY);
+const shares = createStoreConcurrency(config.WORKER_CONCURRENCY);
 const taking = consumeAlerts(
   queueUrl,
   async (job, signal, { crashed, queuedAt }) => {
@@ -126,13 +126,13 @@ process.send?.({ ready: true });
 
 /** Opened before the database is awaited, closed after the last attempt: a worker that waits or drains is alive. */
 async function openOps(host: string, port: number) {
-  const ops = await startOps({
+  const ops = await startOpsServer({
     host,
     port,
     metrics: metrics.registry,
     checks: {
-      database: () => databaseFault(db),
-      queue: () => queueFault(queue),
+      database: () => checkDatabase(db),
+      queue: () => checkQueue(queue),
       consuming: async () => (consumer?.consuming() ? undefined : 'no alerts are taken from the queue'),
     },
   });

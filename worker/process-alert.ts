@@ -1,3 +1,4 @@
+import { inSpan } from '#observability/tracing.ts';
 import {
   type Alert,
   type ClaimedAlert,
@@ -7,10 +8,9 @@ import {
   recordResolution,
 } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
-import { inSpan } from '#signals/tracing.ts';
 import { RedirectRefused, type VideoError } from './errors.ts';
 import type { Notification, Notifier } from './notify/notifier.ts';
-import type { Meter, OpenVideo, VideoFacts } from './video/video.ts';
+import type { Meter, OpenVideo, VideoFacts } from './video/types.ts';
 
 export type Deps = {
   db: Database;

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { takeOwed } from '#prisma/alerts.ts';
+import { takeOverdue } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 
@@ -13,7 +13,7 @@ type Deps = { db: Database; queue: AlertQueue; log: Logger; reconciled: { inc(co
 
 /** Sends again the jobs of rows that still owe work or a notification and whose job the queue has lost. */
 export async function reconcile(deps: Deps, options = { quietMs: QUIET_MS, limit: BATCH }): Promise<number> {
-  const sent = await deps.queue.enqueueAgain(await takeOwed(deps.db, options));
+  const sent = await deps.queue.enqueueAgain(await takeOverdue(deps.db, options));
   deps.reconciled.inc(sent);
   if (sent > 0) deps.log.warn({ sent }, 'reconciled: jobs that the queue had lost were sent again');
   return sent;

@@ -7,10 +7,10 @@ import {
   alertSchema,
   eventQuerySchema,
   newAlertSchema,
-} from '../alert-schema.ts';
-import { headers, json } from './answers.ts';
+} from '../alerts/schema.ts';
 import { ACCEPTED, FAILED, PENDING, POSTED, PROCESSED, STREAM } from './examples.ts';
 import { onePath, operation } from './operation.ts';
+import { headers, json } from './responses.ts';
 
 // /docs fills an example in: only what is good for a first try has one.
 const header = (description: string, example?: string) =>

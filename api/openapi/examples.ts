@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type acceptedAlertSchema, type alertSchema, newAlertSchema } from '../alert-schema.ts';
+import { type acceptedAlertSchema, type alertSchema, newAlertSchema } from '../alerts/schema.ts';
 
 // One alert through the whole document, so that its answers can be read as one story.
 export const UUID = '35df2857-3a48-4985-aed0-e68b5ae4c968';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { ZodOpenApiOperationObject, ZodOpenApiParameters, ZodOpenApiResponsesObject } from 'zod-openapi';
-import { alertPathSchema } from '../alert-schema.ts';
-import type { Scope } from '../caller.ts';
-import type { ProblemName } from '../problem.ts';
+import { alertPathSchema } from '../alerts/schema.ts';
+import type { Scope } from '../auth/caller.ts';
+import type { ProblemName } from '../http/problem.ts';
 import { UUID } from './examples.ts';
 import { problems } from './problems.ts';
 

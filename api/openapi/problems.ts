@@ -1,7 +1,7 @@
 import type { ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from 'zod-openapi';
-import { PROBLEMS, type ProblemName } from '../problem.ts';
-import { type HeaderName, headers } from './answers.ts';
+import { PROBLEMS, type ProblemName } from '../http/problem.ts';
 import { REQUEST_ID, UUID } from './examples.ts';
+import { type HeaderName, headers } from './responses.ts';
 
 type Extra = { properties: Record<string, object>; example: Record<string, unknown> };
 

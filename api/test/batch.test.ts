@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ANONYMOUS, type Caller } from '../caller.ts';
+import { ANONYMOUS, type Caller } from '../auth/caller.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;

@@ -1,15 +1,15 @@
 import { request } from 'node:http';
 import type { Database } from '#prisma/client.ts';
-import { addKey, goodKeys } from '#prisma/keys.ts';
-import type { Auth, Scope } from '../caller.ts';
-import { digest, formatKey, makeKey } from '../key.ts';
-import { createKeyAuth } from '../key-auth.ts';
-import { createKeyRing } from '../key-ring.ts';
+import { addKey, validKeys } from '#prisma/keys.ts';
+import type { Auth, Scope } from '../auth/caller.ts';
+import { digest, formatKey, makeKey } from '../auth/key.ts';
+import { createKeyAuth } from '../auth/key-auth.ts';
+import { createKeyCache } from '../auth/key-cache.ts';
 
 /** Callers by the keys of this database, as the api's entry has them. */
 export function keyAuth(db: Database): Auth {
   return createKeyAuth(
-    createKeyRing(() => goodKeys(db)),
+    createKeyCache(() => validKeys(db)),
     async () => {},
   );
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ANONYMOUS, type Caller, type Scope } from '../caller.ts';
+import { ANONYMOUS, type Caller, type Scope } from '../auth/caller.ts';
 import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 // Who is asked for what, and what a caller of some stores sees. How a key is checked is another file's matter.

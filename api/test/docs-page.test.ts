@@ -1,7 +1,7 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findPartForTests } from '../../system-parts.ts';
-import { ANONYMOUS, type Caller } from '../caller.ts';
+import { findPartForTests } from '#test/harness/system-packages.ts';
+import { ANONYMOUS, type Caller } from '../auth/caller.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 const KEY = 'va_0123456789_not-a-secret';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openApiDocument } from '../openapi/document.ts';
 import { UUID } from '../openapi/examples.ts';
-import { openApiDocument } from '../openapi.ts';
 import { faultsOf } from './contract.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 

@@ -3,11 +3,11 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import express from 'express';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Caller, identify, unauthorized } from '../caller.ts';
-import { ChangeFeed } from '../change-feed.ts';
-import { Holds } from '../holds.ts';
-import { requestContext } from '../request-context.ts';
-import { eventRoutes } from '../routes/events.ts';
+import { ChangeFeed } from '../alerts/change-feed.ts';
+import { eventRoutes } from '../alerts/event-stream.ts';
+import { type Caller, identify, unauthorized } from '../auth/caller.ts';
+import { LongPollSlots } from '../http/long-poll-slots.ts';
+import { requestContext } from '../http/request-context.ts';
 import { type EventReader, openEvents } from './event-reader.ts';
 import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
@@ -39,7 +39,7 @@ describe('a stream of events', () => {
   it('that nobody reads is held within bounds, and misses nothing when it is read again', async () => {
     const app = express().use(requestContext(pino({ level: 'silent' })), identify('off'));
     const own = createServer(
-      app.use(eventRoutes({ ...api, auth: 'off', holds: new Holds(2) }, { pingMs: 60_000, slowMs: 60_000 })),
+      app.use(eventRoutes({ ...api, auth: 'off', holds: new LongPollSlots(2) }, { pingMs: 60_000, slowMs: 60_000 })),
     ).listen(0);
     const served = new Promise<Socket>((resolve) => own.once('connection', resolve));
     const reader = connect((own.address() as AddressInfo).port); // listening on TCP
@@ -83,7 +83,7 @@ describe('an open stream', () => {
   /** A server that pings, and cuts off slow readers, at once. */
   async function impatient({ pingMs = 50, changes = api.changes } = {}) {
     const app = express().use(requestContext(pino({ level: 'silent' })), identify(auth));
-    app.use(eventRoutes({ ...api, changes, auth, holds: new Holds(2) }, { pingMs, slowMs: 200 }));
+    app.use(eventRoutes({ ...api, changes, auth, holds: new LongPollSlots(2) }, { pingMs, slowMs: 200 }));
     const server = createServer(app).listen(0);
     const { port } = server.address() as AddressInfo; // listening on TCP
     const connections = () => new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));

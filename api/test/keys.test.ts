@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { goodKeys } from '#prisma/keys.ts';
-import { createTestDatabase } from '#prisma/test/test-database.ts';
-import { digest, formatKey, makeKey } from '../key.ts';
-import { createKeyAuth } from '../key-auth.ts';
-import { createKeyRing } from '../key-ring.ts';
+import { validKeys } from '#prisma/keys.ts';
+import { createTestDatabase } from '#test/harness/test-database.ts';
+import { digest, formatKey, makeKey } from '../auth/key.ts';
+import { createKeyAuth } from '../auth/key-auth.ts';
+import { createKeyCache } from '../auth/key-cache.ts';
 import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 // `npm run keys` as an operator uses it, and what two replicas make of its keys.
@@ -15,12 +15,12 @@ let api: TestApi;
 let replica: TestApi;
 let loads = 0;
 beforeAll(async () => {
-  api = await startTestApi({ auth: (db) => createKeyAuth(createKeyRing(counted(db)), async () => {}) });
+  api = await startTestApi({ auth: (db) => createKeyAuth(createKeyCache(counted(db)), async () => {}) });
   replica = await startTestApi({
     databaseUrl: api.databaseUrl,
     auth: (db) =>
       createKeyAuth(
-        createKeyRing(() => goodKeys(db)),
+        createKeyCache(() => validKeys(db)),
         async () => {},
       ),
   });
@@ -29,12 +29,12 @@ afterAll(() => Promise.all([api.close(), replica.close()]));
 
 const counted = (db: TestApi['db']) => () => {
   loads += 1;
-  return goodKeys(db);
+  return validKeys(db);
 };
 
 type Ended = { code: number; stdout: string; stderr: string };
 async function keys(args: string[], env: Record<string, string> = { DATABASE_URL: api.databaseUrl }): Promise<Ended> {
-  const entry = fileURLToPath(new URL('../keys.ts', import.meta.url));
+  const entry = fileURLToPath(new URL('../auth/keys-cli.ts', import.meta.url));
   return promisify(execFile)(process.execPath, [entry, ...args], { env }).then(
     (out) => ({ code: 0, ...out }),
     (error: Ended) => error,
@@ -185,7 +185,7 @@ it('ends with its time, even before the database is asked again', async () => {
     expiresAt,
     revokedAt: null,
   };
-  const ring = createKeyRing(async () => [row]);
+  const ring = createKeyCache(async () => [row]);
   expect(await ring.callerOf(formatKey({ id, secret }))).toMatchObject({ id });
   await eventually(async () => (await ring.callerOf(formatKey({ id, secret }))) === undefined || undefined);
   expect(Date.now() - expiresAt.getTime()).toBeLessThan(1_000);

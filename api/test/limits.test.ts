@@ -1,12 +1,12 @@
 import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { goodKeys } from '#prisma/keys.ts';
-import { type Limits, openLimits } from '#redis/limits.ts';
+import { validKeys } from '#prisma/keys.ts';
 import { migrateQueue } from '#redis/migrate.ts';
-import { startRedisServer } from '#redis/test/redis-server.ts';
-import { createKeyAuth } from '../key-auth.ts';
-import { createKeyRing } from '../key-ring.ts';
-import { createRateLimits, type RateLimitSettings } from '../rate-limits.ts';
+import { type Limits, openLimits } from '#redis/rate-limit.ts';
+import { startRedisServer } from '#test/harness/test-redis.ts';
+import { createKeyAuth } from '../auth/key-auth.ts';
+import { createKeyCache } from '../auth/key-cache.ts';
+import { createRateLimits, type RateLimitSettings } from '../http/rate-limit.ts';
 import { keyOf } from './browser.ts';
 import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
@@ -24,7 +24,7 @@ async function replicas(url: string, settings: Partial<RateLimitSettings>, trust
       ...(databaseUrl === undefined ? {} : { databaseUrl }),
       auth: (db) =>
         createKeyAuth(
-          createKeyRing(() => goodKeys(db)),
+          createKeyCache(() => validKeys(db)),
           of.countFailure,
         ),
       limits: of,

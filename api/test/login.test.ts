@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Scope } from '../caller.ts';
+import type { Scope } from '../auth/caller.ts';
 import { type Answer, ask, keyAuth, keyOf } from './browser.ts';
 import { json, startTestApi, type TestApi } from './test-api.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { startRedisServer } from '#redis/test/redis-server.ts';
-import { startTcpProxy } from '#redis/test/tcp-proxy.ts';
-import { ANONYMOUS, type Caller, type Scope } from '../caller.ts';
+import { startTcpProxy } from '#test/harness/tcp-proxy.ts';
+import { startRedisServer } from '#test/harness/test-redis.ts';
+import { ANONYMOUS, type Caller, type Scope } from '../auth/caller.ts';
 import { newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 /** The value of one series, as printed; undefined where there is none. */

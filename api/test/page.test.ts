@@ -106,7 +106,7 @@ describe('GET /assets', () => {
 });
 
 it('the page explains every failure code, and no other', () => {
-  const text = readFileSync(new URL('../page/failure-codes.js', import.meta.url), 'utf8');
+  const text = readFileSync(new URL('../dashboard/browser/failure-codes.js', import.meta.url), 'utf8');
   const explained = [...text.matchAll(/^ {2}(\w+): \{$/gm)].map(([, code]) => code);
   expect(explained.sort()).toEqual(Object.values(FailureCode).sort());
 });

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findBrowser, launch, openPage } from '../page/test/browser.ts';
+import { findBrowser, launch, openPage } from '../dashboard/test/browser.ts';
 import { keyAuth, keyOf } from './browser.ts';
 import { eventually, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
@@ -85,10 +85,10 @@ describe.skipIf('missing' in found)('in a browser with the network cut', () => {
       await send('/alerts/35df2857-3a48-4985-aed0-e68b5ae4c968/retry');
     }, api.url);
     const refused = await eventually(async () => {
-      const answered = api.logged.filter(
+      const withQueueTimeout = api.logged.filter(
         ({ method, path }) => method === 'POST' && path !== '/login' && path !== '/alerts',
       );
-      return answered.length >= 2 ? answered : undefined;
+      return withQueueTimeout.length >= 2 ? withQueueTimeout : undefined;
     });
     expect(refused.map(({ path, status }) => [path, status])).toEqual([
       ['/logout', 403],

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { warm } from '#prisma/test/test-database.ts';
+import { warm } from '#test/harness/test-database.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { preferredWait } from '../prefer.ts';
+import { preferredWait } from '../http/prefer.ts';
 
 it.each([
   ['wait=1', 1],

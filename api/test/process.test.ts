@@ -6,8 +6,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '#prisma/client.ts';
-import { createTestDatabase, type TestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
+import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
 import { eventually, newAlert } from './test-api.ts';
 
 const ENTRY = fileURLToPath(new URL('../index.ts', import.meta.url));
@@ -66,9 +66,9 @@ describe('an api process', () => {
     });
     expect(red.headers.get('connection')).toBe('close');
     await eventually(async () => (await fetch(`${url}/livez`).catch(() => 'refused')) === 'refused' || undefined);
-    const answered = once(sent, 'response');
+    const withQueueTimeout = once(sent, 'response');
     sent.end(body.slice(10));
-    const [answer] = await answered;
+    const [answer] = await withQueueTimeout;
     expect(answer.statusCode).toBe(202);
     answer.resume();
     expect(await api.ended).toBe('0');
@@ -83,7 +83,7 @@ describe('an api process', () => {
     const told = api.lines.join('\n');
     expect(told).toContain('No key exists yet, so the api answers nobody.');
     const [, args = ''] = /npm run keys -- (create .+)/.exec(told) ?? [];
-    const entry = fileURLToPath(new URL('../keys.ts', import.meta.url));
+    const entry = fileURLToPath(new URL('../auth/keys-cli.ts', import.meta.url));
     const { stdout } = spawnSync(process.execPath, [entry, ...args.split(' ')], {
       env: { DATABASE_URL: database.url },
     });

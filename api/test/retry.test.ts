@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addPending, claim, markNotified, recordFailure } from '#prisma/alerts.ts';
 import type { FailureCode } from '#prisma/generated/enums.ts';
-import { warm } from '#prisma/test/test-database.ts';
 import { consumeAlerts } from '#redis/queue.ts';
+import { warm } from '#test/harness/test-database.ts';
 import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { createTestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
-import { startTcpProxy } from '#redis/test/tcp-proxy.ts';
+import { startTcpProxy } from '#test/harness/tcp-proxy.ts';
+import { createTestDatabase } from '#test/harness/test-database.ts';
 import { newAlert, startTestApi } from './test-api.ts';
 
 /** 10 s for an answer on an open connection, 3 s for a new one, and room for a busy machine. */

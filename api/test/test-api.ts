@@ -6,17 +6,17 @@ import type { Express } from 'express';
 import { pino } from 'pino';
 import { afterEach, expect } from 'vitest';
 import { type Database, openDatabase } from '#prisma/client.ts';
-import { databaseFault, migrationFault } from '#prisma/ready.ts';
-import { createTestDatabase } from '#prisma/test/test-database.ts';
+import { checkDatabase, checkMigrations } from '#prisma/readiness.ts';
 import { migrateQueue } from '#redis/migrate.ts';
-import { type AlertQueue, openAlertQueue, queueFault } from '#redis/queue.ts';
-import { AlertWaits } from '../alert-waits.ts';
+import { type AlertQueue, checkQueue, openAlertQueue } from '#redis/queue.ts';
+import { createTestDatabase } from '#test/harness/test-database.ts';
+import { createBackpressure } from '../alerts/backpressure.ts';
+import { ChangeFeed } from '../alerts/change-feed.ts';
+import { LongPoll } from '../alerts/long-poll.ts';
 import { type AppDeps, createApp } from '../app.ts';
-import type { Auth } from '../caller.ts';
-import { ChangeFeed } from '../change-feed.ts';
-import { registerHouseGauges } from '../house-gauges.ts';
-import { createMetrics } from '../metrics.ts';
-import { createQueueRoom } from '../queue-room.ts';
+import type { Auth } from '../auth/caller.ts';
+import { createMetrics } from '../operations/metrics.ts';
+import { registerSystemGauges } from '../operations/system-gauges.ts';
 import { createAlertServer } from '../server.ts';
 import { watched } from './contract.ts';
 
@@ -36,7 +36,7 @@ export type TestApi = {
   logged: Record<string, unknown>[];
   post(body: unknown, headers?: Record<string, string>): Promise<Response>;
   changes: ChangeFeed;
-  waits: AlertWaits;
+  waits: LongPoll;
   stop(): void;
   close(): Promise<void>;
 };
@@ -64,9 +64,9 @@ export async function startTestApi(
   let stopping = false;
   const log = pino({ level: 'debug' }, { write: (line) => logged.push(JSON.parse(line)) });
   const changes = new ChangeFeed(db, log);
-  const waits = new AlertWaits(db);
+  const waits = new LongPoll(db);
   const metrics = createMetrics(new Registry());
-  registerHouseGauges(metrics.registry, { db, queue });
+  registerSystemGauges(metrics.registry, { db, queue });
   const app = createApp({
     db,
     queue,
@@ -79,11 +79,11 @@ export async function startTestApi(
     auth: typeof options.auth === 'function' ? options.auth(db) : (options.auth ?? 'off'),
     corsOrigins: options.corsOrigins ?? [],
     limits: options.limits,
-    room: createQueueRoom(queue, options.maxDepth ?? 1_000_000),
+    room: createBackpressure(queue, options.maxDepth ?? 1_000_000),
     videos: options.videos,
     readiness: {
-      required: { database: () => databaseFault(db), migrations: () => migrationFault(db) },
-      deferrable: { queue: () => queueFault(queue) },
+      required: { database: () => checkDatabase(db), migrations: () => checkMigrations(db) },
+      deferrable: { queue: () => checkQueue(queue) },
       stopping: () => stopping,
     },
   });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Alert } from '#prisma/alerts.ts';
-import { inWords, timelineOf } from '../timeline.ts';
+import { inWords, timelineOf } from '../alerts/timeline.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 const RECEIVED = Date.parse('2026-11-22T10:00:00Z');

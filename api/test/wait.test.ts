@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { claim, markNotified, recordFailure } from '#prisma/alerts.ts';
-import { type Caller, unauthorized } from '../caller.ts';
+import { type Caller, unauthorized } from '../auth/caller.ts';
 import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
 import {
   addPending,
   claim,
@@ -13,8 +14,7 @@ import {
   retryFailed,
 } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
-import { DatabaseFault } from '../errors.ts';
-import { createTestDatabase, type TestDatabase } from './test-database.ts';
+import { DatabaseError } from '../errors.ts';
 
 let database: TestDatabase;
 let db: Database;
@@ -120,7 +120,7 @@ describe('writes of the same moment', () => {
       ),
     );
     const refused = told.flatMap((one, n) => (one.status === 'rejected' ? [[n, one.reason]] : []));
-    expect(refused).toEqual([[11, expect.any(DatabaseFault)]]);
+    expect(refused).toEqual([[11, expect.any(DatabaseError)]]);
     const rows = await Promise.all(leases.map(({ uuid }) => findAlert(db, uuid)));
     expect(rows.map((row) => row?.status)).toEqual(leases.map((_, n) => (n === 11 ? 'processing' : 'processed')));
   });

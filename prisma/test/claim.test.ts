@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
 import {
   addPending,
   claim,
@@ -12,7 +13,6 @@ import {
   release,
 } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
-import { createTestDatabase, type TestDatabase } from './test-database.ts';
 
 let database: TestDatabase;
 let db: Database;

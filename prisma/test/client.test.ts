@@ -3,10 +3,10 @@ import { createServer } from 'node:net';
 import { inspect } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
 import { type Database, openDatabase } from '../client.ts';
-import { DatabaseFault, DatabaseUnavailable } from '../errors.ts';
-import { assertReady, databaseFault, migrationFault, untilReady } from '../ready.ts';
-import { createTestDatabase, type TestDatabase } from './test-database.ts';
+import { DatabaseError, DatabaseUnavailable } from '../errors.ts';
+import { assertReady, checkDatabase, checkMigrations, waitUntilReady } from '../readiness.ts';
 
 const PASSWORD = 's3cret';
 const VALUE = 'v4lue connection error';
@@ -153,7 +153,7 @@ async function addTwice(db: Database): Promise<void> {
 describe('a query that the database refuses', () => {
   it.each(FAULTS)('for %s has the code %s, and tells no value', async (_, code, query) => {
     const { error } = await failureOf(query(open()));
-    expect(error).toBeInstanceOf(DatabaseFault);
+    expect(error).toBeInstanceOf(DatabaseError);
     expect(error).toMatchObject({ code, cause: expect.any(Error) });
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('v4lue');
   });
@@ -163,7 +163,7 @@ describe('readiness', () => {
   it('is silent on a database that has exactly the migrations known here', async () => {
     const db = open();
     await expect(assertReady(db)).resolves.toBeUndefined();
-    expect([await databaseFault(db), await migrationFault(db)]).toEqual([undefined, undefined]);
+    expect([await checkDatabase(db), await checkMigrations(db)]).toEqual([undefined, undefined]);
   });
 
   it('says of an empty database that the migrations are missing, and what to run', async () => {
@@ -171,21 +171,21 @@ describe('readiness', () => {
     onTestFinished(empty.drop);
     const db = open(empty.url);
     await expect(assertReady(db)).rejects.toThrow(/^the database lacks the migrations? .+: run `npm run migrate`$/);
-    expect(await databaseFault(db)).toBeUndefined();
-    expect(await migrationFault(db)).toContain('lacks the migration');
-    await expect(untilReady(db, () => {})).rejects.toThrow('lacks the migration');
+    expect(await checkDatabase(db)).toBeUndefined();
+    expect(await checkMigrations(db)).toContain('lacks the migration');
+    await expect(waitUntilReady(db, () => {})).rejects.toThrow('lacks the migration');
   });
 
   it('says of a database that is away just that', async () => {
     const db = open('postgres://alerts@127.0.0.1:1/alerts');
-    expect(await databaseFault(db)).toBe('the database does not answer');
-    expect(await migrationFault(db)).toBeUndefined();
+    expect(await checkDatabase(db)).toBe('the database does not answer');
+    expect(await checkMigrations(db)).toBeUndefined();
   });
 
   it('is waited for while the database is away, until told to stop', async () => {
     const stop = new AbortController();
     const waits: Error[] = [];
-    const waiting = untilReady(
+    const waiting = waitUntilReady(
       open('postgres://alerts@127.0.0.1:1/alerts'),
       (error) => waits.push(error) === 2 && stop.abort(),
       stop.signal,

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it, onTestFinished } from 'vitest';
+import { createTestDatabase } from '#test/harness/test-database.ts';
 import { addPending, claim, markNotified, recordResolution, release } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
-import { createTestDatabase } from './test-database.ts';
 
 const FACTS = { resolution: '2x1', width: 2, height: 1, rotation: 0, codec: 'c', container: 'mp4', duration: null };
 

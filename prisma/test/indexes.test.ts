@@ -1,9 +1,9 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listAlerts, takeOwed } from '../alerts.ts';
+import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
+import { listAlerts, takeOverdue } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
-import { oldestOwedSeconds } from '../statistics.ts';
-import { createTestDatabase, type TestDatabase } from './test-database.ts';
+import { oldestUnfinishedSeconds } from '../statistics.ts';
 
 const ROWS = 20_000;
 
@@ -77,7 +77,7 @@ describe(`on ${ROWS} alerts`, () => {
 
   it('taking what is owed reads only what is owed', async () => {
     const read = await readsOf(async (db) =>
-      expect(await takeOwed(db, { quietMs: 60_000, limit: 50 })).toHaveLength(50),
+      expect(await takeOverdue(db, { quietMs: 60_000, limit: 50 })).toHaveLength(50),
     );
     expect(read.seq).toBe(0);
     expect(read.alerts_owed_idx).toBeGreaterThanOrEqual(50);
@@ -85,7 +85,7 @@ describe(`on ${ROWS} alerts`, () => {
   });
 
   it('the age of the oldest alert that is owed something costs a few rows, whatever waits', async () => {
-    const read = await readsOf(async (db) => expect(await oldestOwedSeconds(db)).toBeGreaterThan(0));
+    const read = await readsOf(async (db) => expect(await oldestUnfinishedSeconds(db)).toBeGreaterThan(0));
     expect(read.seq).toBe(0);
     // One, and those that the test before left for the vacuum.
     expect(read.alerts_oldest_owed_idx).toBeGreaterThanOrEqual(1);

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
 import { type AlertFilter, addPending, claim, listAlerts, recordFailure } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
-import { createTestDatabase, type TestDatabase } from './test-database.ts';
 
 let database: TestDatabase;
 let db: Database;

@@ -4,6 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, expect, it } from 'vitest';
+import { diffSchema, MIGRATIONS, migrationNames, readSchema } from '#local/schema-diff.ts';
+import { createTestDatabase } from '#test/harness/test-database.ts';
 import { openDatabase } from '../client.ts';
 import {
   assertMigrated,
@@ -13,8 +15,6 @@ import {
   migrate,
   readMigrationState,
 } from '../migrate.ts';
-import { diffSchema, MIGRATIONS, migrationNames, readSchema } from '../schema-engine.ts';
-import { createTestDatabase } from './test-database.ts';
 
 const PROGRAM = new URL('../migrate.ts', import.meta.url).pathname;
 /** One row for each session that waits for an advisory lock. */

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import { fillAlerts, filledUuid } from '#bench/fill.ts';
+import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
 import {
   addPending,
   claim,
@@ -13,13 +15,11 @@ import {
   recordResolution,
   release,
   retryFailed,
-  takeOwed,
+  takeOverdue,
 } from '../alerts.ts';
-import { readChanges, readHorizon } from '../changes.ts';
+import { readChanges, readHorizon } from '../change-feed.ts';
 import { type Database, openDatabase } from '../client.ts';
-import { fillAlerts, filledUuid } from '../fill.ts';
 import { countAlerts, minutesOf } from '../statistics.ts';
-import { createTestDatabase, type TestDatabase } from './test-database.ts';
 
 const ROWS = 200_000;
 const OWED = 100;
@@ -188,7 +188,7 @@ describe(`with ${ROWS} alerts stored`, () => {
   });
 
   it('taking what is owed looks at what is owed', async () => {
-    await expectFlat(50 + SPARE, (db) => takeOwed(db, { quietMs: 60_000, limit: 50 }));
+    await expectFlat(50 + SPARE, (db) => takeOverdue(db, { quietMs: 60_000, limit: 50 }));
   });
 
   it('reading changes looks at those behind the reader alone', async () => {

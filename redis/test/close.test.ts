@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Verdict } from '../queue.ts';
-import { BACKENDS, DONE, newJob, openWorld, openWorldAway, type World } from './world.ts';
+import type { JobResult } from '../queue.ts';
+import { BACKENDS, DONE, newJob, openWorld, openWorldAway, type World } from './queue-fixture.ts';
 
 const SOON = { timeout: 10_000 };
 /** What close() takes at most beyond its grace, with room for a busy machine. */
@@ -16,7 +16,7 @@ async function millisecondsOf(work: Promise<unknown>): Promise<number> {
 async function consumeOne(world: World, { heedSignal }: { heedSignal: boolean }) {
   const job = newJob();
   const taken = Promise.withResolvers<AbortSignal>();
-  const end = Promise.withResolvers<Verdict>();
+  const end = Promise.withResolvers<JobResult>();
   const consumer = world.consume((_, signal) => {
     taken.resolve(signal);
     if (heedSignal) signal.addEventListener('abort', () => end.resolve({ kind: 'retry', reason: 'broken off' }));

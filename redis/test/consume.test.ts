@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type AlertJob, JOB_NAME } from '../contract.ts';
-import { BACKENDS, DONE, newJob, openWorld, type World } from './world.ts';
+import { BACKENDS, DONE, newJob, openWorld, type World } from './queue-fixture.ts';
 
 const SOON = { timeout: 10_000 };
 

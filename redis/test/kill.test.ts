@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, type TestContext } from 'vitest';
-import { BACKENDS, newJob, openWorld } from './world.ts';
+import { BACKENDS, newJob, openWorld } from './queue-fixture.ts';
 
 const HOLDING_CONSUMER = fileURLToPath(new URL('./holding-consumer.ts', import.meta.url));
 /** From the kill to the next delivery, the start of the next process included. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { migrateQueue } from '../migrate.ts';
 import { openAlertQueue } from '../queue.ts';
-import { newJob, run } from './world.ts';
+import { newJob, run } from './queue-fixture.ts';
 
 const MIGRATE = fileURLToPath(new URL('../migrate.ts', import.meta.url));
 const NOWHERE = 'postgres://alerts:s3cret@127.0.0.1:1/alerts';

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { QueueUnavailable } from '../answer.ts';
 import { consumeAlerts, openAlertQueue } from '../queue.ts';
-import { BACKENDS, openWorld } from './world.ts';
+import { QueueUnavailable } from '../timeout.ts';
+import { BACKENDS, openWorld } from './queue-fixture.ts';
 
 const PASSWORD = 's3cret';
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { DELIVERIES, KEEP_COMPLETED, KEEP_FAILED } from '../contract.ts';
-import type { Verdict } from '../queue.ts';
-import { BACKENDS, DONE, newJob, openWorld, type World } from './world.ts';
+import type { JobResult } from '../queue.ts';
+import { BACKENDS, DONE, newJob, openWorld, type World } from './queue-fixture.ts';
 
 for (const { backend, missing } of BACKENDS) {
   describe.skipIf(missing)(`sending on ${backend}`, () => {
@@ -11,7 +11,7 @@ for (const { backend, missing } of BACKENDS) {
     });
     const stateOf = (uuid: string) => world.queue.bull().getJobState(uuid);
     /** Lets one consumer give this verdict to all there is, until the job is in this state. */
-    async function settle(uuid: string, verdict: Verdict, state: string): Promise<void> {
+    async function settle(uuid: string, verdict: JobResult, state: string): Promise<void> {
       const consumer = world.consume(async () => verdict);
       await expect.poll(() => stateOf(uuid), { timeout: 10_000 }).toBe(state);
       await consumer.close(0);
@@ -77,7 +77,7 @@ for (const { backend, missing } of BACKENDS) {
       const job = newJob();
       await world.queue.enqueue(job);
       const taken = Promise.withResolvers<void>();
-      const hold = Promise.withResolvers<Verdict>();
+      const hold = Promise.withResolvers<JobResult>();
       world.consume(() => {
         taken.resolve();
         return hold.promise;
@@ -103,7 +103,7 @@ for (const { backend, missing } of BACKENDS) {
       const job = newJob();
       await world.queue.enqueue(job);
       await settle(job.uuid, verdict, state);
-      expect(state !== 'unknown').toBe(state === 'failed' || world.queue.keepsDone);
+      expect(state !== 'unknown').toBe(state === 'failed' || world.queue.keepsCompletedJobs);
       if (state !== 'unknown') await world.queue.enqueue(job);
       expect(await stateOf(job.uuid)).toBe(state);
       expect(await world.queue.enqueueAgain([job])).toBe(1);

@@ -96,7 +96,7 @@ it('a notification that was not given is counted as such', async () => {
 });
 
 it('costs an alert under 10 µs', async () => {
-  const { countAttempt, countClaim } = await import('../count-attempt.ts');
+  const { countAttempt, countClaim } = await import('../attempt-metrics.ts');
   const { uuid } = await worker.add('/right/h264.mp4');
   const claimed = await claim(worker.db, uuid);
   if (claimed.kind !== 'claimed') throw new Error('not claimed');

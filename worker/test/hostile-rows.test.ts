@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Canary, openCanary } from './canary.ts';
+import { type Canary, openCanary } from '#test/harness/canary.ts';
 import { startTestWorker, type TestWorker } from './test-worker.ts';
 
 let worker: TestWorker;

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { afterEach, expect, it, onTestFinished } from 'vitest';
 import { addPending, findAlert } from '#prisma/alerts.ts';
 import { openDatabase } from '#prisma/client.ts';
-import { createTestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
-import { until } from '#signals/test/until.ts';
+import { createTestDatabase } from '#test/harness/test-database.ts';
+import { until } from '#test/harness/until.ts';
+import { startVideoServer } from '#test/harness/video-server.ts';
+import { isFinal, running, start } from '#test/harness/worker-process.ts';
 import { FIXTURES } from './test-worker.ts';
-import { startVideoServer } from './video-server.ts';
-import { isFinal, running, start } from './worker-process.ts';
 
 afterEach(() => {
   for (const child of running) child.kill('SIGKILL');

@@ -3,18 +3,18 @@ import { connect } from 'node:net';
 import { Registry } from '@prometheus-io/client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openDatabase } from '#prisma/client.ts';
-import { databaseFault } from '#prisma/ready.ts';
-import { createTestDatabase } from '#prisma/test/test-database.ts';
+import { checkDatabase } from '#prisma/readiness.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { consumeAlerts, openAlertQueue } from '#redis/queue.ts';
+import { createTestDatabase } from '#test/harness/test-database.ts';
 import { createMetrics } from '../metrics.ts';
-import { type Check, startOps } from '../ops.ts';
+import { type Check, startOpsServer } from '../ops-server.ts';
 
 const metrics = createMetrics(new Registry());
 const well: Check = async () => undefined;
 
 async function open(checks: Record<string, Check>) {
-  const ops = await startOps({ host: '127.0.0.1', port: 0, checks, metrics: metrics.registry });
+  const ops = await startOpsServer({ host: '127.0.0.1', port: 0, checks, metrics: metrics.registry });
   onTestFinished(() => ops.close());
   const ask = async (path: string, init?: RequestInit) => {
     const answer = await fetch(`http://127.0.0.1:${ops.port}${path}`, init);
@@ -62,7 +62,7 @@ describe('/readyz', () => {
     });
     let consumer: ReturnType<typeof consumeAlerts> | undefined;
     const { ask } = await open({
-      database: () => databaseFault(db),
+      database: () => checkDatabase(db),
       queue: () => queue.ping().then(() => undefined),
       consuming: async () => (consumer?.consuming() ? undefined : 'no'),
     });
@@ -94,13 +94,13 @@ describe('the door', () => {
 
   it('tells a taken port and the variable that changes it', async () => {
     const { port } = await open({});
-    await expect(startOps({ host: '127.0.0.1', port, checks: {}, metrics: metrics.registry })).rejects.toThrow(
+    await expect(startOpsServer({ host: '127.0.0.1', port, checks: {}, metrics: metrics.registry })).rejects.toThrow(
       `it cannot listen on 127.0.0.1:${port} (OPS_PORT): another program has this port`,
     );
   });
 
   it('closes at once under a client that holds on', async () => {
-    const ops = await startOps({ host: '127.0.0.1', port: 0, checks: {}, metrics: metrics.registry });
+    const ops = await startOpsServer({ host: '127.0.0.1', port: 0, checks: {}, metrics: metrics.registry });
     const socket = connect(ops.port, '127.0.0.1');
     await once(socket, 'connect');
     const gone = once(socket, 'close');

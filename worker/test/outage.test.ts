@@ -4,14 +4,14 @@ import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { addPending, findAlert } from '#prisma/alerts.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
-import { createTestDatabase, type TestDatabase } from '#prisma/test/test-database.ts';
 import { openAlertQueue } from '#redis/queue.ts';
-import { type RedisServer, startRedisServer } from '#redis/test/redis-server.ts';
-import { startTcpProxy, type TcpProxy } from '#redis/test/tcp-proxy.ts';
-import { until } from '#signals/test/until.ts';
+import { startTcpProxy, type TcpProxy } from '#test/harness/tcp-proxy.ts';
+import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
+import { type RedisServer, startRedisServer } from '#test/harness/test-redis.ts';
+import { until } from '#test/harness/until.ts';
+import { startVideoServer, type VideoServer } from '#test/harness/video-server.ts';
+import { isFinal, type Run, running, start } from '#test/harness/worker-process.ts';
 import { FIXTURES } from './test-worker.ts';
-import { startVideoServer, type VideoServer } from './video-server.ts';
-import { isFinal, type Run, running, start } from './worker-process.ts';
 
 /** Work goes on by itself this soon after the part is back. */
 const RESUME_S = 15;

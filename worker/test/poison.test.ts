@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { addPending, findAlert } from '#prisma/alerts.ts';
 import { openDatabase } from '#prisma/client.ts';
-import { createTestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { openAlertQueue } from '#redis/queue.ts';
-import { until } from '#signals/test/until.ts';
-import { createQuarantine } from '../consume.ts';
+import { createTestDatabase } from '#test/harness/test-database.ts';
+import { until } from '#test/harness/until.ts';
+import { startVideoServer } from '#test/harness/video-server.ts';
+import { isFinal, running, start } from '#test/harness/worker-process.ts';
+import { createQuarantine } from '../handle-job.ts';
 import { FIXTURES } from './test-worker.ts';
-import { startVideoServer } from './video-server.ts';
-import { isFinal, running, start } from './worker-process.ts';
 
 afterEach(() => {
   for (const child of running) child.kill('SIGKILL');

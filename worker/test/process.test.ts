@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { addPending, findAlert } from '#prisma/alerts.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
-import { createTestDatabase, type TestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
-import { startRedisServer } from '#redis/test/redis-server.ts';
-import { until } from '#signals/test/until.ts';
+import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
+import { startRedisServer } from '#test/harness/test-redis.ts';
+import { until } from '#test/harness/until.ts';
+import { startVideoServer, type VideoServer } from '#test/harness/video-server.ts';
+import { isFinal, type Run, running, start } from '#test/harness/worker-process.ts';
 import { FIXTURES } from './test-worker.ts';
-import { startVideoServer, type VideoServer } from './video-server.ts';
-import { isFinal, type Run, running, start } from './worker-process.ts';
 
 afterEach(async () => {
   for (const child of running) child.kill('SIGKILL');

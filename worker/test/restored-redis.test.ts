@@ -1,8 +1,8 @@
 import { cp, rename } from 'node:fs/promises';
 import { expect, inject, it } from 'vitest';
-import { readLeftovers, readRows } from '../chaos/look.ts';
-import { redisAnswers } from '../house/redis-server.ts';
-import { expectAllDone, freeze, openOwnHouse, send, startHouse } from './own-house.ts';
+import { readLeftovers, readRows } from '#chaos/observe.ts';
+import { redisAnswers } from '#test/harness/redis-server.ts';
+import { expectAllDone, freeze, openWorkerStack, send, startStack } from '#test/harness/worker-stack.ts';
 
 /** Alerts of the time before the copy, of those that wait in it, and of those it knows nothing of. */
 const SPELL = 30;
@@ -11,8 +11,8 @@ it.skipIf(inject('redisCommand') === null)(
   'a house whose Redis is put back to an old copy loses no alert, tells none twice, and leaves no job behind',
   { timeout: 180_000 },
   async () => {
-    const { house, ledger, redisFolder } = await openOwnHouse();
-    await startHouse(house);
+    const { house, ledger, redisFolder } = await openWorkerStack();
+    await startStack(house);
     let sent = 0;
     const sendSpell = async () => {
       await Promise.all(Array.from({ length: SPELL }, (_, n) => send(house, sent + n)));

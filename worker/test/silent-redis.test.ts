@@ -1,5 +1,5 @@
 import { expect, inject, it } from 'vitest';
-import { expectAllDone, freeze, openOwnHouse, send, startHouse } from './own-house.ts';
+import { expectAllDone, freeze, openWorkerStack, send, startStack } from '#test/harness/worker-stack.ts';
 
 const ALERTS = 40;
 /** The api waits for the queue for 3 s, once: less than twice, and then not at all. */
@@ -10,9 +10,9 @@ it.skipIf(inject('redisCommand') === null)(
   'a house that starts on a stopped Redis takes alerts, and works all of them off when it goes on',
   { timeout: 180_000 },
   async () => {
-    const { house } = await openOwnHouse();
+    const { house } = await openWorkerStack();
     const redis = freeze(house.redis);
-    await startHouse(house);
+    await startStack(house);
     const first = await send(house, 0);
     expect(first.dispatch).toBe('deferred');
     expect(first.tookMs).toBeLessThan(FIRST_MS);

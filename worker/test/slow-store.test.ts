@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { addPending, findAlert } from '#prisma/alerts.ts';
 import { openDatabase } from '#prisma/client.ts';
-import { createTestDatabase } from '#prisma/test/test-database.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { openAlertQueue } from '#redis/queue.ts';
-import { startRedisServer } from '#redis/test/redis-server.ts';
-import { until } from '#signals/test/until.ts';
+import { createTestDatabase } from '#test/harness/test-database.ts';
+import { startRedisServer } from '#test/harness/test-redis.ts';
+import { until } from '#test/harness/until.ts';
+import { startVideoServer } from '#test/harness/video-server.ts';
+import { isFinal, start } from '#test/harness/worker-process.ts';
 import { FIXTURES } from './test-worker.ts';
-import { startVideoServer } from './video-server.ts';
-import { isFinal, start } from './worker-process.ts';
 
 const SLOTS = 10;
 /** Longer than the test: its attempts never end by themselves. */
@@ -22,7 +22,7 @@ describe.skipIf(inject('redisUrl') === null)('on redis', () => slowStore('redis'
 
 function slowStore(backend: 'postgres' | 'redis') {
   it('a store whose videos never come does not hold up the others', async () => {
-    const { send, db } = await openHouse(backend);
+    const { send, db } = await openStack(backend);
     const slow = await Promise.all(Array.from({ length: 4 * SLOTS }, () => send('slow', '/silent/h264.mp4')));
     const processing = () => db.alert.count({ where: { status: 'processing' } });
     await until(async () => (await processing()) === 8, 60);
@@ -37,7 +37,7 @@ function slowStore(backend: 'postgres' | 'redis') {
   }, 90_000);
 }
 
-async function openHouse(backend: 'postgres' | 'redis') {
+async function openStack(backend: 'postgres' | 'redis') {
   const database = await createTestDatabase();
   onTestFinished(database.drop);
   let queueUrl = database.url;

@@ -6,15 +6,15 @@ import { Registry } from '@prometheus-io/client';
 import { pino } from 'pino';
 import { type Alert, addPending, findAlert } from '#prisma/alerts.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
-import { createTestDatabase } from '#prisma/test/test-database.ts';
-import type { Verdict } from '#redis/queue.ts';
-import { handleJob } from '../consume.ts';
-import { countedNotifier } from '../count-attempt.ts';
+import type { JobResult } from '#redis/queue.ts';
+import { createTestDatabase } from '#test/harness/test-database.ts';
+import { startVideoServer, type VideoServer } from '#test/harness/video-server.ts';
+import { withNotificationMetrics } from '../attempt-metrics.ts';
+import { handleJob } from '../handle-job.ts';
 import { createMetrics, type WorkerMetrics } from '../metrics.ts';
 import type { Notification } from '../notify/notifier.ts';
+import { createVideoReader } from '../video/http/range-reader.ts';
 import { probe } from '../video/probe.ts';
-import { createVideoReader } from '../video/range-reader.ts';
-import { startVideoServer, type VideoServer } from './video-server.ts';
 
 export const FIXTURES = join(import.meta.dirname, '../video/test/fixtures');
 
@@ -31,7 +31,7 @@ export type TestWorker = {
   metrics: WorkerMetrics;
   /** Stores an alert on this video, received `ageMs` ago. */
   add(video: string, ageMs?: number): Promise<Alert>;
-  handle(uuid: string, options?: { signal?: AbortSignal; ffprobePath?: string; queuedAt?: Date }): Promise<Verdict>;
+  handle(uuid: string, options?: { signal?: AbortSignal; ffprobePath?: string; queuedAt?: Date }): Promise<JobResult>;
   row(uuid: string): Promise<Alert>;
   close(): Promise<void>;
 };
@@ -68,7 +68,7 @@ export async function startTestWorker({
           db,
           metrics: worker.metrics,
           log: pino({ level: 'debug' }, { write: (line) => worker.logged.push(JSON.parse(line)) }),
-          notifier: countedNotifier(
+          notifier: withNotificationMetrics(
             {
               async notify(notification) {
                 if (worker.failNotifying) throw worker.failNotifying;

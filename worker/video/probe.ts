@@ -1,12 +1,12 @@
 import { NoVideoStream, VideoUnreadable } from '../errors.ts';
-import { Pieces } from './pieces.ts';
-import { probeWithFfprobe } from './probe-ffprobe.ts';
-import { probeWithMediabunny } from './probe-mediabunny.ts';
-import { probeWithRiff } from './probe-riff.ts';
-import { windowBytes } from './range-reader.ts';
-import type { FfprobeOptions } from './run-ffprobe.ts';
-import { describeOther, sniff } from './sniff.ts';
-import type { OpenVideo, VideoFacts } from './video.ts';
+import { probeWithRiff } from './containers/avi.ts';
+import { BufferedReader } from './containers/buffered-reader.ts';
+import { probeWithMediabunny } from './containers/mediabunny.ts';
+import { describeOther, sniff } from './containers/sniff.ts';
+import { probeWithFfprobe } from './ffprobe/probe.ts';
+import type { FfprobeOptions } from './ffprobe/run.ts';
+import { windowBytes } from './http/range-reader.ts';
+import type { OpenVideo, VideoFacts } from './types.ts';
 
 /** Who answered: a reader in this process, ffprobe on the parts that tell, or ffprobe on the whole file. */
 export type ProbePath = 'in_process' | 'ffprobe' | 'full_file';
@@ -22,7 +22,7 @@ export async function probe(video: OpenVideo, options: FfprobeOptions): Promise<
   const head = await video.read(0, windowBytes);
   const container = sniff(head);
   if (container === undefined) throw new VideoUnreadable(describeOther(head));
-  const pieces = new Pieces(video);
+  const pieces = new BufferedReader(video);
   try {
     const facts = await (container === 'avi' ? probeWithRiff(pieces) : probeWithMediabunny(pieces, container));
     return { facts, path: 'in_process' };

@@ -1,5 +1,5 @@
 import { NoVideoStream } from '../errors.ts';
-import type { VideoFacts } from './video.ts';
+import type { VideoFacts } from './types.ts';
 
 /** A picture as its decoder puts it out, cropped but not yet turned. */
 export type CodedPicture = {

@@ -1,4 +1,4 @@
-import { fixture } from './open-house.ts';
+import { fixture } from './open-video.ts';
 
 /** `length` bytes that a parser of boxes skips. */
 function free(length: number): Buffer {

@@ -3,10 +3,10 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { createVideoReader } from '../http/range-reader.ts';
 import { probe } from '../probe.ts';
-import { createVideoReader } from '../range-reader.ts';
 import { moovOfHours, stretched } from './altered-videos.ts';
-import { fixture, openHouse } from './open-house.ts';
+import { fixture, openStack } from './open-video.ts';
 
 const options = { timeoutMs: 10_000, signal: new AbortController().signal };
 const kibibyte = 1024;
@@ -57,14 +57,14 @@ describe('what a probe costs', () => {
     ['test_5.webm', 1],
   ])('of the sample %s: %d requests, 32 KiB at most', async (name, requests) => {
     const sample = readFileSync(join(import.meta.dirname, '../../../nginx/videos', name));
-    await using house = await openHouse({ files: { [name]: sample } });
+    await using house = await openStack({ files: { [name]: sample } });
     expect(await probe(await house.open(name), options)).toMatchObject({ path: 'in_process' });
     expect(house.meter.requests).toBe(requests);
     expect(house.meter.bytesFetched).toBeLessThanOrEqual(requests * 16 * kibibyte);
   });
 
   it('of 20 seconds with moov at the end: three requests, 96 KiB', async () => {
-    await using house = await openHouse({ files: { 'a.mov': stretched('moov-at-end.mov', 5_000_000) } });
+    await using house = await openStack({ files: { 'a.mov': stretched('moov-at-end.mov', 5_000_000) } });
     expect(await probe(await house.open('a.mov'), options)).toMatchObject({ facts: { resolution: '240x160' } });
     expect(house.meter.requests).toBeLessThanOrEqual(3);
     expect(house.meter.bytesFetched).toBeLessThanOrEqual(96 * kibibyte);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { confirmsSize } from '../coded-size.ts';
-import { fixture } from './open-house.ts';
+import { confirmsSize } from '../codecs/coded-size.ts';
+import { fixture } from './open-video.ts';
 
 const nothing = async () => undefined;
 const bytes = (hex: string) => Buffer.from(hex.replace(/\s/g, ''), 'hex');

@@ -5,7 +5,7 @@ import { probe } from '../probe.ts';
 import { cases } from './corpus/cases.ts';
 import { corpusFolder, findFfmpeg, makeCorpus } from './corpus/make.ts';
 import { type Reference, referenceOf } from './corpus/reference.ts';
-import { openHouse } from './open-house.ts';
+import { openStack } from './open-video.ts';
 
 const { CI, PATH = '' } = process.env;
 const say = (line: string) => process.stderr.write(`${line}\n`);
@@ -57,7 +57,7 @@ const paths = new Map<string, string>();
 
 /** Facts in the reference's form, or undefined; what is neither fails the test. */
 async function probed(name: string, bytes: Buffer) {
-  await using house = await openHouse({ files: { [name]: bytes } });
+  await using house = await openStack({ files: { [name]: bytes } });
   const video = await house.open(name);
   try {
     const { facts, path } = await probe(video, options);

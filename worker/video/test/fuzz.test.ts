@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { randomOf } from '../../chaos/random.ts';
+import { randomOf } from '#chaos/random.ts';
 import { VideoError } from '../../errors.ts';
-import { findCage } from '../cage.ts';
+import { detectSandbox } from '../ffprobe/sandbox.ts';
 import { probe } from '../probe.ts';
-import type { OpenVideo } from '../video.ts';
-import { type Held, held, heldAtRest } from './leftovers.ts';
+import type { OpenVideo } from '../types.ts';
+import { type Held, held, heldAtRest } from './leaked-resources.ts';
 
 const SEED = 2026;
 const FILES = 2000;
@@ -74,7 +74,7 @@ function heapUsed(): number {
 
 it(`${FILES} damaged files end in facts or a reason, soon, and leave nothing`, { timeout: 120_000 }, async () => {
   const originals = await samples();
-  const options = { timeoutMs, signal: new AbortController().signal, temporaryFolder, cage: await findCage() };
+  const options = { timeoutMs, signal: new AbortController().signal, temporaryFolder, cage: await detectSandbox() };
   const outcomes = { facts: 0, reasons: 0 };
   const wrong: string[] = [];
   const heaps: number[] = [];

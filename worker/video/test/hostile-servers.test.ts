@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setDefaultCACertificates } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Behaviour } from '#test/harness/video-behaviours.ts';
 import { VideoError } from '../../errors.ts';
-import type { Behaviour } from '../../test/video-behaviours.ts';
+import { createVideoReader } from '../http/range-reader.ts';
 import { probe } from '../probe.ts';
-import { createVideoReader } from '../range-reader.ts';
 import { stretched } from './altered-videos.ts';
-import { type Held, held, heldAtRest } from './leftovers.ts';
-import { failureOf, openHouse } from './open-house.ts';
+import { type Held, held, heldAtRest } from './leaked-resources.ts';
+import { failureOf, openStack } from './open-video.ts';
 
 /** Its moov is at its end, so that one look is not enough. */
 const files = { 'video.mp4': stretched('h264.mp4', 500_000) };
@@ -95,7 +95,7 @@ const codes: [Behaviour, string][] = [
 
 describe.each(['http', 'https'] as const)('a video server on %s', (protocol) => {
   it('that does right is read to the end of the story', async () => {
-    await using house = await openHouse({ files, protocol, byteBudget, timeoutMs: 2000 });
+    await using house = await openStack({ files, protocol, byteBudget, timeoutMs: 2000 });
     const { facts } = await probe(await house.open('video.mp4'), { timeoutMs: 5000, signal, temporaryFolder });
     expect(facts).toMatchObject({ resolution: '320x180', codec: 'h264' });
     expect(house.server.connections).toBe(1);
@@ -104,7 +104,7 @@ describe.each(['http', 'https'] as const)('a video server on %s', (protocol) => 
   it.each(codes)('%s: %s', async (behaviour, code) => {
     // Where no silence is expected a busy machine may take its time.
     const patience = code.startsWith('video_timeout') ? timeoutMs : 2000;
-    await using house = await openHouse({ files, protocol, byteBudget, timeoutMs: patience });
+    await using house = await openStack({ files, protocol, byteBudget, timeoutMs: patience });
     const started = performance.now();
     const attempt = async () =>
       probe(await house.open('video.mp4', behaviour), { timeoutMs: 5000, signal, temporaryFolder });
@@ -118,7 +118,7 @@ describe.each(['http', 'https'] as const)('a video server on %s', (protocol) => 
   });
 
   it('that sends a second answer unasked is not believed for the next video', async () => {
-    await using house = await openHouse({ files, protocol, byteBudget });
+    await using house = await openStack({ files, protocol, byteBudget });
     // Whether this one is taken or not is all one.
     await Promise.allSettled([house.open('video.mp4', 'second-answer')]);
     const video = await house.open('video.mp4');
@@ -144,7 +144,7 @@ describe('a handshake', () => {
   });
 
   it('with somebody nobody vouches for is the end of it', async () => {
-    await using house = await openHouse({ files, protocol: 'https' });
+    await using house = await openStack({ files, protocol: 'https' });
     setDefaultCACertificates([]);
     const error = await open(house.server.origin);
     expect(error).toHaveProperty('code', 'video_server_unreachable');

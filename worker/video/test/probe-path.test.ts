@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { VideoUnreadable } from '../../errors.ts';
 import { probe } from '../probe.ts';
-import { failureOf, fixture, openHouse } from './open-house.ts';
+import { failureOf, fixture, openStack } from './open-video.ts';
 
 const { signal } = new AbortController();
 const mebibyte = 1024 * 1024;
@@ -15,7 +15,7 @@ async function told(bytes: Buffer, byteBudget = 8 * mebibyte) {
     expect(await readdir(temporaryFolder)).toEqual([]);
     await rm(temporaryFolder, { recursive: true });
   });
-  await using house = await openHouse({ files: { video: bytes }, byteBudget });
+  await using house = await openStack({ files: { video: bytes }, byteBudget });
   const { path, facts } = await probe(await house.open('video'), { timeoutMs: 10_000, signal, temporaryFolder });
   return { path, resolution: facts.resolution, ...house.meter };
 }

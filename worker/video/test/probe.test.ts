@@ -2,16 +2,16 @@ import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { NoVideoStream, VideoServerFault, VideoTimeout, VideoUnreadable } from '../../errors.ts';
+import { NoVideoStream, VideoServerError, VideoTimeout, VideoUnreadable } from '../../errors.ts';
+import { probeWithFfprobe } from '../ffprobe/probe.ts';
+import { windowBytes } from '../http/range-reader.ts';
 import { probe } from '../probe.ts';
-import { probeWithFfprobe } from '../probe-ffprobe.ts';
-import { windowBytes } from '../range-reader.ts';
 import { stretched } from './altered-videos.ts';
-import { failureOf, fixture, type House, openHouse } from './open-house.ts';
+import { failureOf, fixture, openStack, type Stack } from './open-video.ts';
 
 const options = { timeoutMs: 10_000, signal: new AbortController().signal };
 
-async function probed(house: House, ...where: Parameters<House['open']>) {
+async function probed(house: Stack, ...where: Parameters<Stack['open']>) {
   return (await probe(await house.open(...where), options)).facts;
 }
 
@@ -44,7 +44,7 @@ describe('what a probe finds', () => {
   ];
 
   it.each(table)('in %s: %s', async (name, resolution, rotation, codec, container) => {
-    await using house = await openHouse();
+    await using house = await openStack();
     const facts = await probed(house, name);
     expect(facts).toMatchObject({ resolution, rotation, codec, container });
     expect(resolution).toBe(`${facts.width}x${facts.height}`);
@@ -52,7 +52,7 @@ describe('what a probe finds', () => {
   });
 
   it.each(table)('in %s is what ffprobe finds in the whole file', async (name) => {
-    await using house = await openHouse();
+    await using house = await openStack();
     const facts = await probed(house, name);
     const reference = wholeFile(name);
     const turned = facts.rotation % 180 !== 0;
@@ -67,7 +67,7 @@ describe('what a probe finds', () => {
 
   it('is all that comes of it: nothing is printed', async () => {
     const printed = (['log', 'info', 'warn', 'error'] as const).map((level) => vi.spyOn(console, level));
-    await using house = await openHouse();
+    await using house = await openStack();
     await probed(house, 'mpeg4.mp4');
     expect(printed.flatMap(({ mock }) => mock.calls)).toEqual([]);
     vi.restoreAllMocks();
@@ -76,12 +76,12 @@ describe('what a probe finds', () => {
   it('has no duration where the header has none that is a number', async () => {
     const bytes = fixture('h264.mkv');
     bytes.fill(0xff, bytes.indexOf('448988', 0, 'hex') + 3, bytes.indexOf('448988', 0, 'hex') + 11);
-    await using house = await openHouse({ files: { 'endless.mkv': bytes } });
+    await using house = await openStack({ files: { 'endless.mkv': bytes } });
     expect(await probed(house, 'endless.mkv')).toMatchObject({ resolution: '176x144', duration: null });
   });
 
   it('does not depend on the name', async () => {
-    await using house = await openHouse({
+    await using house = await openStack({
       files: { 'liar.mp4': fixture('mpeg4.avi'), 'liar.avi': fixture('vp9.webm') },
     });
     expect(await probed(house, 'liar.mp4')).toMatchObject({ resolution: '320x240', container: 'avi' });
@@ -93,7 +93,7 @@ describe('a file without a resolution', () => {
   it.each(['audio-only.mp4', 'audio-only.avi', 'audio-only.webm', 'cover-art.mp4', 'cover-art.mkv'])(
     '%s: no video stream',
     async (name) => {
-      await using house = await openHouse();
+      await using house = await openStack();
       expect(await failureOf(probed(house, name))).toBeInstanceOf(NoVideoStream);
     },
   );
@@ -108,7 +108,7 @@ describe('a file without a resolution', () => {
     ['concat.mp4', 'the file looks like an ffmpeg concat script, not like a video'],
     ['mpeg-ps.mp4', 'the file looks like an MPEG program stream, not like a video'],
   ])('%s: %s', async (name, sentence) => {
-    await using house = await openHouse();
+    await using house = await openStack();
     const error = await failureOf(probed(house, name));
     expect(error).toBeInstanceOf(VideoUnreadable);
     expect(error).toHaveProperty('message', sentence);
@@ -132,22 +132,22 @@ describe('a file without a resolution', () => {
     bytes.fill(0, bytes.lastIndexOf('avc1') + 28, bytes.lastIndexOf('avc1') + 32);
     bytes.fill(0, bytes.indexOf('avcC') + 4, bytes.indexOf('avcC') + 30);
     bytes.fill(0, bytes.indexOf('mdat') + 4);
-    await using house = await openHouse({ files: { 'zero.mp4': bytes } });
+    await using house = await openStack({ files: { 'zero.mp4': bytes } });
     expect(await failureOf(probed(house, 'zero.mp4'))).toBeInstanceOf(NoVideoStream);
   });
 });
 
 describe('a failed transfer within a probe', () => {
   it.each([
-    ['changing', VideoServerFault],
-    ['lying-size', VideoServerFault],
+    ['changing', VideoServerError],
+    ['lying-size', VideoServerError],
   ] as const)('%s: is not a damaged file', async (behaviour, kind) => {
-    await using house = await openHouse({ files: { 'long.mov': stretched('moov-at-end.mov', 500_000) } });
+    await using house = await openStack({ files: { 'long.mov': stretched('moov-at-end.mov', 500_000) } });
     expect(await failureOf(probed(house, 'long.mov', behaviour))).toBeInstanceOf(kind);
   });
 
   it('a server that falls silent midway is a timeout', async () => {
-    await using house = await openHouse({
+    await using house = await openStack({
       files: { 'long.mov': stretched('moov-at-end.mov', 500_000) },
       timeoutMs: 150,
     });
@@ -158,7 +158,7 @@ describe('a failed transfer within a probe', () => {
   });
 
   it('the signal ends it with its reason', async () => {
-    await using house = await openHouse({ files: { 'long.mov': stretched('moov-at-end.mov', 500_000) } });
+    await using house = await openStack({ files: { 'long.mov': stretched('moov-at-end.mov', 500_000) } });
     const controller = new AbortController();
     const video = await house.open('long.mov', 'silent-later', controller.signal);
     const failure = failureOf(probe(video, { ...options, signal: controller.signal }));

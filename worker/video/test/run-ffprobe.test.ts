@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VideoError, VideoTimeout, VideoUnreadable } from '../../errors.ts';
-import { probeWithFfprobe } from '../probe-ffprobe.ts';
-import { failureOf, fixture, openHouse } from './open-house.ts';
+import { probeWithFfprobe } from '../ffprobe/probe.ts';
+import { failureOf, fixture, openStack } from './open-video.ts';
 
 let folder: string;
 let temporaryFolder: string;
@@ -35,7 +35,7 @@ const avi = Buffer.concat([fixture('mpeg4.avi'), Buffer.alloc(1_000_000)]);
 avi.writeUInt32LE(avi.length - 8, 4);
 
 async function probeAvi({ ffprobePath, timeoutMs = 10_000 }: { ffprobePath?: string; timeoutMs?: number }) {
-  await using house = await openHouse({ files: { 'mpeg4.avi': avi } });
+  await using house = await openStack({ files: { 'mpeg4.avi': avi } });
   const options = { ffprobePath, timeoutMs, signal, temporaryFolder };
   return (await probeWithFfprobe(await house.open('mpeg4.avi'), 'avi', options)).facts;
 }
@@ -73,7 +73,7 @@ describe('ffprobe', () => {
     const ffprobePath = await instead(
       '/bin/sleep 600 & echo $! > $folder/number; /bin/mv $folder/number $folder/child; wait',
     );
-    await using house = await openHouse();
+    await using house = await openStack();
     const controller = new AbortController();
     const video = await house.open('mpeg4.avi');
     const failure = failureOf(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { describeOther, sniff } from '../sniff.ts';
-import { fixture } from './open-house.ts';
+import { describeOther, sniff } from '../containers/sniff.ts';
+import { fixture } from './open-video.ts';
 
 const box = (size: number, type: string, content = '') => {
   const bytes = Buffer.alloc(Math.max(size, 8 + content.length));

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type FoundPart, findSystemPart, type Machine } from '../../../../system-parts.ts';
+import { type FoundPart, findSystemPart, type Machine } from '#test/harness/system-packages.ts';
 import { type Case, cases } from './cases.ts';
 
 const run = promisify(execFile);

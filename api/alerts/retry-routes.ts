@@ -1,0 +1,62 @@
+import { type RequestHandler, Router } from 'express';
+import { findAlert } from '#prisma/alerts.ts';
+import type { Database } from '#prisma/client.ts';
+import type { AlertQueue } from '#redis/queue.ts';
+import { reaches, requireScope } from '../auth/caller.ts';
+import { allow, Problem } from '../http/problem.ts';
+import { parse, readJson } from '../http/request-body.ts';
+import { retryAlert, retryAlerts } from './retry.ts';
+import { alertPathSchema, bulkRetrySchema, presentAlert } from './schema.ts';
+
+type Deps = { db: Database; queue: AlertQueue };
+
+/** POST /alerts/:uuid/retry, POST /alerts/retry. */
+export function retryRoutes(deps: Deps): Router {
+  const router = Router();
+  router.route('/alerts/retry').post(requireScope('operate'), readJson, postRedrive(deps)).all(allow('POST'));
+  router.route('/alerts/:uuid/retry').post(requireScope('operate'), postRetry(deps)).all(allow('POST'));
+  return router;
+}
+
+function postRetry(deps: Deps): RequestHandler {
+  return async (req, res) => {
+    const { uuid } = parse(alertPathSchema, req.params, 'The path was refused');
+    const before = await findAlert(deps.db, uuid);
+    if (!before || !reaches(req.caller, before.store)) throw new Problem('not-found', 'No alert has this uuid.');
+    const dispatch = await retryAlert({ ...deps, log: req.log }, uuid);
+    const alert = (await findAlert(deps.db, uuid)) ?? before;
+    if (!dispatch) {
+      const extra = { status_now: alert.status };
+      throw new Problem('not-retryable', `The alert is ${alert.status}, not failed.`, { extra });
+    }
+    res
+      .status(202)
+      .set({ Location: `/alerts/${uuid}`, 'Retry-After': '1' })
+      .json({ ...presentAlert(alert), dispatch });
+  };
+}
+
+function postRedrive(deps: Deps): RequestHandler {
+  return async (req, res) => {
+    const { filter, max, rate_per_s, dry_run } = parse(bulkRetrySchema, req.body, 'The retry was refused');
+    const redrive = await retryAlerts(
+      { ...deps, log: req.log },
+      {
+        store: filter.store,
+        stores: req.caller.stores,
+        failureCode: filter.failure_code,
+        from: filter.from,
+        to: filter.to,
+      },
+      { max, perSecond: rate_per_s, dryRun: dry_run },
+    );
+    res.status(dry_run ? 200 : 202).json({
+      dry_run,
+      matched: redrive.matched,
+      selected: redrive.uuids.length,
+      retried: redrive.retried,
+      dispatch: redrive.dispatch,
+      sample: redrive.uuids.slice(0, 10),
+    });
+  };
+}

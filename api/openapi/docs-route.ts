@@ -1,0 +1,76 @@
+import { createRequire } from 'node:module';
+import { Router } from 'express';
+import { allow, PROBLEMS, Problem, type ProblemName } from '../http/problem.ts';
+import { openApiDocument } from './document.ts';
+
+const PAGE = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>API – Video alerts</title>
+<link rel="icon" href="/docs/favicon-32x32.png">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+<main id="docs"></main>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</html>
+`;
+const START = `SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#docs',
+  presets: [SwaggerUIBundle.presets.apis],
+  deepLinking: true,
+  displayRequestDuration: true,
+  defaultModelsExpandDepth: 0,
+});
+`;
+const ASSETS = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'];
+
+/** GET /openapi.json, GET /docs to read and try it, and the page that each problem's `type` points to. */
+export function docsRoutes(): Router {
+  // Of 170 KB: bytes that all answers share.
+  const document = Buffer.from(JSON.stringify(openApiDocument()));
+  const router = Router();
+  router.use(docsPage());
+  router
+    .route('/openapi.json')
+    .get((_req, res) => {
+      res.type('json').send(document);
+    })
+    .all(allow('GET'));
+  router
+    .route('/problems/:name')
+    .get((req, res) => {
+      const { name } = req.params;
+      if (!isProblemName(name)) throw new Problem('not-found', 'No problem has this name.');
+      const [status, title, advice] = PROBLEMS[name];
+      res.type('text/plain').send(`${status} ${title}\n\n${advice}\n`);
+    })
+    .all(allow('GET'));
+  return router;
+}
+
+/** Swagger UI from its npm package: nothing is loaded from elsewhere. */
+function docsPage(): Router {
+  const { resolve } = createRequire(import.meta.url);
+  const router = Router();
+  const text = (path: string, type: string, body: string) =>
+    router
+      .route(path)
+      .get((_req, res) => void res.type(type).set('Cache-Control', 'no-cache').send(body))
+      .all(allow('GET'));
+  text('/docs', 'html', PAGE);
+  text('/docs/start.js', 'js', START);
+  for (const name of ASSETS) {
+    const file = resolve(`swagger-ui-dist/${name}`);
+    router
+      .route(`/docs/${name}`)
+      .get((_req, res) => res.sendFile(file, { cacheControl: false, headers: { 'Cache-Control': 'no-cache' } }))
+      .all(allow('GET'));
+  }
+  return router;
+}
+
+function isProblemName(name: string): name is ProblemName {
+  return Object.hasOwn(PROBLEMS, name);
+}

@@ -1,0 +1,154 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { z } from 'zod';
+import { databaseFields, logFields, wholeNumber } from '../fields.ts';
+import { ConfigError, parseConfig } from '../parse.ts';
+
+const SECRET = 's3cret';
+
+function fileWith(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'config-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'value'), text);
+  return join(folder, 'value');
+}
+
+/** The message of the ConfigError that these variables bring on. */
+function faultOf(fields: z.ZodRawShape, env: Record<string, string | undefined>): string {
+  try {
+    parseConfig(fields, env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error('these variables have no fault');
+}
+
+describe('parseConfig', () => {
+  const fields = { ...databaseFields, ...logFields, PORT: wholeNumber(0, 65_535) };
+  const DATABASE_URL = `postgres://alerts:${SECRET}@127.0.0.1:5432/alerts`;
+
+  it('gives back parsed values, with defaults for what is unset', () => {
+    expect(parseConfig(fields, { DATABASE_URL, PORT: '8000', HOME: '/' })).toEqual({
+      DATABASE_URL,
+      PORT: 8000,
+      LOG_LEVEL: 'info',
+    });
+  });
+
+  it('tells all faults at once, one line each, and never a value', () => {
+    const fault = faultOf(fields, { DATABASE_URL: `http://${SECRET}`, LOG_LEVEL: SECRET });
+    expect(fault.split('\n')).toEqual([
+      'The configuration has faults:',
+      '  DATABASE_URL: must be a URL like postgres://user:password@host:5432/name',
+      '  LOG_LEVEL: must be trace, debug, info, warn, error, fatal or silent',
+      '  PORT: is required and not set',
+    ]);
+  });
+
+  it('tells one fault as one', () => {
+    expect(faultOf(fields, { DATABASE_URL })).toBe('The configuration has a fault:\n  PORT: is required and not set');
+  });
+
+  it('counts an empty value as unset', () => {
+    expect(parseConfig(fields, { DATABASE_URL, PORT: '1', LOG_LEVEL: '', PORT_FILE: '' })).toMatchObject({
+      LOG_LEVEL: 'info',
+      PORT: 1,
+    });
+    expect(faultOf(fields, { DATABASE_URL, PORT: '' })).toContain('PORT: is required and not set');
+  });
+
+  it('reads a value from the file that NAME_FILE names, without the newline at its end', () => {
+    const config = parseConfig(fields, { DATABASE_URL_FILE: fileWith(`${DATABASE_URL}\n`), PORT: '1' });
+    expect(config.DATABASE_URL).toBe(DATABASE_URL);
+  });
+
+  it('counts an empty file as unset', () => {
+    const LOG_LEVEL_FILE = fileWith('\n');
+    expect(parseConfig(fields, { DATABASE_URL, PORT: '1', LOG_LEVEL_FILE })).toMatchObject({ LOG_LEVEL: 'info' });
+    expect(faultOf(fields, { DATABASE_URL_FILE: LOG_LEVEL_FILE, PORT: '1' })).toContain(
+      'DATABASE_URL: is required and not set',
+    );
+  });
+
+  it('does not say what is in a file whose value does not parse', () => {
+    const fault = faultOf(fields, { DATABASE_URL_FILE: fileWith(`http://${SECRET}`), PORT: '1' });
+    expect(fault).toContain('DATABASE_URL: must be a URL');
+    expect(fault).not.toContain(SECRET);
+  });
+
+  it('refuses a variable that is set both ways, and tells nothing else of it', () => {
+    const fault = faultOf(fields, { DATABASE_URL, DATABASE_URL_FILE: '/x', PORT: '1' });
+    expect(fault).toBe(
+      'The configuration has a fault:\n  DATABASE_URL: set DATABASE_URL or DATABASE_URL_FILE, not both',
+    );
+  });
+
+  it('names a file that it cannot read, beside the faults of the others', () => {
+    const fault = faultOf(fields, { DATABASE_URL_FILE: '/nowhere', PORT: 'x' });
+    expect(fault.split('\n').slice(1)).toEqual([
+      '  DATABASE_URL_FILE: cannot read /nowhere',
+      '  PORT: must be a whole number from 0 to 65535',
+    ]);
+  });
+
+  it('tells the fault of a variable whose name begins another one', () => {
+    const alike = { KEY: wholeNumber(0, 7), KEY_FILE_MODE: wholeNumber(0, 7) };
+    const fault = faultOf(alike, { KEY: 'x', KEY_FILE_MODE: '1', KEY_FILE_MODE_FILE: '/x' });
+    expect(fault.split('\n').slice(1)).toEqual([
+      '  KEY_FILE_MODE: set KEY_FILE_MODE or KEY_FILE_MODE_FILE, not both',
+      '  KEY: must be a whole number from 0 to 7',
+    ]);
+  });
+});
+
+describe('wholeNumber', () => {
+  const port = wholeNumber(1, 65_535);
+
+  it.each([
+    ['1', 1],
+    ['65535', 65_535],
+    ['8000', 8_000],
+  ])('takes %j', (text, number) => {
+    expect(port.parse(text)).toBe(number);
+  });
+
+  it.each([
+    '0',
+    '65536',
+    '8e3',
+    '-1',
+    '+1',
+    '08',
+    ' 8',
+    '8 ',
+    '8.0',
+    '0x8',
+    '8_000',
+    '',
+    'NaN',
+    'Infinity',
+    '٨',
+    '9'.repeat(16),
+  ])('refuses %j, with the bounds', (text) => {
+    expect(port.safeParse(text).error?.issues.map((issue) => issue.message)).toEqual([
+      'must be a whole number from 1 to 65535',
+    ]);
+  });
+
+  it('takes a zero where zero is allowed', () => {
+    expect(wholeNumber(0, 9).parse('0')).toBe(0);
+  });
+});
+
+describe('DATABASE_URL', () => {
+  it.each(['postgres://h/db', 'postgresql://u:p@h:5432/db?sslmode=require'])('may be %s', (DATABASE_URL) => {
+    expect(parseConfig(databaseFields, { DATABASE_URL })).toEqual({ DATABASE_URL });
+  });
+
+  it.each(['redis://h', 'h/db', 'xpostgres://h', 'postgres'])('may not be %s', (DATABASE_URL) => {
+    expect(faultOf(databaseFields, { DATABASE_URL })).toContain('must be a URL like');
+  });
+});

@@ -1,0 +1,162 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { PrismaPg } from '@prisma/adapter-pg';
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  ColumnTypeEnum,
+  type SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
+import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
+import pg from 'pg';
+
+// Prisma's own schema engine, built as WebAssembly and taken from npm: the CLI downloads the same engine as a native
+// binary from its vendor's host, which a machine without that network never gets.
+
+// TypeScript has this global in its DOM library only, which would let every file use `document` too.
+declare const WebAssembly: {
+  instantiate(bytes: Uint8Array, imports: object): Promise<{ instance: { exports: Record<string, unknown> } }>;
+};
+
+export const MIGRATIONS = new URL('../prisma/migrations/', import.meta.url);
+const SCHEMA = new URL('../prisma/schema.prisma', import.meta.url);
+
+/** `externalTables`: tables Prisma must not touch. There are none: the queue has a schema of its own. */
+export const ALL_TABLES = { externalTables: [], externalEnums: [] };
+
+/** The folder names below prisma/migrations, oldest first. */
+export async function migrationNames(): Promise<string[]> {
+  const entries = await readdir(MIGRATIONS, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
+}
+
+/** prisma/migrations as the engine takes it. */
+export async function readMigrations(): Promise<MigrationList> {
+  const directories = (await migrationNames()).map(async (name) => {
+    const value = await readFile(new URL(`./${name}/migration.sql`, MIGRATIONS), 'utf8');
+    return { path: name, migrationFile: { path: 'migration.sql', content: { tag: 'ok' as const, value } } };
+  });
+  return {
+    baseDir: MIGRATIONS.pathname,
+    lockfile: {
+      path: 'migration_lock.toml',
+      content: await readFile(new URL('./migration_lock.toml', MIGRATIONS), 'utf8'),
+    },
+    shadowDbInitScript: '',
+    migrationDirectories: await Promise.all(directories),
+  };
+}
+
+/** The text of schema.prisma. */
+export function readSchema(): Promise<string> {
+  return readFile(SCHEMA, 'utf8');
+}
+
+/** Runs `work` with an engine on a database, and closes the engine's connection. Throws what the engine throws. */
+export async function withSchemaEngine<Result>(
+  databaseUrl: string,
+  work: (engine: SchemaEngine) => Promise<Result>,
+): Promise<Result> {
+  const Engine = await loadSchemaEngine();
+  // One connection: a migration may begin a transaction in one statement and end it in another.
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 1, connectionTimeoutMillis: 10_000 });
+  pool.on('error', () => {}); // the same error rejects the query under way, or the next one
+  try {
+    const adapter = bindMigrationAwareSqlAdapterFactory(adapterFactory(pool));
+    using engine = await Engine.new({ datamodels: [['schema.prisma', await readSchema()]] }, () => {}, adapter);
+    return await work(engine);
+  } finally {
+    await pool.end();
+  }
+}
+
+/**
+ * The SQL that turns what the migrations make into what `schema` asks for; '' when they agree. `shadowUrl`: an empty
+ * database to replay the migrations in.
+ */
+export async function diffSchema(shadowUrl: string, schema: string): Promise<string> {
+  const from = { tag: 'migrations' as const, ...(await readMigrations()) };
+  const to = { tag: 'schemaDatamodel' as const, files: [{ path: 'schema.prisma', content: schema }] };
+  const { stdout } = await withSchemaEngine(shadowUrl, (engine) =>
+    engine.diff({ from, to, script: true, exitCode: null, filters: ALL_TABLES }),
+  );
+  const sql = stdout ?? '';
+  return sql.trim() === '-- This is an empty migration.' ? '' : sql;
+}
+
+function adapterFactory(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
+  const characters = passCharacters(pool);
+  const factory = new PrismaPg(pool);
+  const connect = async () => {
+    const adapter = await factory.connect();
+    // The adapter's own way splits a script at every ';', within strings and functions too, and runs the parts one by
+    // one. Sent whole, it is one transaction, as with the CLI: a migration that fails leaves nothing of itself behind.
+    adapter.executeScript = async (sql) => {
+      await adapter.executeRaw({ sql, args: [], argTypes: [] });
+    };
+    const queryRaw = adapter.queryRaw.bind(adapter);
+    adapter.queryRaw = async (params) => {
+      const result = await queryRaw(params);
+      for (const column of characters) result.columnTypes[column] = ColumnTypeEnum.Character;
+      return result;
+    };
+    return adapter;
+  };
+  // A shadow database is given by who needs one. The adapter would make its own, and drop it while still connected to it.
+  return { provider: factory.provider, adapterName: factory.adapterName, connect, connectToShadowDb: connect };
+}
+
+// adapter-pg 7.10 refuses the catalogue's type "char" (18 in pg_type.dat), which the engine asks for to describe a
+// database. It gets to see text (25) instead; the columns of the last answer where it did, the engine takes as characters.
+function passCharacters(pool: pg.Pool): Set<number> {
+  const columns = new Set<number>();
+  const query = pool.query.bind(pool);
+  Object.assign(pool, {
+    query: async (config: pg.QueryArrayConfig) => {
+      const result = await query(config);
+      columns.clear();
+      result.fields?.forEach((field, column) => {
+        if (field.dataTypeID !== 18) return;
+        field.dataTypeID = 25;
+        columns.add(column);
+      });
+      return result;
+    },
+  });
+  return columns;
+}
+
+// Once per process, and on demand: the glue module holds one instance, and it takes some 20 ms.
+let loading: Promise<typeof SchemaEngine> | undefined;
+
+function loadSchemaEngine(): Promise<typeof SchemaEngine> {
+  loading ??= instantiate();
+  return loading;
+}
+
+// By hand, because `import '@prisma/schema-engine-wasm'` prints Node's ExperimentalWarning on modules of WebAssembly.
+async function instantiate(): Promise<typeof SchemaEngine> {
+  const glue = await import('@prisma/schema-engine-wasm/schema_engine_bg');
+  // Not import.meta.resolve: vitest has none.
+  const glueFile = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg');
+  const bytes = await readFile(join(dirname(glueFile), 'schema_engine_bg.wasm'));
+  const { instance } = await WebAssembly.instantiate(bytes, { './schema_engine_bg.js': withLooseTimers(glue) });
+  glue.__wbg_set_wasm(instance.exports);
+  const start = instance.exports.__wbindgen_start;
+  if (typeof start === 'function') start();
+  return glue.SchemaEngine;
+}
+
+// The engine never clears its 10 s limit on waiting for a lock, and the process would stay for it after all is done.
+// Until then the connection that waits keeps the process, so the limit still holds.
+function withLooseTimers(glue: object): object {
+  const imports = Object.entries(glue).map(([name, value]) =>
+    name.startsWith('__wbg_setTimeout_')
+      ? [name, (done: () => void, milliseconds: number) => setTimeout(done, milliseconds).unref()]
+      : [name, value],
+  );
+  return Object.fromEntries(imports);
+}

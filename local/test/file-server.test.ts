@@ -1,0 +1,235 @@
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, realpath, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { get, type IncomingHttpHeaders, request } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createFileServer, startFileServer } from '../file-server.ts';
+
+const SAMPLES = fileURLToPath(new URL('../../nginx/videos', import.meta.url));
+const DIGITS = '0123456789';
+
+let home: string;
+let window: { url: string; close(): Promise<void> };
+
+/** A folder of videos beside a secret that must not get out. */
+beforeAll(async () => {
+  home = await realpath(await mkdtemp(join(tmpdir(), 'video-window-')));
+  const root = join(home, 'videos');
+  await mkdir(join(root, 'folder.mp4'), { recursive: true });
+  await mkdir(join(root, '.hidden'));
+  await writeFile(join(home, 'secret.mp4'), 'secret');
+  for (const name of [
+    'a.mp4',
+    'B.MP4',
+    'a b.mp4',
+    '.dot.mp4',
+    '.hidden/a.mp4',
+    'folder.mp4/in.mp4',
+    'notes.txt',
+    'bare',
+  ]) {
+    await writeFile(join(root, name), DIGITS);
+  }
+  await writeFile(join(root, 'empty.mp4'), '');
+  await symlink(join(home, 'secret.mp4'), join(root, 'link.mp4'));
+  await symlink(home, join(root, 'way-out'));
+  await symlink('a.mp4', join(root, 'inside.mp4'));
+  window = await startFileServer({ root, host: '127.0.0.1', port: 0 });
+});
+
+afterAll(async () => {
+  await window.close();
+  await rm(home, { recursive: true });
+});
+
+interface Answer {
+  status: number | undefined;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+/** Sends the path as it is written: fetch would tidy it first. */
+async function ask(path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
+  const sent = request(window.url, { path, method, headers }).end();
+  const [response] = await once(sent, 'response');
+  return { status: response.statusCode, headers: response.headers, body: await text(response) };
+}
+
+describe('a whole video', () => {
+  it.each([
+    ['test_1.avi', 'video/x-msvideo'],
+    ['test_2.mp4', 'video/mp4'],
+    ['test_3.mov', 'video/quicktime'],
+    ['test_4.mkv', 'video/x-matroska'],
+    ['test_5.webm', 'video/webm'],
+  ])('%s comes byte for byte as %s', async (name, type) => {
+    const samples = await startFileServer({ root: SAMPLES, host: '127.0.0.1', port: 0 });
+    onTestFinished(samples.close);
+    const response = await fetch(`${samples.url}/videos/${name}`, { headers: { 'accept-encoding': 'gzip, br' } });
+    expect(response.status).toBe(200);
+    expect(Buffer.from(await response.arrayBuffer()).equals(await readFile(join(SAMPLES, name)))).toBe(true);
+    expect(Object.fromEntries(response.headers)).toMatchObject({ 'content-type': type, 'accept-ranges': 'bytes' });
+    expect(response.headers.has('content-encoding')).toBe(false);
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+  });
+
+  it('is found under an extension in capitals, an encoded name, with a query, and by a link that stays inside', async () => {
+    for (const path of ['/videos/B.MP4', '/videos/a%20b.mp4', '/videos/a.mp4?t=1', '/videos/inside.mp4']) {
+      expect(await ask(path)).toMatchObject({ status: 200, body: DIGITS });
+    }
+  });
+
+  it('tells its size and type to HEAD without a body', async () => {
+    const { status, headers, body } = await ask('/videos/a.mp4', {}, 'HEAD');
+    expect({ status, body }).toEqual({ status: 200, body: '' });
+    expect(headers).toMatchObject({ 'content-length': '10', 'content-type': 'video/mp4' });
+  });
+
+  it('may be empty', async () => {
+    expect(await ask('/videos/empty.mp4')).toMatchObject({ status: 200, body: '' });
+  });
+});
+
+describe('a range', () => {
+  it.each([
+    ['bytes=0-3', '0123', 'bytes 0-3/10'],
+    ['bytes=4-', '456789', 'bytes 4-9/10'],
+    ['bytes=-2', '89', 'bytes 8-9/10'],
+    ['bytes=8-99', '89', 'bytes 8-9/10'],
+  ])('%s is %s', async (range, body, contentRange) => {
+    const answer = await ask('/videos/a.mp4', { range });
+    expect(answer).toMatchObject({ status: 206, body });
+    expect(answer.headers).toMatchObject({ 'content-range': contentRange, 'content-length': String(body.length) });
+  });
+
+  it('behind the end is refused with the true size', async () => {
+    const { status, headers } = await ask('/videos/a.mp4', { range: 'bytes=10-' });
+    expect({ status, range: headers['content-range'] }).toEqual({ status: 416, range: 'bytes */10' });
+    expect(headers).not.toHaveProperty('etag');
+  });
+
+  it('of several parts, or one that cannot be understood, is answered with the whole', async () => {
+    for (const range of ['bytes=0-1,4-5', 'bytes=x-y', 'lines=0-1']) {
+      expect(await ask('/videos/a.mp4', { range })).toMatchObject({ status: 200, body: DIGITS });
+    }
+  });
+});
+
+describe('a video that may have changed', () => {
+  it('has a strong tag made of its time and size, as Nginx makes it, which follows a change', async () => {
+    const file = join(home, 'videos', 'changing.mp4');
+    await writeFile(file, DIGITS);
+    await utimes(file, 1_748_871_320, 1_748_871_320);
+    const before = await ask('/videos/changing.mp4');
+    expect(before.headers).toMatchObject({ etag: '"683da898-a"', 'last-modified': 'Mon, 02 Jun 2025 13:35:20 GMT' });
+    await writeFile(file, `${DIGITS}!`);
+    expect((await ask('/videos/changing.mp4')).headers.etag).not.toBe(before.headers.etag);
+  });
+
+  it('is not sent again to one who has it', async () => {
+    const { headers } = await ask('/videos/a.mp4');
+    const known = [
+      { 'if-none-match': String(headers.etag) },
+      { 'if-modified-since': String(headers['last-modified']) },
+    ];
+    for (const condition of known)
+      expect(await ask('/videos/a.mp4', condition)).toMatchObject({ status: 304, body: '' });
+  });
+
+  it('gives a range only of the version that If-Range names, else the whole', async () => {
+    const etag = String((await ask('/videos/a.mp4')).headers.etag);
+    expect(await ask('/videos/a.mp4', { range: 'bytes=0-3', 'if-range': etag })).toMatchObject({ status: 206 });
+    expect(await ask('/videos/a.mp4', { range: 'bytes=0-3', 'if-range': '"other"' })).toMatchObject({ status: 200 });
+  });
+
+  it('is refused to If-Match of another version', async () => {
+    expect(await ask('/videos/a.mp4', { 'if-match': '"other"' })).toMatchObject({ status: 412 });
+  });
+});
+
+describe('what is not given out', () => {
+  it.each(['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'])('%s is answered with the methods that are', async (method) => {
+    const { status, headers } = await ask('/videos/a.mp4', {}, method);
+    expect({ status, allow: headers.allow }).toEqual({ status: 405, allow: 'GET, HEAD' });
+  });
+
+  it.each([
+    ['a missing file', '/videos/none.mp4'],
+    ['another extension', '/videos/notes.txt'],
+    ['no extension', '/videos/bare'],
+    ['the list of videos', '/videos/'],
+    ['the list without its slash', '/videos'],
+    ['a folder named like a video', '/videos/folder.mp4'],
+    ['the list of such a folder', '/videos/folder.mp4/'],
+    ['a file with a slash behind it', '/videos/a.mp4/'],
+    ['a video under another prefix', '/a.mp4'],
+    ['a prefix that only begins alike', '/videosa.mp4'],
+    ['a dotfile', '/videos/.dot.mp4'],
+    ['a folder with a dot', '/videos/.hidden/a.mp4'],
+    ['a link that leads out', '/videos/link.mp4'],
+    ['a linked folder that leads out', '/videos/way-out/secret.mp4'],
+    ['a step up', '/videos/../secret.mp4'],
+    ['a step up and back in', '/videos/../videos/a.mp4'],
+    ['an encoded step up', '/videos/%2e%2e/secret.mp4'],
+    ['an encoded slash', '/videos/..%2fsecret.mp4'],
+    ['an absolute path', '/videos//etc/../secret.mp4'],
+    ['an encoding of an encoding', '/videos/%252e%252e/secret.mp4'],
+  ])('%s is not found', async (_what, path) => {
+    const { status, body, headers } = await ask(path);
+    expect({ status, body }).toEqual({ status: 404, body: '404\n' });
+    expect(headers['x-content-type-options']).toBe('nosniff');
+  });
+
+  it.each(['/videos/%00.mp4', '/videos/a%.mp4', '/videos/%ff.mp4'])('%s is not a path at all', async (path) => {
+    expect(await ask(path)).toMatchObject({ status: 400 });
+  });
+});
+
+describe('a client that holds on', () => {
+  it('is let go when it does not finish its request head', async () => {
+    const server = createFileServer({ root: SAMPLES, slowRequestMs: 100 }).listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    // A listening TCP server always has an AddressInfo; a string is for pipes.
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    socket.write('GET /videos/test_1.avi HTTP/1.1\r\nHost: x\r\nX-Slow: ');
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  it('cannot keep the window open, neither with an idle connection nor with a download', async () => {
+    const root = join(home, 'videos');
+    // Longer than the buffers between two sockets, so that the download lasts until it is read.
+    await writeFile(join(root, 'long.mp4'), '');
+    await truncate(join(root, 'long.mp4'), 64 * 1024 * 1024);
+    const own = await startFileServer({ root, host: '127.0.0.1', port: 0 });
+    const idle = connect(Number(new URL(own.url).port), '127.0.0.1');
+    const [download] = await once(get(`${own.url}/videos/long.mp4`), 'response');
+    const ends = Promise.allSettled([once(idle, 'close'), text(download.pause())]);
+    const started = performance.now();
+    await own.close();
+    expect(performance.now() - started).toBeLessThan(1_000);
+    await ends;
+    await expect(fetch(own.url)).rejects.toThrow();
+  });
+});
+
+describe('a window that cannot open', () => {
+  it('names the taken port and the setting that changes it', async () => {
+    const port = Number(new URL(window.url).port);
+    await expect(startFileServer({ root: SAMPLES, host: '127.0.0.1', port })).rejects.toThrow(
+      `the video window cannot listen on 127.0.0.1:${port} (VIDEO_PORT): another program has this port`,
+    );
+  });
+
+  it('names the missing folder and the setting that changes it', async () => {
+    const root = join(home, 'secret.mp4');
+    expect((await stat(root)).isFile()).toBe(true);
+    await expect(startFileServer({ root, host: '127.0.0.1', port: 0 })).rejects.toThrow(
+      `there is no folder of videos at ${root} (VIDEOS_DIR)`,
+    );
+  });
+});

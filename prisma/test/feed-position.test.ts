@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto';
+import { expect, it, onTestFinished } from 'vitest';
+import { createTestDatabase } from '#test/harness/test-database.ts';
+import { addPending, claim, recordFailure, recordResolution, release, retryFailed } from '../alerts.ts';
+import { openDatabase } from '../client.ts';
+
+const FACTS = { resolution: '2x1', width: 2, height: 1, rotation: 0, codec: 'c', container: 'mp4', duration: null };
+
+it('every change of a status has a place behind all before it', async () => {
+  const database = await createTestDatabase();
+  const db = openDatabase(database.url, { poolSize: 2, onError: () => {} });
+  onTestFinished(async () => {
+    await db.$disconnect();
+    await database.drop();
+  });
+  const uuid = randomUUID();
+  const steps: (() => Promise<unknown>)[] = [
+    () => addPending(db, { uuid, video: '/a.mp4', store: 's', timestamp: 1, requestId: 'r' }),
+    () => claim(db, uuid),
+    () => release(db, { uuid, attempt: 1 }, 0, { unused: false }),
+    () => claim(db, uuid),
+    () => recordFailure(db, { uuid, attempt: 2 }, { code: 'video_timeout', detail: '' }, 0),
+    () => retryFailed(db, [uuid]),
+    () => claim(db, uuid),
+    () => recordResolution(db, { uuid, attempt: 3 }, FACTS, 0),
+  ];
+  const places: bigint[] = [];
+  for (const step of steps) {
+    await step();
+    const [row] = await db.$queryRaw<{ changed: string }[]>`SELECT changed::text FROM alerts`;
+    places.push(BigInt(row?.changed ?? 0));
+  }
+  expect(new Set(places).size).toBe(steps.length);
+  expect(places.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(places);
+});

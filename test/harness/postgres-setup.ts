@@ -1,0 +1,74 @@
+import { chmod, mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import { startEmbeddedPostgres } from '#local/postgres/embedded.ts';
+import { clearPostmaster, isAbandoned, unless } from '#local/postgres/lock.ts';
+import { migrate } from '#prisma/migrate.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A superuser's URL of the server that test databases are made on. */
+    postgresUrl: string;
+    /** The name of the migrated database that they are copies of. */
+    postgresTemplate: string;
+  }
+}
+
+const PREFIX = 'alerts-test-';
+
+/** One PostgreSQL for the run: TEST_DATABASE_URL's, or an embedded one in a temporary folder. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const server = await openServer(process.env.TEST_DATABASE_URL);
+  const template = `alerts_template_${process.pid}`;
+  try {
+    await onServer(server.url, `CREATE DATABASE ${template}`);
+    const url = new URL(server.url);
+    url.pathname = `/${template}`;
+    await migrate(url.href);
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+  project.provide('postgresUrl', server.url);
+  project.provide('postgresTemplate', template);
+  return async () => {
+    await onServer(server.url, `DROP DATABASE ${template}`);
+    await server.close();
+  };
+}
+
+async function openServer(url: string | undefined): Promise<{ url: string; close(): Promise<void> }> {
+  if (url) return { url, close: async () => {} };
+  await removeAbandoned();
+  const dataDir = await mkdtemp(join(tmpdir(), PREFIX));
+  await chmod(dataDir, 0o755); // for nobody, where root runs PostgreSQL as nobody
+  const server = await startEmbeddedPostgres({ dataDir, durable: false });
+  return {
+    url: server.url,
+    close: async () => {
+      await server.stop();
+      await rm(dataDir, { recursive: true });
+    },
+  };
+}
+
+/** Ends and removes what a run that was killed has left behind. */
+export async function removeAbandoned(): Promise<void> {
+  const parent = await realpath(tmpdir());
+  for (const name of await readdir(parent)) {
+    const folder = join(parent, name);
+    if (!name.startsWith(PREFIX)) continue;
+    const found = await stat(folder).catch(unless('ENOENT'));
+    if (!found || found.uid !== process.getuid?.() || !(await isAbandoned(folder))) continue;
+    await clearPostmaster(join(folder, 'cluster'), true, () => {});
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function onServer(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(sql).finally(() => client.end());
+}

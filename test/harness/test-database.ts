@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { inject } from 'vitest';
+import type { Database } from '#prisma/client.ts';
+
+export type TestDatabase = { url: string; drop(): Promise<void> };
+
+/**
+ * A database of a test file's own: a copy of the migrated template, or empty. `drop` cuts the connections that are
+ * still open to it; a test that fails before leaves its database to look at, until the run's server ends.
+ */
+export async function createTestDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
+  const server = inject('postgresUrl');
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  const template = options.empty ? 'template0' : inject('postgresTemplate');
+  await query(server, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => query(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+}
+
+/** Opens that many connections of a pool: calls at the same time meet only where none has to wait for its connection. */
+export async function warm(db: Database, connections: number): Promise<void> {
+  await Promise.all(Array.from({ length: connections }, () => db.$queryRaw`SELECT pg_sleep(0.1)::text`));
+}
+
+async function query(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    // 55006: another file is copying the template this moment, which takes some 50 ms.
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await client.query(sql);
+        return;
+      } catch (error) {
+        if (!(error instanceof pg.DatabaseError && error.code === '55006') || attempt === 100) throw error;
+        await sleep(20);
+      }
+    }
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,172 @@
+import { Bits } from './bit-reader.ts';
+import { isAnnexB, type Size, sizesOfParameterSets } from './parameter-sets.ts';
+
+/** Where a codec tells the size of its pictures; either may be missing. */
+export type CrossCheck = {
+  /** The decoder's configuration: what avcC, hvcC or av1C holds, an esds descriptor, Matroska's CodecPrivate. */
+  config?: Buffer | undefined;
+  /** The first frame, or its beginning. Asked for only where the configuration tells nothing. */
+  frame: () => Promise<Buffer | undefined>;
+};
+
+const startCode = Buffer.from([0, 0, 1]);
+
+type Told = (bytes: Buffer) => Size[];
+
+/** Those whose bits tell nothing: a decoder takes the container's word, but for pictures beyond all bounds. */
+const silent = new Set(['rawvideo', 'ffv1', 'huffyuv', 'ffvhuff', 'msmpeg4v2', 'msmpeg4v3']);
+const mostPixels = 2 ** 27;
+
+const inConfig: Record<string, Told> = {
+  h264: (bytes) => sizesOfParameterSets('h264', bytes),
+  hevc: (bytes) => sizesOfParameterSets('hevc', bytes),
+  // Behind the four bytes of the box; a frame has the units alone.
+  av1: (bytes) => sizesOfAv1(bytes.subarray(4)),
+  mpeg4: sizesOfMpeg4,
+};
+const inFrame: Record<string, Told> = {
+  h264: (bytes) => (isAnnexB(bytes) ? sizesOfParameterSets('h264', bytes) : []),
+  hevc: (bytes) => (isAnnexB(bytes) ? sizesOfParameterSets('hevc', bytes) : []),
+  av1: sizesOfAv1,
+  mpeg4: sizesOfMpeg4,
+  vp8: sizesOfVp8,
+  vp9: sizesOfVp9,
+  mjpeg: sizesOfJpeg,
+  prores: sizesOfProres,
+};
+
+/**
+ * Whether the codec's own bits tell the size that the container tells. Where they differ, say nothing, or cannot be
+ * read, only a decoder knows what will be shown.
+ * @param codec ffmpeg's name. Throws what `frame` throws.
+ */
+export async function confirmsSize(codec: string, size: Size, witness: CrossCheck): Promise<boolean> {
+  if (silent.has(codec)) return size.width * size.height <= mostPixels;
+  const told = witness.config === undefined ? [] : tellSizes(inConfig[codec], witness.config);
+  if (told.length > 0) return agree(told, size);
+  const read = inFrame[codec];
+  if (read === undefined) return false;
+  const frame = await witness.frame();
+  return frame !== undefined && agree(tellSizes(read, frame), size);
+}
+
+function tellSizes(read: Told | undefined, bytes: Buffer): Size[] {
+  try {
+    return read?.(bytes) ?? [];
+  } catch (error) {
+    if (error instanceof RangeError) return [];
+    throw error;
+  }
+}
+
+function agree(told: Size[], { width, height }: Size): boolean {
+  return told.length > 0 && told.every((each) => each.width === width && each.height === height);
+}
+
+/** RFC 6386, 9.1: a key frame begins with its size. */
+function sizesOfVp8(frame: Buffer): Size[] {
+  const isKey =
+    frame.length >= 10 && (frame.readUInt8(0) & 1) === 0 && frame.readUInt16BE(3) === 0x9d01 && frame[5] === 0x2a;
+  if (!isKey) return [];
+  return [{ width: frame.readUInt16LE(6) & 0x3fff, height: frame.readUInt16LE(8) & 0x3fff }];
+}
+
+/** VP9 bitstream specification, 6.2. */
+function sizesOfVp9(frame: Buffer): Size[] {
+  const bits = new Bits(frame);
+  if (bits.read(2) !== 2) return [];
+  const profile = bits.read(1) + 2 * bits.read(1);
+  if (profile === 3) bits.skip(1);
+  const [existing, inter] = [bits.flag(), bits.flag()];
+  bits.skip(2);
+  if (existing || inter || bits.read(24) !== 0x498342) return [];
+  if (profile >= 2) bits.skip(1);
+  const rgb = bits.read(3) === 7;
+  const subsampled = profile % 2 === 1;
+  if (rgb) bits.skip(subsampled ? 1 : 0);
+  else bits.skip(subsampled ? 4 : 1);
+  return [{ width: bits.read(16) + 1, height: bits.read(16) + 1 }];
+}
+
+/** AV1 bitstream specification, 5.3 and 5.5: the sequence header, wherever it stands among the units. */
+function sizesOfAv1(units: Buffer): Size[] {
+  for (let position = 0; position < units.length; ) {
+    const header = units[position] ?? 0;
+    position += (header & 4) > 0 ? 2 : 1;
+    if ((header & 2) === 0) return [];
+    let length = 0;
+    for (let shift = 0, byte = 0x80; (byte & 0x80) > 0 && shift < 32; shift += 7, position += 1) {
+      byte = units[position] ?? 0;
+      length += (byte & 0x7f) * 2 ** shift;
+    }
+    if (((header >> 3) & 15) === 1) return [sizeOfSequence(new Bits(units.subarray(position, position + length)))];
+    position += length;
+  }
+  return [];
+}
+
+function sizeOfSequence(bits: Bits): Size {
+  bits.skip(4);
+  // Its short form has the level only. Timing comes with broadcasts; we leave that to the decoder.
+  const short = bits.flag();
+  if (short) bits.skip(5);
+  else skipOperatingPoints(bits);
+  const [widthBits, heightBits] = [bits.read(4) + 1, bits.read(4) + 1];
+  return { width: bits.read(widthBits) + 1, height: bits.read(heightBits) + 1 };
+}
+
+function skipOperatingPoints(bits: Bits): void {
+  if (bits.flag()) throw new RangeError('the sequence header has timing');
+  const delayed = bits.flag();
+  for (let left = bits.read(5); left >= 0; left -= 1) {
+    bits.skip(12);
+    if (bits.read(5) > 7) bits.skip(1);
+    if (delayed && bits.flag()) bits.skip(4);
+  }
+}
+
+/** ISO/IEC 14496-2, 6.2.3: the video object layer, in an esds descriptor or before the first frame. */
+function sizesOfMpeg4(bytes: Buffer): Size[] {
+  for (let at = bytes.indexOf(startCode); at >= 0; at = bytes.indexOf(startCode, at + 3)) {
+    if (((bytes[at + 3] ?? 0) & 0xf0) === 0x20) return sizesOfLayer(new Bits(bytes.subarray(at + 4)));
+  }
+  return [];
+}
+
+function sizesOfLayer(bits: Bits): Size[] {
+  bits.skip(9);
+  if (bits.flag()) bits.skip(7);
+  if (bits.read(4) === 15) bits.skip(16);
+  if (bits.flag()) {
+    bits.skip(3);
+    if (bits.flag()) bits.skip(79);
+  }
+  const rectangular = bits.read(2) === 0;
+  bits.skip(1);
+  const resolution = bits.read(16);
+  bits.skip(1);
+  if (bits.flag()) bits.skip(Math.max(1, 32 - Math.clz32(resolution - 1)));
+  bits.skip(1);
+  const width = bits.read(13);
+  bits.skip(1);
+  return rectangular ? [{ width, height: bits.read(13) }] : [];
+}
+
+/** ITU-T T.81, B.2.2: the frame header, behind tables and application data. */
+function sizesOfJpeg(frame: Buffer): Size[] {
+  if (frame.length < 2 || frame.readUInt16BE(0) !== 0xffd8) return [];
+  for (let position = 2; position + 9 <= frame.length; ) {
+    const marker = frame.readUInt16BE(position);
+    if (marker < 0xff01) return [];
+    const isFrame = marker >= 0xffc0 && marker <= 0xffcf && ![0xffc4, 0xffc8, 0xffcc].includes(marker);
+    if (isFrame) return [{ width: frame.readUInt16BE(position + 7), height: frame.readUInt16BE(position + 5) }];
+    position += 2 + frame.readUInt16BE(position + 2);
+  }
+  return [];
+}
+
+/** SMPTE RDD 36, 5.1. */
+function sizesOfProres(frame: Buffer): Size[] {
+  if (frame.length < 20 || frame.readUInt32BE(4) !== 0x69637066) return [];
+  return [{ width: frame.readUInt16BE(16), height: frame.readUInt16BE(18) }];
+}

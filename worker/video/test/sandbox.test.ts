@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { VideoUnreadable } from '../../errors.ts';
+import { type FfprobeOptions, runFfprobe } from '../ffprobe/run.ts';
+import { detectSandbox } from '../ffprobe/sandbox.ts';
+import { type Held, held, heldAtRest } from './leaked-resources.ts';
+import { failureOf } from './open-video.ts';
+
+const cage = await detectSandbox();
+const timeoutMs = 60_000;
+const printed = '{"streams":[]}';
+
+let folder: string;
+let empty: string;
+let before: Held;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'cage-test-'));
+  empty = join(folder, 'empty');
+  await mkdir(empty);
+  before = held(empty);
+});
+
+afterEach(async () => {
+  const after = await heldAtRest(empty, before);
+  await rm(folder, { recursive: true });
+  expect(after).toEqual(before);
+});
+
+/** Runs a real program in ffprobe's place, in the folder of the test. */
+async function run(script: string, options: Partial<FfprobeOptions> = {}, shell = '/bin/sh'): Promise<string> {
+  const ffprobePath = join(folder, 'ffprobe');
+  await writeFile(ffprobePath, `#!${shell}\n${script}\n`);
+  await chmod(ffprobePath, 0o755);
+  const signal = new AbortController().signal;
+  return runFfprobe({
+    folder,
+    file: 'video',
+    demuxer: 'avi',
+    skippedBytes: 0,
+    options: { ffprobePath, timeoutMs, signal, cage, ...options },
+    deadline: AbortSignal.timeout(timeoutMs),
+  });
+}
+
+describe.skipIf(process.platform !== 'linux')('the cage', () => {
+  it('holds memory and CPU time everywhere on Linux', () => {
+    expect(cage.holds).toEqual(expect.arrayContaining(['memory', 'cpu']));
+    expect([...cage.holds, ...cage.lacks].sort()).toEqual(['cpu', 'memory', 'network']);
+  });
+
+  it('gives a program that wants all memory no more than its share', async () => {
+    const error = await failureOf(run('exec /usr/bin/tail /dev/zero'));
+    expect(error).toBeInstanceOf(VideoUnreadable);
+    expect(error).toHaveProperty('cause.message', expect.stringContaining('memory exhausted'));
+  });
+
+  it('ends a program that turns in circles by its CPU time, before the deadline', async () => {
+    const error = await failureOf(run('while :; do :; done'));
+    expect(error).toBeInstanceOf(VideoUnreadable);
+    expect(error).toHaveProperty('message', 'ffprobe takes more CPU time on it than on any video');
+  }, 90_000);
+
+  it('ends what a program left running', async () => {
+    const script = `/bin/sleep 600 > /dev/null 2>&1 & echo $! > child; echo '${printed}'`;
+    expect(await run(script)).toBe(`${printed}\n`);
+    const child = (await readFile(join(folder, 'child'), 'utf8')).trim();
+    const state = () => readFile(`/proc/${child}/stat`, 'utf8').catch(() => ') X');
+    await expect.poll(state).toMatch(/\) [ZX]/);
+  });
+
+  it('gives nothing of our environment and no way to leave a memory dump', async () => {
+    const output = await run('/usr/bin/env; ulimit -c');
+    expect(output.split('\n').filter((line) => !/^(PWD|OLDPWD|SHLVL|_)=/.test(line))).toEqual(['0', '']);
+  });
+
+  it('takes a name with spaces and signs of the shell for a name', async () => {
+    const odd = join(folder, '$(touch gone) ; "x" *');
+    await writeFile(odd, `#!/bin/sh\necho "$2"\n`);
+    await chmod(odd, 0o755);
+    expect(await run('', { ffprobePath: odd })).toBe('error\n');
+    expect(existsSync(join(folder, 'gone'))).toBe(false);
+  });
+});
+
+describe.skipIf(!cage.holds.includes('network') || !existsSync('/bin/bash'))('the cage without network', () => {
+  it.each([
+    [cage, 'refused', 0],
+    [undefined, 'connected', 1],
+  ])('%j: a connection is %s', async (tried, outcome, met) => {
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections += 1;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const script = `(exec 3<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null && echo connected || echo refused`;
+    const output = await run(script, { cage: tried }, '/bin/bash');
+    await new Promise((resolve) => server.close(resolve));
+    expect(output).toBe(`${outcome}\n`);
+    expect(connections).toBe(met);
+  });
+});

@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest';
+import { Semaphore } from '../ffprobe/semaphore.ts';
+import { failureOf } from './open-video.ts';
+
+const { signal } = new AbortController();
+/** Lets everything that can go on do so. */
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+it('lets so many in at once, the others in the order they came', async () => {
+  const turns = new Semaphore(2);
+  const inside: number[] = [];
+  const ends: (() => void)[] = [];
+  const enter = async (number: number) => {
+    using _ = await turns.take(signal);
+    inside.push(number);
+    await new Promise<void>((resolve) => ends.push(resolve));
+  };
+  const all = [1, 2, 3, 4].map(enter);
+  await settle();
+  expect(inside).toEqual([1, 2]);
+  ends[1]?.();
+  await settle();
+  expect(inside).toEqual([1, 2, 3]);
+  ends[0]?.();
+  await settle();
+  expect(inside).toEqual([1, 2, 3, 4]);
+  for (const end of ends) end();
+  await Promise.all(all);
+});
+
+it('hands a turn on when its holder fails', async () => {
+  const turns = new Semaphore(1);
+  const failing = async () => {
+    using _ = await turns.take(signal);
+    await settle();
+    throw new Error('no luck');
+  };
+  const next = Promise.allSettled([failing(), failing()]);
+  using _ = await turns.take(signal);
+  expect((await next).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+});
+
+it('is left by the signal with its reason, and nobody waits for who has left', async () => {
+  const turns = new Semaphore(1);
+  const first = await turns.take(signal);
+  const controller = new AbortController();
+  const gone = failureOf(turns.take(controller.signal));
+  const later = turns.take(signal);
+  const reason = new Error('the worker is going down');
+  controller.abort(reason);
+  expect(await gone).toBe(reason);
+  first[Symbol.dispose]();
+  (await later)[Symbol.dispose]();
+  expect(await failureOf(turns.take(controller.signal))).toBe(reason);
+});

@@ -2,12 +2,12 @@ import { RETRYABLE_CODES } from '#prisma/alerts.ts';
 import type { FailureCode } from '#prisma/generated/enums.ts';
 
 /**
- * The closed family of reasons why an alert's video gave no resolution. Foreign errors (got, ffprobe, mediabunny) end
- * at the file that met them and travel on as `cause` only.
+ * Every reason why a video yields no resolution: one subclass per failure code, no others. A library's error (undici,
+ * ffprobe, mediabunny) does not leave the file that catches it, except as `cause`.
  */
 export abstract class VideoError extends Error {
   abstract readonly code: FailureCode;
-  /** How long the video server asked us to wait, in milliseconds. */
+  /** Delay requested by the video server's Retry-After header, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
   constructor(detail: string, options?: { cause?: unknown; retryAfterMs?: number | undefined }) {
@@ -16,14 +16,14 @@ export abstract class VideoError extends Error {
     this.retryAfterMs = options?.retryAfterMs;
   }
 
-  /** Trying again cannot help. */
+  /** True if another attempt cannot succeed. */
   get permanent(): boolean {
     return !RETRYABLE_CODES.has(this.code);
   }
 }
 
-/** 404 or 410. An alert can overtake its upload: handleJob retries a young alert all the same. */
-export class VideoMissing extends VideoError {
+/** 404 or 410. An alert can arrive before its video is uploaded: handleJob retries while the alert is new. */
+export class VideoNotFound extends VideoError {
   readonly code = 'video_not_found';
 }
 
@@ -32,22 +32,22 @@ export class VideoForbidden extends VideoError {
   readonly code = 'video_forbidden';
 }
 
-/** 5xx, 429, or an answer that breaks HTTP. */
+/** 5xx, 429, or a response that violates HTTP. */
 export class VideoServerError extends VideoError {
   readonly code = 'video_server_error';
 }
 
-/** Refused, reset, no such host. */
-export class VideoServerDown extends VideoError {
+/** Connection refused or reset, or unknown host. */
+export class VideoServerUnreachable extends VideoError {
   readonly code = 'video_server_unreachable';
 }
 
-/** Connecting, the first byte, or the next byte took too long; or the probe did. */
+/** A timeout while connecting, while waiting for data, while probing, or of the whole attempt. */
 export class VideoTimeout extends VideoError {
   readonly code = 'video_timeout';
 }
 
-/** The byte budget is spent and the resolution still unknown. */
+/** The byte budget is spent and the resolution is still unknown. */
 export class VideoTooLarge extends VideoError {
   readonly code = 'video_too_large';
 }
@@ -62,12 +62,12 @@ export class NoVideoStream extends VideoError {
   readonly code = 'no_video_stream';
 }
 
-/** The video server pointed elsewhere. */
+/** The video server redirected to another origin. */
 export class RedirectRefused extends VideoError {
   readonly code = 'redirect_refused';
 }
 
-/** Every attempt was claimed and none came back: the video takes its worker down. */
+/** Too many attempts were claimed and never finished: the video probably crashes its worker. */
 export class WorkerCrashed extends VideoError {
   readonly code = 'worker_crashed';
 }

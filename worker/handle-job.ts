@@ -5,7 +5,7 @@ import { DatabaseUnavailable } from '#prisma/errors.ts';
 import type { AlertJob } from '#redis/contract.ts';
 import type { JobResult } from '#redis/queue.ts';
 import { countAttempt, countClaim } from './attempt-metrics.ts';
-import { VideoError, VideoMissing, VideoTimeout, WorkerCrashed } from './errors.ts';
+import { VideoError, VideoNotFound, VideoTimeout, WorkerCrashed } from './errors.ts';
 import type { AttemptOutcome, WorkerMetrics } from './metrics.ts';
 import { type Attempt, type Deps, failAlert, notifyOnce, processAlert } from './process-alert.ts';
 
@@ -151,5 +151,5 @@ function isOfSurroundings(error: unknown): boolean {
 }
 
 function mayStillArrive(error: VideoError, alert: ClaimedAlert): boolean {
-  return error instanceof VideoMissing && Date.now() - alert.receivedAt.getTime() < UPLOAD_GRACE_MS;
+  return error instanceof VideoNotFound && Date.now() - alert.receivedAt.getTime() < UPLOAD_GRACE_MS;
 }

@@ -2,9 +2,9 @@ import { TimeoutError } from 'got';
 import {
   VideoError,
   VideoForbidden,
-  VideoMissing,
-  VideoServerDown,
+  VideoNotFound,
   VideoServerError,
+  VideoServerUnreachable,
   VideoTimeout,
 } from '../../errors.ts';
 
@@ -17,7 +17,7 @@ const longestWaitMs = 60 * 60 * 1000;
  */
 export function failureOfStatus(status: number, retryAfter: string | undefined): VideoError {
   const detail = `the video server withQueueTimeout ${status}`;
-  if (status === 404 || status === 410) return new VideoMissing(detail);
+  if (status === 404 || status === 410) return new VideoNotFound(detail);
   if (status === 401 || status === 403) return new VideoForbidden(detail);
   return new VideoServerError(detail, { retryAfterMs: waitOf(retryAfter) });
 }
@@ -44,7 +44,7 @@ export function failureOfExchange(error: unknown, where: 'before the answer' | '
   if (where === 'within the body') {
     return new VideoServerError(`the video server broke off its answer (${code})`, { cause });
   }
-  return new VideoServerDown(`the video server cannot be reached (${code})`, { cause });
+  return new VideoServerUnreachable(`the video server cannot be reached (${code})`, { cause });
 }
 
 /** @param phase what took too long: connect, response, socket (the next bytes), request (all of it). */

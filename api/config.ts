@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { databaseFields, logFields, wholeNumber } from '#config/fields.ts';
+import { ConfigError, parseConfig } from '#config/parse.ts';
 import { signalFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
 
@@ -46,7 +47,15 @@ export const apiFields = {
     .optional(),
 };
 
-/** Why these settings do not go together, or undefined. */
+/** Returns the configuration of the api. Throws ConfigError. */
+export function readApiConfig(env: Record<string, string | undefined>) {
+  const config = parseConfig(apiFields, env);
+  const error = exposureError(config);
+  if (error !== undefined) throw new ConfigError([error]);
+  return config;
+}
+
+/** Returns why these settings must not be combined, or undefined. */
 export function exposureError(config: {
   AUTH: string;
   HOST: string;

@@ -1,9 +1,5 @@
-import closeWithGrace from 'close-with-grace';
-import { ConfigError, parseConfig } from '#config/parse.ts';
-import { createLog } from '#observability/log.ts';
 import { createProcessRegistry } from '#observability/process-metrics.ts';
-import { profileOnSignal } from '#observability/profile.ts';
-import { startTracing } from '#observability/tracing.ts';
+import { startService } from '#observability/service.ts';
 import { openDatabase } from '#prisma/client.ts';
 import { hasKeys, validKeys } from '#prisma/keys.ts';
 import { registerPoolMetrics } from '#prisma/pool-metrics.ts';
@@ -17,52 +13,26 @@ import { LongPoll } from './alerts/long-poll.ts';
 import { type AppDeps, createApp } from './app.ts';
 import { createKeyAuth } from './auth/key-auth.ts';
 import { createKeyCache } from './auth/key-cache.ts';
-import { apiFields, exposureError } from './config.ts';
+import { readApiConfig } from './config.ts';
 import { createRateLimits } from './http/rate-limit.ts';
 import { createMetrics } from './operations/metrics.ts';
 import { registerSystemGauges } from './operations/system-gauges.ts';
 import { closeServer, createAlertServer } from './server.ts';
 
-// Requests under way get this long to end; below compose's grace period.
-const CLOSE_MS = 10_000;
-const config = readConfig();
-const log = await createLog({ part: 'api', level: config.LOG_LEVEL, terminal: process.stdout.isTTY });
-const opened: { close(): unknown }[] = [];
-let stopping = false;
-
-closeWithGrace({ delay: CLOSE_MS, logger: false, skip: ['SIGUSR2'] }, async ({ err, signal }) => {
-  stopping = true;
-  if (err) log.fatal({ err }, 'the api fails');
-  else log.info({ signal }, 'the api stops');
-  for (const part of opened.reverse()) await part.close();
-  log.flush();
-});
-const tracing = await startTracing({
-  part: 'api',
-  endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
-  percent: config.TRACE_PERCENT,
-});
-if (tracing) opened.push(tracing);
-const telemetry = tracing && (await queueTelemetry());
-opened.push(profileOnSignal({ part: 'api', folder: config.PROFILE_DIR, seconds: config.PROFILE_SECONDS, log }));
-// Started by `npm start`, and that is gone: its database goes with it.
-process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+const service = await startService('api', () => readApiConfig(process.env));
+const { config, log, onClose } = service;
+const telemetry = service.traced ? await queueTelemetry() : undefined;
 
 const db = openDatabase(config.DATABASE_URL, {
   poolSize: 10,
   onError: (err) => log.warn({ err }, 'database connection lost'),
 });
-opened.push({ close: () => db.$disconnect() });
-try {
-  await waitUntilReady(db, (err) => log.warn({ err }, 'waiting for the database'));
-} catch (error) {
-  process.stderr.write(`The api does not start: ${error instanceof Error ? error.message : error}.\n`);
-  process.exit(1);
-}
+onClose(() => db.$disconnect());
+await service.orExit(waitUntilReady(db, (err) => log.warn({ err }, 'waiting for the database')));
 
 const onQueueError = (err: Error) => log.warn({ err }, 'queue connection lost');
 const queue = openAlertQueue(config.QUEUE_URL ?? config.DATABASE_URL, onQueueError, telemetry);
-opened.push(queue);
+onClose(() => queue.close());
 
 const changes = new ChangeFeed(db, log);
 const waits = new LongPoll(db);
@@ -85,7 +55,7 @@ const app = createApp({
   readiness: {
     required: { database: () => checkDatabase(db), migrations: () => checkMigrations(db) },
     deferrable: { queue: () => checkQueue(queue) },
-    stopping: () => stopping,
+    stopping: service.stopping,
   },
 });
 
@@ -103,18 +73,19 @@ if (config.AUTH === 'keys') await sayFirstKey();
 server.listen(config.PORT, config.HOST, () => {
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : config.PORT;
-  log.info({ host: config.HOST, port }, 'the api listens');
+  log.info({ host: config.HOST, port }, 'api server listening');
   process.send?.({ ready: true, port });
 });
-opened.push({ close: () => closeServer(server) });
-// First of all: a stream ends only when it is told to. Its reader comes again after 3 s, when the door is shut.
-opened.push(changes, waits);
+onClose(() => closeServer(server));
+// First: streams and waits end only here. Clients reconnect after 3 s, when the server no longer listens.
+onClose(() => changes.close());
+onClose(() => waits.close());
 
 /** Who gets in, and how often. */
 function openDoor(): Pick<AppDeps, 'auth' | 'limits'> {
   if (config.AUTH === 'off') return { auth: 'off' };
   const shared = openLimits(config.QUEUE_URL ?? config.DATABASE_URL, (line, err) => log.warn({ err }, line));
-  opened.push(shared);
+  onClose(() => shared.close());
   const limits = createRateLimits(shared, {
     perKey: config.RATE_LIMIT_PER_KEY,
     perAddress: config.RATE_LIMIT_PER_IP,
@@ -135,17 +106,4 @@ async function sayFirstKey(): Promise<void> {
   process.stderr.write(`No key exists yet, so the api answers nobody. Make the first one where DATABASE_URL is this api's:
   npm run keys -- create --name first --scope write,read,operate
 (in compose: docker compose exec api node api/auth/keys-cli.ts create --name first --scope write,read,operate)\n`);
-}
-
-function readConfig() {
-  try {
-    const parsed = parseConfig(apiFields, process.env);
-    const fault = exposureError(parsed);
-    if (fault !== undefined) throw new ConfigError([fault]);
-    return parsed;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(1);
-  }
 }

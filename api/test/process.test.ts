@@ -37,7 +37,7 @@ function start(env: Record<string, string>): Run {
 
 async function listening({ lines }: Run): Promise<string> {
   return eventually(async () => {
-    const line = lines.find((text) => text.includes('"the api listens"'));
+    const line = lines.find((text) => text.includes('"api server listening"'));
     return line && `http://127.0.0.1:${JSON.parse(line).port}`;
   });
 }
@@ -115,7 +115,7 @@ describe('an api process', () => {
     const api = start({ DATABASE_URL: database.url, PORT: '0', AUTH: 'off' });
     expect(await api.ended).toBe('1');
     expect(api.lines).toEqual([
-      expect.stringMatching(/^The api does not start: the database lacks.+npm run migrate.+\.$/),
+      expect.stringMatching(/^The api cannot start: the database lacks.+npm run migrate.+\.$/),
     ]);
   });
 
@@ -124,9 +124,7 @@ describe('an api process', () => {
       VALUES ('x', 'x', '99990101000000_future', now(), 1)`);
     const api = start({ DATABASE_URL: database.url, PORT: '0', AUTH: 'off' });
     expect(await api.ended).toBe('1');
-    expect(api.lines).toEqual([
-      expect.stringMatching(/^The api does not start:.+newer version.+99990101000000_future/),
-    ]);
+    expect(api.lines).toEqual([expect.stringMatching(/^The api cannot start:.+newer version.+99990101000000_future/)]);
   });
 
   it('waits for a database that is not there yet, without exiting', async () => {

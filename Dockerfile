@@ -39,6 +39,7 @@ COPY package.json ./
 COPY prisma prisma
 COPY redis redis
 COPY config config
+COPY async async
 COPY observability observability
 COPY api api
 COPY worker worker

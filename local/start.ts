@@ -223,6 +223,7 @@ const ROOMS: Record<string, string[]> = {
   worker: ['worker'],
   local: ['video window'],
   config: ['worker', 'api'],
+  async: ['worker', 'api'],
   observability: ['worker', 'api'],
   prisma: ['worker', 'api'],
   redis: ['worker', 'api'],

@@ -1,5 +1,6 @@
 import { type Context, context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { SpanExporter } from '@opentelemetry/sdk-trace';
+import { waitAtMost } from '#async/timeout.ts';
 
 const NAME = 'video-alerts';
 
@@ -56,9 +57,11 @@ export async function startTracing(options: TracingOptions): Promise<Tracing | u
   trace.setGlobalTracerProvider(provider);
   return {
     async close() {
-      const given = new Promise<void>((resolve) => setTimeout(resolve, 2_000).unref());
-      // A collector that is away costs its traces, not the close.
-      await Promise.race([provider.shutdown().catch(() => {}), given]);
+      // A collector that is unavailable loses the traces, but does not delay the close.
+      await waitAtMost(
+        provider.shutdown().catch(() => {}),
+        2_000,
+      );
       trace.disable();
       propagation.disable();
       context.disable();

@@ -1,6 +1,6 @@
+import { createMicroBatcher } from '#async/micro-batch.ts';
 import { DatabaseUnavailable } from './errors.ts';
 import type { Alert } from './generated/client.ts';
-import { createMicroBatcher } from './micro-batch.ts';
 
 /** Sends a prepared statement and gives all its rows, or throws DatabaseUnavailable or DatabaseFault. */
 export type Ask = <Row extends object>(statement: { name: string; text: string; values: unknown[] }) => Promise<Row[]>;
@@ -52,10 +52,10 @@ export function openAlertWrites(ask: Ask) {
     const batcher = createMicroBatcher<Item, Row | undefined>({
       run: (items) => runStatement(ask, statement, items),
       keyOf: statement.keyOf,
-      // Whatever else is refused, a deadlock among it, may pass for the rest without one item.
-      mayBeOneItems: (error) => !(error instanceof DatabaseUnavailable),
-      most: 200,
-      lanes: 2,
+      // PostgreSQL may accept the batch without the one item that it refused; after a deadlock too.
+      mayBeCausedByOneItem: (error) => !(error instanceof DatabaseUnavailable),
+      maxBatchSize: 200,
+      concurrency: 2,
     });
     open.push(batcher.close);
     return batcher.add;

@@ -9,8 +9,7 @@ import {
   withBackend,
 } from 'bullmq';
 import { Redis } from 'ioredis';
-import { backoffMs, DELIVERIES, KEEP_COMPLETED, QUEUE_NAME } from './contract.ts';
-import { QUEUE_TIMEOUT_MS } from './timeout.ts';
+import { backoffMs, DELIVERIES, KEEP_COMPLETED, QUEUE_NAME, QUEUE_TIMEOUT_MS } from './contract.ts';
 
 /** Thrown by a processor: deliver again, not before `retryAfterMs`. */
 export class Redeliver extends Error {

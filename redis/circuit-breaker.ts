@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { QueueUnavailable, withQueueTimeout } from './timeout.ts';
+import { withTimeout } from '#async/timeout.ts';
+import { QUEUE_TIMEOUT_MS } from './contract.ts';
+import { QueueUnavailable } from './errors.ts';
 
 /** Who is refused learns it within milliseconds; whoever waited longer had nobody at the other end. */
 const SILENCE_MS = 1_000;
@@ -49,4 +51,10 @@ export function createCircuitBreaker(probe: () => Promise<unknown>): CircuitBrea
     },
     close: () => closing.abort(),
   };
+}
+
+async function withQueueTimeout<T>(promise: Promise<T>): Promise<T> {
+  return withTimeout(promise, QUEUE_TIMEOUT_MS).catch((error: unknown) => {
+    throw new QueueUnavailable(error);
+  });
 }

@@ -4,6 +4,9 @@ import { z } from 'zod';
 export const QUEUE_NAME = 'alerts';
 export const JOB_NAME = 'alert';
 
+/** Longer than the pause of a busy server, short enough for the HTTP request that waits behind it. */
+export const QUEUE_TIMEOUT_MS = 3_000;
+
 /**
  * The job is a key to the row, no more: the row is the truth. `store` never changes; workers share themselves out by it
  * before they touch the row.

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Queue, type Telemetry, UnrecoverableError } from 'bullmq';
+import { createMicroBatcher } from '#async/micro-batch.ts';
+import { waitAtMost } from '#async/timeout.ts';
 import {
   keepsCompletedJobs,
   type OpenQueue,
@@ -11,9 +13,8 @@ import {
   type RedisMemory,
 } from './backend.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
-import { type AlertJob, DELIVERIES, JOB_NAME, jobId, jobSchema, KEEP_FAILED } from './contract.ts';
-import { gathered } from './micro-batch.ts';
-import { bare, QUEUE_TIMEOUT_MS, within } from './timeout.ts';
+import { type AlertJob, DELIVERIES, JOB_NAME, jobId, jobSchema, KEEP_FAILED, QUEUE_TIMEOUT_MS } from './contract.ts';
+import { bare } from './errors.ts';
 
 export type QueueState = {
   jobs: Record<'waiting' | 'active' | 'delayed' | 'failed', number>;
@@ -96,8 +97,15 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
   const probe = () => bull().isPaused();
   const { ask, close } = createCircuitBreaker(probe);
   const addAll = async (jobs: ReturnType<typeof jobOf>[]) => void (await ask(() => bull().addBulk(jobs)));
+  // Alerts are stored in batches, so their jobs arrive in batches too.
+  const batcher = createMicroBatcher<SentJob, void>({
+    async run(jobs) {
+      await addAll(jobs.map((job) => jobOf(job)));
+      return jobs.map(() => undefined);
+    },
+  });
   return {
-    enqueue: gathered((jobs) => addAll(jobs.map((job) => jobOf(job)))),
+    enqueue: batcher.add,
     async enqueueAgain(jobs, { perSecond } = {}) {
       let added = 0;
       for (let first = 0; first < jobs.length; first += BATCH) {
@@ -127,7 +135,7 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
       close();
       const queue = opened;
       opened = undefined;
-      if (queue) await within(QUEUE_TIMEOUT_MS, queue.close().catch(tell));
+      if (queue) await waitAtMost(queue.close().catch(tell), QUEUE_TIMEOUT_MS);
     },
   };
 }
@@ -216,6 +224,6 @@ async function handle(handler: Handler, taken: ReceivedJob): Promise<void> {
 
 async function closeWorker(worker: OpenWorker, graceMs: number): Promise<void> {
   const grace = setTimeout(() => worker.bull.cancelAllJobs('the worker stops'), graceMs);
-  await within(graceMs + QUEUE_TIMEOUT_MS, worker.close());
+  await waitAtMost(worker.close(), graceMs + QUEUE_TIMEOUT_MS);
   clearTimeout(grace);
 }

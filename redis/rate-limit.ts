@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { withTimeout } from '#async/timeout.ts';
 import { COUNT_MS, type CountStore, openCountStore } from './rate-limit-store.ts';
 
 /** The place of a hit in its window, from 1 on, and when the window ends (epoch milliseconds). */
@@ -36,7 +36,7 @@ export function openLimits(url: string, tell: (line: string, error?: Error) => v
   const add: CountStore['add'] = async (...what) => {
     if (Date.now() < awayUntil) throw new Error('away');
     try {
-      const counted = await inTime(store.add(...what));
+      const counted = await withTimeout(store.add(...what), COUNT_MS);
       if (awayUntil > 0) tell('limits are shared again');
       awayUntil = 0;
       return counted;
@@ -118,15 +118,6 @@ function withCounted(before: Share | undefined, asked: number, counted: { total:
 function alone(before: Share | undefined, limit: number, windowMs: number): Share {
   const taken = before ? before.top - before.left : 0;
   return { top: limit, left: Math.max(0, limit - taken), resetAt: before?.resetAt ?? Date.now() + windowMs };
-}
-
-async function inTime<T>(promise: Promise<T>): Promise<T> {
-  const settled = new AbortController();
-  const late = sleep(COUNT_MS, undefined, { signal: settled.signal }).then(() => {
-    throw new Error(`no answer within ${COUNT_MS} ms`);
-  });
-  late.catch(() => {}); // aborted, or lost the race
-  return Promise.race([promise, late]).finally(() => settled.abort());
 }
 
 function asError(error: unknown): Error {

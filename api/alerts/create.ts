@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import { type Alert, addPending, type NewAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
+import { QueueUnavailable } from '#redis/errors.ts';
 import type { AlertQueue } from '#redis/queue.ts';
-import { QueueUnavailable } from '#redis/timeout.ts';
 
 export type Accepted =
   | { kind: 'created'; alert: Alert; dispatch: 'queued' | 'deferred' }

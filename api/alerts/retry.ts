@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import { type AlertKey, type FailedFilter, findFailed, retryFailed } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
+import { QueueUnavailable } from '#redis/errors.ts';
 import type { AlertQueue } from '#redis/queue.ts';
-import { QueueUnavailable } from '#redis/timeout.ts';
 
 type Deps = { db: Database; queue: AlertQueue; log: Logger };
 

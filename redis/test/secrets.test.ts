@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { QueueUnavailable } from '../errors.ts';
 import { consumeAlerts, openAlertQueue } from '../queue.ts';
-import { QueueUnavailable } from '../timeout.ts';
 import { BACKENDS, openWorld } from './queue-fixture.ts';
 
 const PASSWORD = 's3cret';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { QueueUnavailable } from '../errors.ts';
 import type { AlertQueue, JobResult } from '../queue.ts';
-import { QueueUnavailable } from '../timeout.ts';
 import { BACKENDS, DONE, newJob, openWorld, openWorldAway, type World } from './queue-fixture.ts';
 
 /** A request that waits behind the queue is answered in this time. */

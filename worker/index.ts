@@ -12,10 +12,11 @@ import { type AlertConsumer, checkQueue, consumeAlerts, openAlertQueue } from '#
 import { queueTelemetry } from '#redis/telemetry.ts';
 import { withNotificationMetrics } from './attempt-metrics.ts';
 import { workerFields } from './config.ts';
-import { createQuarantine, handleJob } from './handle-job.ts';
+import { handleJob } from './handle-job.ts';
 import { createMetrics } from './metrics.ts';
 import { consoleNotifier } from './notify/console.ts';
 import { startOpsServer } from './ops-server.ts';
+import { createQuarantine } from './quarantine.ts';
 import { startReconciler } from './reconcile.ts';
 import { createStoreConcurrency } from './store-concurrency.ts';
 import { detectSandbox } from './video/ffprobe/sandbox.ts';
@@ -23,7 +24,7 @@ import { removeAbandoned } from './video/ffprobe/temporary-folder.ts';
 import { createVideoReader } from './video/http/range-reader.ts';
 import { probe } from './video/probe.ts';
 
-// Stopping: running attempts get 5 s to end, then go back to the queue; 10 s in all, below compose's grace period.
+// On stop, attempts in progress get 5 s to finish, then return to the queue; 10 s in all, below compose's grace period.
 const DRAIN_MS = 5_000;
 const CLOSE_MS = 10_000;
 
@@ -32,9 +33,9 @@ const log = await createLog({ part: 'worker', level: config.LOG_LEVEL, terminal:
 const opened: { close(): unknown }[] = [];
 
 closeWithGrace({ delay: CLOSE_MS, logger: false, skip: ['SIGUSR2'] }, async ({ err, signal }) => {
-  if (err) log.fatal({ err }, 'the worker fails');
-  else log.info({ signal }, 'the worker stops');
-  for (const part of opened.reverse()) await part.close();
+  if (err) log.fatal({ err }, 'worker failed');
+  else log.info({ signal }, 'worker stopping');
+  for (const resource of opened.reverse()) await resource.close();
   log.flush();
 });
 const tracing = await startTracing({
@@ -45,17 +46,17 @@ const tracing = await startTracing({
 if (tracing) opened.push(tracing);
 const telemetry = tracing && (await queueTelemetry());
 opened.push(profileOnSignal({ part: 'worker', folder: config.PROFILE_DIR, seconds: config.PROFILE_SECONDS, log }));
-// Started by `npm start`, and that is gone: its database goes with it.
+// `npm start` has ended, and its embedded database with it.
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 
 const db = openDatabase(config.DATABASE_URL, {
-  // Two lanes for each of five writes, and two for whatever reads: more attempts at a time make fuller statements, not more.
+  // Two connections for each of the five batched writes, two for reads: more concurrency makes larger batches, not more.
   poolSize: 12,
   onError: (err) => log.warn({ err }, 'database connection lost'),
 });
 opened.push({ close: () => db.$disconnect() });
 const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
-// A connection, or a lock that a busy machine renewed too late: the error says which.
+// A lost connection, or a lock that a busy machine renewed too late: see the error.
 const onQueueError = (err: Error) => log.warn({ err }, 'queue error');
 const queue = openAlertQueue(queueUrl, onQueueError, telemetry);
 opened.push(queue);
@@ -66,13 +67,13 @@ try {
   if (config.OPS_PORT !== undefined) opened.push(await openOps(config.HOST, config.OPS_PORT));
   await waitUntilReady(db, (err) => log.warn({ err }, 'waiting for the database'));
 } catch (error) {
-  process.stderr.write(`The worker does not start: ${error instanceof Error ? error.message : error}.\n`);
+  process.stderr.write(`The worker cannot start: ${error instanceof Error ? error.message : error}.\n`);
   process.exit(1);
 }
 
 const reader = createVideoReader({
   origin: config.VIDEO_SERVER,
-  // An attempt has one request under way at a time.
+  // An attempt has one request in flight at a time.
   connections: config.WORKER_CONCURRENCY,
   byteBudget: config.VIDEO_BYTE_BUDGET,
   timeoutMs: config.FETCH_TIMEOUT_MS,
@@ -80,11 +81,11 @@ const reader = createVideoReader({
 opened.push(reader);
 
 const cage = await detectSandbox();
-log.info(cage, 'ffprobe runs in a cage');
+log.info(cage, 'ffprobe sandboxed');
 await removeAbandoned(tmpdir()).then(
-  (abandoned) => abandoned > 0 && log.info({ abandoned }, 'folders of killed probes removed'),
-  // Only odd videos need that folder; their alerts wait for it.
-  (err) => log.warn({ err }, 'folders of killed probes stay'),
+  (abandoned) => abandoned > 0 && log.info({ abandoned }, 'removed folders of killed probes'),
+  // Only unusual videos need this folder; their alerts are retried.
+  (err) => log.warn({ err }, 'cannot remove folders of killed probes'),
 );
 
 const deps = {
@@ -102,29 +103,29 @@ const deps = {
   },
   maxAttempts: config.MAX_ATTEMPTS,
   maxCrashes: config.MAX_CRASHES,
-  // A budget of requests, none of which may be silent for FETCH_TIMEOUT_MS; six times that is a crawl, not a transfer.
+  // FETCH_TIMEOUT_MS limits each wait for data; six times that for all requests of an attempt is too slow to be useful.
   attemptTimeoutMs: 6 * config.FETCH_TIMEOUT_MS + config.PROBE_TIMEOUT_MS,
 };
 const quarantine = createQuarantine();
-const shares = createStoreConcurrency(config.WORKER_CONCURRENCY);
-const taking = consumeAlerts(
+const storeConcurrency = createStoreConcurrency(config.WORKER_CONCURRENCY);
+const openedConsumer = consumeAlerts(
   queueUrl,
   async (job, signal, { crashed, queuedAt }) => {
-    const leave = await shares.take(job.store ?? '');
-    if (!leave) return { kind: 'retry', reason: 'its store has its share of this worker' };
+    const release = await storeConcurrency.acquire(job.store ?? '');
+    if (!release) return { kind: 'retry', reason: 'per-store concurrency limit reached' };
     const handle = () => handleJob(deps, job, signal, queuedAt);
-    return (crashed ? quarantine(handle) : handle()).finally(leave);
+    return (crashed ? quarantine(handle) : handle()).finally(release);
   },
   { concurrency: config.WORKER_CONCURRENCY, onError: onQueueError, telemetry },
 );
-consumer = taking;
-opened.push({ close: () => taking.close(DRAIN_MS) });
+consumer = openedConsumer;
+opened.push({ close: () => openedConsumer.close(DRAIN_MS) });
 opened.push(startReconciler({ db, queue, log, reconciled: metrics.reconciled }));
 
-log.info({ concurrency: config.WORKER_CONCURRENCY, videoServer: config.VIDEO_SERVER }, 'the worker takes alerts');
+log.info({ concurrency: config.WORKER_CONCURRENCY, videoServer: config.VIDEO_SERVER }, 'worker ready');
 process.send?.({ ready: true });
 
-/** Opened before the database is awaited, closed after the last attempt: a worker that waits or drains is alive. */
+/** Started before the database is ready and closed after the last attempt: a worker that waits or drains is alive. */
 async function openOps(host: string, port: number) {
   const ops = await startOpsServer({
     host,
@@ -133,10 +134,10 @@ async function openOps(host: string, port: number) {
     checks: {
       database: () => checkDatabase(db),
       queue: () => checkQueue(queue),
-      consuming: async () => (consumer?.consuming() ? undefined : 'no alerts are taken from the queue'),
+      consuming: async () => (consumer?.consuming() ? undefined : 'the worker takes no jobs from the queue'),
     },
   });
-  log.info({ host, port: ops.port }, 'the worker tells of itself');
+  log.info({ host, port: ops.port }, 'worker ops server listening');
   return ops;
 }
 

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { createMicroBatcher } from '#async/micro-batch.ts';
 import type { Notification, Notifier } from './notifier.ts';
 
 /**
@@ -9,26 +10,20 @@ import type { Notification, Notifier } from './notifier.ts';
 export function consoleNotifier(out: Writable, timeZone: string): Notifier {
   // The Swedish date format is ISO 8601's.
   const date = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' });
-  let pending: { lines: string[]; written: Promise<void> } | undefined;
-  return {
-    notify(notification) {
-      const line = `${printable(format(notification, date))}\n`;
-      if (pending) {
-        pending.lines.push(line);
-        return pending.written;
-      }
-      const lines = [line];
-      const written = new Promise<void>((resolve, reject) => {
-        // Results are recorded in batches, so their lines arrive together; one write costs as much as one line's.
-        process.nextTick(() => {
-          pending = undefined;
-          out.write(lines.join(''), (error) => (error ? reject(error) : resolve()));
-        });
-      });
-      pending = { lines, written };
-      return written;
+  // Results are recorded in batches, so their lines arrive together; one write of all costs as much as one line's.
+  const lines = createMicroBatcher<string, void>({
+    async run(batch) {
+      await write(out, batch.join(''));
+      return batch.map(() => undefined);
     },
-  };
+  });
+  return { notify: (notification) => lines.add(`${printable(format(notification, date))}\n`) };
+}
+
+function write(out: Writable, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    out.write(text, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 function format({ store, timestamp, outcome }: Notification, date: Intl.DateTimeFormat): string {

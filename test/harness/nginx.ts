@@ -81,7 +81,7 @@ async function writeConfiguration(folder: string, ports: Front['ports'], api: nu
     ['/tmp/', `${folder}/`],
     ['/etc/nginx/extra/', `${folder}/extra/`],
     ['root /srv;', `root ${folder}/srv;`],
-    ['access_log /dev/stdout json if=$told;', 'access_log off;'],
+    ['access_log /dev/stdout json if=$loggable;', 'access_log off;'],
   ]);
   const tls = place(await readFile(join(ROOM, 'tls/tls.conf'), 'utf8'), [
     ['listen 8081;', `listen 127.0.0.1:${ports.plain};`],

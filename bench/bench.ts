@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import type { Opened } from '#test/harness/process.ts';
 import { measureFlow } from './measure.ts';
 import type { Options } from './options.ts';
 import type { Flow, Measured } from './report.ts';
-import { type Backend, openStack, type Stack, type WorkerKind } from './stack.ts';
+import { type Backend, type Opened, openStack, type Stack, type WorkerKind } from './stack.ts';
 import { median } from './statistics.ts';
 import { SET_TITLES, type SetName, type Truth, truthsOf } from './video-sets.ts';
 
@@ -26,10 +25,10 @@ const FEWEST = 20;
 
 /** Opens a house on the backend and leaves what is to be closed in `opened`. */
 export async function openBenchStack(bench: Bench, backend: Backend, opened: Opened): Promise<Stack> {
-  const { options, folder, searchPath } = bench;
+  const { options, folder } = bench;
   const { settings, profile: profiles } = options;
   return openStack(
-    { backend, folder: join(folder, backend), videos: join(folder, 'videos'), searchPath, settings, profiles },
+    { backend, folder: join(folder, backend), videos: join(folder, 'videos'), settings, profiles },
     opened,
   );
 }

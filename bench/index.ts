@@ -2,8 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import closeWithGrace from 'close-with-grace';
-import type { Opened } from '#test/harness/process.ts';
-import { findRedis } from '#test/harness/redis-server.ts';
+import { findRedisProgram } from '#test/harness/redis.ts';
 import { measureProbes } from './ask-process.ts';
 import { type Bench, measureSets, openBenchStack } from './bench.ts';
 import { measureGrowth } from './data-size.ts';
@@ -12,7 +11,7 @@ import { type Options, readOptions } from './options.ts';
 import { tableOfProfiles } from './profile.ts';
 import type { Report } from './report.ts';
 import { measureSoak } from './soak.ts';
-import type { Stack } from './stack.ts';
+import type { Opened, Stack } from './stack.ts';
 import { tableOf } from './table.ts';
 import { layOutVideos, truthsOf } from './video-sets.ts';
 
@@ -93,7 +92,7 @@ async function measureHouse(bench: Bench, house: Stack, report: Report): Promise
 async function backendsHere({ backends }: Options, searchPath: string): Promise<Options['backends']> {
   if (!backends.includes('redis')) return backends;
   try {
-    await findRedis(searchPath);
+    await findRedisProgram(searchPath);
     return backends;
   } catch (error) {
     if (backends.length === 1) throw error;

@@ -1,4 +1,4 @@
-import { askRedis } from '#test/harness/redis-server.ts';
+import { sendRedisCommand } from '#test/harness/redis.ts';
 import { IN_FLIGHT } from './bench.ts';
 import { measureFlow } from './measure.ts';
 import { residentBytesOf } from './processes.ts';
@@ -36,7 +36,7 @@ async function memoryOf(house: Stack): Promise<Pick<Soaked, 'apiMib' | 'workerMi
 }
 
 async function redisBytes(port: number): Promise<number> {
-  const used = /^used_memory:(\d+)/m.exec(await askRedis(port, 'INFO memory'))?.[1];
+  const used = /^used_memory:(\d+)/m.exec(await sendRedisCommand(port, 'INFO memory'))?.[1];
   if (used === undefined) throw new Error('redis does not tell its memory');
   return Number(used);
 }

@@ -1,13 +1,12 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '#local/postgres/embedded.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { migrate } from '#prisma/migrate.ts';
-import { migrateQueue } from '#redis/migrate.ts';
-import { freePorts } from '#test/harness/ports.ts';
-import { type Exit, keepPart, type Opened, type Part } from '#test/harness/process.ts';
-import { askRedis, findRedis, REDIS_READY, redisArguments } from '#test/harness/redis-server.ts';
-import { startVideoServer, type VideoServer } from './video-server.ts';
+import { type PostgresServer, startPostgres } from '#test/harness/postgres.ts';
+import { type RedisServer, startRedisServer } from '#test/harness/redis.ts';
+import type { Exit, Service } from '#test/harness/service.ts';
+import { createStack } from '#test/harness/stack.ts';
+import { findProgram } from '#test/harness/system-packages.ts';
+import type { VideoServer } from './video-server.ts';
 
 export type Backend = 'redis' | 'postgres';
 export type WorkerKind = 'ours' | 'baseline';
@@ -18,7 +17,6 @@ export type StackOptions = {
   folder: string;
   /** What the video server shows. */
   videos: string;
-  searchPath: string;
   /** More of the environment of api and worker. */
   settings: Record<string, string>;
   /** Where api and worker leave a V8 profile when they end. */
@@ -49,114 +47,109 @@ export type Stack = {
 
 /** Counted as ever, but never reached: the driver is one address. */
 const LIMITS = { RATE_LIMIT_PER_IP: '100000000', RATE_LIMIT_PER_KEY: '100000000', QUEUE_MAX_DEPTH: '10000000' };
-const START_MS = 60_000;
-const ENTRIES = { api: 'api/index.ts', ours: 'worker/index.ts', baseline: 'bench/baseline.ts' };
 
-/** Opens the whole house but for its worker and leaves what is to be closed in `opened`, last first. */
+export type Opened = { close(): Promise<void> }[];
+
+/** Opens the whole stack except for its worker, and puts what is to be closed into `opened`, last first. */
 export async function openStack(options: StackOptions, opened: Opened): Promise<Stack> {
-  const redisFile = options.backend === 'redis' ? await findRedis(options.searchPath) : undefined;
+  const { backend, folder, videos, profiles } = options;
   const failures: string[] = [];
-  const [apiPort = 0, videoPort = 0, redisPort = 0] = await freePorts(3);
-  const { folder, videos, searchPath } = options;
-  const postgres = await startDatabase(join(folder, 'postgres'), opened);
-  const onExit = ({ asked, by, how, lastWords }: Exit) => {
-    if (asked === undefined) failures.push(`${by} ended (${how}): ${lastWords}`);
+  const onExit = ({ sent, process, how, lastLines }: Exit) => {
+    if (sent === undefined) failures.push(`${process} ended (${how}): ${lastLines}`);
   };
-  const redis = redisFile ? await startRedis({ file: redisFile, port: redisPort, folder, onExit }, opened) : undefined;
-  const queueUrl = redis ? `redis://127.0.0.1:${redisPort}` : postgres.url;
-  await migrateQueue(queueUrl);
-  const window = { videos, folder: join(folder, 'nginx'), port: videoPort, searchPath, onExit };
-  const videoServer = await startVideoServer(window, opened);
-  const env = { DATABASE_URL: postgres.url, QUEUE_URL: queueUrl, VIDEO_SERVER: videoServer.origin, HOST: '127.0.0.1' };
-  const settings = { ...env, ...LIMITS, PORT: String(apiPort), AUTH: 'off', ...options.settings };
-  const entry = (name: keyof typeof ENTRIES) => keepEntry(name, { env: settings, onExit, options }, opened);
-  const parts = { api: entry('api'), ours: entry('ours'), baseline: entry('baseline') };
-  await parts.api.start(AbortSignal.timeout(START_MS));
+  const postgres = await openPostgres(join(folder, 'postgres'), opened);
+  const redis = backend === 'redis' ? await openRedis(join(folder, 'redis'), onExit, opened) : undefined;
+  const nginx = await findProgram(['nginx'], process.env.PATH ?? '');
+  const stack = await createStack({
+    backend,
+    database: postgres,
+    ...(redis && { redis }),
+    workers: 0,
+    videos: nginx === undefined ? 'file-server' : 'nginx',
+    videosFolder: videos,
+    env: { ...LIMITS, ...options.settings },
+    logs: folder,
+    unread: true,
+    profiles,
+    onExit,
+  });
+  opened.unshift(stack);
+  const workers = {
+    ours: stack.addService('ours', 'worker/index.ts'),
+    baseline: stack.addService('baseline', 'bench/baseline.ts'),
+  };
+  await stack.start();
   return {
-    backend: options.backend,
-    apiPort,
+    backend,
+    apiPort: Number(new URL(stack.apiUrl).port),
     databaseUrl: postgres.url,
-    videoServer,
-    redisPort: redis ? redisPort : undefined,
-    ...employer(parts, { postgres: () => postgres.pid, redis: redis?.pid, videoServer: videoServer.part.pid }),
-    ...keeper(postgres.url, redis ? redisPort : undefined, opened),
+    videoServer: {
+      kind: nginx === undefined ? 'local/file-server.ts' : 'nginx',
+      origin: stack.videosUrl,
+      service: stack.videoServer,
+      served: stack.served,
+    },
+    redisPort: redis?.port,
+    ...employer(workers, {
+      api: () => stack.apis[0]?.pid(),
+      postgres: () => postgres.pid,
+      redis: () => redis?.pid,
+      videoServer: () => stack.videoServer?.pid(),
+    }),
+    ...keeper(postgres.url, redis, opened),
     check() {
       if (failures.length > 0) throw new Error(failures.join('\n'));
     },
   };
 }
 
-type Parts = Record<keyof typeof ENTRIES, Part>;
-
-/** Who works in the house, and which processes that makes. */
+/** Which worker runs, and the process ids of each kind. */
 function employer(
-  parts: Parts,
-  others: Record<'postgres' | 'redis' | 'videoServer', (() => number | undefined) | undefined>,
+  workers: Record<WorkerKind, Service>,
+  others: Record<Exclude<Kind, 'worker'>, () => number | undefined>,
 ): Pick<Stack, 'employ' | 'pids'> {
-  let employed: Part | undefined;
-  const pidOf = { ...others, api: parts.api.pid, worker: () => employed?.pid() };
+  let employed: Service | undefined;
+  const pidOf = { ...others, worker: () => employed?.pid() };
   return {
     async employ(worker) {
-      await employed?.end();
-      employed = parts[worker];
-      await employed.start(AbortSignal.timeout(START_MS));
+      await employed?.stop();
+      employed = workers[worker];
+      await employed.start();
     },
     pids(kind) {
-      const pid = pidOf[kind]?.();
+      const pid = pidOf[kind]();
       return pid === undefined ? [] : [pid];
     },
   };
 }
 
 /** The way to the rows, and to having none. */
-function keeper(url: string, redisPort: number | undefined, opened: Opened): Pick<Stack, 'database' | 'empty'> {
+function keeper(url: string, redis: RedisServer | undefined, opened: Opened): Pick<Stack, 'database' | 'empty'> {
   const database = openDatabase(url, { poolSize: 1, onError: () => {} });
   opened.unshift({ close: () => database.$disconnect() });
   return {
     database,
     async empty() {
       await database.$executeRaw`TRUNCATE alerts`;
-      if (redisPort !== undefined) await askRedis(redisPort, 'FLUSHALL');
+      if (redis) await redis.send('FLUSHALL');
       else await database.$executeRaw`TRUNCATE bullmq.job CASCADE`;
     },
   };
 }
 
-/** Durable, and keeping the time of each commit: so the database itself tells when a row became final. */
-async function startDatabase(dataDir: string, opened: Opened): Promise<EmbeddedPostgres> {
-  const first = await startEmbeddedPostgres({ dataDir });
-  const db = openDatabase(first.url, { poolSize: 1, onError: () => {} });
+/** Durable, and with the time of each commit, so that the database itself records when a row became final. */
+async function openPostgres(dataDir: string, opened: Opened): Promise<PostgresServer> {
+  const server = await startPostgres(dataDir);
+  opened.unshift({ close: server.stop });
+  const db = openDatabase(server.url, { poolSize: 1, onError: () => {} });
   await db.$executeRaw`ALTER SYSTEM SET track_commit_timestamp = on`.finally(() => db.$disconnect());
-  await first.stop();
-  const server = await startEmbeddedPostgres({ dataDir });
-  const slay = () => void process.kill(server.pid, 'SIGINT');
-  process.once('exit', slay);
-  opened.unshift({
-    async close() {
-      process.off('exit', slay);
-      await server.stop();
-    },
-  });
+  await server.restart({ crash: false });
   await migrate(server.url);
   return server;
 }
 
-type RedisOptions = { file: string; port: number; folder: string; onExit: (exit: Exit) => void };
-
-async function startRedis({ file, port, folder, onExit }: RedisOptions, opened: Opened): Promise<Part> {
-  const args = await redisArguments(join(folder, 'redis'), port);
-  const command = () => ({ file, args, env: {} });
-  const redis = keepPart({ name: 'redis', command, readyLine: REDIS_READY, onExit }, opened);
-  await redis.start(AbortSignal.timeout(START_MS));
+async function openRedis(folder: string, onExit: (exit: Exit) => void, opened: Opened): Promise<RedisServer> {
+  const redis = await startRedisServer({ folder, fsync: 'everysec', onExit });
+  opened.unshift({ close: redis.stop });
   return redis;
-}
-
-type EntryOptions = { env: Record<string, string>; onExit: (exit: Exit) => void; options: StackOptions };
-
-function keepEntry(name: keyof typeof ENTRIES, { env, onExit, options }: EntryOptions, opened: Opened): Part {
-  const profiled = options.profiles !== undefined && name !== 'baseline';
-  const profile = profiled ? ['--cpu-prof', `--cpu-prof-dir=${options.profiles}/${name}`] : [];
-  const args = [...profile, fileURLToPath(new URL(`../${ENTRIES[name]}`, import.meta.url))];
-  const command = () => ({ file: process.execPath, args, env });
-  return keepPart({ name, command, onExit, unreadFile: join(options.folder, `${name}.log`) }, opened);
 }

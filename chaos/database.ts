@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { startEmbeddedPostgres } from '#local/postgres/embedded.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { migrate } from '#prisma/migrate.ts';
-import { openProxy, type TcpProxy } from './proxy.ts';
+import { startPostgres } from '#test/harness/postgres.ts';
+import { startTcpProxy, type TcpProxy } from '#test/harness/tcp-proxy.ts';
+import { waitFor } from '#test/harness/wait.ts';
 
 /** PostgreSQL behind a proxy: the house goes through the proxy, the harness does not. */
 export type StackDatabase = {
@@ -22,17 +22,12 @@ export type StackDatabase = {
 
 /** Starts PostgreSQL on `dataDir`, durable, migrated, and with a history of every change of a row. */
 export async function openStackDatabase(dataDir: string): Promise<StackDatabase> {
-  let server = await startEmbeddedPostgres({ dataDir });
-  const proxy = await openProxy();
-  proxy.lead(portOf(server.url));
-  // One connection: the harness spares itself when it cuts the others.
+  const server = await startPostgres(dataDir);
+  const proxy = await startTcpProxy(server.port);
+  // One connection: `cutClients` spares the session that it runs in.
   const open = () => openDatabase(server.url, { poolSize: 1, onError: () => {} });
   let db = open();
-  // For the very end of this process, however that ends: PostgreSQL's fast shutdown.
-  const slay = () => void process.kill(server.pid, 'SIGINT');
-  process.once('exit', slay);
   const close = async () => {
-    process.off('exit', slay);
     await db.$disconnect();
     await proxy.close();
     await server.stop();
@@ -50,17 +45,14 @@ export async function openStackDatabase(dataDir: string): Promise<StackDatabase>
     directUrl: () => server.url,
     direct: () => db,
     cutClients: () => cutClients(db),
-    async restart({ crash }) {
-      // Everybody ends on the spot; what was committed and not yet on disk is gone with them.
-      if (crash) process.kill(server.pid, 'SIGQUIT');
-      await server.stop();
-      server = await startEmbeddedPostgres({ dataDir });
-      proxy.lead(portOf(server.url));
-      // Whoever asked meanwhile was told that the database is away, not that its way in is closed.
+    async restart(how) {
+      await server.restart(how);
+      proxy.connectTo(server.port);
+      // Requests during the restart get "unavailable", not "closed".
       const before = db;
       db = open();
       await before.$disconnect();
-      await answering(db);
+      await waitFor(() => db.$queryRaw`SELECT 1`.catch(() => undefined), { what: 'PostgreSQL after its restart' });
     },
     close,
   };
@@ -76,22 +68,6 @@ function urlThrough(proxy: TcpProxy, direct: string, incarnation: string): strin
 async function cutClients(db: Database): Promise<void> {
   await db.$queryRaw`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'`;
-}
-
-async function answering(db: Database): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      await db.$queryRaw`SELECT 1`;
-      return;
-    } catch (error) {
-      if (tries === 100) throw error;
-      await sleep(100);
-    }
-  }
-}
-
-function portOf(url: string): number {
-  return Number(new URL(url).port);
 }
 
 // A trigger sees every change, whoever makes it and however short it lasts; looking at the rows from time to time would

@@ -1,4 +1,3 @@
-import type { Exit } from '#test/harness/process.ts';
 import type { FaultKind } from './faults.ts';
 
 // What the harness saw, as plain data: times are milliseconds since 1970, of the one clock of this machine.
@@ -16,6 +15,9 @@ export type Answer = { uuid: string; from: number; to: number; status: number; r
  * `timeout`: nobody said anything for as long as the client waits.
  */
 export type Unanswered = { uuid: string; from: number; to: number; kind: 'refused' | 'cut' | 'timeout' };
+
+/** How one process of a service ended. `asked`: the signal that the run had sent. */
+export type Exit = { by: string; at: number; asked: string | undefined; how: string; lastWords: string };
 
 /** A line that the store was told. `by`: the incarnation that printed it, as `worker-1.3`. */
 export type Told = { store: string; told: string; at: number; by: string };

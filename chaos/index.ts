@@ -42,7 +42,7 @@ async function main(options: Options): Promise<void> {
   opened.unshift({ close: () => rm(folder, { recursive: true, force: true }) });
   if (options.logs !== undefined) await mkdir(options.logs, { recursive: true });
   const { backend, logs } = options;
-  const house = await openStack({ backend, logs, folder, searchPath: process.env.PATH ?? '', ledger }, opened);
+  const house = await openStack({ backend, logs, folder, ledger }, opened);
   const progress = setInterval(() => void tellProgress(house, ledger, began), PROGRESS_MS);
   opened.unshift({ close: async () => clearInterval(progress) });
 

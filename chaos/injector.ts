@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
-import type { Part } from '#test/harness/process.ts';
-import { askRedis, redisAnswers } from '#test/harness/redis-server.ts';
+import { sendRedisCommand, waitForRedis } from '#test/harness/redis.ts';
+import type { TcpProxy } from '#test/harness/tcp-proxy.ts';
 import { type Aim, FAULTS, type FaultKind, type Step } from './faults.ts';
 import type { History } from './history.ts';
 import { isAt } from './observe.ts';
-import type { TcpProxy } from './proxy.ts';
+import type { Part } from './part.ts';
 import type { Stack } from './stack.ts';
 
 export type Injector = {
@@ -61,7 +61,7 @@ function placeOf(house: Stack, { kind, which }: Step): string {
 export async function strike(house: Stack, step: Step, ledger: History, signal: AbortSignal): Promise<void> {
   const part = partOf(house, step);
   // Without an end until it has one: what happens meanwhile is seen to be meanwhile.
-  const blow = { kind: step.kind, hit: part?.incarnation(), from: Date.now(), to: Number.POSITIVE_INFINITY };
+  const blow = { kind: step.kind, hit: part?.processName(), from: Date.now(), to: Number.POSITIVE_INFINITY };
   ledger.blows.push(blow);
   try {
     if (part && (step.kind === 'kill worker' || step.kind === 'stop worker')) {
@@ -76,7 +76,7 @@ export async function strike(house: Stack, step: Step, ledger: History, signal: 
   // Dead on purpose for a moment, the window for as long as its successor takes.
   if (!part) return;
   await part.start(signal);
-  if (part === house.redis) await redisAnswers(house.redisPort);
+  if (part === house.redis) await waitForRedis(house.redisPort);
   if (part === house.window || part === house.redis) blow.to = Date.now();
 }
 
@@ -104,15 +104,15 @@ async function catchAt(aim: Aim, { database }: Stack, worker: Part): Promise<voi
 
 async function strikePart(part: Part, { kind, forMs }: Step, signal: AbortSignal): Promise<void> {
   if (kind.startsWith('kill ')) await part.kill();
-  else if (kind.startsWith('stop ')) await part.pause(forMs, signal);
-  else await part.term();
+  else if (kind.startsWith('stop ')) await part.pauseFor(forMs, signal);
+  else await part.terminate();
 }
 
 type Strike = (house: Stack, step: Step, signal: AbortSignal) => Promise<void>;
 
 const STRIKES: Partial<Record<FaultKind, Strike>> = {
   async 'cut redis clients'({ redisPort }) {
-    await askRedis(redisPort, 'CLIENT KILL TYPE normal');
+    await sendRedisCommand(redisPort, 'CLIENT KILL TYPE normal');
   },
   'stall queue': ({ queueProxy }, { forMs }, signal) => silence(queueProxy, forMs, signal, false),
   'half-open queue': ({ queueProxy }, { forMs }, signal) => silence(queueProxy, forMs, signal, true),
@@ -127,5 +127,5 @@ const STRIKES: Partial<Record<FaultKind, Strike>> = {
 async function silence(proxy: TcpProxy, ms: number, signal: AbortSignal, forgotten: boolean): Promise<void> {
   proxy.freeze();
   await sleep(ms, undefined, { signal }).catch(() => {}); // aborted: thaw at once
-  proxy.thaw(forgotten);
+  proxy.thaw(forgotten ? 'abandon' : 'resume');
 }

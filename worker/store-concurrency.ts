@@ -1,72 +1,67 @@
-/**
- * A store may hold four slots for each slot that remains free: one busy store gets four fifths of all slots, two get four
- * ninths each.
- */
-const HELD_PER_FREE = 4;
-
-export type ReleaseSlot = () => void;
+/** A store may have four slots for each that stays free: alone four fifths of all, two of them four ninths each. */
+const OWN_PER_FREE = 4;
 
 export type StoreConcurrency = {
   /**
-   * Resolves with a function that releases the slot, once the store may start one more attempt. Resolves with undefined
-   * if the store is still at its limit after `waitMs`, or at once during the store's cooldown.
+   * Resolves when the store may have one more slot: call the answer when the slot is free again. Undefined where the
+   * store has its share and keeps it: after `patienceMs`, or at once where a job of it has waited in vain lately.
    */
-  acquire(store: string): Promise<ReleaseSlot | undefined>;
+  take(store: string): Promise<(() => void) | undefined>;
 };
 
 /**
- * Limits how many of the worker's slots each store can hold, so that stores with slow videos leave slots to others (as
- * long as there are more slots than slow stores). A store whose attempts finish quickly only waits for its next slot.
- * @param options.waitMs A waiting job occupies a slot of the queue consumer, so slow stores block others for this long.
- * @param options.cooldownMs How long further jobs of a store are refused at once after one of its jobs waited in vain.
+ * Shares a worker's slots out to stores: those whose videos come slowly leave some to the others, as long as there are
+ * more slots than such stores. A store whose attempts end soon only waits for the next of them.
+ * @param options.patienceMs a job that waits fills a slot itself, so this is how long slow stores can be in the way.
+ * @param options.impatientMs so long no job of a store waits again after one that waited in vain.
  */
 export function createStoreConcurrency(
   slots: number,
-  { waitMs, cooldownMs } = { waitMs: 1_000, cooldownMs: 10_000 },
+  { patienceMs, impatientMs } = { patienceMs: 1_000, impatientMs: 10_000 },
 ): StoreConcurrency {
-  const held = new Map<string, number>();
-  const waiting = new Set<{ store: string; start(): void }>();
-  const cooldownUntil = new Map<string, number>();
+  const taken = new Map<string, number>();
+  const waiting = new Set<{ store: string; begin(): void }>();
+  const impatientUntil = new Map<string, number>();
   let free = slots;
 
-  const mayStart = (store: string) => {
-    const own = held.get(store) ?? 0;
-    return free > 0 && (own === 0 || own + 1 <= HELD_PER_FREE * (free - 1));
+  const mayTake = (store: string) => {
+    const own = taken.get(store) ?? 0;
+    return free > 0 && (own === 0 || own + 1 <= OWN_PER_FREE * (free - 1));
   };
-  const start = (store: string): ReleaseSlot => {
+  const occupy = (store: string) => {
     free -= 1;
-    held.set(store, (held.get(store) ?? 0) + 1);
-    return () => release(store);
+    taken.set(store, (taken.get(store) ?? 0) + 1);
+    return () => leave(store);
   };
-  const release = (store: string) => {
+  const leave = (store: string) => {
     free += 1;
-    const own = (held.get(store) ?? 0) - 1;
-    if (own > 0) held.set(store, own);
+    const own = (taken.get(store) ?? 0) - 1;
+    if (own > 0) taken.set(store, own);
     else {
-      held.delete(store);
-      cooldownUntil.delete(store);
+      taken.delete(store);
+      impatientUntil.delete(store);
     }
-    for (const job of waiting) if (mayStart(job.store)) return job.start();
+    for (const one of waiting) if (mayTake(one.store)) return one.begin();
   };
   return {
-    async acquire(store) {
-      if (mayStart(store)) return start(store);
-      if ((cooldownUntil.get(store) ?? 0) > performance.now()) return undefined;
+    async take(store) {
+      if (mayTake(store)) return occupy(store);
+      if ((impatientUntil.get(store) ?? 0) > performance.now()) return undefined;
       return new Promise((resolve) => {
-        const job = {
+        const one = {
           store,
-          start() {
+          begin() {
             clearTimeout(timer);
-            waiting.delete(job);
-            resolve(start(store));
+            waiting.delete(one);
+            resolve(occupy(store));
           },
         };
         const timer = setTimeout(() => {
-          waiting.delete(job);
-          cooldownUntil.set(store, performance.now() + cooldownMs);
+          waiting.delete(one);
+          impatientUntil.set(store, performance.now() + impatientMs);
           resolve(undefined);
-        }, waitMs);
-        waiting.add(job);
+        }, patienceMs);
+        waiting.add(one);
       });
     },
   };

@@ -1,13 +1,13 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findPartForTests } from '#test/harness/system-packages.ts';
+import { findTestProgram } from '#test/harness/system-packages.ts';
 import { ANONYMOUS, type Caller } from '../auth/caller.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 const KEY = 'va_0123456789_not-a-secret';
 const BY_KEY: Caller = { id: '0123456789', name: 'test', scopes: new Set(['read', 'write']), stores: undefined };
 
-const found = await findPartForTests(
+const found = await findTestProgram(
   { commands: ['chromium', 'chromium-browser', 'google-chrome'], aptPackage: 'chromium' },
   process.env,
 );

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { validKeys } from '#prisma/keys.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { type Limits, openLimits } from '#redis/rate-limit.ts';
-import { startRedisServer } from '#test/harness/test-redis.ts';
+import { startRedisServer } from '#test/harness/redis.ts';
 import { createKeyAuth } from '../auth/key-auth.ts';
 import { createKeyCache } from '../auth/key-cache.ts';
 import { createRateLimits, type RateLimitSettings } from '../http/rate-limit.ts';

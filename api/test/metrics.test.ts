@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { startRedisServer } from '#test/harness/redis.ts';
 import { startTcpProxy } from '#test/harness/tcp-proxy.ts';
-import { startRedisServer } from '#test/harness/test-redis.ts';
 import { ANONYMOUS, type Caller, type Scope } from '../auth/caller.ts';
 import { newAlert, startTestApi, type TestApi } from './test-api.ts';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
-import { startRedisServer } from '#test/harness/test-redis.ts';
+import { startRedisServer } from '#test/harness/redis.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 // A queue that takes connections and says nothing, where others would refuse: each question to it runs into its 3 s.

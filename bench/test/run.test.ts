@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { parseServed } from '#test/harness/nginx-video-server.ts';
 import { reportSchema } from '../report.ts';
 import { tableOf } from '../table.ts';
-import { servedIn } from '../video-server.ts';
 
 const ENTRY = fileURLToPath(new URL('../index.ts', import.meta.url));
 
@@ -81,6 +81,6 @@ describe('the command line', () => {
 });
 
 it('reads what nginx served', () => {
-  expect(servedIn('3 65536\n3 1000\n5 0\n')).toEqual({ requests: 3, bytes: 66536, connections: 2 });
-  expect(servedIn('')).toEqual({ requests: 0, bytes: 0, connections: 0 });
+  expect(parseServed('3 65536\n3 1000\n5 0\n')).toEqual({ requests: 3, bytes: 66536, connections: 2 });
+  expect(parseServed('')).toEqual({ requests: 0, bytes: 0, connections: 0 });
 });

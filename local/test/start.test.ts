@@ -201,7 +201,7 @@ describe('npm start', { timeout: 90_000 }, () => {
 
 describe.skipIf(inject('redisUrl') === null)('npm start with QUEUE_URL=redis://…', () => {
   it('shows the same samples through Redis', async () => {
-    const { startRedisServer } = await import('#test/harness/test-redis.ts');
+    const { startRedisServer } = await import('#test/harness/redis.ts');
     const redis = await startRedisServer();
     const house = await ready(await start({ QUEUE_URL: redis.url }));
     await expectSamples(house);

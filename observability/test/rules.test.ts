@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { findPartForTests } from '#test/harness/system-packages.ts';
+import { findTestProgram } from '#test/harness/system-packages.ts';
 
 const FOLDER = join(import.meta.dirname, '../prometheus');
 const read = (name: string) => readFileSync(join(FOLDER, name), 'utf8');
 
-const found = await findPartForTests({ commands: ['promtool'], aptPackage: 'prometheus' }, process.env);
+const found = await findTestProgram({ commands: ['promtool'], aptPackage: 'prometheus' }, process.env);
 
 const names = [...read('rules.yml').matchAll(/- alert: (\w+)/g)].map(([, name = '']) => name);
 

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { inject, type TestContext } from 'vitest';
+import { type RedisServer, startRedisServer } from '#test/harness/redis.ts';
 import { startTcpProxy } from '#test/harness/tcp-proxy.ts';
-import { type RedisServer, startRedisServer } from '#test/harness/test-redis.ts';
 import type { AlertJob } from '../contract.ts';
 import { migrateQueue } from '../migrate.ts';
 import { type AlertConsumer, type AlertQueue, consumeAlerts, type Handler, openAlertQueue } from '../queue.ts';
@@ -89,7 +89,7 @@ function openEnds(url: string, test: Finish): Pick<World, 'errors' | 'queue' | '
 async function openRedis(test: Finish): Promise<Server> {
   const dir = await mkdtemp(join(tmpdir(), 'redis-world-'));
   const command = inject('redisCommand') ?? undefined;
-  let server: RedisServer = await startRedisServer({ dir, command });
+  let server: RedisServer = await startRedisServer({ folder: dir, command });
   const { port } = server;
   const proxy = await startTcpProxy(port);
   test.onTestFinished(async () => {
@@ -105,7 +105,7 @@ async function openRedis(test: Finish): Promise<Server> {
       await server.kill();
     },
     async back() {
-      server = await startRedisServer({ dir, port, command });
+      server = await startRedisServer({ folder: dir, port, command });
       await proxy.accept();
     },
     async wipe() {

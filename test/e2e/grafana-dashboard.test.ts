@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { openStack, type Stack } from '../harness/observed-stack.ts';
-import { findPartForTests } from '../harness/system-packages.ts';
-import { startRedisServer } from '../harness/test-redis.ts';
+import { startRedisServer } from '../harness/redis.ts';
+import { findTestProgram } from '../harness/system-packages.ts';
 import { until } from '../harness/until.ts';
 
 // Grafana's dashboard over an api and a worker, by way of Prometheus: over the rooms' borders, so out here.
@@ -47,7 +47,7 @@ describe('the dashboard', () => {
   });
 });
 
-const found = await findPartForTests({ commands: ['prometheus'], aptPackage: 'prometheus' }, process.env);
+const found = await findTestProgram({ commands: ['prometheus'], aptPackage: 'prometheus' }, process.env);
 
 describe.skipIf('missing' in found || inject('redisUrl') === null)('Prometheus, scraping a house at work', () => {
   let house: Stack;

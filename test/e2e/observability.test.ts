@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { openStack, type Stack } from '../harness/observed-stack.ts';
-import { findPartForTests } from '../harness/system-packages.ts';
-import { type RedisServer, startRedisServer } from '../harness/test-redis.ts';
+import { type RedisServer, startRedisServer } from '../harness/redis.ts';
+import { findTestProgram } from '../harness/system-packages.ts';
 import { until } from '../harness/until.ts';
 
 // What an api and a worker tell of themselves: over the rooms' borders, so out here.
@@ -36,7 +36,7 @@ describe.skipIf(inject('redisUrl') === null)('a house on Redis', () => {
       texts.flatMap((text) => [...text.matchAll(/^([a-z_]+)(?:\{| )/gm)].map(([, name]) => name)),
     );
     for (const name of askedFor()) expect(printed, name).toContain(name);
-    const promtool = await findPartForTests({ commands: ['promtool'], aptPackage: 'prometheus' }, process.env);
+    const promtool = await findTestProgram({ commands: ['promtool'], aptPackage: 'prometheus' }, process.env);
     if ('missing' in promtool) return;
     for (const text of texts) {
       const checked = promisify(execFile)(promtool.path, ['check', 'metrics']);

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { migrateQueue } from '#redis/migrate.ts';
 import { openStack, type Stack } from '../harness/observed-stack.ts';
 import { type Collector, startCollector, treeOf } from '../harness/otlp-collector.ts';
-import { type RedisServer, startRedisServer } from '../harness/test-redis.ts';
+import { type RedisServer, startRedisServer } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
 
 // One trace through two processes: over the rooms' borders, so out here. SHOW_TRACE=1 prints it.

@@ -2,15 +2,15 @@ import { createServer } from 'node:net';
 
 export type Canary = AsyncDisposable & {
   port: number;
-  /** How often somebody connected; must not grow. */
-  readonly touched: number;
+  /** Connections so far; must not grow. */
+  readonly connections: number;
 };
 
-/** Listens on every address of the machine, by which it has all loopback names and literals too. */
+/** Listens on every address of the machine, and so on all loopback names and literals, and counts connections. */
 export async function openCanary(): Promise<Canary> {
-  let touched = 0;
+  let connections = 0;
   const server = createServer((socket) => {
-    touched += 1;
+    connections += 1;
     socket.destroy();
   });
   const listen = (host: string) =>
@@ -19,8 +19,8 @@ export async function openCanary(): Promise<Canary> {
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : 0,
-    get touched() {
-      return touched;
+    get connections() {
+      return connections;
     },
     async [Symbol.asyncDispose]() {
       await new Promise((resolve) => server.close(resolve));

@@ -6,7 +6,7 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findPartForTests } from './system-packages.ts';
+import { findTestProgram } from './system-packages.ts';
 
 const ROOM = join(import.meta.dirname, '../../nginx');
 const run = promisify(execFile);
@@ -29,8 +29,8 @@ export type Front = {
 
 /** nginx.conf and tls/tls.conf as they are, but for ports, folders and the api's address. Or what is missing for it. */
 export async function startFront(): Promise<Front | { missing: string }> {
-  const nginx = await findPartForTests({ commands: ['nginx'], aptPackage: 'nginx-light' }, process.env);
-  const openssl = await findPartForTests({ commands: ['openssl'], aptPackage: 'openssl' }, process.env);
+  const nginx = await findTestProgram({ commands: ['nginx'], aptPackage: 'nginx-light' }, process.env);
+  const openssl = await findTestProgram({ commands: ['openssl'], aptPackage: 'openssl' }, process.env);
   if ('missing' in nginx) return nginx;
   if ('missing' in openssl) return openssl;
   const folder = await mkdtemp(join(tmpdir(), 'nginx-front-'));
@@ -81,7 +81,7 @@ async function writeConfiguration(folder: string, ports: Front['ports'], api: nu
     ['/tmp/', `${folder}/`],
     ['/etc/nginx/extra/', `${folder}/extra/`],
     ['root /srv;', `root ${folder}/srv;`],
-    ['access_log /dev/stdout json if=$loggable;', 'access_log off;'],
+    ['access_log /dev/stdout json if=$told;', 'access_log off;'],
   ]);
   const tls = place(await readFile(join(ROOM, 'tls/tls.conf'), 'utf8'), [
     ['listen 8081;', `listen 127.0.0.1:${ports.plain};`],

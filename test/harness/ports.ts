@@ -1,15 +1,18 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
+import getPort, { portNumbers } from 'get-port';
 
-/** So many ports of 127.0.0.1 that were free a moment ago: who finds one taken by now has to fail and try again. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (typeof address !== 'object' || !address) throw new Error('no free port on 127.0.0.1');
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
+// Below the system's ephemeral ports (32768 and up on Linux), from which outgoing connections and port 0 take theirs, and
+// a range of its own for each process: two test processes never get the same port between the check and the bind.
+const FIRST = 16_000;
+const RANGE = 100;
+const RANGES = 160;
+
+/** Returns a port of 127.0.0.1 that nothing listens on. This process does not get it again. */
+export function freePort(): Promise<number> {
+  const from = FIRST + (process.pid % RANGES) * RANGE;
+  return getPort({ port: portNumbers(from, from + RANGE - 1), host: '127.0.0.1', reserve: true });
+}
+
+/** Returns `count` different free ports. */
+export function freePorts(count: number): Promise<number[]> {
+  return Promise.all(Array.from({ length: count }, freePort));
 }

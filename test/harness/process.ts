@@ -1,210 +1,181 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, createWriteStream, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How an incarnation ended. `asked`: the signal that the house had sent. */
-export type Exit = { by: string; at: number; asked: string | undefined; how: string; lastWords: string };
+const ROOT = join(import.meta.dirname, '../..');
+/** Generous: a start takes 2 s on an idle machine and has taken 40 s on a busy one. */
+export const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 30_000;
 
-export type PartOptions = {
+export type ProcessOptions = {
+  /** For messages. */
   name: string;
-  /** How to start an incarnation; it gets its own name, as `worker-1.3`. */
-  command: (incarnation: string) => { file: string; args: string[]; env: Record<string, string> };
-  /** The line of its output that says it is ready. undefined: it sends an IPC message, as the house's entries do. */
-  readyLine?: RegExp;
-  onLine?: (line: string, incarnation: string) => void;
-  onExit: (exit: Exit) => void;
-  /** Where every line goes, too. */
+  /** A Node entry file, relative to the repository. It is ready when it sends an IPC message, unless `readyLine` is set. */
+  entry?: string;
+  /** Any other program; it needs a `readyLine`. */
+  file?: string;
+  args?: string[];
+  /** Options for Node, in front of the entry. */
+  nodeArgs?: string[];
+  /** The whole environment: nothing of this process's own environment is added. */
+  env?: Record<string, string>;
+  cwd?: string;
+  /** The line of output that says the process is ready. */
+  readyLine?: RegExp | undefined;
+  onLine?: ((line: string) => void) | undefined;
+  /** Every line is appended to this file, too. */
   logFile?: string | undefined;
-  /** A file that gets its output unread, for measuring: reading lines would take processor time from what is measured. */
+  /** The output goes to this file and `lines` stays empty: for measurements, because reading lines takes CPU time. */
   unreadFile?: string | undefined;
 };
 
-export type Opened = { close(): Promise<void> }[];
-
-/** A part that ends with its house, `opened`, and with this process however that ends. Nothing runs before `start`. */
-export function keepPart(options: PartOptions, opened: Opened): Part {
-  const part = createPart(options);
-  const slay = () => part.slay();
-  process.once('exit', slay);
-  opened.unshift({
-    async close() {
-      await part.end();
-      process.off('exit', slay);
-    },
-  });
-  return part;
-}
-
-/** A process of the house and its supervisor: while it is wanted, an incarnation that ends has a successor at once. */
-export type Part = {
+export type Process = {
   name: string;
-  /** The present incarnation, or the last one. */
-  incarnation(): string;
-  /** Of the present incarnation, or the last one; undefined before the first. */
-  pid(): number | undefined;
-  /** Resolves when an incarnation is ready. Rejects with the signal. */
-  start(signal: AbortSignal): Promise<void>;
-  /** SIGKILL; resolves when the process is gone. */
-  kill(): Promise<void>;
-  /** SIGTERM; resolves when the process is gone, by SIGKILL after 30 s. */
-  term(): Promise<void>;
-  /**
-   * Lets it run in short steps, stopped in between, until it is `caught` at a moment when it is stopped, or for so long.
-   * It stays stopped: kill or pause it.
-   */
-  creep(caught: (incarnation: string) => Promise<boolean>, ms: number): Promise<void>;
-  /** SIGSTOP, and SIGCONT after so long or when the signal aborts. */
-  pause(ms: number, signal: AbortSignal): Promise<void>;
-  /** SIGTERM and no successor. */
-  end(): Promise<void>;
-  /** SIGKILL and no successor, without waiting: for the very end of this process. */
-  slay(): void;
-};
-
-type Running = {
-  incarnation: string;
   child: ChildProcess;
-  since: number;
-  asked: string | undefined;
-  /** false: it ended first. */
-  ready: Promise<boolean>;
-  ended: Promise<void>;
+  pid: number;
+  /** Standard output and standard error, in order of arrival. */
+  lines: string[];
+  /** The IPC message, or undefined for a line. Rejects if the process ends first. */
+  ready: Promise<unknown>;
+  /** The exit code or the signal: '0', 'SIGKILL'. */
+  ended: Promise<string>;
+  /** The last signal that the harness sent to end it. */
+  readonly endedBy: NodeJS.Signals | undefined;
+  readonly running: boolean;
+  /** SIGTERM, and SIGKILL after 30 s. Returns how the process ended. */
+  stop(): Promise<string>;
+  /** SIGKILL. Returns how the process ended. */
+  kill(): Promise<string>;
+  /** SIGSTOP. */
+  pause(): void;
+  /** SIGCONT. */
+  resume(): void;
 };
 
-const TERM_LIMIT_MS = 30_000;
-/** A part that creeps: steps about as long as an attempt, and stops in which what it has sent is surely committed. */
-const RUN_MS = 20;
-const STOP_MS = 10;
-/** Before the successor of one that ended within its first second: it would only fail again. */
-const FAILED_START_PAUSE_MS = 500;
+const runningProcesses = new Set<Process>();
 
-function createPart(options: PartOptions): Part {
-  let wanted = false;
-  let count = 0;
-  let running: Running | undefined;
-  let successor: NodeJS.Timeout | undefined;
-  const launch = () => {
-    count += 1;
-    const now = spawnIncarnation(options, `${options.name}.${count}`);
-    running = now;
-    now.ended.then(() => {
-      if (!wanted) return;
-      successor = setTimeout(launch, Date.now() - now.since < 1_000 ? FAILED_START_PAUSE_MS : 0);
-    });
+/** Kills every process that this process started and that still runs: for `afterEach`. */
+export async function killAllProcesses(): Promise<void> {
+  await Promise.all([...runningProcesses].map((process) => process.kill()));
+}
+
+/** Starts a program without waiting for it. It ends with this process, even if this process is killed. */
+export function startProcess(options: ProcessOptions): Process {
+  const child = spawnChild(options);
+  const disarm = child.pid === undefined ? () => {} : endWithThisProcess(child.pid, 'SIGKILL');
+  const lines: string[] = [];
+  const readyLine = followOutput(options, child, lines);
+  const ended = once(child, 'close').then(
+    ([code, signal]) => String(signal ?? code),
+    (error: Error) => error.message, // it could not be spawned
+  );
+  const ready = Promise.race([
+    options.readyLine ? readyLine : once(child, 'message').then(([message]) => message),
+    ended.then((how) => {
+      throw new Error(`${options.name} ended (${how}) before it was ready:\n${lines.slice(-10).join('\n')}`);
+    }),
+  ]);
+  ready.catch(() => {}); // not every caller waits for it
+  let endedBy: NodeJS.Signals | undefined;
+  const isRunning = () => child.pid !== undefined && child.exitCode === null && child.signalCode === null;
+  const end = async (signal: NodeJS.Signals) => {
+    if (isRunning()) {
+      endedBy = signal;
+      child.kill(signal);
+      child.kill('SIGCONT'); // a paused process does not see SIGTERM
+    }
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    return ended.finally(() => clearTimeout(timer));
   };
-  const leave = () => {
-    wanted = false;
-    clearTimeout(successor);
-  };
-  return {
+  const started: Process = {
     name: options.name,
-    incarnation: () => running?.incarnation ?? options.name,
-    pid: () => running?.child.pid,
-    async start(signal) {
-      if (!wanted) launch();
-      wanted = true;
-      while (!(await isReady(running))) await sleep(50, undefined, { signal });
+    child,
+    pid: child.pid ?? -1,
+    lines,
+    ready,
+    ended,
+    get endedBy() {
+      return endedBy;
     },
-    kill: () => endBy('SIGKILL', running),
-    term: () => endBy('SIGTERM', running),
-    creep: (caught, ms) => creep(running, caught, ms),
-    pause: (ms, signal) => pause(running, ms, signal),
-    end() {
-      leave();
-      return endBy('SIGTERM', running);
+    get running() {
+      return isRunning();
     },
-    slay() {
-      leave();
-      running?.child.kill('SIGKILL');
-    },
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
   };
+  runningProcesses.add(started);
+  ended.then(() => {
+    runningProcesses.delete(started);
+    disarm();
+  });
+  return started;
 }
 
-// Between its end and its successor's start the last incarnation is still the one that was ready.
-async function isReady(target: Running | undefined): Promise<boolean> {
-  return target && alive(target.child) ? target.ready : false;
-}
-
-async function endBy(sign: NodeJS.Signals, target: Running | undefined): Promise<void> {
-  if (!target || !alive(target.child)) return;
-  target.asked = sign;
-  target.child.kill(sign);
-  const lastResort = setTimeout(() => target.child.kill('SIGKILL'), TERM_LIMIT_MS);
-  await target.ended;
-  clearTimeout(lastResort);
-}
-
-async function creep(target: Running | undefined, caught: (incarnation: string) => Promise<boolean>, ms: number) {
-  if (!target) return;
-  for (const deadline = Date.now() + ms; ; await sleep(RUN_MS)) {
-    target.child.kill('SIGSTOP');
-    await sleep(STOP_MS);
-    if ((await caught(target.incarnation)) || Date.now() > deadline) return;
-    target.child.kill('SIGCONT');
+/** Resolves with the process's ready message. Kills the process and throws its last lines if it takes over 60 s. */
+export async function waitUntilReady(process: Process): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      const lines = process.lines.slice(-10).join('\n');
+      reject(new Error(`${process.name} was not ready after ${START_TIMEOUT_MS / 1_000} s:\n${lines}`));
+    }, START_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([process.ready, timeout]);
+  } catch (error) {
+    await process.kill();
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
-async function pause(target: Running | undefined, ms: number, signal: AbortSignal): Promise<void> {
-  target?.child.kill('SIGSTOP');
-  await sleep(ms, undefined, { signal }).catch(() => {}); // aborted: go on at once
-  target?.child.kill('SIGCONT');
-}
-
-function alive(child: ChildProcess): boolean {
-  return child.exitCode === null && child.signalCode === null;
-}
-
-function spawnIncarnation(options: PartOptions, incarnation: string): Running {
-  const { file, args, env } = options.command(incarnation);
-  // A group of its own: Ctrl-C in the terminal reaches the harness alone, which then ends the parts in order.
-  const output = options.unreadFile === undefined ? ('pipe' as const) : openSync(options.unreadFile, 'a');
-  const child = spawn(file, args, {
-    env,
+/**
+ * Ends another process when this one ends, however that happens: a shell waits for the end of a pipe that only this
+ * process holds. Returns a function that disarms it.
+ */
+export function endWithThisProcess(pid: number, signal: 'SIGKILL' | 'SIGINT'): () => void {
+  const script = 'read _; kill -s "$1" "$2"';
+  const guard = spawn('/bin/sh', ['-c', script, 'guard', signal.slice(3), `${pid}`], {
     detached: true,
-    stdio: ['ignore', output, output, ...(options.readyLine ? [] : (['ipc'] as const))],
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  guard.on('error', () => {}); // no shell: the process may outlive this one
+  guard.unref();
+  if (guard.stdin && 'unref' in guard.stdin && typeof guard.stdin.unref === 'function') guard.stdin.unref();
+  return () => void guard.kill('SIGKILL');
+}
+
+function spawnChild(options: ProcessOptions): ChildProcess {
+  const { entry, file = process.execPath, args = [], nodeArgs = [], env = {}, cwd = ROOT, readyLine } = options;
+  const output = options.unreadFile === undefined ? ('pipe' as const) : openSync(options.unreadFile, 'a');
+  const child = spawn(file, entry === undefined ? args : [...nodeArgs, join(ROOT, entry), ...args], {
+    env,
+    cwd,
+    // A process group of its own: Ctrl-C in the terminal reaches only this process, which stops the others in order.
+    detached: true,
+    stdio: ['ignore', output, output, ...(readyLine ? [] : (['ipc'] as const))],
   });
   if (output !== 'pipe') closeSync(output);
-  const lastWords: string[] = [];
-  const readyLine = followLines(options, child, incarnation, lastWords);
-  const ended = once(child, 'close').then(
-    ([code, signal]) => `${signal ?? `exit code ${code}`}`,
-    (error: Error) => error.message, // it could not be spawned
-  );
-  const said = options.readyLine ? readyLine : new Promise<void>((resolve) => child.once('message', () => resolve()));
-  const running: Running = {
-    incarnation,
-    child,
-    since: Date.now(),
-    asked: undefined,
-    ready: Promise.race([said.then(() => true), ended.then(() => false)]),
-    ended: ended.then((how) => {
-      const words = lastWords.slice(-3).join(' | ');
-      options.onExit({ by: incarnation, at: Date.now(), asked: running.asked, how, lastWords: words });
-    }),
-  };
-  return running;
+  return child;
 }
 
-/** Passes on each line; resolves at the one that says it is ready. */
-function followLines(
-  { readyLine, onLine, logFile }: PartOptions,
-  child: ChildProcess,
-  incarnation: string,
-  lastWords: string[],
-): Promise<void> {
+/** Collects the lines. Resolves at the line that says the process is ready. */
+function followOutput({ readyLine, onLine, logFile, name }: ProcessOptions, child: ChildProcess, lines: string[]) {
   const log = logFile === undefined ? undefined : createWriteStream(logFile, { flags: 'a' });
   child.once('close', () => log?.end());
-  return new Promise((resolve) => {
+  return new Promise<void>((resolve) => {
     for (const stream of [child.stdout, child.stderr]) {
       if (!stream) continue;
       createInterface({ input: stream }).on('line', (line) => {
-        log?.write(`${incarnation} ${line}\n`);
-        if (!line.startsWith('[Notification]')) lastWords.push(line.slice(0, 300));
-        if (lastWords.length > 3) lastWords.shift();
+        lines.push(line);
+        log?.write(`${name} ${line}\n`);
         if (readyLine?.test(line)) resolve();
-        onLine?.(line, incarnation);
+        onLine?.(line);
       });
     }
   });

@@ -1,109 +1,111 @@
-// For tests only, and beside the rooms because no room owns the machine: redis needs a server, nginx a server, the pages a browser.
+// Finds the programs that tests need and npm does not bring: a Redis, nginx, a browser, Prometheus.
 import { execFile } from 'node:child_process';
 import { access, constants, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
-const APT_TIME_LIMIT_MS = 300_000;
+const APT_TIMEOUT_MS = 300_000;
 
-/** Where ordinary users have no server programs on their PATH: Debian keeps nginx in /usr/sbin. */
+/** Server programs that are not on an ordinary user's PATH: Debian keeps nginx in /usr/sbin. */
 const SERVER_FOLDERS = ['/usr/local/sbin', '/usr/sbin'];
 
-export interface SystemPart {
-  /** Names under which the program is known, the preferred one first. */
+export type SystemProgram = {
+  /** Names of the program, the preferred one first. */
   commands: readonly string[];
-  /** The Debian and Ubuntu package that brings it. */
+  /** The Debian and Ubuntu package that contains it. */
   aptPackage: string;
-}
+};
 
-export interface Machine {
-  /** A PATH: folders divided by the system's delimiter. */
+export type Machine = {
+  /** A PATH: folders separated by the system's delimiter. */
   searchPath: string;
-  /** True for root: apt-get, where there is one, may be run. */
+  /** true for root: apt-get, if there is one, may be run. */
   mayInstall: boolean;
-  /** Takes one line for whoever watches the run. */
-  say: (line: string) => void;
-}
+  /** Prints one line for the person who watches the run. */
+  print: (line: string) => void;
+};
 
-export type FoundPart = { path: string } | { missing: string };
+export type FoundProgram = { path: string } | { missing: string };
 
 /**
- * Looks for a program and, as root on Debian or Ubuntu, installs it.
- * @returns its absolute path, or one sentence that says what to install. Never throws for a missing part.
+ * Finds a program and, as root on Debian or Ubuntu, installs it. Returns its absolute path, or one sentence that says
+ * what to install. Never throws for a missing program.
  */
-export async function findSystemPart(part: SystemPart, machine: Machine): Promise<FoundPart> {
-  const path = await findCommand(part.commands, machine.searchPath);
+export async function findOrInstallProgram(program: SystemProgram, machine: Machine): Promise<FoundProgram> {
+  const path = await findProgram(program.commands, machine.searchPath);
   if (path) return { path };
-  const missing = `${part.commands.join(' or ')} is not installed: install the package ${part.aptPackage}`;
-  const apt = machine.mayInstall ? await findCommand(['apt-get'], machine.searchPath) : undefined;
+  const missing = `${program.commands.join(' or ')} is not installed: install the package ${program.aptPackage}`;
+  const apt = machine.mayInstall ? await findProgram(['apt-get'], machine.searchPath) : undefined;
   if (!apt) return { missing };
-  machine.say(`${part.commands[0]} is not installed: apt-get install ${part.aptPackage} …`);
-  const fault = await aptInstall(apt, part.aptPackage);
-  const installed = await findCommand(part.commands, machine.searchPath);
-  return installed ? { path: installed } : { missing: `${missing} (apt-get could not: ${fault})` };
+  machine.print(`${program.commands[0]} is not installed: apt-get install ${program.aptPackage} …`);
+  const error = await aptInstall(apt, program.aptPackage);
+  const installed = await findProgram(program.commands, machine.searchPath);
+  return installed ? { path: installed } : { missing: `${missing} (apt-get failed: ${error})` };
 }
 
 /**
- * The program on the machine that runs the tests. Missing, it is told on stderr, so that the suite can be skipped; with
- * CI set it throws, as a run that skips proves less than it says.
+ * Returns a program for the tests. If it is missing, prints that on stderr, so that the suite can be skipped; with CI set
+ * it throws, because a run that skips tests proves less than it seems to.
  */
-export async function findPartForTests(part: SystemPart, env: { PATH?: string; CI?: string }): Promise<FoundPart> {
-  const say = (line: string) => void process.stderr.write(`${line}\n`);
-  const found = await findSystemPart(part, {
+export async function findTestProgram(
+  program: SystemProgram,
+  env: { PATH?: string; CI?: string },
+): Promise<FoundProgram> {
+  const print = (line: string) => void process.stderr.write(`${line}\n`);
+  const found = await findOrInstallProgram(program, {
     searchPath: env.PATH ?? '',
     mayInstall: process.getuid?.() === 0,
-    say,
+    print,
   });
   if ('path' in found) return found;
-  if (env.CI && env.CI !== 'false') throw new Error(`${found.missing}. With CI set a missing part fails the run.`);
-  say(`${found.missing}. The tests that need it are skipped.`);
+  if (env.CI && env.CI !== 'false') throw new Error(`${found.missing}. With CI set, a missing program fails the run.`);
+  print(`${found.missing}. The tests that need it are skipped.`);
   return found;
 }
 
-async function findCommand(commands: readonly string[], searchPath: string): Promise<string | undefined> {
+/** Returns the path of the first of these programs in a folder of `searchPath`, a PATH, or of the server programs. */
+export async function findProgram(names: readonly string[], searchPath: string): Promise<string | undefined> {
   const folders = [...searchPath.split(delimiter).filter(Boolean), ...SERVER_FOLDERS];
-  for (const command of commands) {
+  for (const name of names) {
     for (const folder of folders) {
-      const path = join(folder, command);
+      const path = join(folder, name);
       if (await isExecutable(path)) return path;
     }
   }
   return undefined;
 }
 
-async function isExecutable(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+function isExecutable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
-/** @returns what apt-get said last when it failed, else an empty string. */
+/** Returns the last line of apt-get's error, or an empty string. */
 async function aptInstall(apt: string, aptPackage: string): Promise<string> {
-  const idle = await makeIdleServiceTools();
-  const path = [idle, ...SERVER_FOLDERS, '/usr/local/bin', '/usr/bin', '/sbin', '/bin'].join(delimiter);
-  const options = { timeout: APT_TIME_LIMIT_MS, env: { PATH: path, DEBIAN_FRONTEND: 'noninteractive' } };
+  const idleTools = await makeIdleServiceTools();
+  const path = [idleTools, ...SERVER_FOLDERS, '/usr/local/bin', '/usr/bin', '/sbin', '/bin'].join(delimiter);
+  const options = { timeout: APT_TIMEOUT_MS, env: { PATH: path, DEBIAN_FRONTEND: 'noninteractive' } };
   const run = promisify(execFile);
-  let fault = '';
-  // execFile puts what the program wrote to stderr behind its own words.
+  let lastError = '';
+  // execFile appends the program's stderr to its own message.
   const note = (error: Error) => {
-    fault = error.message.trim().split('\n').at(-1) ?? '';
+    lastError = error.message.trim().split('\n').at(-1) ?? '';
   };
-  // An update that fails (one unreachable source) need not keep the old lists from being good enough.
+  // If the update fails (one source is unreachable), the old package lists may still be good enough.
   await run(apt, ['update'], options).catch(note);
   const settings = ['-o', `DPkg::Path=${path}`, '-o', 'DPkg::Lock::Timeout=120'];
   await run(apt, [...settings, 'install', '-y', '--no-install-recommends', aptPackage], options).catch(note);
-  await rm(idle, { recursive: true });
-  return fault;
+  await rm(idleTools, { recursive: true });
+  return lastError;
 }
 
 /**
- * A folder to put first on dpkg's PATH: the tools with which a package starts its service, doing nothing. A test run
- * may leave no service behind, neither now nor at the next boot. The official switch, /usr/sbin/policy-rc.d, belongs
- * to the machine and would stay there when the run is killed.
+ * Makes a folder to put first on dpkg's PATH: the tools with which a package starts its service, doing nothing. A test
+ * run must not leave a service behind, neither now nor at the next boot. The official switch, /usr/sbin/policy-rc.d,
+ * belongs to the machine and would stay there if the run were killed.
  */
 async function makeIdleServiceTools(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'idle-service-tools-'));

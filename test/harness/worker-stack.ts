@@ -6,7 +6,7 @@ import { sampleAlert } from '#chaos/client.ts';
 import { type History, newHistory } from '#chaos/history.ts';
 import { readProgress } from '#chaos/observe.ts';
 import { openStack, type Stack } from '#chaos/stack.ts';
-import type { Part } from './process.ts';
+import type { Service } from './service.ts';
 
 export type WorkerStack = { house: Stack; ledger: History; redisFolder: string };
 
@@ -18,7 +18,7 @@ export async function openWorkerStack(): Promise<WorkerStack> {
     for (const part of opened) await part.close();
   }, 60_000);
   const ledger = newHistory();
-  const options = { backend: 'redis', folder, logs: undefined, searchPath: process.env.PATH ?? '', ledger } as const;
+  const options = { backend: 'redis', folder, logs: undefined, ledger } as const;
   return { house: await openStack(options, opened), ledger, redisFolder: join(folder, 'redis') };
 }
 
@@ -28,7 +28,7 @@ export async function startStack({ window, apis, workers }: Stack): Promise<void
 }
 
 /** Freezes the parts; they go on when told to, or when the test ends, before its house is closed. */
-export function freeze(...parts: (Part | undefined)[]): { thaw(): void } {
+export function freeze(...parts: (Service | undefined)[]): { thaw(): void } {
   const send = (signal: NodeJS.Signals) => {
     for (const part of parts) {
       const pid = part?.pid();

@@ -4,8 +4,8 @@ import { addPending, findAlert } from '#prisma/alerts.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
+import { startRedisServer } from '#test/harness/redis.ts';
 import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
-import { startRedisServer } from '#test/harness/test-redis.ts';
 import { until } from '#test/harness/until.ts';
 import { startVideoServer, type VideoServer } from '#test/harness/video-server.ts';
 import { isFinal, type Run, running, start } from '#test/harness/worker-process.ts';
@@ -127,7 +127,7 @@ describe('a worker that cannot start', () => {
     const worker = start({ DATABASE_URL: empty.url });
     expect(await worker.ended).toBe('1');
     expect(worker.lines.join('\n')).toMatch(
-      /^The worker cannot start: the database lacks the migration.+npm run migrate/m,
+      /^The worker does not start: the database lacks the migration.+npm run migrate/m,
     );
     await empty.drop();
   });

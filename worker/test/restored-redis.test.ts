@@ -1,7 +1,7 @@
 import { cp, rename } from 'node:fs/promises';
 import { expect, inject, it } from 'vitest';
 import { readLeftovers, readRows } from '#chaos/observe.ts';
-import { redisAnswers } from '#test/harness/redis-server.ts';
+import { waitForRedis } from '#test/harness/redis.ts';
 import { expectAllDone, freeze, openWorkerStack, send, startStack } from '#test/harness/worker-stack.ts';
 
 /** Alerts of the time before the copy, of those that wait in it, and of those it knows nothing of. */
@@ -34,7 +34,7 @@ it.skipIf(inject('redisCommand') === null)(
     await rename(redisFolder, `${redisFolder}-new`);
     await rename(`${redisFolder}-old`, redisFolder);
     await house.redis?.kill();
-    await redisAnswers(house.redisPort);
+    await waitForRedis(house.redisPort);
     atReturn.thaw();
     await expectAllDone(house, sent);
 

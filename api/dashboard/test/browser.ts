@@ -1,11 +1,11 @@
 import { type Browser, type BrowserContextOptions, chromium, type Page, type Request } from 'playwright-core';
-import { type FoundPart, findPartForTests } from '#test/harness/system-packages.ts';
+import { type FoundProgram, findTestProgram } from '#test/harness/system-packages.ts';
 
 const COMMANDS = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
 
 /** The path of a Chromium, or a sentence that says how to get one. In CI a missing one is an error, not a skip. */
-export function findBrowser(): Promise<FoundPart> {
-  return findPartForTests({ commands: COMMANDS, aptPackage: 'chromium' }, process.env);
+export function findBrowser(): Promise<FoundProgram> {
+  return findTestProgram({ commands: COMMANDS, aptPackage: 'chromium' }, process.env);
 }
 
 export function launch(path: string): Promise<Browser> {

@@ -72,7 +72,7 @@ function row(n: number, count: number, ms: number, end: number): Omit<Alert, 'id
     crashes: 0,
     bytesFetched: BigInt(failed ? 0 : 65_536),
     traceparent: null,
-    lastError: failed && trouble ? `${fault.failureCode}: ${fault.failureDetail}` : null,
+    lastFault: failed && trouble ? `${fault.failureCode}: ${fault.failureDetail}` : null,
     requestId: 'seed',
     receivedAt,
     queuedAt: new Date(receivedAt.getTime() + 5),

@@ -9,7 +9,7 @@ import { openStack } from './open-video.ts';
 
 const { CI, PATH = '' } = process.env;
 const say = (line: string) => process.stderr.write(`${line}\n`);
-const ffmpeg = await findFfmpeg({ searchPath: PATH, mayInstall: process.getuid?.() === 0, say });
+const ffmpeg = await findFfmpeg({ searchPath: PATH, mayInstall: process.getuid?.() === 0, print: say });
 if ('missing' in ffmpeg) {
   if (CI && CI !== 'false') throw new Error(`${ffmpeg.missing}. With CI set a missing part fails the run.`);
   say(`${ffmpeg.missing}. The comparison of the probes with ffprobe is skipped.`);

@@ -27,9 +27,9 @@ beforeAll(async () => {
 
 // Nothing in this file may meet the canary.
 beforeEach(() => {
-  touched = canary.touched;
+  touched = canary.connections;
 });
-afterEach(() => expect(canary.touched).toBe(touched));
+afterEach(() => expect(canary.connections).toBe(touched));
 
 afterAll(async () => {
   await canary[Symbol.asyncDispose]();

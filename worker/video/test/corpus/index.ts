@@ -2,7 +2,11 @@
 import { corpusFolder, findFfmpeg, makeCorpus } from './make.ts';
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
-const found = await findFfmpeg({ searchPath: process.env.PATH ?? '', mayInstall: process.getuid?.() === 0, say });
+const found = await findFfmpeg({
+  searchPath: process.env.PATH ?? '',
+  mayInstall: process.getuid?.() === 0,
+  print: say,
+});
 if ('missing' in found) {
   say(`${found.missing}.`);
   process.exit(1);

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type FoundPart, findSystemPart, type Machine } from '#test/harness/system-packages.ts';
+import { type FoundProgram, findOrInstallProgram, type Machine } from '#test/harness/system-packages.ts';
 import { type Case, cases } from './cases.ts';
 
 const run = promisify(execFile);
@@ -32,8 +32,8 @@ export type CorpusWish = {
 };
 
 /** The system's ffmpeg, installed where that may be done. */
-export function findFfmpeg(machine: Machine): Promise<FoundPart> {
-  return findSystemPart({ commands: ['ffmpeg'], aptPackage: 'ffmpeg' }, machine);
+export function findFfmpeg(machine: Machine): Promise<FoundProgram> {
+  return findOrInstallProgram({ commands: ['ffmpeg'], aptPackage: 'ffmpeg' }, machine);
 }
 
 /** Makes what is missing of the corpus, two files at a time. Throws where it takes too long or grows beyond 150 MB. */

@@ -1,25 +1,26 @@
 import { VideoServerError, VideoTooLarge } from '../../errors.ts';
 import type { Meter, OpenVideo } from '../types.ts';
-import { createVideoClient, requestRange, type VideoClient, type VideoClientOptions } from './range-request.ts';
-import { discard, type RangeAnswer } from './range-response.ts';
+import { createVideoClient, type VideoClient, type VideoClientOptions } from './client.ts';
+import { requestRange } from './range-request.ts';
+import { discardBody, type RangeResponse, readExactly } from './range-response.ts';
 
-/** 16 KiB: holds what tells of the picture in most videos, so one request is enough for them. */
+/** 16 KiB holds the header of most videos, so that one request is enough for them. */
 export const windowBytes = 16 * 1024;
-/** A parser that reads on and on gets as much again as it has had each time, up to 256 KiB. */
-const mostAhead = 16;
+/** A parser that reads sequentially gets as much again as it has read so far, up to 16 windows (256 KiB). */
+const maxWindowsAhead = 16;
 
 export type VideoReader = {
   /**
-   * Fetches the first window of a video and its size.
-   * Throws a VideoError, or the signal's reason; the signal ends later reads too.
-   * @param meter counts while reading, so it tells the cost of a failure as well.
+   * Fetches the first window of a video and its size. Throws a VideoError or the signal's reason; the signal also ends
+   * later reads.
+   * @param meter updated while reading, so that the cost of a failure is known too.
    */
   open(url: URL, options: { signal: AbortSignal; meter?: Meter }): Promise<OpenVideo>;
-  /** Closes every connection, those in use too. */
+  /** Closes all connections, including those in use. */
   close(): void;
 };
 
-/** @param options.byteBudget the most body bytes fetched for one video, over all its requests. */
+/** @param options.byteBudget the maximum number of body bytes fetched for one video, over all its requests. */
 export function createVideoReader(options: VideoClientOptions & { byteBudget: number }): VideoReader {
   const { byteBudget } = options;
   if (byteBudget < windowBytes) throw new RangeError(`a byte budget below ${windowBytes} cannot open any video`);
@@ -36,24 +37,24 @@ export function createVideoReader(options: VideoClientOptions & { byteBudget: nu
 
 type Source = { client: VideoClient; url: URL; byteBudget: number; signal: AbortSignal; meter: Meter };
 
-/** Keeps what it fetched in windows, so that a parser's many small reads cost no request. */
+/** Caches what it fetches in windows, so that a parser's many small reads cost no request. */
 class WindowedVideo implements OpenVideo {
   readonly #source: Source;
   readonly #windows = new Map<number, Uint8Array>();
-  /** bytesFetched at which the budget is spent. */
-  readonly #limit: number;
+  /** Value of `bytesFetched` at which the budget is spent. */
+  readonly #fetchLimit: number;
   #url: URL;
   #size: number | undefined;
   #version: string | undefined;
-  /** Bytes kept from a server that knows no ranges and starts from 0 each time; 0 with any other. */
+  /** Bytes cached from a server without range support, which sends from 0 each time; 0 for any other server. */
   #prefix = 0;
-  /** Reads take turns: two that overlap must not fetch a window twice. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Reads run one after another: two that overlap must not fetch a window twice. */
+  #previousRead: Promise<unknown> = Promise.resolve();
 
   constructor(source: Source) {
     this.#source = source;
     this.#url = source.url;
-    this.#limit = source.meter.bytesFetched + source.byteBudget;
+    this.#fetchLimit = source.meter.bytesFetched + source.byteBudget;
   }
 
   get url(): URL {
@@ -77,83 +78,92 @@ class WindowedVideo implements OpenVideo {
   }
 
   read(start: number, end: number): Promise<Uint8Array> {
-    const bytes = this.#turn.then(() => this.#read(Math.min(start, this.size), Math.min(end, this.size)));
-    this.#turn = bytes.catch(() => 'whoever asked for the bytes gets the error; the next turn comes all the same');
+    const bytes = this.#previousRead.then(() => this.#read(Math.min(start, this.size), Math.min(end, this.size)));
+    // The caller of this read handles its error; the next read runs regardless.
+    this.#previousRead = bytes.catch(() => {});
     return bytes;
   }
 
   async #read(start: number, end: number): Promise<Uint8Array> {
     this.#source.signal.throwIfAborted();
     const last = Math.ceil(end / windowBytes);
-    // Who asks for much knows how much.
-    const ahead = end - start < windowBytes;
+    // A large read knows what it needs: only small ones read ahead.
+    const readsAhead = end - start < windowBytes;
     for (let index = Math.floor(start / windowBytes); index < last; index += 1) {
       if (this.#windows.has(index)) continue;
-      const bound = ahead ? this.#ahead(index, last) : last;
+      const limit = readsAhead ? this.#readAheadEnd(index, last) : last;
       let next = index + 1;
-      while (next < bound && !this.#windows.has(next)) next += 1;
+      while (next < limit && !this.#windows.has(next)) next += 1;
       await this.#fetch(index * windowBytes, Math.min(next * windowBytes, this.size));
     }
     return this.#copy(start, end);
   }
 
-  /** The window behind the last to fetch with that of `index`: `last`, or further where the reading has come so far. */
-  #ahead(index: number, last: number): number {
-    let behind = index;
-    while (index - behind < mostAhead && this.#windows.has(behind - 1)) behind -= 1;
-    const affordable = Math.floor((this.#limit - this.bytesFetched) / windowBytes);
-    const further = Math.min(2 * index - behind, index + affordable, Math.ceil(this.size / windowBytes));
-    return this.#prefix > 0 ? last : Math.max(last, further);
+  /** Returns the window after the last one to fetch along with `index`: `last`, or a later one after sequential reads. */
+  #readAheadEnd(index: number, last: number): number {
+    if (this.#prefix > 0) return last;
+    let first = index;
+    while (index - first < maxWindowsAhead && this.#windows.has(first - 1)) first -= 1;
+    const affordable = Math.floor((this.#fetchLimit - this.bytesFetched) / windowBytes);
+    return Math.max(last, Math.min(2 * index - first, index + affordable, Math.ceil(this.size / windowBytes)));
   }
 
   #copy(start: number, end: number): Uint8Array {
     const bytes = new Uint8Array(Math.max(end - start, 0));
     for (let position = start; position < end; ) {
       const index = Math.floor(position / windowBytes);
-      const piece = this.#windows.get(index)?.subarray(position - index * windowBytes, end - index * windowBytes);
-      if (piece === undefined || piece.length === 0) throw new Error(`byte ${position} was fetched and is not there`);
-      bytes.set(piece, position - start);
-      position += piece.length;
+      const part = this.#windows.get(index)?.subarray(position - index * windowBytes, end - index * windowBytes);
+      if (part === undefined || part.length === 0) throw new Error(`byte ${position} was fetched but is not cached`);
+      bytes.set(part, position - start);
+      position += part.length;
     }
     return bytes;
   }
 
-  /** Fetches [start, end), both on window bounds or at the end of the file, and keeps it. */
+  /** Fetches and caches [start, end), where both are multiples of the window size or the end of the file. */
   async #fetch(start: number, end: number): Promise<void> {
     const { client, meter, signal } = this.#source;
     const cost = this.#prefix > 0 ? end : end - start;
-    if (meter.bytesFetched + cost > this.#limit) throw this.#tooLarge();
-    const answer = await requestRange(client, { url: this.#url, start, end, meter, signal });
-    const changed =
-      (this.#size !== undefined && answer.size !== undefined && this.#size !== answer.size) ||
-      (this.#version !== undefined && answer.version !== undefined && this.#version !== answer.version);
-    if (changed) {
-      await discard(answer.body, signal);
+    if (meter.bytesFetched + cost > this.#fetchLimit) throw this.#tooLarge();
+    const range = await requestRange(client, { url: this.#url, start, end, meter, signal });
+    if (this.#hasChanged(range)) {
+      await discardBody(range.response, signal);
       throw new VideoServerError('the video changed while it was read');
     }
-    const bytes = await this.#collect(answer, end);
-    this.#url = answer.url;
-    this.#size = answer.size ?? answer.start + bytes.length;
-    this.#version = answer.version;
-    if (answer.whole) this.#prefix = bytes.length;
-    this.#keep(answer.start, bytes);
+    const bytes = await this.#readBody(range, end);
+    this.#url = range.url;
+    this.#size = range.size ?? bytes.length;
+    this.#version = range.version;
+    if (range.whole) this.#prefix = bytes.length;
+    this.#cache(range.start, bytes);
   }
 
-  async #collect({ whole, size, body }: RangeAnswer, end: number): Promise<Uint8Array> {
-    const chunks: Uint8Array[] = [];
-    let received = 0;
-    // A server without ranges starts over each time: twice as much each time keeps the sum below four times the need.
-    const enough = Math.max(end, Math.min(2 * this.#prefix, this.#limit - this.bytesFetched));
-    for await (const chunk of body) {
-      chunks.push(chunk);
-      received += chunk.length;
-      if (whole && size !== undefined && received >= enough) break;
-      if (this.bytesFetched > this.#limit) throw this.#tooLarge();
+  #hasChanged({ size, version }: RangeResponse): boolean {
+    const differ = (known: unknown, received: unknown) =>
+      known !== undefined && received !== undefined && known !== received;
+    return differ(this.#size, size) || differ(this.#version, version);
+  }
+
+  async #readBody({ whole, start, size, response }: RangeResponse, end: number): Promise<Uint8Array> {
+    if (size === 0) {
+      // A 416 for an empty file usually has a body, an error page.
+      await discardBody(response, this.#source.signal);
+      return new Uint8Array();
     }
-    return Buffer.concat(chunks);
+    if (!whole && size !== undefined) return readExactly(response, Math.min(end, size) - start);
+    const affordable = this.#fetchLimit - this.bytesFetched + response.receivedBytes;
+    if (size !== undefined) {
+      // Without range support each read starts over: fetching twice as much each time keeps the sum below four times
+      // what is needed.
+      const enough = Math.max(end, Math.min(2 * this.#prefix, affordable));
+      return response.read(size <= enough ? size : enough - 1);
+    }
+    const bytes = await response.read(affordable);
+    if (bytes.length > affordable) throw this.#tooLarge();
+    return bytes;
   }
 
-  #keep(start: number, bytes: Uint8Array): void {
+  #cache(start: number, bytes: Uint8Array): void {
     for (let offset = 0; offset < bytes.length; offset += windowBytes) {
       const window = bytes.subarray(offset, offset + windowBytes);
       const complete = window.length === windowBytes || start + bytes.length === this.#size;
@@ -162,6 +172,6 @@ class WindowedVideo implements OpenVideo {
   }
 
   #tooLarge(): VideoTooLarge {
-    return new VideoTooLarge(`the byte budget of ${this.#source.byteBudget} is spent and the resolution still unknown`);
+    return new VideoTooLarge(`the byte budget of ${this.#source.byteBudget} is spent, the resolution still unknown`);
   }
 }

@@ -1,96 +1,94 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import { VideoServerError } from '../../errors.ts';
-import { failureOfStatus } from './failure.ts';
+import { type VideoError, VideoServerError } from '../../errors.ts';
+import { failureOfStatus } from './failures.ts';
+import type { VideoResponse } from './response-handler.ts';
 
-/** A body nobody wants is read to its end when it is this short: that keeps the connection for the next request. */
-const shortBody = 4096;
+/** Up to this length an unwanted body is read to its end, which keeps the connection for the next request. */
+const shortBodyBytes = 4096;
 
-/**
- * The bytes of a file as one answer brings them. `body` must be iterated, once; leaving it early closes the connection.
- * It throws the VideoError family, or the signal's reason.
- */
-export type RangeAnswer = {
-  /** Where the bytes came from after redirects; the same origin always. */
+/** A valid response to a range request. Its body must be read or discarded: until then it holds a connection. */
+export type RangeResponse = {
+  /** Where the bytes come from after redirects; always on the same origin. */
   url: URL;
-  /** Offset of the first byte of `body`: what was asked, or 0 where the server knows no ranges. */
+  /** Offset of the first byte: as requested, or 0 if the server does not support ranges. */
   start: number;
-  /** Whole file in bytes; undefined where only the end of `body` tells. */
+  /** Size of the whole file in bytes; undefined if only the end of the body tells. */
   size: number | undefined;
-  /** Two answers with different versions are of different files; undefined where the server has none. */
+  /** ETag or Last-Modified: if two responses differ in it, the file has changed. Undefined if the server sends neither. */
   version: string | undefined;
-  /** true: the server ignored the range and sends the file from its start. */
+  /** True if the server ignored the range and sends the file from its start. */
   whole: boolean;
-  body: AsyncIterable<Uint8Array>;
+  response: VideoResponse;
 };
 
-type Body = AsyncIterable<Uint8Array>;
-type Asked = { url: URL; start: number; end: number; signal: AbortSignal };
-type Head = { statusCode: number; headers: IncomingHttpHeaders };
+type Requested = { url: URL; start: number; end: number; signal: AbortSignal };
 
-/** Checks an answer to a request for the bytes [start, end) and says what it brings. Throws a VideoError. */
-export async function readAnswer(head: Head, asked: Asked, body: Body): Promise<RangeAnswer> {
-  const answer = understand(head, asked, body);
-  if (!(answer instanceof Error)) return answer;
-  await discard(body, asked.signal);
-  throw answer;
+/** Checks a response to a request for the bytes [start, end). Throws a VideoError, or the signal's reason. */
+export async function checkRange(response: VideoResponse, requested: Requested): Promise<RangeResponse> {
+  const checked = interpret(response, requested);
+  if (!(checked instanceof Error)) return checked;
+  await discardBody(response, requested.signal);
+  throw checked;
 }
 
-/** Reads a short body to its end and leaves a long one, so that no connection is held by bytes nobody wants. */
-export async function discard(body: Body, signal: AbortSignal): Promise<void> {
-  let length = 0;
+/** Reads a short body to its end and closes the connection of a longer one. Throws the signal's reason. */
+export async function discardBody(response: VideoResponse, signal: AbortSignal): Promise<void> {
   try {
-    for await (const chunk of body) {
-      length += chunk.length;
-      if (length > shortBody) break;
-    }
+    await response.read(shortBodyBytes);
   } catch {
-    // What the answer means is known by its head; that the rest breaks off changes nothing.
+    // Status and headers have decided the result; a body that fails does not change it.
     signal.throwIfAborted();
   }
 }
 
-function understand(head: Head, asked: Asked, body: Body): RangeAnswer | Error {
-  const { statusCode: status, headers } = head;
-  const { url, start } = asked;
-  if (status === 416) return unsatisfiable(headers, asked);
-  if (status !== 200 && status !== 206) return failureOfStatus(status, headers['retry-after']);
-  const encoding = headers['content-encoding'] ?? 'identity';
-  if (encoding !== 'identity') return new VideoServerError('the video server compressed a video it was asked not to');
-  const version = headers.etag ?? headers['last-modified'];
-  if (status === 206) {
-    const size = sizeOfPart(headers, asked);
-    if (size === undefined) return new VideoServerError('the video server sent another range than the one asked for');
-    const length = Math.min(asked.end, size) - start;
-    return { url, start, size, version, whole: false, body: exactly(length, body) };
+/** Reads the `length` bytes of a partial response. Throws a VideoError if it is longer or shorter. */
+export async function readExactly(response: VideoResponse, length: number): Promise<Buffer> {
+  const bytes = await response.read(length);
+  if (bytes.length > length)
+    throw new VideoServerError('the video server sent more bytes than Content-Range announces');
+  if (bytes.length < length)
+    throw new VideoServerError('the video server sent fewer bytes than Content-Range announces');
+  return bytes;
+}
+
+/** Returns a header's value; a header that is sent several times is joined, and so fails the checks of its format. */
+export function headerOf({ headers }: VideoResponse, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+function interpret(response: VideoResponse, requested: Requested): RangeResponse | VideoError {
+  const { statusCode } = response;
+  const { url, start } = requested;
+  if (statusCode === 416) return interpretUnsatisfiable(response, requested);
+  if (statusCode !== 200 && statusCode !== 206) return failureOfStatus(statusCode, headerOf(response, 'retry-after'));
+  const encoding = headerOf(response, 'content-encoding') ?? 'identity';
+  if (encoding !== 'identity')
+    return new VideoServerError('the video server compressed its response without being asked');
+  const version = headerOf(response, 'etag') ?? headerOf(response, 'last-modified');
+  if (statusCode === 206) {
+    const size = sizeFromContentRange(headerOf(response, 'content-range'), requested);
+    if (size === undefined) return new VideoServerError('the video server sent a range other than the requested one');
+    return { url, start, size, version, whole: false, response };
   }
-  const length = headers['content-length'];
-  return { url, start: 0, size: length === undefined ? undefined : Number(length), version, whole: true, body };
+  const length = headerOf(response, 'content-length');
+  const size = length === undefined ? undefined : Number(length);
+  return { url, start: 0, size, version, whole: true, response };
 }
 
-/** No byte of the range exists: right for an empty file asked from its start, a file that shrank otherwise. */
-function unsatisfiable(headers: IncomingHttpHeaders, { url, start }: Asked): RangeAnswer | Error {
-  const size = headers['content-range'] ?? 'bytes */0';
-  if (start > 0 || size !== 'bytes */0') return new VideoServerError('the video server denies the range it has');
-  return { url, start: 0, size: 0, version: undefined, whole: false, body: nothing() };
+/** 416 is right for the start of an empty file; otherwise the file has shrunk. */
+function interpretUnsatisfiable(response: VideoResponse, { url, start }: Requested): RangeResponse | VideoError {
+  const contentRange = headerOf(response, 'content-range') ?? 'bytes */0';
+  if (start > 0 || contentRange !== 'bytes */0') {
+    return new VideoServerError('the video server rejects a range that lies within the file');
+  }
+  return { url, start: 0, size: 0, version: undefined, whole: false, response };
 }
 
-/** The size of the whole file, when Content-Range is the range asked for, cut at the file's end and nowhere else. */
-function sizeOfPart(headers: IncomingHttpHeaders, { start, end }: Asked): number | undefined {
-  const range = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/.exec(headers['content-range'] ?? '');
+/** Returns the size of the whole file if the range is the requested one, cut at the end of the file and nowhere else. */
+function sizeFromContentRange(contentRange = '', { start, end }: Requested): number | undefined {
+  const range = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/.exec(contentRange);
   if (range === null) return undefined;
   const [first, last, size] = range.slice(1).map(Number);
   if (first !== start || size === undefined || last !== Math.min(end, size) - 1) return undefined;
   return size;
 }
-
-async function* exactly(length: number, body: Body): AsyncGenerator<Uint8Array, void> {
-  let received = 0;
-  for await (const chunk of body) {
-    received += chunk.length;
-    if (received > length) throw new VideoServerError('the video server sent more than the range it announced');
-    yield chunk;
-  }
-  if (received < length) throw new VideoServerError('the video server sent less than the range it announced');
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array, void> {}

@@ -42,8 +42,8 @@ describe('connections to the video server', () => {
     const holding = failureOf(house.open('a.mp4', 'drip'));
     while (house.server.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
     const waiting = failureOf(house.open('a.mp4'));
-    expect(await waiting).toHaveProperty('message', 'the video server took too long (connect)');
-    expect(await holding).toHaveProperty('message', 'the video server took too long (request)');
+    expect(await waiting).toHaveProperty('message', 'no connection to the video server within 300 ms');
+    expect(await holding).toHaveProperty('message', 'the video server did not complete its response within 900 ms');
     expect(house.server.requests).toHaveLength(1);
   });
 });

@@ -78,7 +78,7 @@ const codes: [Behaviour, string][] = [
   ['endless-headers', 'video_server_error, transient'],
   ['gzip', 'video_server_error, transient'],
   ['gzip-bomb', 'video_server_error, transient'],
-  ['continuing', 'video_timeout, transient'],
+  ['continuing', 'video_server_error, transient'],
   ['hinting', 'video_timeout, transient'],
   // no beginning
   ['silent', 'video_timeout, transient'],

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import http from 'node:http';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,7 +9,7 @@ import { type Canary, openCanary } from '#test/harness/canary.ts';
 import { certificate } from '#test/harness/video-server.ts';
 import { RedirectRefused, VideoError } from '../../errors.ts';
 import { runFfprobe } from '../ffprobe/run.ts';
-import { pinned } from '../http/pinned-connect.ts';
+import { createPinnedConnector } from '../http/pinned-connector.ts';
 import { probe } from '../probe.ts';
 import { withDataReference } from './altered-videos.ts';
 import { failureOf, fixture, openStack } from './open-video.ts';
@@ -107,23 +107,39 @@ describe('a redirect', () => {
   });
 });
 
-describe('the agent', () => {
+describe('the HTTP client', () => {
+  const origin = { protocol: 'http:', hostname: '127.0.0.1', port: '8080' };
+
   it.each([
-    ['another port', () => ({ host: '127.0.0.1', port: canary.port })],
-    ['another name of the same host', () => ({ host: 'localhost', port: canary.port })],
-    ['a socket of the file system', () => ({ host: '127.0.0.1', port: 8080, socketPath: join(folder, 'socket') })],
-  ])('does not dial %s', async (_, to) => {
-    const agent = pinned(new http.Agent({ keepAlive: true }), new URL('http://127.0.0.1:8080'));
-    const error = await new Promise((resolve) => http.get({ agent, ...to() }).once('error', resolve));
+    ['another port', () => ({ port: `${canary.port}` })],
+    ['another name of the same host', () => ({ hostname: 'localhost' })],
+    ['another address of the same host', () => ({ hostname: '127.0.0.2' })],
+    ['another scheme', () => ({ protocol: 'https:' })],
+    ['a Unix socket', () => ({ socketPath: join(folder, 'socket') })],
+  ])('does not connect to %s', async (_, target) => {
+    const { connect } = createPinnedConnector(new URL('http://127.0.0.1:8080'), 1000);
+    const error = await new Promise((resolve) =>
+      connect({ ...origin, ...target() }, (...[failure]) => resolve(failure)),
+    );
     expect(error).toBeInstanceOf(RedirectRefused);
-    agent.destroy();
+  });
+
+  it('connects to its origin', async () => {
+    await using stack = await openStack();
+    const { protocol, hostname, port } = new URL(stack.server.origin);
+    const { connect } = createPinnedConnector(new URL(stack.server.origin), 1000);
+    const socket = await new Promise<Socket>((resolve, reject) =>
+      connect({ protocol, hostname, port }, (error, connected) => (error ? reject(error) : resolve(connected))),
+    );
+    expect(stack.server.connections).toBe(1);
+    socket.destroy();
   });
 
   it.each(['http', 'https'] as const)('takes no proxy from the environment, on %s', async (protocol) => {
     await using house = await openStack({ protocol });
     const proxy = `http://127.0.0.1:${canary.port}`;
     const script = `
-      import { createVideoReader } from ${JSON.stringify(import.meta.resolve('../range-reader.ts'))};
+      import { createVideoReader } from ${JSON.stringify(import.meta.resolve('../http/range-reader.ts'))};
       const [origin, url] = process.argv.slice(1);
       const reader = createVideoReader({ origin, connections: 1, byteBudget: 1e6, timeoutMs: 5000 });
       console.log((await reader.open(new URL(url), { signal: new AbortController().signal })).size);

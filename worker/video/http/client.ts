@@ -1,0 +1,85 @@
+import { Pool } from 'undici';
+import type { Meter } from '../types.ts';
+import { failureOf, isConnectionClosed } from './failures.ts';
+import { createPinnedConnector } from './pinned-connector.ts';
+import { ResponseHandler, type VideoResponse } from './response-handler.ts';
+
+export type VideoClientOptions = {
+  /** Scheme, host and port of the video server, the only address this client ever connects to. */
+  origin: string;
+  /** The maximum number of connections; further requests wait for a free one. */
+  connections: number;
+  /**
+   * The longest time without progress, in milliseconds: until a connection is available, until the response headers
+   * arrive, until the next bytes arrive. A whole request may take three times as long, which bounds a server that
+   * sends a few bytes at a time.
+   */
+  timeoutMs: number;
+};
+
+/** A request for the bytes [start, end) of `url`, which is on the client's origin. */
+export type RangeRequest = { url: URL; start: number; end: number; meter: Meter; signal: AbortSignal };
+
+export type VideoClient = {
+  readonly origin: URL;
+  /**
+   * Sends one request and resolves once the response headers arrive. Does not follow redirects and does not decompress.
+   * Throws a VideoError or the signal's reason.
+   */
+  get(request: RangeRequest): Promise<VideoResponse>;
+  /** Closes all connections, including those in use. */
+  close(): void;
+};
+
+/** After a restart of the video server several idle connections may be dead at once. */
+const maxReconnects = 3;
+/** undici's default of 4 s would reconnect for each alert of a quiet store; nginx keeps connections for 75 s. */
+const keepAliveMs = 60_000;
+
+/**
+ * Creates a client that keeps its connections open between requests. It uses undici's `dispatch`, the cheapest of its
+ * interfaces, and its own timers: those of undici are accurate to a second only and do not cover waiting for a
+ * connection.
+ */
+export function createVideoClient({ origin: originText, connections, timeoutMs }: VideoClientOptions): VideoClient {
+  const origin = new URL(originText);
+  const connector = createPinnedConnector(origin, timeoutMs);
+  const pool = new Pool(origin.origin, {
+    connections,
+    connect: connector.connect,
+    allowH2: false,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: keepAliveMs,
+  });
+  const send = (request: RangeRequest): ResponseHandler => {
+    const { url, start, end, meter } = request;
+    meter.requests += 1;
+    const handler = new ResponseHandler(request, { timeoutMs, isNewConnection: () => connector.handingOver });
+    const range = `bytes=${start}-${end - 1}`;
+    const headers = ['Accept-Encoding', 'identity', 'User-Agent', 'video-alert-pipeline', 'Range', range];
+    pool.dispatch({ method: 'GET', path: url.pathname + url.search, headers }, handler);
+    return handler;
+  };
+  return {
+    origin,
+    async get(request) {
+      for (let reconnects = 0; ; reconnects += 1) {
+        request.signal.throwIfAborted();
+        const handler = send(request);
+        try {
+          return await handler.response;
+        } catch (error) {
+          request.signal.throwIfAborted();
+          // A server may close an idle connection just as it is reused. It has sent nothing, so send the request again.
+          const retry = handler.failedOnReuse && isConnectionClosed(error) && reconnects < maxReconnects;
+          if (!retry) throw failureOf(error, handler.progress);
+        }
+      }
+    },
+    close() {
+      connector.close();
+      void pool.destroy();
+    },
+  };
+}

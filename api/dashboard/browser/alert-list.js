@@ -1,9 +1,10 @@
-// The alerts that the list knows: pages asked for as the reader goes down, and changes as they come in.
+// The alerts that the list has loaded: pages are added while the user scrolls, changes arrive from the event stream.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { listAlerts, Refused } from './requests.js';
+import { asRequestError, listAlerts } from './requests.js';
 
 /** @typedef {import('./requests.js').Alert} Alert */
 /** @typedef {import('./requests.js').Filter} Filter */
+/** @typedef {import('./requests.js').RequestError} RequestError */
 
 /** @param {Alert} alert @param {Filter} filter */
 export function matches(alert, filter) {
@@ -21,117 +22,117 @@ const newestFirst = (a, b) =>
   a.received_at === b.received_at ? (a.uuid < b.uuid ? 1 : -1) : a.received_at < b.received_at ? 1 : -1;
 
 /**
- * Over 40 lines: one thing with one state, all of which each of its parts needs.
+ * Returns the list for one filter. Over 40 lines: its functions share one state.
  * @param {Filter} filter
- * @param {() => void} changed called after each change of what the list shows
+ * @param {() => void} onChange called after each change of the visible list
  */
-export function createAlertList(filter, changed) {
+export function createAlertList(filter, onChange) {
   /** @type {Map<string, Alert>} */
-  const known = new Map();
-  /** New ones that wait to be shown, while the reader reads further down. @type {Map<string, Alert>} */
-  const held = new Map();
+  const loaded = new Map();
+  /** New alerts that are not shown yet because the list is paused. @type {Map<string, Alert>} */
+  const hidden = new Map();
   /** @type {string | null} */
   let cursor = null;
-  let holding = false;
-  /** What came in while a page was asked for: newer than the page. @type {Alert[]} */
-  let meanwhile = [];
-  let stop = new AbortController();
+  let paused = false;
+  /** Changes that arrive while a page loads: they are newer than the page. @type {Alert[]} */
+  let newerThanPage = [];
+  let loading = new AbortController();
   const list = {
     /** @type {Alert[]} */ rows: [],
-    held: 0,
-    more: false,
+    hiddenCount: 0,
+    hasMore: false,
     loading: true,
-    /** @type {Refused | null} */ fault: null,
+    /** @type {RequestError | null} */ error: null,
 
-    /** Asks for the newest anew and forgets the rest. */
+    /** Loads the first page and drops everything else. */
     reload: () => load(true),
-    /** Asks for those behind the last one. */
+    /** Loads the page after the last row. */
     loadMore: async () => {
-      if (list.more && !list.loading) await load(false);
+      if (list.hasMore && !list.loading) await load(false);
     },
-    /** Changes as they came in, the newest last. @param {Alert[]} alerts */
+    /** Applies changes in the order in which they happened. @param {Alert[]} alerts */
     apply(alerts) {
-      for (const alert of alerts) place(alert);
-      if (list.loading) meanwhile.push(...alerts);
-      show();
+      for (const alert of alerts) update(alert);
+      if (list.loading) newerThanPage.push(...alerts);
+      publish();
     },
-    /** While on, new alerts are counted and wait. @param {boolean} on */
-    hold(on) {
-      if (holding === on) return;
-      holding = on;
-      if (on) return;
-      for (const [uuid, alert] of held) known.set(uuid, alert);
-      held.clear();
-      show();
+    /** While paused, new alerts are only counted. @param {boolean} pause */
+    setPaused(pause) {
+      if (paused === pause) return;
+      paused = pause;
+      if (pause) return;
+      for (const [uuid, alert] of hidden) loaded.set(uuid, alert);
+      hidden.clear();
+      publish();
     },
-    close: () => stop.abort(),
+    close: () => loading.abort(),
   };
 
   /** @param {Alert} alert */
-  function place(alert) {
+  function update(alert) {
     if (!matches(alert, filter)) {
-      known.delete(alert.uuid);
-      held.delete(alert.uuid);
+      loaded.delete(alert.uuid);
+      hidden.delete(alert.uuid);
       return;
     }
     const last = list.rows.at(-1);
-    const beyond = list.more && last !== undefined && newestFirst(alert, last) > 0;
-    if (known.has(alert.uuid)) known.set(alert.uuid, alert);
-    else if (holding) held.set(alert.uuid, alert);
-    else if (!beyond) known.set(alert.uuid, alert);
+    const afterLastPage = list.hasMore && last !== undefined && newestFirst(alert, last) > 0;
+    if (loaded.has(alert.uuid)) loaded.set(alert.uuid, alert);
+    else if (paused) hidden.set(alert.uuid, alert);
+    else if (!afterLastPage) loaded.set(alert.uuid, alert);
   }
 
-  function show() {
-    list.rows = [...known.values()].sort(newestFirst);
-    list.held = held.size;
-    changed();
+  function publish() {
+    list.rows = [...loaded.values()].sort(newestFirst);
+    list.hiddenCount = hidden.size;
+    onChange();
   }
 
-  /** @param {boolean} anew */
-  async function load(anew) {
-    if (anew) {
-      stop.abort();
-      stop = new AbortController();
+  /** @param {boolean} fromStart */
+  async function load(fromStart) {
+    if (fromStart) {
+      loading.abort();
+      loading = new AbortController();
     }
-    const { signal } = stop;
+    const { signal } = loading;
     list.loading = true;
-    list.fault = null;
-    meanwhile = [];
-    changed();
+    list.error = null;
+    newerThanPage = [];
+    onChange();
     try {
-      const page = await listAlerts(filter, anew ? null : cursor, signal);
-      if (anew) {
-        known.clear();
-        held.clear();
+      const page = await listAlerts(filter, fromStart ? null : cursor, signal);
+      if (fromStart) {
+        loaded.clear();
+        hidden.clear();
       }
-      for (const alert of page.data) known.set(alert.uuid, alert);
+      for (const alert of page.data) loaded.set(alert.uuid, alert);
       cursor = page.next_cursor;
-      list.more = cursor !== null;
+      list.hasMore = cursor !== null;
       list.loading = false;
-      list.rows = [...known.values()].sort(newestFirst);
-      for (const alert of meanwhile) place(alert);
+      list.rows = [...loaded.values()].sort(newestFirst);
+      for (const alert of newerThanPage) update(alert);
     } catch (error) {
       if (signal.aborted) return;
       list.loading = false;
-      list.fault = error instanceof Refused ? error : new Refused(0, String(error));
+      list.error = asRequestError(error);
     }
-    show();
+    publish();
   }
 
   return list;
 }
 
-/** The list for a filter, and what makes the page draw it anew. @param {Filter} filter */
+/** Returns the list for a filter; the component renders again after each change of it. @param {Filter} filter */
 export function useAlertList(filter) {
-  const [, draw] = useState(0);
+  const [, render] = useState(0);
   const key = JSON.stringify(filter);
-  const drawn = useRef(0);
-  // The key is the filter's content
+  const renders = useRef(0);
+  // The key stands for the filter's values
   const list = useMemo(
     () =>
       createAlertList(filter, () => {
-        drawn.current += 1;
-        draw(drawn.current);
+        renders.current += 1;
+        render(renders.current);
       }),
     [key],
   );

@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { FAILURE_CODES } from './failure-codes.js';
-import { count, Foreign, Moment, size } from './format.js';
+import { formatBytes, Time, UntrustedText } from './format.js';
 import { html } from './html.js';
-import { getAlert, getTimeline, Refused, retryOne } from './requests.js';
+import { asRequestError, getAlert, getTimeline, RequestError, retryAlert } from './requests.js';
 import { Status } from './status.js';
 import { TimelineView } from './timeline-view.js';
 import { Video } from './video.js';
@@ -11,37 +11,37 @@ import { Video } from './video.js';
 /** @typedef {import('./requests.js').Timeline} Timeline */
 /** @typedef {import('./main.js').Settings} Settings */
 
-/** How often an alert that is not through is asked for again: a wait goes on without a change of state. */
-const OPEN_REFRESH_MS = 2_000;
+/** Refresh interval of an unfinished alert: its wait grows although its status does not change. */
+const REFRESH_MS = 2_000;
 
 /**
- * All there is to know of one alert.
- * @param {{ uuid: string, change: Alert | undefined, settings: Settings, onClose: () => void, onNews: (words: string) => void }} props
- *   change: its newest state, as the stream told it
+ * Shows everything about one alert.
+ * @param {{ uuid: string, change: Alert | undefined, settings: Settings, onClose: () => void, notify: (text: string) => void }} props
+ *   change: its newest state from the event stream
  */
-export function Detail({ uuid, change, settings, onClose, onNews }) {
+export function Detail({ uuid, change, settings, onClose, notify }) {
   const title = useRef(/** @type {HTMLHeadingElement | null} */ (null));
-  const { alert, timeline, fault, refresh } = useAlert(uuid, change);
+  const { alert, timeline, error, refresh } = useAlert(uuid, change);
   useEffect(() => title.current?.focus(), [uuid]);
   const video = alert && html`<${Video} key=${alert.video} path=${alert.video} server=${settings.videos} />`;
   return html`
     <section class="panel detail" aria-labelledby="detail-title">
       <header>
-        <h2 id="detail-title" tabindex="-1" ref=${title}>${alert ? html`<${Foreign}>${alert.store}<//>` : 'Alert'}</h2>
+        <h2 id="detail-title" tabindex="-1" ref=${title}>${alert ? html`<${UntrustedText}>${alert.store}<//>` : 'Alert'}</h2>
         ${alert && html`<${Status} status=${alert.status} />`}
-        <button class="quiet close" onClick=${onClose} aria-label="Close the detail"><svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d="m4 4 8 8m0-8-8 8" /></svg></button>
+        <button class="quiet close" onClick=${onClose} aria-label="Close"><svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d="m4 4 8 8m0-8-8 8" /></svg></button>
       </header>
-      ${fault && html`<${Fault} fault=${fault} uuid=${uuid} onRetry=${refresh} />`}
-      ${!alert && !fault && html`<p class="note" role="status">Loading …</p>`}
+      ${error && html`<${LoadError} error=${error} uuid=${uuid} onRetry=${refresh} />`}
+      ${!alert && !error && html`<p class="note" role="status">Loading …</p>`}
       ${
         alert &&
         html`
-        ${alert.failure && html`<${Failed} alert=${alert} mayRetry=${settings.scopes.includes('operate')} onChange=${refresh} onNews=${onNews} />`}
-        <${Picture} alert=${alert} />
+        ${alert.failure && html`<${FailureBox} uuid=${uuid} failure=${alert.failure} mayRetry=${settings.scopes.includes('operate')} onChange=${refresh} notify=${notify} />`}
+        <${Resolution} alert=${alert} />
         ${alert.failure === null && video}
         ${timeline && html`<${TimelineView} timeline=${timeline} />`}
         ${alert.failure !== null && video}
-        <${Facts} alert=${alert} timeline=${timeline} settings=${settings} />
+        <${Properties} alert=${alert} timeline=${timeline} settings=${settings} />
       `
       }
     </section>
@@ -52,102 +52,102 @@ export function Detail({ uuid, change, settings, onClose, onNews }) {
 function useAlert(uuid, change) {
   const [alert, setAlert] = useState(/** @type {Alert | null} */ (null));
   const [timeline, setTimeline] = useState(/** @type {Timeline | null} */ (null));
-  const [fault, setFault] = useState(/** @type {Refused | null} */ (null));
-  const [turn, setTurn] = useState(0);
-  const open = alert !== null && alert.notified_at === null;
+  const [error, setError] = useState(/** @type {RequestError | null} */ (null));
+  const [refreshes, setRefreshes] = useState(0);
+  const unfinished = alert !== null && alert.notified_at === null;
   useEffect(() => {
     setAlert(null);
     setTimeline(null);
   }, [uuid]);
-  // Asked again when the stream told a change, or when told to
   useEffect(() => {
-    const stop = new AbortController();
-    Promise.all([getAlert(uuid, stop.signal), getTimeline(uuid, stop.signal)]).then(
+    const closed = new AbortController();
+    Promise.all([getAlert(uuid, closed.signal), getTimeline(uuid, closed.signal)]).then(
       ([newAlert, newTimeline]) => {
-        if (stop.signal.aborted) return;
+        if (closed.signal.aborted) return;
         setAlert(newAlert);
         setTimeline(newTimeline);
-        setFault(null);
+        setError(null);
       },
       (error) => {
-        if (!stop.signal.aborted) setFault(error instanceof Refused ? error : new Refused(0, String(error)));
+        if (!closed.signal.aborted) setError(asRequestError(error));
       },
     );
-    return () => stop.abort();
-  }, [uuid, change, turn]);
+    return () => closed.abort();
+  }, [uuid, change, refreshes]);
   useEffect(() => {
-    if (!open) return;
-    const timer = setInterval(() => setTurn((n) => n + 1), OPEN_REFRESH_MS);
+    if (!unfinished) return;
+    const timer = setInterval(() => setRefreshes((n) => n + 1), REFRESH_MS);
     return () => clearInterval(timer);
-  }, [open, uuid]);
-  return { alert, timeline, fault, refresh: () => setTurn((n) => n + 1) };
+  }, [unfinished, uuid]);
+  return { alert, timeline, error, refresh: () => setRefreshes((n) => n + 1) };
 }
 
-/** @param {{ fault: Refused, uuid: string, onRetry: () => void }} props */
-function Fault({ fault, uuid, onRetry }) {
-  const unknown = fault.status === 404 || fault.status === 422;
+/** @param {{ error: RequestError, uuid: string, onRetry: () => void }} props */
+function LoadError({ error, uuid, onRetry }) {
+  // 422: what the URL contains is not a uuid
+  const notFound = error.status === 404 || error.status === 422;
   return html`
-    <div class="fault" role="alert">
-      <p>${unknown ? html`There is no alert <code>${uuid}</code>, or not for your key.` : fault.message}</p>
-      ${!unknown && html`<button onClick=${onRetry}>Try again</button>`}
+    <div class="error" role="alert">
+      <p>${notFound ? html`Alert <code>${uuid}</code> not found, or your key may not see it.` : error.message}</p>
+      ${!notFound && html`<button onClick=${onRetry}>Try again</button>`}
     </div>
   `;
 }
 
-/** @param {{ alert: Alert, mayRetry: boolean, onChange: () => void, onNews: (words: string) => void }} props */
-function Failed({ alert, mayRetry, onChange, onNews }) {
+/**
+ * Shows why an alert failed, what that means and a retry button.
+ * @param {{ uuid: string, failure: NonNullable<Alert['failure']>, mayRetry: boolean, onChange: () => void, notify: (text: string) => void }} props
+ */
+function FailureBox({ uuid, failure, mayRetry, onChange, notify }) {
   const [busy, setBusy] = useState(false);
-  const [refusal, setRefusal] = useState('');
-  const failure = alert.failure ?? { code: '', detail: '' };
-  const words = FAILURE_CODES[failure.code];
+  const [error, setError] = useState('');
+  const { meaning, action } = FAILURE_CODES[failure.code];
   async function retry() {
     setBusy(true);
-    setRefusal('');
+    setError('');
     try {
-      await retryOne(alert.uuid);
-      onNews('The alert is retried.');
+      await retryAlert(uuid);
+      notify('Retry queued.');
     } catch (error) {
-      const words = `Not retried: ${error instanceof Error ? error.message : error}`;
-      // 409: somebody else was first. What it is by now is shown instead of this box.
-      if (error instanceof Refused && error.status === 409) onNews(words);
-      else setRefusal(words);
+      const text = `Retry failed: ${error instanceof Error ? error.message : error}`;
+      // 409: someone else has retried it. Its new state replaces this box.
+      if (error instanceof RequestError && error.status === 409) notify(text);
+      else setError(text);
     }
     setBusy(false);
     onChange();
   }
   return html`
-    <div class="failed-box">
+    <div class="failure-box">
       <p><code>${failure.code}</code></p>
-      <p class="said"><${Foreign}>${failure.detail}<//></p>
-      <p>${words?.what} ${words?.todo}</p>
+      <p class="failure-detail"><${UntrustedText}>${failure.detail}<//></p>
+      <p>${meaning} ${action}</p>
       ${mayRetry && html`<button class="primary" disabled=${busy} onClick=${retry}>Retry this alert</button>`}
-      ${refusal !== '' && html`<p class="fault" role="alert">${refusal}</p>`}
+      ${error !== '' && html`<p class="error" role="alert">${error}</p>`}
     </div>
   `;
 }
 
 /** @param {{ alert: Alert }} props */
-function Picture({ alert }) {
-  if (alert.resolution === null) return null;
-  const seconds = alert.duration === null ? '' : `${alert.duration.toFixed(1)} s`;
-  const more = [alert.codec, alert.container, seconds, alert.rotation ? `rotated ${alert.rotation}°` : ''].filter(
-    Boolean,
-  );
-  return html`<p class="picture"><b>${alert.resolution.replace('x', ' × ')}</b> ${more.join(' · ')}</p>`;
+function Resolution({ alert: { resolution, duration, codec, container, rotation } }) {
+  if (resolution === null) return null;
+  const seconds = duration === null ? '' : `${duration.toFixed(1)} s`;
+  const properties = [codec, container, seconds, rotation ? `rotated ${rotation}°` : ''].filter(Boolean);
+  return html`<p class="resolution"><b>${resolution.replace('x', ' × ')}</b> ${properties.join(' · ')}</p>`;
 }
 
 /** @param {{ alert: Alert, timeline: Timeline | null, settings: Settings }} props */
-function Facts({ alert, timeline, settings }) {
+function Properties({ alert, timeline, settings }) {
   const { attempts, bytes_fetched, uuid, video, timestamp } = alert;
-  const earlier = timeline?.attempts_before ? `, ${timeline.attempts_before} of them before a retry` : '';
-  const crashed = timeline?.crashes ? `, ${count(timeline.crashes, 'worker')} vanished` : '';
+  const beforeRetry = timeline?.attempts_before ? `, ${timeline.attempts_before} of them before a retry` : '';
+  const crashes = timeline?.crashes ? `, worker crashed ${timeline.crashes}×` : '';
   return html`
     <dl>
-      <dt>Happened</dt><dd><${Moment} at=${new Date(timestamp * 1_000).toISOString()} /></dd>
-      <dt>Attempts</dt><dd>${attempts}${earlier}${crashed}</dd>
-      ${timeline?.last_fault && html`<dt>Last fault</dt><dd><${Foreign}>${timeline.last_fault}<//></dd>`}
-      <dt>Fetched</dt><dd>${size(bytes_fetched)} of the video</dd>
-      <dt>Video</dt><dd class="mono"><${Foreign}>${video}<//></dd>
+      <dt>Recorded by camera</dt><dd><${Time} at=${new Date(timestamp * 1_000).toISOString()} withZone /></dd>
+      <dt>Attempts</dt><dd>${attempts}${beforeRetry}${crashes}</dd>
+      ${timeline?.last_fault && html`<dt>Last error</dt><dd><${UntrustedText}>${timeline.last_fault}<//></dd>`}
+      <dt>Downloaded</dt><dd>${formatBytes(bytes_fetched)} of the video</dd>
+      <dt>Video</dt><dd class="mono"><${UntrustedText}>${video}<//></dd>
       <dt>UUID</dt><dd class="mono">${uuid}</dd>
     </dl>
     <p class="links">

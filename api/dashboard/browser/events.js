@@ -1,88 +1,88 @@
-// The stream of changes (GET /alerts/events), kept open while the page is looked at.
+// The event stream (GET /alerts/events), open while the page is visible.
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 /** @typedef {import('./requests.js').Alert} Alert */
 /** @typedef {'connecting' | 'live' | 'lost'} Connection */
 
-const NAMES = ['alert.pending', 'alert.processing', 'alert.processed', 'alert.failed'];
-/** Changes are gathered for so long: a busy hour draws ten times a second, not three hundred times. */
-const GATHER_MS = 100;
-const LONGEST_PAUSE_MS = 15_000;
-/** A hidden page gives its stream back: a browser has six connections to a server for all its tabs. */
+const EVENT_NAMES = ['alert.pending', 'alert.processing', 'alert.processed', 'alert.failed'];
+/** Changes are batched for this time, so that a busy page renders 10 times a second and not 300 times. */
+const BATCH_MS = 100;
+const MAX_RECONNECT_DELAY_MS = 15_000;
+/** A hidden page closes its stream: a browser has only six connections to a server for all its tabs. */
 const HIDDEN_MS = 30_000;
 
 /**
- * Over 40 lines: one stream with one state.
- * @param {{ onAlerts(alerts: Alert[]): void, onGap(): void, onConnection(connection: Connection): void }} to onGap:
- *   changes may have been missed
- * @returns {() => void} closes the stream
+ * Opens the stream and returns a function that closes it. Over 40 lines: its functions share one state.
+ * @param {{ onAlerts(alerts: Alert[]): void, onGap(): void, onConnection(connection: Connection): void }} handlers
+ *   onGap: the page may have missed changes
+ * @returns {() => void}
  */
-export function openEvents(to) {
+export function openEvents(handlers) {
   /** @type {EventSource | undefined} */
   let source;
   /** @type {Alert[]} */
-  let gathered = [];
+  let batch = [];
   let failures = 0;
   /** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
   /** @type {Timer} */
-  let flushing;
+  let flushTimer;
   /** @type {Timer} */
-  let reopening;
+  let reconnectTimer;
   /** @type {Timer} */
-  let hiding;
+  let hiddenTimer;
 
   function open() {
     source = new EventSource('/alerts/events');
     source.onopen = () => {
-      if (failures > 0) to.onGap();
+      if (failures > 0) handlers.onGap();
       failures = 0;
-      to.onConnection('live');
+      handlers.onConnection('live');
     };
     source.onerror = () => {
-      to.onConnection('lost');
-      // The browser comes again by itself, and goes on where it was, but for an answer that is no stream.
+      handlers.onConnection('lost');
+      // The browser reconnects and resumes by itself, except after a response that is not an event stream.
       if (source?.readyState !== EventSource.CLOSED) return;
       failures += 1;
-      to.onGap();
-      reopening = setTimeout(open, Math.min(1_000 * 2 ** (failures - 1), LONGEST_PAUSE_MS));
+      handlers.onGap();
+      reconnectTimer = setTimeout(open, Math.min(1_000 * 2 ** (failures - 1), MAX_RECONNECT_DELAY_MS));
     };
-    source.addEventListener('reset', () => to.onGap());
-    for (const name of NAMES) {
+    source.addEventListener('reset', () => handlers.onGap());
+    for (const name of EVENT_NAMES) {
       source.addEventListener(name, ({ data }) => {
-        gathered.push(JSON.parse(data));
-        flushing ??= setTimeout(flush, GATHER_MS);
+        batch.push(JSON.parse(data));
+        flushTimer ??= setTimeout(flush, BATCH_MS);
       });
     }
   }
 
   function flush() {
-    const alerts = gathered;
-    gathered = [];
-    flushing = undefined;
-    to.onAlerts(alerts);
+    const alerts = batch;
+    batch = [];
+    flushTimer = undefined;
+    handlers.onAlerts(alerts);
   }
 
   function close() {
     source?.close();
     source = undefined;
-    clearTimeout(reopening);
+    clearTimeout(reconnectTimer);
   }
 
-  function seen() {
-    clearTimeout(hiding);
-    if (document.hidden) hiding = setTimeout(close, HIDDEN_MS);
+  function onVisibilityChange() {
+    clearTimeout(hiddenTimer);
+    if (document.hidden) hiddenTimer = setTimeout(close, HIDDEN_MS);
     else if (source === undefined) {
-      to.onGap();
+      handlers.onGap();
       open();
     }
   }
 
-  document.addEventListener('visibilitychange', seen);
+  document.addEventListener('visibilitychange', onVisibilityChange);
   open();
   return () => {
-    document.removeEventListener('visibilitychange', seen);
-    clearTimeout(hiding);
-    clearTimeout(flushing);
+    document.removeEventListener('visibilitychange', onVisibilityChange);
+    clearTimeout(hiddenTimer);
+    clearTimeout(flushTimer);
     close();
   };
 }

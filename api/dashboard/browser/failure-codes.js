@@ -1,43 +1,43 @@
-/** What each failure code means, and what to do about it. @type {Record<string, { what: string, todo: string }>} */
+/** What each failure code means and how to fix it. @type {Record<import('./requests.js').FailureCode, { meaning: string, action: string }>} */
 export const FAILURE_CODES = {
   video_not_found: {
-    what: 'The video server has no such file.',
-    todo: 'Check the path. Once the file is there, retry.',
+    meaning: 'The video server has no file at this path.',
+    action: 'Check the path. Retry when the file exists.',
   },
   video_forbidden: {
-    what: 'The video server refuses to give the file out.',
-    todo: 'Let the worker in, then retry.',
+    meaning: 'The video server denied access to the file.',
+    action: 'Grant the worker access, then retry.',
   },
   video_server_error: {
-    what: 'The video server answered with an error of its own, or not in HTTP.',
-    todo: 'Look at the video server, then retry.',
+    meaning: 'The video server returned an error or an invalid HTTP response.',
+    action: 'Check the video server, then retry.',
   },
   video_server_unreachable: {
-    what: 'The video server could not be reached.',
-    todo: 'Start it, or correct VIDEO_SERVER, then retry.',
+    meaning: 'The worker could not connect to the video server.',
+    action: 'Start the video server or correct VIDEO_SERVER, then retry.',
   },
   video_timeout: {
-    what: 'Connecting, the next byte or reading the video took too long.',
-    todo: 'Look at the network and the load, or raise FETCH_TIMEOUT_MS, then retry.',
+    meaning: 'Connecting to the video server or reading the video took too long.',
+    action: 'Check the network and the load, or raise FETCH_TIMEOUT_MS, then retry.',
   },
   video_too_large: {
-    what: 'The byte budget was spent and the resolution still unknown.',
-    todo: 'Let the video server answer ranges, or raise VIDEO_BYTE_BUDGET, then retry.',
+    meaning: 'The worker reached its byte budget before it found the resolution.',
+    action: 'Enable range requests on the video server or raise VIDEO_BYTE_BUDGET, then retry.',
   },
   video_unreadable: {
-    what: 'The file is no video, or is damaged.',
-    todo: 'Look at the file. Retry only once it was replaced.',
+    meaning: 'Not a valid video, or damaged.',
+    action: 'Replace the file, then retry.',
   },
   no_video_stream: {
-    what: 'The file can be read and holds no picture.',
-    todo: 'Look at the camera. Retry only once the file was replaced.',
+    meaning: 'The file is readable but has no video stream.',
+    action: 'Check the camera and replace the file, then retry.',
   },
   redirect_refused: {
-    what: 'The video server pointed to another origin.',
-    todo: 'Name the real origin in VIDEO_SERVER, then retry.',
+    meaning: 'The video server redirected to another origin.',
+    action: 'Set VIDEO_SERVER to that origin, then retry.',
   },
   worker_crashed: {
-    what: 'The worker died of this video again and again, or failed on it by a fault of its own.',
-    todo: 'Keep the file and report it.',
+    meaning: 'The worker crashed on this video several times, or hit an internal error.',
+    action: 'Keep the file and report the problem.',
   },
 };

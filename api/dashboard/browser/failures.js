@@ -1,51 +1,70 @@
 import { FAILURE_CODES } from './failure-codes.js';
-import { age, count, Foreign, number } from './format.js';
+import { formatAge, formatCount, formatNumber, UntrustedText } from './format.js';
 import { html } from './html.js';
 
 /** @typedef {import('./requests.js').Statistics} Statistics */
+/** @typedef {Statistics['failures'][number]} FailureGroup */
 /** @typedef {import('./view.js').View} View */
+/** @typedef {(changes: Partial<View>) => void} Navigate */
 
-/** Beside the list it stands open; above the list it would be in the way. */
+/** Open next to the list; closed on narrow screens, where it would push the list down. */
 const WIDE = matchMedia('(min-width: 1181px)');
+const SHOWN_STORES = 3;
 
 /**
- * The failed alerts by cause, each with what to do and the way to retry them.
- * @param {{ statistics: Statistics | null, view: View, go: (changes: Partial<View>) => void, mayRetry: boolean,
+ * Shows the failed alerts by failure code, each with its meaning, the fix and a retry button.
+ * @param {{ statistics: Statistics | null, view: View, navigate: Navigate, mayRetry: boolean,
  *   onRetry: (filter: { failure_code: string, store: string }) => void }} props
  */
-export function Failures({ statistics, view, go, mayRetry, onRetry }) {
-  const { failures, counts } = statistics ?? { failures: [], counts: { failed: 0 } };
+export function Failures({ statistics, view, navigate, mayRetry, onRetry }) {
+  const { failures, counts, counted } = statistics ?? { failures: [], counts: { failed: 0 }, counted: 0 };
   return html`
     <details class="panel failures" open=${WIDE.matches}>
-      <summary><h2>Failures by cause</h2><span class="note">${statistics ? number(counts.failed) : '…'}</span></summary>
-      ${statistics && failures.length === 0 && html`<p class="note">None. Every alert of this period that ended was processed.</p>`}
+      <summary><h2>Failures by cause</h2><span class="note">${statistics ? formatNumber(counts.failed) : '…'}</span></summary>
+      ${statistics && failures.length === 0 && html`<p class="note">${counted > 0 ? 'No failures in this period.' : 'No alerts in this period.'}</p>`}
       <ul>
-        ${failures.map((failure) => {
-          const words = FAILURE_CODES[failure.code];
-          const chosen = view.failure_code === failure.code;
-          return html`
-            <li key=${failure.code}>
-              <div class="cause">
-                <button class="link" aria-pressed=${chosen} onClick=${() => go(chosen ? { failure_code: '', status: '' } : { failure_code: failure.code, status: 'failed' })}>${failure.code}</button>
-                <b>${number(failure.count)}</b>
-              </div>
-              <div class="share" aria-hidden="true"><span style=${{ width: `${(100 * failure.count) / Math.max(1, counts.failed)}%` }}></span></div>
-              <p>${words?.what} ${words?.todo}</p>
-              <p class="note">
-                Newest ${age(Date.now() - Date.parse(failure.newest_at))} ago.
-                ${' '}${failure.stores
-                  .slice(0, 3)
-                  .map(
-                    ({ store, count: n }, i) =>
-                      html`${i > 0 && ', '}<button class="link" onClick=${() => go({ store, failure_code: failure.code, status: 'failed' })}><${Foreign}>${store}<//></button> ${number(n)}`,
-                  )}
-                ${failure.stores.length + failure.other_stores > 3 && html`, ${count(failure.stores.length + failure.other_stores - 3, 'more store')}`}
-              </p>
-              ${mayRetry && html`<button onClick=${() => onRetry({ failure_code: failure.code, store: view.store })}>Retry these ${number(failure.count)}</button>`}
-            </li>
-          `;
-        })}
+        ${failures.map(
+          (failure) => html`
+            <${FailureGroup} key=${failure.code} failure=${failure} total=${counts.failed} navigate=${navigate} selected=${view.failure_code === failure.code}
+              onRetry=${mayRetry && (() => onRetry({ failure_code: failure.code, store: view.store }))} />
+          `,
+        )}
       </ul>
     </details>
+  `;
+}
+
+/**
+ * @param {{ failure: FailureGroup, total: number, navigate: Navigate, selected: boolean, onRetry: false | (() => void) }} props
+ *   onRetry: false if the key may not retry
+ */
+function FailureGroup({ failure, total, navigate, selected, onRetry }) {
+  const { code, count, newest_at } = failure;
+  const { meaning, action } = FAILURE_CODES[code];
+  const toggle = () => navigate(selected ? { failure_code: '', status: '' } : { failure_code: code, status: 'failed' });
+  return html`
+    <li>
+      <div class="failure-code">
+        <button class="link" aria-pressed=${selected} onClick=${toggle}>${code}</button>
+        <b>${formatNumber(count)}</b>
+      </div>
+      <div class="proportion" aria-hidden="true"><span style=${{ width: `${(100 * count) / Math.max(1, total)}%` }}></span></div>
+      <p>${meaning} ${action}</p>
+      <p class="note">Newest ${formatAge(Date.now() - Date.parse(newest_at))} ago. <${Stores} failure=${failure} navigate=${navigate} /></p>
+      ${onRetry && html`<button onClick=${onRetry}>Retry these ${formatNumber(count)}</button>`}
+    </li>
+  `;
+}
+
+/** @param {{ failure: FailureGroup, navigate: Navigate }} props */
+function Stores({ failure: { code, stores, other_stores }, navigate }) {
+  const others = stores.length + other_stores - SHOWN_STORES;
+  return html`
+    ${stores
+      .slice(0, SHOWN_STORES)
+      .map(
+        ({ store, count }, n) =>
+          html`${n > 0 && ', '}<button class="link" onClick=${() => navigate({ store, failure_code: code, status: 'failed' })}><${UntrustedText}>${store}<//></button> ${formatNumber(count)}`,
+      )}${others > 0 && html`, ${formatCount(others, 'more store')}`}
   `;
 }

@@ -1,5 +1,5 @@
 import htm from 'htm';
 import { h } from 'preact';
 
-/** Elements as tagged templates: what stands in `${…}` is text or a value, never markup. */
+/** Creates elements from tagged templates. The value of `${…}` is text or a property, never markup. */
 export const html = htm.bind(h);

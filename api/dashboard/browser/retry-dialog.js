@@ -1,42 +1,42 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { count, Foreign, number } from './format.js';
+import { formatCount, formatNumber, UntrustedText } from './format.js';
 import { html } from './html.js';
-import { retryMany } from './requests.js';
+import { retryAlerts } from './requests.js';
 
 /** @typedef {import('./requests.js').Filter} Filter */
-/** @typedef {import('./requests.js').Redrive} Redrive */
+/** @typedef {import('./requests.js').BulkRetry} BulkRetry */
 
 /**
- * Asks what a retry would reach, shows it, and does it only when told to.
- * @param {{ filter: Partial<Filter>, onClose: () => void, onDone: (words: string) => void, onOpen: (uuid: string) => void }} props
+ * Shows what a bulk retry would select, and retries after confirmation.
+ * @param {{ filter: Partial<Filter>, onClose: () => void, onDone: (text: string) => void, onOpen: (uuid: string) => void }} props
  */
 export function RetryDialog({ filter, onClose, onDone, onOpen }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  const [plan, setPlan] = useState(/** @type {Redrive | null} */ (null));
-  const [fault, setFault] = useState('');
+  const [dryRun, setDryRun] = useState(/** @type {BulkRetry | null} */ (null));
+  const [error, setError] = useState('');
   const [busy, setBusy] = useState(false);
 
-  // One dialog is one question
+  // The filter does not change while the dialog is open
   useEffect(() => {
     dialog.current?.showModal();
-    retryMany(filter, true).then(setPlan, (error) => setFault(error.message));
+    retryAlerts(filter, true).then(setDryRun, (error) => setError(error.message));
   }, []);
 
   async function confirm() {
     setBusy(true);
-    setFault('');
+    setError('');
     try {
-      const { retried, dispatch } = await retryMany(filter, false);
-      const later = dispatch === 'deferred' ? '; the queue does not answer, they will follow once it does' : '';
-      onDone(`${count(retried, 'alert')} retried${later}.`);
+      const { retried, dispatch } = await retryAlerts(filter, false);
+      const deferred = dispatch === 'deferred' ? ' The queue is unavailable; they start when it is back.' : '';
+      onDone(`${formatCount(retried, 'alert')} queued for retry.${deferred}`);
       dialog.current?.close();
     } catch (error) {
-      setFault(error instanceof Error ? error.message : String(error));
+      setError(error instanceof Error ? error.message : String(error));
       setBusy(false);
     }
   }
 
-  const leaveFor = (/** @type {string} */ uuid) => {
+  const openAlert = (/** @type {string} */ uuid) => {
     dialog.current?.close();
     onOpen(uuid);
   };
@@ -44,14 +44,14 @@ export function RetryDialog({ filter, onClose, onDone, onOpen }) {
   return html`
     <dialog ref=${dialog} onClose=${onClose} aria-labelledby="retry-title">
       <h2 id="retry-title">Retry failed alerts</h2>
-      <${Question} filter=${filter} />
-      ${plan === null && fault === '' && html`<p class="note" role="status">Counting …</p>`}
-      ${plan && html`<${Plan} plan=${plan} onOpen=${leaveFor} />`}
-      ${fault !== '' && html`<p class="fault" role="alert">${fault}</p>`}
+      <${FilterSummary} filter=${filter} />
+      ${dryRun === null && error === '' && html`<p class="note" role="status">Counting …</p>`}
+      ${dryRun && html`<${DryRun} dryRun=${dryRun} onOpen=${openAlert} />`}
+      ${error !== '' && html`<p class="error" role="alert">${error}</p>`}
       <div class="actions">
         <button class="quiet" onClick=${() => dialog.current?.close()}>Cancel</button>
-        <button class="primary" disabled=${busy || !plan || plan.selected === 0} onClick=${confirm}>
-          ${plan ? `Retry ${number(plan.selected)}` : 'Retry'}
+        <button class="primary" disabled=${busy || !dryRun || dryRun.selected === 0} onClick=${confirm}>
+          ${dryRun ? `Retry ${formatNumber(dryRun.selected)}` : 'Retry'}
         </button>
       </div>
     </dialog>
@@ -59,27 +59,27 @@ export function RetryDialog({ filter, onClose, onDone, onOpen }) {
 }
 
 /** @param {{ filter: Partial<Filter> }} props */
-function Question({ filter }) {
+function FilterSummary({ filter }) {
   return html`
     <p>
-      ${filter.failure_code ? html`Failed with <code>${filter.failure_code}</code>` : 'Failed for any cause'}
-      ${filter.store && html`, of the store <b><${Foreign}>${filter.store}<//></b>`}, ${filter.from || filter.to ? 'received in the period shown' : 'received at any time'}.
+      ${filter.failure_code ? html`Failed with <code>${filter.failure_code}</code>` : 'Failed with any code'}
+      ${filter.store && html`, store <b><${UntrustedText}>${filter.store}<//></b>`}, ${filter.from || filter.to ? 'received in the selected period' : 'received at any time'}.
     </p>
   `;
 }
 
-/** @param {{ plan: Redrive, onOpen: (uuid: string) => void }} props */
-function Plan({ plan, onOpen }) {
-  if (plan.matched === 0) return html`<p role="status">None is failed any more: there is nothing to retry.</p>`;
+/** @param {{ dryRun: BulkRetry, onOpen: (uuid: string) => void }} props */
+function DryRun({ dryRun: { matched, selected, sample }, onOpen }) {
+  if (matched === 0) return html`<p role="status">No failed alerts match any more. There is nothing to retry.</p>`;
   return html`
     <p role="status">
-      <b>${count(plan.matched, 'alert')}</b> ${plan.matched === 1 ? 'matches' : 'match'}.
-      ${plan.selected < plan.matched && ` The ${number(plan.selected)} received first are retried now; ask again for the rest.`}
-      ${' '}Each gets a new round of attempts and a notification of its own; they start at 50 a second.
+      <b>${formatCount(matched, 'alert')}</b> ${matched === 1 ? 'matches' : 'match'}.
+      ${selected < matched && ` This retries the oldest ${formatNumber(selected)}; repeat it for the rest.`}
+      ${' '}Each alert gets a new round of attempts and its own notification. The retries start at 50 per second.
     </p>
-    <p class="note">Among them:</p>
+    <p class="note">Including:</p>
     <ul class="sample">
-      ${plan.sample.map((uuid) => html`<li><button class="link mono" onClick=${() => onOpen(uuid)}>${uuid}</button></li>`)}
+      ${sample.map((uuid) => html`<li><button class="link mono" onClick=${() => onOpen(uuid)}>${uuid}</button></li>`)}
     </ul>
   `;
 }

@@ -1,58 +1,60 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { getStatistics, Refused } from './requests.js';
+import { asRequestError, getStatistics } from './requests.js';
 import { boundsOf } from './view.js';
 
 /** @typedef {import('./requests.js').Statistics} Statistics */
+/** @typedef {import('./requests.js').RequestError} RequestError */
 
-/** Asked for so often while nothing happens; and, when alerts change, at most so often: the api keeps an answer for 2 s. */
+/** The interval while nothing changes, and the shortest one while alerts change: the API caches a response for 2 s. */
 const IDLE_MS = 10_000;
 const BUSY_MS = 2_500;
 
 /**
- * The overview's numbers for what the view shows. Over 40 lines: one clock with one state.
+ * Returns the statistics of the view and refreshes them. Over 40 lines: its functions share one timer.
  * @param {import('./view.js').View} view
- * @returns {{ statistics: Statistics | null, fault: Refused | null, bump: () => void }} bump: something changed
+ * @returns {{ statistics: Statistics | null, error: RequestError | null, refreshSoon: () => void }} refreshSoon: to be
+ *   called after each change of an alert
  */
 export function useStatistics(view) {
   const [statistics, setStatistics] = useState(/** @type {Statistics | null} */ (null));
-  const [fault, setFault] = useState(/** @type {Refused | null} */ (null));
+  const [error, setError] = useState(/** @type {RequestError | null} */ (null));
   const { store, range, from, to } = view;
-  const bump = useRef(() => {});
-  // Of the view only what the question depends on
+  const refreshSoon = useRef(() => {});
+  // Only the fields that the request contains
   useEffect(() => {
-    const stop = new AbortController();
+    const closed = new AbortController();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
-    let asked = 0;
-    let asking = false;
-    // After a change twice: the first answer may be one that the api had kept from before.
-    let soon = 0;
-    async function ask() {
+    let requestedAt = 0;
+    let requesting = false;
+    // Two requests follow a change: the API may answer the first one from its cache.
+    let urgentRequests = 0;
+    async function refresh() {
       clearTimeout(timer);
-      asking = true;
-      soon = Math.max(0, soon - 1);
-      asked = Date.now();
+      requesting = true;
+      urgentRequests = Math.max(0, urgentRequests - 1);
+      requestedAt = Date.now();
       try {
-        if (!document.hidden) setStatistics(await getStatistics({ store, ...boundsOf(view) }, stop.signal));
-        setFault(null);
+        if (!document.hidden) setStatistics(await getStatistics({ store, ...boundsOf(view) }, closed.signal));
+        setError(null);
       } catch (error) {
-        if (stop.signal.aborted) return;
-        setFault(error instanceof Refused ? error : new Refused(0, String(error)));
+        if (closed.signal.aborted) return;
+        setError(asRequestError(error));
       }
-      asking = false;
-      if (!stop.signal.aborted) timer = setTimeout(ask, soon > 0 ? BUSY_MS : IDLE_MS);
+      requesting = false;
+      if (!closed.signal.aborted) timer = setTimeout(refresh, urgentRequests > 0 ? BUSY_MS : IDLE_MS);
     }
-    bump.current = () => {
-      soon = 2;
-      if (asking) return;
+    refreshSoon.current = () => {
+      urgentRequests = 2;
+      if (requesting) return;
       clearTimeout(timer);
-      timer = setTimeout(ask, Math.max(0, asked + BUSY_MS - Date.now()));
+      timer = setTimeout(refresh, Math.max(0, requestedAt + BUSY_MS - Date.now()));
     };
-    ask();
+    refresh();
     return () => {
-      stop.abort();
+      closed.abort();
       clearTimeout(timer);
     };
   }, [store, range, from, to]);
-  return { statistics, fault, bump: useCallback(() => bump.current(), []) };
+  return { statistics, error, refreshSoon: useCallback(() => refreshSoon.current(), []) };
 }

@@ -1,10 +1,10 @@
-import { Foreign, Moment, span } from './format.js';
+import { formatDuration, Time, UntrustedText } from './format.js';
 import { html } from './html.js';
 
 /** @typedef {import('./requests.js').Timeline} Timeline */
 
-/** @type {Record<string, string>} */
-const STEP_WORDS = {
+/** @type {Record<Timeline['steps'][number]['step'], string>} */
+const STEP_LABELS = {
   received: 'Received',
   queued: 'Queued',
   claimed: 'Claimed by a worker',
@@ -12,7 +12,7 @@ const STEP_WORDS = {
   notified: 'Store notified',
 };
 
-/** Why is it late? Each step, its wait, and the longest of them. @param {{ timeline: Timeline }} props */
+/** Shows each step of an alert and the time before it; highlights the longest wait. @param {{ timeline: Timeline }} props */
 export function TimelineView({ timeline }) {
   const { steps, waiting, total_ms, summary } = timeline;
   const waits = steps.map(({ step, at, wait_ms }) =>
@@ -21,24 +21,25 @@ export function TimelineView({ timeline }) {
   const longest = Math.max(1, ...waits);
   return html`
     <section class="timeline" aria-labelledby="timeline-title">
-      <h3 id="timeline-title">${waiting ? 'Why is it late?' : `Why it took ${span(total_ms)}`}</h3>
-      <p><${Foreign}>${summary}<//></p>
+      <h3 id="timeline-title">${waiting ? 'Why is it late?' : `Why it took ${formatDuration(total_ms)}`}</h3>
+      <p><${UntrustedText}>${summary}<//></p>
       <ol>
         ${steps.map(({ step, at }, n) => {
-          const goesOn = at === null && waiting?.for === step;
+          const current = at === null && waiting?.for === step;
           const wait = waits[n] ?? 0;
-          const known = goesOn || (at !== null && step !== 'received');
+          const hasWait = current || (at !== null && step !== 'received');
+          const state = at !== null ? 'done' : current ? 'current' : 'upcoming';
           return html`
-            <li class=${`${at !== null ? 'done' : goesOn ? 'now' : 'ahead'}${known && wait === longest ? ' longest' : ''}`}>
-              <span class="step">${STEP_WORDS[step] ?? step}</span>
-              <span class="at">${at ? html`<${Moment} at=${at} />` : goesOn ? 'waiting' : '–'}</span>
-              <span class="wait">${known ? `+${span(wait)}` : ''}</span>
-              <span class="bar" aria-hidden="true">${known && html`<span style=${{ width: `${Math.max(1, (100 * wait) / longest)}%` }}></span>`}</span>
+            <li class=${hasWait && wait === longest ? `${state} longest` : state}>
+              <span class="step">${STEP_LABELS[step]}</span>
+              <span class="at">${at ? html`<${Time} at=${at} />` : current ? 'waiting' : '–'}</span>
+              <span class="wait">${hasWait ? `+${formatDuration(wait)}` : ''}</span>
+              <span class="wait-bar" aria-hidden="true">${hasWait && html`<span style=${{ width: `${Math.max(1, (100 * wait) / longest)}%` }}></span>`}</span>
             </li>
           `;
         })}
       </ol>
-      ${waiting && html`<p class="note">${span(total_ms)} since it was received.</p>`}
+      ${waiting && html`<p class="note">Received ${formatDuration(total_ms)} ago.</p>`}
     </section>
   `;
 }

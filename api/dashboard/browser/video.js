@@ -1,25 +1,25 @@
 import { useState } from 'preact/hooks';
 import { html } from './html.js';
 
-/** What a browser may be able to play, by the name's ending. @type {Record<string, string>} */
+/** Formats that a browser may be able to play, by file extension. @type {Record<string, string>} */
 const TYPES = { mp4: 'video/mp4', mov: 'video/mp4', webm: 'video/webm', mkv: 'video/webm' };
 
 /**
- * The video itself, where the browser can play it.
- * @param {{ path: string, server: string }} props server: origin of the videos as this browser reaches it; '' for none
+ * Shows the video if the browser can play it.
+ * @param {{ path: string, server: string }} props server: origin of the video server as browsers reach it, or ''
  */
 export function Video({ path, server }) {
-  const [fault, setFault] = useState(false);
+  const [failed, setFailed] = useState(false);
   if (server === '') return null;
-  const ending = path.slice(path.lastIndexOf('.') + 1).toLowerCase();
-  const type = TYPES[ending];
+  const extension = path.slice(path.lastIndexOf('.') + 1).toLowerCase();
+  const type = TYPES[extension];
   const url = new URL(path, server);
-  // The api took no path that leads to another server; were there one in the table, the page would not go there either.
+  // The API rejects paths that lead to another server. This protects against a row that was written differently.
   if (url.origin !== server) return null;
   if (type === undefined || document.createElement('video').canPlayType(type) === '') {
-    return html`<p class="note">Browsers do not play .${ending}; the link below gives the file.</p>`;
+    return html`<p class="note">Browsers can't play .${extension} files. <a href=${url.href} rel="noreferrer">Download it</a> instead.</p>`;
   }
-  if (fault)
-    return html`<p class="note">This browser cannot play the video, or the video server does not give it out.</p>`;
-  return html`<video controls muted playsinline preload="metadata" src=${url.href} onError=${() => setFault(true)}></video>`;
+  if (failed)
+    return html`<p class="note">This browser can't play the video, or the video server refused it. <a href=${url.href} rel="noreferrer">Download it</a> instead.</p>`;
+  return html`<video controls muted playsinline preload="metadata" src=${url.href} onError=${() => setFailed(true)}></video>`;
 }

@@ -1,15 +1,15 @@
-// What the page shows, all of it in the address: a reload, a link and the back button tell the same.
+// The state of the page. All of it is in the URL, so that reloads, links and the back button work.
 import { useCallback, useEffect, useState } from 'preact/hooks';
 
 /**
- * @typedef {object} View '' where nothing is chosen.
+ * @typedef {object} View An empty string means "not set".
  * @property {string} status
  * @property {string} store
  * @property {string} failure_code
- * @property {string} range A key of RANGES, or `custom`: then `from` and `to` bound it.
+ * @property {string} range A key of RANGES, or `custom` with `from` and `to`.
  * @property {string} from
  * @property {string} to
- * @property {string} alert The uuid whose detail is open.
+ * @property {string} alert The uuid of the alert that is open.
  */
 
 const MINUTE_MS = 60_000;
@@ -29,32 +29,36 @@ const NAMES = /** @type {const} */ (['status', 'store', 'failure_code', 'range',
 
 /** @param {string} search @returns {View} */
 export function readView(search) {
-  const given = new URLSearchParams(search);
+  const query = new URLSearchParams(search);
   /** @param {string} name */
-  const of = (name) => given.get(name) ?? '';
-  const view = { status: of('status'), store: of('store'), failure_code: of('failure_code'), alert: of('alert') };
-  const [from, to] = [instant(of('from')), instant(of('to'))];
+  const get = (name) => query.get(name) ?? '';
+  const view = { status: get('status'), store: get('store'), failure_code: get('failure_code'), alert: get('alert') };
+  const [from, to] = [toIsoTime(get('from')), toIsoTime(get('to'))];
   if (from !== '' || to !== '') return { ...view, range: 'custom', from, to };
-  return { ...view, range: Object.hasOwn(RANGES, of('range')) ? of('range') : DEFAULT_RANGE, from, to };
+  return { ...view, range: Object.hasOwn(RANGES, get('range')) ? get('range') : DEFAULT_RANGE, from, to };
 }
 
 /** @param {string} text */
-function instant(text) {
-  const at = new Date(text);
-  return Number.isNaN(at.getTime()) ? '' : at.toISOString();
+function toIsoTime(text) {
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? '' : date.toISOString();
 }
 
-/** @param {View} view @returns {string} the page's address */
-export function addressOf(view) {
-  const given = new URLSearchParams();
+/** @param {View} view @returns {string} */
+export function urlOf(view) {
+  const query = new URLSearchParams();
   for (const name of NAMES) {
-    const said = name === 'range' ? view.range !== DEFAULT_RANGE && view.range !== 'custom' : view[name] !== '';
-    if (said) given.set(name, view[name]);
+    const present = name === 'range' ? view.range !== DEFAULT_RANGE && view.range !== 'custom' : view[name] !== '';
+    if (present) query.set(name, view[name]);
   }
-  return given.size === 0 ? '/' : `/?${given}`;
+  return query.size === 0 ? '/' : `/?${query}`;
 }
 
-/** The time of receipt that a view asks for; whole minutes, so that pages that look at once ask the same. @param {View} view */
+/**
+ * Returns the bounds of the time of receipt, in whole minutes: pages that are open at the same time then send the same
+ * request, and the API answers them from one cached response.
+ * @param {View} view
+ */
 export function boundsOf({ range, from, to }) {
   const ms = RANGES[range]?.ms;
   if (ms === undefined) return { from, to };
@@ -62,20 +66,20 @@ export function boundsOf({ range, from, to }) {
   return { from: new Date(Math.floor((Date.now() - ms) / MINUTE_MS) * MINUTE_MS).toISOString(), to: '' };
 }
 
-/** @returns {[View, (changes: Partial<View>) => void]} the view, and how to go on to another one */
+/** Returns the view and a function that changes it. @returns {[View, (changes: Partial<View>) => void]} */
 export function useView() {
   const [view, setView] = useState(() => readView(location.search));
   useEffect(() => {
-    const back = () => setView(readView(location.search));
-    addEventListener('popstate', back);
-    return () => removeEventListener('popstate', back);
+    const onPopState = () => setView(readView(location.search));
+    addEventListener('popstate', onPopState);
+    return () => removeEventListener('popstate', onPopState);
   }, []);
-  const go = useCallback((/** @type {Partial<View>} */ changes) => {
+  const navigate = useCallback((/** @type {Partial<View>} */ changes) => {
     setView((current) => {
       const next = { ...current, ...changes };
-      if (addressOf(next) !== addressOf(current)) history.pushState(null, '', addressOf(next));
+      if (urlOf(next) !== urlOf(current)) history.pushState(null, '', urlOf(next));
       return next;
     });
   }, []);
-  return [view, go];
+  return [view, navigate];
 }

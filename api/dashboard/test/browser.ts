@@ -3,42 +3,45 @@ import { type FoundProgram, findTestProgram } from '#test/harness/system-package
 
 const COMMANDS = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
 
-/** The path of a Chromium, or a sentence that says how to get one. In CI a missing one is an error, not a skip. */
+/** Returns the path of a Chromium, or how to install one. In CI a missing browser is an error, not a skip. */
 export function findBrowser(): Promise<FoundProgram> {
   return findTestProgram({ commands: COMMANDS, aptPackage: 'chromium' }, process.env);
 }
 
 export function launch(path: string): Promise<Browser> {
-  // Chromium's own sandbox refuses to run as root; what it opens here are our own pages.
+  // Chromium's sandbox does not run as root. These tests open only pages of this project.
   return chromium.launch({ executablePath: path, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
 }
 
-/** Chromium breaks requests off when the machine gets or loses an interface, as a container's: no fault of the page. */
+/** Chromium aborts requests when the machine gets or loses a network interface, for example a container's. */
 const NETWORK_CHANGED = /ERR_NETWORK_CHANGED/;
 
-/** Goes there, and again where the network changed on the way. */
+/** Opens a URL, and again if the machine's network changed during the requests. */
 export async function goTo(page: Page, url: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
-    let broken = false;
-    const note = (request: Request) => {
-      broken ||= NETWORK_CHANGED.test(request.failure()?.errorText ?? '');
+    let interrupted = false;
+    const onFailure = (request: Request) => {
+      interrupted ||= NETWORK_CHANGED.test(request.failure()?.errorText ?? '');
     };
-    page.on('requestfailed', note);
+    page.on('requestfailed', onFailure);
     await page.goto(url).catch((error: Error) => {
       if (!NETWORK_CHANGED.test(error.message)) throw error;
-      broken = true;
+      interrupted = true;
     });
-    page.off('requestfailed', note);
-    if (!broken || attempt === 5) return;
+    page.off('requestfailed', onFailure);
+    if (!interrupted || attempt === 5) return;
   }
 }
 
 export type WatchedPage = Page & {
-  /** What must not happen: errors told on the console or thrown, dialogs, requests to any other origin. */
-  faults: string[];
+  /** Errors on the console, exceptions, dialogs and requests to other origins. Tests expect none. */
+  errors: string[];
 };
 
-/** A page in a context of its own. `origins`: those it may ask; the browser's zone is not the server's. */
+/**
+ * Opens a page in its own context, in another time zone than the server's.
+ * @param origins the origins that the page may send requests to
+ */
 export async function openPage(
   browser: Browser,
   origins: string[],
@@ -51,19 +54,19 @@ export async function openPage(
     ...options,
   });
   const page = await context.newPage();
-  const faults: string[] = [];
+  const errors: string[] = [];
   page.on('console', (message) => {
     if (NETWORK_CHANGED.test(message.text())) return;
-    if (message.type() === 'error' || message.type() === 'warning') faults.push(`${message.type()}: ${message.text()}`);
+    if (message.type() === 'error' || message.type() === 'warning') errors.push(`${message.type()}: ${message.text()}`);
   });
-  page.on('pageerror', (error) => faults.push(`thrown: ${error.message}`));
+  page.on('pageerror', (error) => errors.push(`exception: ${error.message}`));
   page.on('dialog', (dialog) => {
-    faults.push(`dialog: ${dialog.message()}`);
+    errors.push(`dialog: ${dialog.message()}`);
     void dialog.dismiss();
   });
   page.on('request', (request) => {
     const { origin, protocol } = new URL(request.url());
-    if (protocol.startsWith('http') && !origins.includes(origin)) faults.push(`asked: ${request.url()}`);
+    if (protocol.startsWith('http') && !origins.includes(origin)) errors.push(`request to ${request.url()}`);
   });
-  return Object.assign(page, { faults });
+  return Object.assign(page, { errors });
 }

@@ -5,6 +5,7 @@ import { findBrowser, goTo, launch, openPage, type WatchedPage } from './browser
 import { seed } from './seed.ts';
 
 const ALERTS = 1_500;
+const TOTAL = `${ALERTS.toLocaleString('en-GB')} alerts in total`;
 const found = await findBrowser();
 
 describe.skipIf('missing' in found)('the operator’s page by keyboard', () => {
@@ -18,7 +19,7 @@ describe.skipIf('missing' in found)('the operator’s page by keyboard', () => {
   });
   afterEach(async () => {
     await page.context().close();
-    expect(page.faults).toEqual([]);
+    expect(page.errors).toEqual([]);
   });
   afterAll(async () => {
     await browser?.close();
@@ -32,42 +33,45 @@ describe.skipIf('missing' in found)('the operator’s page by keyboard', () => {
     return page;
   }
   const rows = (page: WatchedPage) => page.locator('.body .row');
-  /** Of what has the focus. */
+  /** Returns an attribute of the focused element. */
   const focused = (page: WatchedPage, attribute: string): Promise<string | null> =>
     page.evaluate(`document.activeElement.getAttribute('${attribute}')`);
+  const tabToList = async (page: WatchedPage) => {
+    for (let n = 0; n < 24 && !(await focused(page, 'href'))?.startsWith('/?alert='); n += 1) {
+      await page.keyboard.press('Tab');
+    }
+  };
 
-  it('is walked: to the list, along it, into an alert and back', async () => {
+  it('reaches the list, moves along it, opens an alert and returns', async () => {
     const page = await open();
     await page.keyboard.press('Tab');
     expect(await focused(page, 'class')).toBe('skip');
     await page.keyboard.press('Enter');
-    for (let n = 0; n < 12 && !(await focused(page, 'href'))?.startsWith('/?alert='); n += 1) {
-      await page.keyboard.press('Tab');
-    }
-    const addressOf = async (n: number) => rows(page).nth(n).locator('a').getAttribute('href');
-    expect(await focused(page, 'href')).toBe(await addressOf(0));
+    await tabToList(page);
+    const urlOf = async (n: number) => rows(page).nth(n).locator('a').getAttribute('href');
+    expect(await focused(page, 'href')).toBe(await urlOf(0));
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ArrowUp');
-    expect(await focused(page, 'href')).toBe(await addressOf(1));
+    expect(await focused(page, 'href')).toBe(await urlOf(1));
     await page.keyboard.press('Enter');
     await page.locator('.timeline').waitFor();
     expect(await focused(page, 'id')).toBe('detail-title');
-    expect(page.url()).toBe(api.url + (await addressOf(1)));
+    expect(page.url()).toBe(api.url + (await urlOf(1)));
     await page.keyboard.press('Escape');
     await page.locator('.detail').waitFor({ state: 'detached' });
-    await expect.poll(() => focused(page, 'href')).toBe(await addressOf(1));
+    await expect.poll(() => focused(page, 'href')).toBe(await urlOf(1));
     expect(page.url()).toBe(`${api.url}/`);
-    // Out of the list with one key, not with one for each row.
+    // One key leaves the list, not one key per row.
     await page.keyboard.press('Tab');
     expect(await focused(page, 'href')).toBeNull();
   });
 
-  it('shows where the focus is', async () => {
+  it('shows which element has the focus', async () => {
     const page = await open();
     for (let n = 0; n < 24; n += 1) {
       await page.keyboard.press('Tab');
-      // In one look: between two the page may have drawn something new.
+      // One evaluation for both: the page may render between two.
       const [outline, element] = await page.evaluate<[string, string]>(`(() => {
         const { activeElement: of } = document;
         return [getComputedStyle(of, of.closest('.row') && '::after').outlineStyle, of.outerHTML.slice(0, 300)];
@@ -76,15 +80,15 @@ describe.skipIf('missing' in found)('the operator’s page by keyboard', () => {
     }
   });
 
-  it('loads older alerts, and nobody falls off the button that does', async () => {
+  it('loads older alerts without losing the focus', async () => {
     const page = await open();
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     const text = () => page.evaluate<string>('document.activeElement.textContent.trim()');
-    while (!(await focused(page, 'href'))?.startsWith('/?alert=')) await page.keyboard.press('Tab');
+    await tabToList(page);
     await page.keyboard.press('Tab');
-    for (const end = `That is all: ${ALERTS.toLocaleString('en-GB')} alerts.`; (await text()) !== end; ) {
-      expect(await text()).toMatch(/^(Load older alerts|Loading …|That is all.*)$/);
+    while ((await text()) !== TOTAL) {
+      expect(await text()).toMatch(/^(Load older alerts|Loading …|[\d,]+ alerts in total)$/);
       await page.keyboard.press('Enter');
     }
   });

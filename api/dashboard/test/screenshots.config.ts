@@ -1,4 +1,4 @@
-// `npm run screenshots`: the README's pictures of the operator's page, made anew on a real house.
+// `npm run screenshots`: takes the documentation's screenshots of the operator's page on a running stack.
 export default {
   test: {
     include: ['api/dashboard/test/screenshots.ts'],

@@ -10,69 +10,86 @@ const VIDEOS = [
   { video: '/videos/test_4.mkv', resolution: '854x480', codec: 'h264', container: 'mkv' },
   { video: '/videos/test_5.webm', resolution: '640x360', codec: 'vp9', container: 'webm' },
 ] as const;
-const FAULTS = [
+const OUTAGE_FAILURES = [
   { failureCode: 'video_server_unreachable', failureDetail: 'the video server refused the connection', attempts: 12 },
-  { failureCode: 'video_timeout', failureDetail: 'no byte came for 10 s', attempts: 12 },
-  { failureCode: 'video_unreadable', failureDetail: 'the file has no moov box; it may be cut short', attempts: 1 },
+  { failureCode: 'video_timeout', failureDetail: 'no data received for 10 s', attempts: 12 },
 ] as const;
+const DAMAGED_FILE = {
+  failureCode: 'video_unreadable',
+  failureDetail: 'the file has no moov box; it may be cut short',
+  attempts: 1,
+} as const;
+const NO_RESULT = {
+  resolution: null,
+  width: null,
+  height: null,
+  rotation: null,
+  codec: null,
+  container: null,
+  duration: null,
+};
 
-/** The same number for the same n: pictures made anew show the same. Between 0 and 1. */
-function chance(n: number, salt: string): number {
+/** Returns a number from 0 to 1, the same one for the same arguments, so that screenshots are reproducible. */
+function randomOf(n: number, salt: string): number {
   return createHash('sha256').update(`${salt}${n}`).digest().readUInt32BE(0) / 2 ** 32;
 }
 
-function pick<T>(from: readonly T[], chance: number): T {
-  const found = from[Math.floor(chance * from.length)];
-  if (found === undefined) throw new Error('nothing to pick from');
-  return found;
+function pick<T>(items: readonly T[], random: number): T {
+  const item = items[Math.floor(random * items.length)];
+  if (item === undefined) throw new Error('nothing to pick from');
+  return item;
 }
 
+type Seed = {
+  count: number;
+  /** All alerts are received in this period before `end`. */
+  ms: number;
+  end: number;
+  /** The store of all alerts; default: several. Another store also means other uuids. */
+  store?: string;
+};
+
 /**
- * Alerts as a house has them that has worked for a while: `count` of them, received over the `ms` before `end`, most of
- * them processed within half a second, a cluster of them failed a third of the way before the end.
+ * Inserts alerts as a system has them after some hours: most are processed within half a second, and an outage makes many
+ * fail at about two thirds of the period.
  */
-export async function seed(
-  db: Database,
-  { count, ms, end }: { count: number; ms: number; end: number },
-): Promise<void> {
-  const rows = Array.from({ length: count }, (_, n) => row(n, count, ms, end));
+export async function seed(db: Database, options: Seed): Promise<void> {
+  const rows = Array.from({ length: options.count }, (_, n) => row(n, options));
   for (let first = 0; first < rows.length; first += 1_000) {
     await db.alert.createMany({ data: rows.slice(first, first + 1_000) });
   }
 }
 
-function row(n: number, count: number, ms: number, end: number): Omit<Alert, 'id' | 'updatedAt'> {
-  // Denser towards the middle, so that the hour has a shape.
-  const place = (n + chance(n, 'place')) / count;
-  const receivedAt = new Date(end - Math.round(ms * (place + 0.12 * Math.sin(place * 2 * Math.PI))));
-  const ago = (end - receivedAt.getTime()) / ms;
-  const trouble = ago > 0.3 && ago < 0.38;
-  const failed = chance(n, 'failed') < (trouble ? 0.55 : 0.015);
-  const fault = trouble ? pick(FAULTS, chance(n, 'fault') * 0.66) : FAULTS[2];
-  const wait = 4 + 30 * chance(n, 'wait') ** 3 + (trouble ? 1_500 * chance(n, 'slow') : 0);
-  const startedAt = new Date(receivedAt.getTime() + 5 + wait + (failed && trouble ? 61_000 : 0));
-  const processedAt = new Date(
-    startedAt.getTime() + 18 + 240 * chance(n, 'read') ** 4 + (trouble ? 900 * chance(n, 'lag') : 0),
-  );
-  const picture = pick(VIDEOS, chance(n, 'video'));
-  const [width = 0, height = 0] = picture.resolution.split('x').map(Number);
-  const hex = createHash('sha256').update(`uuid${n}`).digest('hex');
-  const seen = { ...picture, width, height, rotation: picture.container === 'mov' ? 90 : 0, duration: 3 };
+function row(n: number, { count, ms, end, store }: Seed): Omit<Alert, 'id' | 'updatedAt'> {
+  // Denser in the middle, so that the charts have a shape.
+  const position = (n + randomOf(n, 'place')) / count;
+  const receivedAt = new Date(end - Math.round(ms * (position + 0.12 * Math.sin(position * 2 * Math.PI))));
+  const age = (end - receivedAt.getTime()) / ms;
+  const outage = age > 0.3 && age < 0.38;
+  const failed = randomOf(n, 'failed') < (outage ? 0.55 : 0.015);
+  const failure = outage ? pick(OUTAGE_FAILURES, randomOf(n, 'fault')) : DAMAGED_FILE;
+  const queueMs = 4 + 30 * randomOf(n, 'wait') ** 3 + (outage ? 1_500 * randomOf(n, 'slow') : 0);
+  const startedAt = new Date(receivedAt.getTime() + 5 + queueMs + (failed && outage ? 61_000 : 0));
+  const probeMs = 18 + 240 * randomOf(n, 'read') ** 4 + (outage ? 900 * randomOf(n, 'lag') : 0);
+  const processedAt = new Date(startedAt.getTime() + probeMs);
+  const video = pick(VIDEOS, randomOf(n, 'video'));
+  const [width = 0, height = 0] = video.resolution.split('x').map(Number);
+  const result = { ...video, width, height, rotation: video.container === 'mov' ? 90 : 0, duration: 3 };
   return {
-    uuid: `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`,
-    store: pick(STORES, chance(n, 'store') ** (trouble ? 2.5 : 1)),
+    uuid: uuidOf(`uuid${n}${store ?? ''}`),
+    store: store ?? pick(STORES, randomOf(n, 'store') ** (outage ? 2.5 : 1)),
     timestamp: Math.round(receivedAt.getTime() / 1_000) - 4,
     status: failed ? 'failed' : 'processed',
-    video: failed && !trouble ? '/videos/broken.mp4' : picture.video,
-    ...(failed ? NOTHING_SEEN : seen),
-    failureCode: failed ? fault.failureCode : null,
-    failureDetail: failed ? fault.failureDetail : null,
-    attempts: failed ? fault.attempts : 1,
+    video: failed && !outage ? '/videos/broken.mp4' : video.video,
+    ...(failed ? NO_RESULT : result),
+    failureCode: failed ? failure.failureCode : null,
+    failureDetail: failed ? failure.failureDetail : null,
+    attempts: failed ? failure.attempts : 1,
     attemptsBefore: 0,
     crashes: 0,
     bytesFetched: BigInt(failed ? 0 : 65_536),
     traceparent: null,
-    lastFault: failed && trouble ? `${fault.failureCode}: ${fault.failureDetail}` : null,
+    lastFault: failed && outage ? `${failure.failureCode}: ${failure.failureDetail}` : null,
     requestId: 'seed',
     receivedAt,
     queuedAt: new Date(receivedAt.getTime() + 5),
@@ -82,12 +99,7 @@ function row(n: number, count: number, ms: number, end: number): Omit<Alert, 'id
   };
 }
 
-const NOTHING_SEEN = {
-  resolution: null,
-  width: null,
-  height: null,
-  rotation: null,
-  codec: null,
-  container: null,
-  duration: null,
-};
+function uuidOf(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}

@@ -1,0 +1,114 @@
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { AlertTable } from './alert-table.js';
+import { FAILURE_CODES } from './failure-codes.js';
+import { Filters, NO_FILTERS } from './filters.js';
+import { formatCount, Time } from './format.js';
+import { html } from './html.js';
+import { STATUS_LABELS } from './status.js';
+import { urlOf } from './view.js';
+
+/** @typedef {import('./requests.js').Filter} Filter */
+/** @typedef {import('./view.js').View} View */
+/** @typedef {import('./alert-table.js').AlertList} AlertList */
+
+const MAX_SUGGESTED_STORES = 200;
+
+/**
+ * Shows the filters and the list.
+ * @param {{ list: AlertList, filter: Filter, view: View, navigate: (changes: Partial<View>) => void, onOpen: (uuid: string) => void }} props
+ */
+export function AlertSection({ list, filter, view, navigate, onOpen }) {
+  const stores = useMemo(
+    () => [...new Set(list.rows.map(({ store }) => store))].sort().slice(0, MAX_SUGGESTED_STORES),
+    [list.rows],
+  );
+  const urlOfAlert = (/** @type {string} */ alert) => urlOf({ ...view, alert });
+  const clear = () => navigate(NO_FILTERS);
+  const showAll = () => navigate({ range: 'all', from: '', to: '' });
+  return html`
+    <section class="alerts" id="alerts" aria-labelledby="alerts-title" tabindex="-1">
+      <h2 id="alerts-title" class="visually-hidden">Alerts</h2>
+      <div class="filter-bar"><${Filters} view=${view} navigate=${navigate} stores=${stores} /></div>
+      ${list.hiddenCount > 0 && html`<button class="new-alerts" onClick=${() => showNewAlerts(list)}>Show ${formatCount(list.hiddenCount, 'new alert')}</button>`}
+      <${AlertTable} list=${list} selected=${view.alert} onOpen=${onOpen} urlOfAlert=${urlOfAlert} />
+      <${ListEnd} list=${list} filter=${filter} range=${view.range} onClear=${clear} onShowAll=${showAll} />
+    </section>
+  `;
+}
+
+/** @param {AlertList} list */
+function showNewAlerts(list) {
+  list.setPaused(false);
+  const alerts = document.getElementById('alerts');
+  alerts?.scrollIntoView();
+  // The button that had the focus no longer exists.
+  alerts?.focus();
+}
+
+/**
+ * Shows what follows the last row: an error, a button that loads more, or that there are no more.
+ * @param {{ list: AlertList, filter: Filter, range: string, onClear: () => void, onShowAll: () => void }} props
+ */
+function ListEnd({ list, filter, range, onClear, onShowAll }) {
+  const total = useFocusAfter(list.hasMore);
+  if (list.error) return html`<${ListError} list=${list} filter=${filter} onClear=${onClear} />`;
+  // The button stays while it loads: Tab to it scrolls to the end, which starts loading, and would lose the focus.
+  if (list.hasMore)
+    return html`<div class="list-end"><button aria-disabled=${list.loading} onClick=${list.loadMore}>${list.loading ? 'Loading …' : 'Load older alerts'}</button></div>`;
+  if (list.loading) return html`<p class="list-end note" role="status">Loading …</p>`;
+  if (list.rows.length > 0)
+    return html`<p ref=${total} class="list-end note" tabindex="-1">${formatCount(list.rows.length, 'alert')} in total</p>`;
+  return html`<${EmptyList} filter=${filter} range=${range} onClear=${onClear} onShowAll=${onShowAll} />`;
+}
+
+/** @param {{ list: AlertList, filter: Filter, onClear: () => void }} props */
+function ListError({ list, filter, onClear }) {
+  const status = list.error?.status;
+  const loginUrl = `/login?${new URLSearchParams({ next: location.pathname + location.search })}`;
+  return html`
+    <div class="list-end error" role="alert">
+      ${
+        status === 401
+          ? html`<p>You are logged out.</p><a href=${loginUrl}>Log in</a>`
+          : status === 422
+            ? html`<p>${invalidFilter(filter)}</p><button onClick=${onClear}>Clear filters</button>`
+            : html`<p>Cannot load alerts: ${list.error?.message}</p><button onClick=${list.reload}>Try again</button>`
+      }
+    </div>
+  `;
+}
+
+/** Returns why the API rejects a filter: the page's own inputs only allow valid values. @param {Filter} filter */
+function invalidFilter({ status, failure_code }) {
+  if (status !== '' && !Object.hasOwn(STATUS_LABELS, status)) return `Unknown status "${status}" in the address.`;
+  if (failure_code !== '' && !Object.hasOwn(FAILURE_CODES, failure_code))
+    return `Unknown failure code "${failure_code}" in the address.`;
+  return 'Invalid filter in the address.';
+}
+
+/** @param {{ filter: Filter, range: string, onClear: () => void, onShowAll: () => void }} props */
+function EmptyList({ filter, range, onClear, onShowAll }) {
+  const filtered = filter.status !== '' || filter.store !== '' || filter.failure_code !== '';
+  const title = range === 'all' ? 'No alerts received yet.' : 'No alerts in this period.';
+  return html`
+    <div class="list-end empty">
+      <p><b>${filtered ? 'No alerts match these filters.' : title}</b></p>
+      ${filter.from !== '' && html`<p class="note">Showing alerts received since <${Time} at=${filter.from} withZone />.</p>`}
+      ${range === 'all' && !filtered && html`<p class="note">Alerts appear here as soon as they are posted to <code>/alerts</code>.</p>`}
+      <p>
+        ${filtered && html`<button onClick=${onClear}>Clear filters</button>`}
+        ${range !== 'all' && html` <button onClick=${onShowAll}>Show any time</button>`}
+      </p>
+    </div>
+  `;
+}
+
+/** Returns a ref that gets the focus if its element replaces the focused "load more" button. @param {boolean} hasMore */
+function useFocusAfter(hasMore) {
+  const successor = useRef(/** @type {HTMLElement | null} */ (null));
+  const focused = document.activeElement?.closest('.list-end') !== null;
+  useLayoutEffect(() => {
+    if (!hasMore && focused) successor.current?.focus();
+  }, [hasMore]);
+  return successor;
+}

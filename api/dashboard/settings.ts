@@ -1,0 +1,14 @@
+/** What the page needs to know about its user and this installation. */
+export type PageSettings = {
+  /** The name of the key. */
+  name: string;
+  /** False if authentication is off. */
+  keyed: boolean;
+  scopes: string[];
+  /** Whether the page links to Bull Board. */
+  board: boolean;
+  /** Whether Bull Board still has the jobs of processed alerts. */
+  doneJobs: boolean;
+  /** Origin of the video server as browsers reach it, or ''. */
+  videos: string;
+};

@@ -3,22 +3,22 @@ import { connect as connectTcp } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Front, startFront } from '#test/harness/nginx.ts';
+import { type PublicEndpoint, startPublicEndpoint } from '#test/harness/nginx.ts';
 
 // nginx.conf and tls/tls.conf as a real nginx reads them, before an api that tells what it was asked.
 
-const started = await startFront();
+const started = await startPublicEndpoint();
 
 describe.skipIf('missing' in started)('nginx', () => {
-  let front: Front;
+  let front: PublicEndpoint;
   beforeAll(() => {
     if (!('missing' in started)) front = started;
   });
   afterAll(() => front.close());
-  beforeEach(() => void front.asked.splice(0));
+  beforeEach(() => void front.requests.splice(0));
 
   const https = async (path: string, headers: Record<string, string> = {}) => {
-    const sent = request({ host: 'localhost', port: front.ports.tls, ca: front.ca, path, headers, family: 4 }).end();
+    const sent = request({ host: 'localhost', port: front.ports.https, ca: front.ca, path, headers, family: 4 }).end();
     const answer = await new Promise<import('node:http').IncomingMessage>((resolve, reject) =>
       sent.on('response', resolve).on('error', reject),
     );
@@ -27,10 +27,10 @@ describe.skipIf('missing' in started)('nginx', () => {
 
   describe('at the front door', () => {
     it('tells the api who really asks, behind whatever the caller says of itself', async () => {
-      await fetch(`http://127.0.0.1:${front.ports.front}/livez`, {
+      await fetch(`http://127.0.0.1:${front.ports.api}/livez`, {
         headers: { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' },
       });
-      expect(front.asked[0]?.headers).toMatchObject({
+      expect(front.requests[0]?.headers).toMatchObject({
         'x-forwarded-for': '203.0.113.9, 127.0.0.1',
         'x-forwarded-proto': 'http',
       });
@@ -38,23 +38,23 @@ describe.skipIf('missing' in started)('nginx', () => {
 
     it('holds a request while no api answers, and passes it on once', async () => {
       await front.stopApi();
-      const held = fetch(`http://127.0.0.1:${front.ports.front}/alerts`, { method: 'POST', body: '{}' });
+      const held = fetch(`http://127.0.0.1:${front.ports.api}/alerts`, { method: 'POST', body: '{}' });
       await new Promise((resolve) => setTimeout(resolve, 1_500)); // the api's absence, not a wait for a state
       await front.startApi();
       expect((await held).status).toBe(200);
-      expect(front.asked).toHaveLength(1);
+      expect(front.requests).toHaveLength(1);
     });
 
     it('passes each event on as it comes, and lets the stream go with its reader', async () => {
       const leaving = new AbortController();
-      const url = `http://127.0.0.1:${front.ports.front}/alerts/events?store=a`;
+      const url = `http://127.0.0.1:${front.ports.api}/alerts/events?store=a`;
       const stream = await fetch(url, { headers: { 'last-event-id': '1.0' }, signal: leaving.signal });
       const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
       expect((await reader?.read())?.value).toBe('id: 1.1\n\n');
       expect((await reader?.read())?.value).toBe('id: 1.2\n\n');
-      expect(front.asked[0]).toMatchObject({ url: '/alerts/events?store=a', headers: { 'last-event-id': '1.0' } });
+      expect(front.requests[0]).toMatchObject({ url: '/alerts/events?store=a', headers: { 'last-event-id': '1.0' } });
       leaving.abort();
-      await expect.poll(() => front.asked[0]?.left, { timeout: 10_000 }).toBe(true);
+      await expect.poll(() => front.requests[0]?.disconnected, { timeout: 10_000 }).toBe(true);
     });
 
     it.each([
@@ -63,19 +63,19 @@ describe.skipIf('missing' in started)('nginx', () => {
       'GET / HTTP/2.0\r\nHost: x',
       'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: odd\r\nConnection: close',
     ])('refuses %j with a problem, and does not bother the api', async (request) => {
-      const socket = connectTcp(front.ports.front, '127.0.0.1');
+      const socket = connectTcp(front.ports.api, '127.0.0.1');
       socket.end(`${request}\r\n\r\n`);
       const answer = await text(socket);
       expect(answer).toContain('application/problem+json');
       expect(answer).toContain('"status":400');
-      expect(front.asked).toEqual([]);
+      expect(front.requests).toEqual([]);
     });
 
     it('refuses a body over 600 KiB with a problem', async () => {
       const body = 'x'.repeat(601 * 1024);
-      const answer = await fetch(`http://127.0.0.1:${front.ports.front}/alerts/batch`, { method: 'POST', body });
+      const answer = await fetch(`http://127.0.0.1:${front.ports.api}/alerts/batch`, { method: 'POST', body });
       expect([answer.status, answer.headers.get('content-type')]).toEqual([413, 'application/problem+json']);
-      expect(front.asked).toEqual([]);
+      expect(front.requests).toEqual([]);
     });
   });
 
@@ -101,22 +101,22 @@ describe.skipIf('missing' in started)('nginx', () => {
     });
 
     it('sends plain HTTP to https, with path, query and method, and never to the api', async () => {
-      const answer = await fetch(`http://127.0.0.1:${front.ports.plain}/alerts?limit=1`, {
+      const answer = await fetch(`http://127.0.0.1:${front.ports.http}/alerts?limit=1`, {
         method: 'POST',
         redirect: 'manual',
       });
       expect([answer.status, answer.headers.get('location')]).toEqual([308, 'https://127.0.0.1/alerts?limit=1']);
-      expect(front.asked).toEqual([]);
+      expect(front.requests).toEqual([]);
     });
 
     it('lets a certificate authority see the proof over plain HTTP', async () => {
-      const answer = await fetch(`http://127.0.0.1:${front.ports.plain}/.well-known/acme-challenge/token`);
+      const answer = await fetch(`http://127.0.0.1:${front.ports.http}/.well-known/acme-challenge/token`);
       expect(await answer.text()).toBe('proof');
     });
 
     const handshake = (options: object) =>
       new Promise<string>((resolve) => {
-        const where = { host: '127.0.0.1', port: front.ports.tls, ca: front.ca, servername: 'localhost' };
+        const where = { host: '127.0.0.1', port: front.ports.https, ca: front.ca, servername: 'localhost' };
         const socket: TLSSocket = connect({ ...where, ...options }, () => {
           resolve(socket.getProtocol() ?? '');
           socket.destroy();

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { migrateQueue } from '#redis/migrate.ts';
 import { openStack, type Stack } from '../harness/observed-stack.ts';
-import { type Collector, startCollector, treeOf } from '../harness/otlp-collector.ts';
+import { type Collector, formatTrace, startCollector } from '../harness/otlp-collector.ts';
 import { type RedisServer, startRedisServer } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
 
@@ -43,7 +43,7 @@ describe.each(backends)('traces with the queue on %s', (backend) => {
     await house.startVideos();
     expect(await house.notified(uuid)).toMatchObject({ status: 'processed' });
     const spans = await spansOf(trace, 1);
-    if (process.env.SHOW_TRACE) process.stdout.write(treeOf(spans));
+    if (process.env.SHOW_TRACE) process.stdout.write(formatTrace(spans));
 
     const named = (name: string) => spans.filter((span) => span.name === name);
     expect(named('POST /alerts')).toMatchObject([{ service: 'video-alerts-api', parent: caller }]);
@@ -74,7 +74,7 @@ describe.each(backends)('traces with the queue on %s', (backend) => {
     expect((await house.ask(`/alerts/${uuid}/retry`, { method: 'POST' })).status).toBe(202);
     await until(async () => (await house.notified(uuid)).attempts === 2);
     const spans = await spansOf(trace, 2);
-    if (process.env.SHOW_TRACE) process.stdout.write(treeOf(spans));
+    if (process.env.SHOW_TRACE) process.stdout.write(formatTrace(spans));
     expect(spans.filter(({ name }) => name === 'notify')).toHaveLength(2);
     expect(spans.filter(({ name }) => name === 'probe' || name === 'fetch').some(({ failed }) => failed)).toBe(true);
   });

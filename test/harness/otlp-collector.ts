@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 
-/** Of one span what the tests ask for. Ids in hex, `parent` '' for a root; times in ms since 1970. */
-export type SeenSpan = {
+/** One span. Ids in hex, `parent` '' for a root; times in ms since 1970. */
+export type CollectedSpan = {
   service: string;
   name: string;
   trace: string;
@@ -13,11 +13,11 @@ export type SeenSpan = {
   failed: boolean;
 };
 
-export type Collector = { endpoint: string; spans: SeenSpan[]; close(): Promise<void> };
+export type Collector = { endpoint: string; spans: CollectedSpan[]; close(): Promise<void> };
 
-/** Takes traces by OTLP over HTTP, as collectors do. */
+/** Starts a collector that accepts traces by OTLP over HTTP. */
 export async function startCollector(): Promise<Collector> {
-  const spans: SeenSpan[] = [];
+  const spans: CollectedSpan[] = [];
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -39,22 +39,22 @@ export async function startCollector(): Promise<Collector> {
 
 type Fields = Map<number, (Buffer | bigint)[]>;
 
-/** Protocol Buffers' wire form: the fields of one message, by number. Nested messages and texts are bytes. */
+/** Decodes a Protocol Buffers message: its fields by number. Nested messages and strings are bytes. */
 function fieldsOf(bytes: Buffer): Fields {
   const fields: Fields = new Map();
-  let at = 0;
+  let offset = 0;
   const varint = (): bigint => {
     for (let value = 0n, shift = 0n; ; shift += 7n) {
-      const byte = bytes.readUInt8(at++);
+      const byte = bytes.readUInt8(offset++);
       value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return value;
     }
   };
   const slice = (length: number): Buffer => {
-    at += length;
-    return bytes.subarray(at - length, at);
+    offset += length;
+    return bytes.subarray(offset - length, offset);
   };
-  while (at < bytes.length) {
+  while (offset < bytes.length) {
     const tag = Number(varint());
     const kind = tag & 7;
     const value = kind === 0 ? varint() : slice(kind === 1 ? 8 : kind === 5 ? 4 : Number(varint()));
@@ -72,10 +72,10 @@ function bytesOf(fields: Fields, number: number): Buffer {
 }
 
 /** opentelemetry/proto/trace/v1: resource_spans 1, scope_spans 2, spans 2. */
-function spansOf(request: Buffer): SeenSpan[] {
+function spansOf(request: Buffer): CollectedSpan[] {
   return messages(fieldsOf(request), 1).flatMap((resource) => {
-    const attributes = messages(resource, 1).flatMap((one) => messages(one, 1));
-    const named = attributes.find((one) => bytesOf(one, 1).toString() === 'service.name');
+    const attributes = messages(resource, 1).flatMap((attributeList) => messages(attributeList, 1));
+    const named = attributes.find((attribute) => bytesOf(attribute, 1).toString() === 'service.name');
     const service = named ? messages(named, 2).map((value) => bytesOf(value, 1).toString())[0] : '';
     return messages(resource, 2)
       .flatMap((scope) => messages(scope, 2))
@@ -92,21 +92,21 @@ function spansOf(request: Buffer): SeenSpan[] {
   });
 }
 
-/** One line for each span of a trace, under the one that it belongs to. */
-export function treeOf(spans: SeenSpan[]): string {
+/** Formats a trace: one line for each span, indented under its parent. */
+export function formatTrace(spans: CollectedSpan[]): string {
   const first = Math.min(...spans.map(({ start }) => start));
   const ids = new Set(spans.map(({ id }) => id));
   const lines: string[] = [];
-  const add = (span: SeenSpan, depth: number) => {
-    const part = span.service.replace('video-alerts-', '');
-    const took = (span.end - span.start).toFixed(1);
-    const from = (span.start - first).toFixed(0);
+  const add = (span: CollectedSpan, depth: number) => {
+    const service = span.service.replace('video-alerts-', '');
+    const duration = (span.end - span.start).toFixed(1);
+    const start = (span.start - first).toFixed(0);
     const name = `${'  '.repeat(depth)}${span.name}${span.failed ? ' ✗' : ''}`;
-    lines.push(`${name.padEnd(44)} ${part.padEnd(6)} at ${from.padStart(5)} ms, ${took.padStart(6)} ms`);
+    lines.push(`${name.padEnd(44)} ${service.padEnd(6)} at ${start.padStart(5)} ms, ${duration.padStart(6)} ms`);
     for (const child of byStart(spans.filter(({ parent }) => parent === span.id))) add(child, depth + 1);
   };
   for (const root of byStart(spans.filter(({ parent }) => !ids.has(parent)))) add(root, 0);
   return `${lines.join('\n')}\n`;
 }
 
-const byStart = (spans: SeenSpan[]): SeenSpan[] => spans.toSorted((a, b) => a.start - b.start);
+const byStart = (spans: CollectedSpan[]): CollectedSpan[] => spans.toSorted((a, b) => a.start - b.start);

@@ -9,16 +9,16 @@ import { migrate } from '#prisma/migrate.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** A superuser's URL of the server that test databases are made on. */
+    /** Superuser's URL of the server on which test databases are created. */
     postgresUrl: string;
-    /** The name of the migrated database that they are copies of. */
+    /** The name of the migrated database that they are copied from. */
     postgresTemplate: string;
   }
 }
 
 const PREFIX = 'alerts-test-';
 
-/** One PostgreSQL for the run: TEST_DATABASE_URL's, or an embedded one in a temporary folder. */
+/** Starts one PostgreSQL for the whole run: that of TEST_DATABASE_URL, or an embedded one in a temporary folder. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await openServer(process.env.TEST_DATABASE_URL);
   const template = `alerts_template_${process.pid}`;
@@ -43,7 +43,7 @@ async function openServer(url: string | undefined): Promise<{ url: string; close
   if (url) return { url, close: async () => {} };
   await removeAbandoned();
   const dataDir = await mkdtemp(join(tmpdir(), PREFIX));
-  await chmod(dataDir, 0o755); // for nobody, where root runs PostgreSQL as nobody
+  await chmod(dataDir, 0o755); // root may run PostgreSQL as nobody
   const server = await startEmbeddedPostgres({ dataDir, durable: false });
   return {
     url: server.url,
@@ -54,7 +54,7 @@ async function openServer(url: string | undefined): Promise<{ url: string; close
   };
 }
 
-/** Ends and removes what a run that was killed has left behind. */
+/** Stops and removes the servers of runs that were killed. */
 export async function removeAbandoned(): Promise<void> {
   const parent = await realpath(tmpdir());
   for (const name of await readdir(parent)) {

@@ -14,7 +14,7 @@ export type ProcessOptions = {
   name: string;
   /** A Node entry file, relative to the repository. It is ready when it sends an IPC message, unless `readyLine` is set. */
   entry?: string;
-  /** Any other program; it needs a `readyLine`. */
+  /** Any other program; it is ready at its `readyLine`. */
   file?: string;
   args?: string[];
   /** Options for Node, in front of the entry. */
@@ -158,7 +158,7 @@ function spawnChild(options: ProcessOptions): ChildProcess {
     cwd,
     // A process group of its own: Ctrl-C in the terminal reaches only this process, which stops the others in order.
     detached: true,
-    stdio: ['ignore', output, output, ...(readyLine ? [] : (['ipc'] as const))],
+    stdio: ['ignore', output, output, ...(entry === undefined || readyLine ? [] : (['ipc'] as const))],
   });
   if (output !== 'pipe') closeSync(output);
   return child;

@@ -7,8 +7,8 @@ import type { Database } from '#prisma/client.ts';
 export type TestDatabase = { url: string; drop(): Promise<void> };
 
 /**
- * A database of a test file's own: a copy of the migrated template, or empty. `drop` cuts the connections that are
- * still open to it; a test that fails before leaves its database to look at, until the run's server ends.
+ * Creates a database: a copy of the migrated template, or an empty one. `drop` cuts the connections that are still open.
+ * A test that fails before `drop` leaves its database to look at until the run's server stops.
  */
 export async function createTestDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
   const server = inject('postgresUrl');
@@ -20,7 +20,7 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
   return { url: url.href, drop: () => query(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
 }
 
-/** Opens that many connections of a pool: calls at the same time meet only where none has to wait for its connection. */
+/** Opens `connections` connections of a pool, so that concurrent calls do not wait for one and really overlap. */
 export async function warm(db: Database, connections: number): Promise<void> {
   await Promise.all(Array.from({ length: connections }, () => db.$queryRaw`SELECT pg_sleep(0.1)::text`));
 }
@@ -29,13 +29,13 @@ async function query(url: string, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    // 55006: another file is copying the template this moment, which takes some 50 ms.
+    // 55006: another test file is copying the template, which takes about 50 ms.
     for (let attempt = 1; ; attempt++) {
       try {
         await client.query(sql);
         return;
       } catch (error) {
-        if (!(error instanceof pg.DatabaseError && error.code === '55006') || attempt === 100) throw error;
+        if (!(error instanceof pg.DatabaseError && error.code === '55006') || attempt === 1_000) throw error;
         await sleep(20);
       }
     }

@@ -8,11 +8,11 @@ export type Exchange = {
   request: IncomingMessage;
   response: ServerResponse;
   bytes: Buffer;
-  /** What the Range header asks for, cut at the end of the file; the whole file without one. */
+  /** The requested range, limited to the end of the file; the whole file without a Range header. */
   start: number;
   end: number;
   /** 1 for the first request of this path. */
-  turn: number;
+  requestNumber: number;
   file: string;
   origin: string;
 };
@@ -27,13 +27,13 @@ const partHeaders = ({ bytes, start, end }: Exchange) => ({
   etag: '"1"',
 });
 
-const answer =
+const respond =
   (status: number, headers: http.OutgoingHttpHeaders = {}): Handler =>
   ({ response }) => {
-    response.writeHead(status, headers).end('an answer that is no video');
+    response.writeHead(status, headers).end('a response that is not a video');
   };
 
-const part =
+const respondPartially =
   (change: (exchange: Exchange) => http.OutgoingHttpHeaders): Handler =>
   (exchange) => {
     const { response, bytes, start, end } = exchange;
@@ -45,28 +45,30 @@ const part =
 const redirect =
   (target: (exchange: Exchange) => string): Handler =>
   (exchange) => {
-    exchange.response.writeHead(302, { location: target(exchange) }).end('over there');
+    exchange.response.writeHead(302, { location: target(exchange) }).end('moved');
   };
 
-async function pour(response: ServerResponse, pauseMs: number, piece: Uint8Array): Promise<void> {
+async function writeForever(response: ServerResponse, pauseMs: number, chunk: Uint8Array): Promise<void> {
   while (!response.destroyed) {
-    response.write(piece);
+    response.write(chunk);
     await delay(pauseMs);
   }
 }
 
-/** Past node:http, which would not let it: `head` and then `piece` again and again. */
+/** Writes to the socket, because node:http would refuse it: `head`, and then `chunk` again and again. */
 const raw =
-  (head: string, piece: string, pauseMs = 0): Handler =>
+  (head: string, chunk: string, pauseMs = 0): Handler =>
   async ({ request: { socket } }) => {
     socket.write(head);
     while (!socket.destroyed) {
-      const room = socket.write(piece);
-      await (room ? delay(pauseMs) : new Promise((resolve) => socket.once('drain', resolve).once('close', resolve)));
+      const mayContinue = socket.write(chunk);
+      await (mayContinue
+        ? delay(pauseMs)
+        : new Promise((resolve) => socket.once('drain', resolve).once('close', resolve)));
     }
   };
 
-/** Past node:http: the range asked for under these headers, and `more` behind it. */
+/** Writes to the socket: the requested range with these headers, followed by `more`. */
 const rawPart =
   (headers: (exchange: Exchange) => string, more = ''): Handler =>
   (exchange) => {
@@ -80,9 +82,9 @@ const status = 'HTTP/1.1 206 Partial Content\r\n';
 /** 16 MiB of zeros. */
 const bomb = gzipSync(Buffer.alloc(16 * 1024 * 1024));
 
-/** How a video server can go wrong: the name is the first segment of the path, `/rangeless/a.mp4`. */
+/** How a video server can fail. The name is the first segment of the path: `/rangeless/a.mp4`. */
 const behaviours = {
-  right: part(() => ({})),
+  right: respondPartially(() => ({})),
   rangeless: (exchange) => {
     exchange.response.writeHead(200, wholeHeaders(exchange)).end(exchange.bytes);
   },
@@ -124,10 +126,10 @@ const behaviours = {
     behaviours.right(exchange);
   },
   'silent-once': (exchange) => {
-    if (exchange.turn > 1) behaviours.right(exchange);
+    if (exchange.requestNumber > 1) behaviours.right(exchange);
   },
   'silent-later': (exchange) => {
-    if (exchange.turn === 1) behaviours.right(exchange);
+    if (exchange.requestNumber === 1) behaviours.right(exchange);
   },
   stalled: (exchange) => {
     const { response, bytes, start, end } = exchange;
@@ -135,31 +137,31 @@ const behaviours = {
   },
   drip: (exchange) => {
     exchange.response.writeHead(206, partHeaders(exchange));
-    return pour(exchange.response, 20, new Uint8Array(1));
+    return writeForever(exchange.response, 20, new Uint8Array(1));
   },
   endless: ({ response }) => {
     response.writeHead(200);
-    return pour(response, 0, new Uint8Array(64 * 1024));
+    return writeForever(response, 0, new Uint8Array(64 * 1024));
   },
   'endless-part': (exchange) => {
     const { 'content-length': _, ...headers } = partHeaders(exchange);
     exchange.response.writeHead(206, headers);
-    return pour(exchange.response, 0, new Uint8Array(64 * 1024));
+    return writeForever(exchange.response, 0, new Uint8Array(64 * 1024));
   },
-  missing: answer(404),
-  gone: answer(410),
+  missing: respond(404),
+  gone: respond(410),
   'missing-truncated': ({ response }) => {
     response.writeHead(404, { 'content-length': 100 });
-    response.write('an answer', () => response.socket?.end());
+    response.write('a response', () => response.socket?.end());
   },
-  unauthorized: answer(401),
-  forbidden: answer(403),
-  refused: answer(400),
-  throttled: answer(429, { 'retry-after': '7' }),
-  broken: answer(500),
-  busy: answer(503, { 'retry-after': new Date(Date.now() + 120_000).toUTCString() }),
-  'busy-for-days': answer(503, { 'retry-after': '604800' }),
-  'no-content': answer(204),
+  unauthorized: respond(401),
+  forbidden: respond(403),
+  refused: respond(400),
+  throttled: respond(429, { 'retry-after': '7' }),
+  broken: respond(500),
+  busy: respond(503, { 'retry-after': new Date(Date.now() + 120_000).toUTCString() }),
+  'busy-for-days': respond(503, { 'retry-after': '604800' }),
+  'no-content': respond(204),
   'redirect-same': redirect(({ file, origin }) => `${origin}/right/${file}`),
   'redirect-user': redirect(({ file, origin }) => `${origin.replace('://', '://camera:hunter2@')}/right/${file}`),
   'redirect-other': redirect(({ file, origin }) => `${origin.replace('127.0.0.1', 'localhost')}/right/${file}`),
@@ -167,22 +169,27 @@ const behaviours = {
   'redirect-to': redirect(({ request, origin }) => `${new URL(`${request.url}`, origin).searchParams.get('to')}`),
   'redirect-loop': redirect(({ file }) => `/redirect-loop/${file}`),
   'redirect-nowhere': redirect(() => 'http://'),
-  'other-range': part(({ start, end, bytes }) => ({
+  'other-range': respondPartially(({ start, end, bytes }) => ({
     'content-range': `bytes ${start + 1}-${end - 1}/${bytes.length}`,
   })),
-  'short-range': part(({ start, end, bytes }) => ({ 'content-range': `bytes ${start}-${end - 2}/${bytes.length}` })),
-  'no-range': part(() => ({ 'content-range': 'nonsense' })),
-  'lying-size': part(({ start, end, bytes, turn }) => ({
-    'content-range': `bytes ${start}-${end - 1}/${bytes.length + turn - 1}`,
+  'short-range': respondPartially(({ start, end, bytes }) => ({
+    'content-range': `bytes ${start}-${end - 2}/${bytes.length}`,
   })),
-  changing: part(({ turn }) => ({ etag: `"${turn}"` })),
-  gzip: part(() => ({ 'content-encoding': 'gzip' })),
+  'no-range': respondPartially(() => ({ 'content-range': 'nonsense' })),
+  'lying-size': respondPartially(({ start, end, bytes, requestNumber }) => ({
+    'content-range': `bytes ${start}-${end - 1}/${bytes.length + requestNumber - 1}`,
+  })),
+  changing: respondPartially(({ requestNumber }) => ({ etag: `"${requestNumber}"` })),
+  gzip: respondPartially(() => ({ 'content-encoding': 'gzip' })),
   'gzip-bomb': ({ response }) => {
     response.writeHead(200, { 'content-encoding': 'gzip' });
-    return pour(response, 0, bomb);
+    return writeForever(response, 0, bomb);
   },
-  'unasked-206': part(() => ({ 'content-range': undefined })),
-  multipart: part(() => ({ 'content-range': undefined, 'content-type': 'multipart/byteranges; boundary=x' })),
+  'unasked-206': respondPartially(() => ({ 'content-range': undefined })),
+  multipart: respondPartially(() => ({
+    'content-range': undefined,
+    'content-type': 'multipart/byteranges; boundary=x',
+  })),
   'length-too-short': rawPart(({ start, end }) => `Content-Length: ${end - start - 100}`),
   'length-too-long': rawPart(({ start, end }) => `Content-Length: ${end - start + 100}`),
   'two-lengths': rawPart(({ start, end }) => `Content-Length: ${end - start}\r\nContent-Length: 7`),
@@ -208,7 +215,7 @@ const behaviours = {
 
 export type Behaviour = keyof typeof behaviours;
 
-/** Answers as `name` says; rightly where it is the name of no behaviour. */
+/** Responds as the behaviour `name` does; correctly if there is no such behaviour. */
 export function behave(name: string, exchange: Exchange): void | Promise<void> {
   const handler: Handler = isBehaviour(name) ? behaviours[name] : behaviours.right;
   return handler(exchange);

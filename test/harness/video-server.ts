@@ -8,20 +8,20 @@ import { TLSSocket } from 'node:tls';
 import { type Behaviour, behave } from './video-behaviours.ts';
 
 export type VideoServer = {
-  /** The URL of a file, served rightly or as a behaviour says. */
+  /** The URL of a file, served correctly or as a behaviour does. */
   url(file: string, behaviour?: Behaviour): URL;
   readonly origin: string;
-  /** What was asked, in order. */
+  /** In order. `authorized`: with an Authorization header. */
   readonly requests: {
     path: string;
     range: string | undefined;
     acceptEncoding: string | undefined;
     authorized: boolean;
   }[];
-  /** Sockets accepted so far, and those of them still open. */
+  /** Sockets accepted so far, and those that are still open. */
   readonly connections: number;
   readonly openSockets: number;
-  /** Resolves when no socket is open any more. */
+  /** Resolves when every socket is closed. */
   idle(): Promise<void>;
   close(): Promise<void>;
 };
@@ -33,23 +33,24 @@ export type VideoServer = {
 export const certificate = join(import.meta.dirname, 'video-server.pem');
 
 /**
- * A video server on 127.0.0.1 that misbehaves on request.
- * @param root folder of the files; @param files name → content, before the folder's; @param port 0 for any.
+ * Starts a video server on 127.0.0.1 that misbehaves on request. `root`: folder of the files. `files`: content by name,
+ * which has priority. `port`: 0 for any.
  */
 export async function startVideoServer({
   root,
   files = {},
   port = 0,
   protocol = 'http',
-}: Shelf & { port?: number; protocol?: 'http' | 'https' }): Promise<VideoServer> {
+}: Files & { port?: number; protocol?: 'http' | 'https' }): Promise<VideoServer> {
   const sockets = new Set<Socket>();
   const requests: VideoServer['requests'] = [];
   let connections = 0;
-  const answer = (request: IncomingMessage, response: ServerResponse) =>
+  const onRequest = (request: IncomingMessage, response: ServerResponse) =>
     void serve(request, response, requests, { root, files });
   const pem = protocol === 'https' ? readFileSync(certificate) : '';
-  const server = protocol === 'https' ? https.createServer({ key: pem, cert: pem }, answer) : http.createServer(answer);
-  // Written to past node:http, a socket that the client has closed would end the process.
+  const server =
+    protocol === 'https' ? https.createServer({ key: pem, cert: pem }, onRequest) : http.createServer(onRequest);
+  // Behaviours write to the socket directly: without a listener, the error of a closed one would end the process.
   for (const event of ['connection', 'secureConnection']) server.on(event, (socket) => socket.on('error', () => {}));
   server.on('connection', (socket) => {
     connections += 1;
@@ -77,30 +78,30 @@ export async function startVideoServer({
   };
 }
 
-type Shelf = { root?: string | undefined; files?: Record<string, Uint8Array> };
+type Files = { root?: string | undefined; files?: Record<string, Uint8Array> };
 
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
   requests: VideoServer['requests'],
-  shelf: Shelf,
+  stored: Files,
 ): Promise<void> {
   const path = request.url ?? '/';
   const { authorization, range, 'accept-encoding': acceptEncoding } = request.headers;
   requests.push({ path, range, acceptEncoding, authorized: authorization !== undefined });
-  const turn = requests.filter((earlier) => earlier.path === path).length;
+  const requestNumber = requests.filter((earlier) => earlier.path === path).length;
   const file = basename(path.replace(/\?.*/, ''));
-  const bytes = await take(shelf, file);
+  const bytes = await readVideo(stored, file);
   if (bytes === undefined) return void response.writeHead(404).end('no such video');
   const [first, last] = (/^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? []).slice(1).map(Number);
   const start = first ?? 0;
   const end = Math.min((last ?? Number.POSITIVE_INFINITY) + 1, bytes.length);
   if (start >= bytes.length) return void response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end();
   const origin = `${request.socket instanceof TLSSocket ? 'https' : 'http'}://${request.headers.host}`;
-  await behave(path.split('/')[1] ?? '', { request, response, bytes, start, end, turn, file, origin });
+  await behave(path.split('/')[1] ?? '', { request, response, bytes, start, end, requestNumber, file, origin });
 }
 
-async function take({ root, files = {} }: Shelf, file: string): Promise<Buffer | undefined> {
+async function readVideo({ root, files = {} }: Files, file: string): Promise<Buffer | undefined> {
   const bytes = files[file];
   if (bytes !== undefined) return Buffer.from(bytes);
   return root !== undefined && existsSync(join(root, file)) ? readFile(join(root, file)) : undefined;

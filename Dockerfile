@@ -1,13 +1,13 @@
 # syntax=docker/dockerfile:1
-# One image, two commands: `node api/index.ts` (the default) and `node worker/index.ts`. Two targets would differ by
-# ffprobe alone, and be built, kept and deployed at two versions.
+# One image, two commands: `node api/index.ts` (the default) and `node worker/index.ts`. Two targets would differ only in
+# ffprobe, and could be deployed at different versions.
 
 FROM node:24-slim AS base
 ENV NODE_ENV=production
 WORKDIR /app
 
-# Prisma's client, and ffprobe for the processor that this runs on: npm installs the one of @ffprobe-installer's
-# packages whose `os` and `cpu` match (linux-x64, linux-arm64). Install scripts stay off; ffprobe's only sets its run bit.
+# Prisma's client, and ffprobe for this CPU architecture: npm installs the package of @ffprobe-installer whose `os` and
+# `cpu` match (linux-x64, linux-arm64). Install scripts stay off; ffprobe's script only sets the executable bit.
 FROM base AS build
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/root/.npm npm ci --include=dev --ignore-scripts \
@@ -16,8 +16,9 @@ COPY prisma.config.ts ./
 COPY prisma/schema.prisma prisma/
 RUN node node_modules/prisma/build/index.js generate
 
-# `prisma` and `typescript` are optional peers of @prisma/client, and stay unless optional packages go too; ffprobe, the
-# one that is wanted, comes from the stage above. The other databases' query compilers and the source maps are 70 MB.
+# `prisma` and `typescript` are optional peer dependencies of @prisma/client; only --omit=optional leaves them out. ffprobe,
+# the one optional package we need, comes from the stage above. The deleted query compilers of other databases and source
+# maps are 70 MB.
 FROM base AS dependencies
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional --ignore-scripts \
@@ -28,7 +29,7 @@ FROM base
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="video-alert-pipeline" \
-      org.opencontainers.image.description="Takes alerts from stores' cameras, reads the header bytes of each video, tells its resolution, loses none." \
+      org.opencontainers.image.description="Takes alerts from stores' cameras, reads the header bytes of each video, reports its resolution, loses none." \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
@@ -43,12 +44,12 @@ COPY async async
 COPY observability observability
 COPY api api
 COPY worker worker
-# In a container of 512 MiB V8 gives new objects 1 MiB, and moves them over and over: 1.5 ms of CPU per alert in the api
-# instead of 1.3, for 40 MiB less. With 768 MiB 16 is what it takes by itself.
+# In a container of 512 MiB, V8 reserves only 1 MiB for new objects and copies them repeatedly: the api uses 1.5 ms of CPU
+# per alert instead of 1.3, and 40 MiB less memory. With 768 MiB, V8 chooses 16 MiB by itself.
 ENV NODE_OPTIONS=--max-semi-space-size=16
-# By number: an orchestrator that wants to know that this is not root cannot look a name up.
+# Numeric: an orchestrator that checks for a non-root user cannot resolve a name.
 USER 1000:1000
-# Of the worker OPS_PORT, of the api PORT: the same question to whichever this container is.
+# The worker listens on OPS_PORT, the api on PORT; /readyz is the same.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \
     CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.OPS_PORT || process.env.PORT || 8000}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Not the base image's entrypoint, a shell script.

@@ -32,11 +32,11 @@ async function handle({ uuid }: { uuid: string }): Promise<{ kind: 'done' }> {
   const alert = await findAlert(db, uuid);
   if (!alert) throw new Error(`no alert ${uuid}`);
   await db.$executeRaw`UPDATE alerts SET status = 'processing', attempts = attempts + 1, started_at = now(),
-    changed = pg_current_xact_id(), updated_at = now() WHERE uuid = ${uuid}::uuid`;
+    change_xid = pg_current_xact_id(), updated_at = now() WHERE uuid = ${uuid}::uuid`;
   const { width, height, bytes } = await probeWhole(new URL(alert.video, config.VIDEO_SERVER));
   const resolution = `${width}x${height}`;
   await db.$executeRaw`UPDATE alerts SET status = 'processed', resolution = ${resolution}, width = ${width},
-    height = ${height}, bytes_fetched = ${bytes}, processed_at = now(), changed = pg_current_xact_id(), updated_at = now()
+    height = ${height}, bytes_fetched = ${bytes}, processed_at = now(), change_xid = pg_current_xact_id(), updated_at = now()
     WHERE uuid = ${uuid}::uuid`;
   await notifier.notify({ uuid, store: alert.store, timestamp: alert.timestamp, outcome: { resolution } });
   await db.$executeRaw`UPDATE alerts SET notified_at = now(), updated_at = now() WHERE uuid = ${uuid}::uuid`;

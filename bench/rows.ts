@@ -27,7 +27,7 @@ export async function settle(database: Database, stores: string[], signal: Abort
 export async function readFinalRows(database: Database, stores: string[]): Promise<FoundRow[]> {
   return database.$queryRaw<FoundRow[]>`
     SELECT uuid::text, resolution, bytes_fetched::int AS bytes,
-      (extract(epoch FROM pg_xact_commit_timestamp(changed::xid)) * 1000)::float8 AS "finalAt"
+      (extract(epoch FROM pg_xact_commit_timestamp(change_xid::xid)) * 1000)::float8 AS "finalAt"
     FROM alerts WHERE store = ANY(${stores}) AND status IN ('processed', 'failed')`;
 }
 

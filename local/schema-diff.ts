@@ -1,5 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
 import {
@@ -9,6 +10,8 @@ import {
 } from '@prisma/driver-adapter-utils';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
 import pg from 'pg';
+import { MIGRATIONS, migrationNames } from '#prisma/migration-files.ts';
+import { startEmbeddedPostgres } from './postgres/embedded.ts';
 
 // Prisma's own schema engine, built as WebAssembly and taken from npm: the CLI downloads the same engine as a native
 // binary from its vendor's host, which a machine without that network never gets.
@@ -18,20 +21,10 @@ declare const WebAssembly: {
   instantiate(bytes: Uint8Array, imports: object): Promise<{ instance: { exports: Record<string, unknown> } }>;
 };
 
-export const MIGRATIONS = new URL('../prisma/migrations/', import.meta.url);
 const SCHEMA = new URL('../prisma/schema.prisma', import.meta.url);
 
 /** `externalTables`: tables Prisma must not touch. There are none: the queue has a schema of its own. */
 export const ALL_TABLES = { externalTables: [], externalEnums: [] };
-
-/** The folder names below prisma/migrations, oldest first. */
-export async function migrationNames(): Promise<string[]> {
-  const entries = await readdir(MIGRATIONS, { withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name)
-    .sort();
-}
 
 /** prisma/migrations as the engine takes it. */
 export async function readMigrations(): Promise<MigrationList> {
@@ -159,4 +152,25 @@ function withLooseTimers(glue: object): object {
       : [name, value],
   );
   return Object.fromEntries(imports);
+}
+
+/** Writes the migration that schema.prisma still needs, and returns its path; undefined if it needs none. */
+async function writeMigration(name: string): Promise<string | undefined> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'shadow-'));
+  const shadow = await startEmbeddedPostgres({ dataDir, durable: false });
+  const sql = await diffSchema(shadow.url, await readSchema()).finally(async () => {
+    await shadow.stop();
+    await rm(dataDir, { recursive: true });
+  });
+  if (sql === '') return undefined;
+  const folder = new URL(`./${new Date().toISOString().replaceAll(/\D/g, '').slice(0, 14)}_${name}/`, MIGRATIONS);
+  await mkdir(folder);
+  await writeFile(new URL('./migration.sql', folder), sql);
+  return new URL('./migration.sql', folder).pathname;
+}
+
+if (import.meta.main) {
+  const [name, ...rest] = process.argv.slice(2);
+  if (name === undefined || rest.length > 0) throw new Error('usage: node local/schema-diff.ts NAME');
+  process.stdout.write(`${(await writeMigration(name)) ?? 'schema.prisma and the migrations agree'}\n`);
 }

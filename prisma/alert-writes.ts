@@ -107,7 +107,7 @@ const CLAIM: Statement<{ uuid: string; queuedAt?: Date | undefined }> = {
   text: `
     UPDATE alerts SET status = 'processing', attempts = attempts + 1,
       crashes = crashes + CASE status WHEN 'processing' THEN 1 ELSE 0 END, started_at = now(),
-      queued_at = job.queued_at, updated_at = now(), changed = pg_current_xact_id()
+      queued_at = job.queued_at, updated_at = now(), change_xid = pg_current_xact_id()
     FROM unnest($1::uuid[], $2::timestamptz[]) AS job (uuid, queued_at)
     WHERE alerts.uuid = job.uuid AND status IN ('pending', 'processing')
     RETURNING alerts.uuid, video, store, timestamp, request_id AS "requestId", attempts,
@@ -125,7 +125,7 @@ const FINISH: Statement<Result> = {
       bytes_fetched = bytes_fetched + result.bytes, failure_code = result.failure_code,
       failure_detail = result.failure_detail, resolution = result.resolution, width = result.width,
       height = result.height, rotation = result.rotation, codec = result.codec, container = result.container,
-      duration = result.duration, processed_at = now(), updated_at = now(), changed = pg_current_xact_id()
+      duration = result.duration, processed_at = now(), updated_at = now(), change_xid = pg_current_xact_id()
     FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::failure_code[], $5::text[], $6::text[], $7::int[], $8::int[],
         $9::int[], $10::text[], $11::text[], $12::float8[])
       AS result (uuid, attempt, bytes, failure_code, failure_detail, resolution, width, height, rotation, codec,
@@ -150,8 +150,8 @@ const RELEASE: Statement<Release> = {
   // Lowering the fencing token is safe here alone: it is the last write of the only holder of this number.
   text: `
     UPDATE alerts SET status = 'pending', attempts = attempts - CASE WHEN given.unused THEN 1 ELSE 0 END,
-      bytes_fetched = bytes_fetched + given.bytes, last_fault = COALESCE(given.fault, last_fault), updated_at = now(),
-      changed = pg_current_xact_id()
+      bytes_fetched = bytes_fetched + given.bytes, last_error = COALESCE(given.fault, last_error), updated_at = now(),
+      change_xid = pg_current_xact_id()
     FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bool[], $5::text[])
       AS given (uuid, attempt, bytes, unused, fault)
     WHERE alerts.uuid = given.uuid AND attempts = given.attempt AND status = 'processing'

@@ -46,7 +46,7 @@ const UNTOUCHED = {
   attemptsBefore: 0,
   crashes: 0,
   bytesFetched: 0n,
-  lastFault: null,
+  lastError: null,
   queuedAt: null,
   startedAt: null,
   processedAt: null,
@@ -187,7 +187,7 @@ export async function findFailed(
 export async function retryFailed(db: Database, uuids: string[]): Promise<AlertKey[]> {
   return db.$queryRaw<AlertKey[]>`
     UPDATE alerts SET status = 'pending', attempts_before = attempts, crashes = 0, failure_code = NULL, failure_detail = NULL,
-      processed_at = NULL, notified_at = NULL, updated_at = now(), changed = pg_current_xact_id()
+      processed_at = NULL, notified_at = NULL, updated_at = now(), change_xid = pg_current_xact_id()
     WHERE uuid = ANY(${uuids}::uuid[]) AND status = 'failed'
     RETURNING uuid::text, request_id AS "requestId", store, traceparent`;
 }

@@ -21,9 +21,9 @@ const COLUMNS = Prisma.raw(
  */
 export async function readChanges(db: Database, after: Place, limit: number): Promise<Change[]> {
   const rows = await db.$queryRaw<(Alert & { place: string })[]>`
-    SELECT ${COLUMNS}, changed::text AS place FROM alerts
-    WHERE (changed, id) > (${after.changed.toString()}::xid8, ${after.id}) AND changed < pg_snapshot_xmin(pg_current_snapshot())
-    ORDER BY changed, id LIMIT ${limit}`;
+    SELECT ${COLUMNS}, change_xid::text AS place FROM alerts
+    WHERE (change_xid, id) > (${after.changed.toString()}::xid8, ${after.id}) AND change_xid < pg_snapshot_xmin(pg_current_snapshot())
+    ORDER BY change_xid, id LIMIT ${limit}`;
   return rows.map(({ place, ...alert }) => ({ place: { changed: BigInt(place), id: alert.id }, alert }));
 }
 

@@ -1,163 +1,150 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { databaseFields } from '#config/fields.ts';
 import { parseConfig } from '#config/parse.ts';
-import {
-  ALL_TABLES,
-  diffSchema,
-  MIGRATIONS,
-  migrationNames,
-  readMigrations,
-  readSchema,
-  withSchemaEngine,
-} from '#local/schema-diff.ts';
+import { MIGRATIONS, type MigrationFile, readMigration } from './migration-files.ts';
+import { assertMigrated, readMigrationState } from './migration-state.ts';
 
-/** The advisory lock's key: any number nobody else locks on in this database. Prisma's own engine takes 72707369. */
-export const MIGRATION_LOCK = 7_270_736_901;
+// A runner of our own instead of `prisma migrate deploy`: the CLI downloads a native engine from its vendor's host. The
+// table is the CLI's, so `prisma migrate status` and later CLI runs agree with it.
+
+/** The Prisma CLI's own advisory lock: a CLI run and this runner exclude each other. */
+export const MIGRATION_LOCK = 72_707_369;
+const LOCK_RETRY_MS = 100;
+
+export type MigrateOptions = { log?: (line: string) => void; lockTimeoutMs?: number; folder?: URL };
 
 /**
- * Brings a database to the newest migration of prisma/migrations, as `prisma migrate deploy` does, and names what it
- * applied. A second caller waits for the first, at most `lockTimeoutMs`, and then finds nothing to do. Throws one
- * sentence when the database cannot be reached, was migrated by a newer version, or a migration fails or has failed.
+ * Applies the missing migrations of prisma/migrations in order, as `prisma migrate deploy` does, and returns their names.
+ * Waits at most `lockTimeoutMs` for another run. Throws if the database is unreachable, was migrated by a newer version,
+ * is not empty and has no migrations, or if a migration fails or has failed before.
  */
-export async function migrate(
-  databaseUrl: string,
-  options: { log?: (line: string) => void; lockTimeoutMs?: number } = {},
-): Promise<{ applied: string[] }> {
-  const { log = () => {}, lockTimeoutMs = 60_000 } = options;
-  const client = await connect(databaseUrl);
-  try {
-    await takeLock(client, lockTimeoutMs);
-    const state = await readMigrationState(async (sql) => (await client.query(sql)).rows);
+export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<{ applied: string[] }> {
+  const { log = () => {}, lockTimeoutMs = 60_000, folder = MIGRATIONS } = options;
+  return withClient(databaseUrl, async (client) => {
+    await acquireLock(client, lockTimeoutMs, log);
+    const state = await readMigrationState(async (sql) => (await client.query(sql)).rows, folder);
     assertMigrated({ ...state, missing: [] });
     if (state.missing.length === 0) return { applied: [] };
     log(`applying ${state.missing.join(', ')}`);
-    return { applied: await applyMigrations(databaseUrl) };
-  } finally {
-    await client.end();
-  }
+    await createTable(client);
+    for (const name of state.missing) await apply(client, await readMigration(name, folder));
+    return { applied: state.missing };
+  });
 }
 
 /**
- * Says of a migration that failed that nothing of it is left in the database, so that `migrate` tries it again. Throws
- * when it is not there, or has not failed.
+ * Records that none of the changes of a failed migration remain, so that `migrate` tries it again; the same as
+ * `prisma migrate resolve --rolled-back`. Throws if the migration has not failed.
  */
-export async function markRolledBack(databaseUrl: string, migrationName: string): Promise<void> {
-  await withSchemaEngine(databaseUrl, (engine) => engine.markMigrationRolledBack({ migrationName })).catch(oneSentence);
+export async function markRolledBack(databaseUrl: string, name: string): Promise<void> {
+  const update = `UPDATE _prisma_migrations SET rolled_back_at = now()
+    WHERE migration_name = $1 AND finished_at IS NULL AND rolled_back_at IS NULL`;
+  const { rowCount } = await withClient(databaseUrl, (client) => client.query(update, [name]));
+  if (rowCount === 0) throw new Error(`the migration ${name} has not failed in this database`);
 }
 
-async function connect(databaseUrl: string): Promise<pg.Client> {
+async function withClient<Result>(databaseUrl: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
   const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
-  client.on('error', () => {}); // the same error rejects the query under way, or the next one
+  client.on('error', () => {}); // the same error rejects the query in progress, or the next one
   try {
     await client.connect();
-    return client;
   } catch (cause) {
-    // A name with several addresses fails with an AggregateError, whose message is empty.
+    // A host name with several addresses fails with an AggregateError, whose message is empty.
     const [first] = cause instanceof AggregateError ? cause.errors : [cause];
-    const { host } = new URL(databaseUrl);
-    throw new Error(`cannot open the database at ${host}: ${first instanceof Error ? first.message : first}`, {
-      cause,
-    });
+    const message = first instanceof Error ? first.message : String(first);
+    throw new Error(`cannot open the database at ${new URL(databaseUrl).host}: ${message}`, { cause });
+  }
+  try {
+    return await work(client);
+  } finally {
+    await client.end(); // releases the lock
   }
 }
 
-// Session-level: it covers all that the engine does on its own connection, and ends with this one whatever happens.
-async function takeLock(client: pg.Client, timeoutMs: number): Promise<void> {
-  await client.query(`SET lock_timeout = ${timeoutMs}`);
-  await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]).catch((cause: unknown) => {
-    if (!(cause instanceof pg.DatabaseError && cause.code === '55P03')) throw cause;
-    const seconds = timeoutMs / 1000;
-    throw new Error(`another program has been migrating this database for ${seconds} s: wait for it, or end it`, {
-      cause,
-    });
-  });
+// Polls instead of waiting inside PostgreSQL: CREATE INDEX CONCURRENTLY waits for every running statement, one that waits
+// for this lock too, and PostgreSQL would end the deadlock by failing the migration.
+async function acquireLock(client: pg.Client, timeoutMs: number, log: (line: string) => void): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (let first = true; ; first = false) {
+    const { rows } = await client.query('SELECT pg_try_advisory_lock($1) AS locked', [MIGRATION_LOCK]);
+    if (rows[0]?.locked) return;
+    if (first) log('waiting for another program that migrates this database');
+    if (performance.now() >= deadline) {
+      const seconds = timeoutMs / 1_000;
+      throw new Error(`another program has been migrating this database for ${seconds} s: wait for it, or end it`);
+    }
+    await sleep(LOCK_RETRY_MS);
+  }
 }
 
-async function applyMigrations(databaseUrl: string): Promise<string[]> {
-  const migrationsList = await readMigrations();
-  const { appliedMigrationNames } = await withSchemaEngine(databaseUrl, (engine) =>
-    engine.applyMigrations({ migrationsList, filters: ALL_TABLES }),
-  ).catch(oneSentence);
-  return appliedMigrationNames;
+// Column by column what the Prisma CLI creates.
+const TABLE = `CREATE TABLE _prisma_migrations (
+  id VARCHAR(36) PRIMARY KEY NOT NULL,
+  checksum VARCHAR(64) NOT NULL,
+  finished_at TIMESTAMPTZ,
+  migration_name VARCHAR(255) NOT NULL,
+  logs TEXT,
+  rolled_back_at TIMESTAMPTZ,
+  started_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+  applied_steps_count INTEGER NOT NULL DEFAULT 0
+)`;
+
+async function createTable(client: pg.Client): Promise<void> {
+  const tables = `SELECT relname AS name FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')`;
+  const names = (await client.query<{ name: string }>(tables)).rows.map(({ name }) => name);
+  if (names.includes('_prisma_migrations')) return;
+  if (names.length > 0) {
+    throw new Error(`the database has tables but no migrations (${names.join(', ')}): use an empty database`);
+  }
+  await client.query(TABLE);
 }
 
-// The engine adds where in its own source it was, from '   0: ' on.
-function oneSentence(cause: Error): never {
-  const [text = ''] = cause.message.split(/^ +0: /m);
-  throw new Error(`migrating failed: ${text.trim().replaceAll(/\s*\n\s*/g, ': ')}`, { cause });
+/** Runs one migration and writes its row. If it fails, the row keeps the error in `logs` and has no `finished_at`. */
+async function apply(client: pg.Client, { name, sql, checksum, noTransaction }: MigrationFile): Promise<void> {
+  const id = randomUUID();
+  const insert = 'INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ($1, $2, $3)';
+  await client.query(insert, [id, checksum, name]);
+  try {
+    await run(client, sql, noTransaction);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const code = cause instanceof pg.DatabaseError ? `Database error code: ${cause.code}\n\n` : '';
+    const logs = `A migration failed to apply.\n\nMigration name: ${name}\n\n${code}Database error:\nERROR: ${message}\n`;
+    // If the connection was lost, the row stays without logs; the error below says why.
+    await client.query('UPDATE _prisma_migrations SET logs = $2 WHERE id = $1', [id, logs]).catch(() => {});
+    throw new Error(`the migration ${name} failed: ${message}`, { cause });
+  }
+  const finish =
+    'UPDATE _prisma_migrations SET finished_at = now(), applied_steps_count = applied_steps_count + 1 WHERE id = $1';
+  await client.query(finish, [id]);
 }
-
-/** Names of migrations: not applied here, applied but not known here, begun and never finished. */
-export type MigrationState = { missing: string[]; unknown: string[]; failed: string[] };
-
-export type MigrationRow = { migration_name: string; finished_at: Date | null; rolled_back_at: Date | null };
 
 /**
- * Compares a database's `_prisma_migrations` with prisma/migrations, in one query. `query` runs SQL and may throw errors
- * with a SQLSTATE as `code`; any but 42P01 (the table is not there yet) is thrown on.
+ * Sends the script whole, which is one transaction: a migration that fails leaves no change. With `noTransaction` it is a
+ * prepared statement, of which PostgreSQL accepts only one: CREATE INDEX CONCURRENTLY needs a file of its own. That also
+ * is the only form in which the Prisma CLI can run it.
  */
-export async function readMigrationState(query: (sql: string) => Promise<MigrationRow[]>): Promise<MigrationState> {
-  const known = await migrationNames();
-  const sql = 'SELECT migration_name, finished_at, rolled_back_at FROM _prisma_migrations WHERE rolled_back_at IS NULL';
-  const rows = await query(sql).catch((error: unknown): MigrationRow[] => {
-    if (error instanceof Error && 'code' in error && error.code === '42P01') return [];
+async function run(client: pg.Client, sql: string, noTransaction: boolean): Promise<void> {
+  try {
+    if (noTransaction)
+      await client.query({ text: sql, queryMode: 'extended' } as pg.QueryConfig); // @types/pg lacks it
+    else await client.query(sql);
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {}); // of a script that opened its own transaction
     throw error;
-  });
-  const names = rows.map((row) => row.migration_name);
-  return {
-    missing: known.filter((name) => !names.includes(name)),
-    unknown: names.filter((name) => !known.includes(name)).sort(),
-    failed: rows.filter((row) => row.finished_at === null).map((row) => row.migration_name),
-  };
-}
-
-/** Throws one sentence, with what to do, unless the database is exactly at the newest migration known here. */
-export function assertMigrated({ missing, unknown, failed }: MigrationState): void {
-  if (failed.length > 0) {
-    throw new Error(
-      `the migration ${failed[0]} failed half-way in this database, or is being applied right now: ` +
-        `make sure that nothing of it is left, run \`node prisma/migrate.ts rolled-back ${failed[0]}\`, then \`npm run migrate\``,
-    );
   }
-  if (unknown.length > 0) {
-    throw new Error(
-      `the database was migrated by a newer version of this program (${unknown.join(', ')}): run that version`,
-    );
-  }
-  if (missing.length > 0) {
-    throw new Error(
-      `the database lacks ${missing.length === 1 ? 'the migration' : 'the migrations'} ${missing.join(', ')}: run \`npm run migrate\``,
-    );
-  }
-}
-
-/** Writes the migration that schema.prisma still needs, and returns its file; undefined when it needs none. */
-async function writeMigration(name: string): Promise<string | undefined> {
-  const { startEmbeddedPostgres } = await import('#local/postgres/embedded.ts');
-  const dataDir = await mkdtemp(join(tmpdir(), 'shadow-'));
-  const shadow = await startEmbeddedPostgres({ dataDir, durable: false });
-  const sql = await diffSchema(shadow.url, await readSchema()).finally(async () => {
-    await shadow.stop();
-    await rm(dataDir, { recursive: true });
-  });
-  if (sql === '') return undefined;
-  const folder = new URL(`./${new Date().toISOString().replaceAll(/\D/g, '').slice(0, 14)}_${name}/`, MIGRATIONS);
-  await mkdir(folder);
-  await writeFile(new URL('./migration.sql', folder), sql);
-  return new URL('./migration.sql', folder).pathname;
 }
 
 async function main([command, name]: string[]): Promise<string> {
-  if (command === 'diff' && name) return (await writeMigration(name)) ?? 'schema.prisma and the migrations agree';
   const { DATABASE_URL } = parseConfig(databaseFields, process.env);
   if (command === 'rolled-back' && name) {
     await markRolledBack(DATABASE_URL, name);
-    return `${name} counts as rolled back`;
+    return `${name} is marked as rolled back`;
   }
-  if (command !== undefined) throw new Error('usage: node prisma/migrate.ts [diff NAME | rolled-back NAME]');
+  if (command !== undefined) throw new Error('usage: node prisma/migrate.ts [rolled-back NAME]');
   const { applied } = await migrate(DATABASE_URL);
   return applied.length === 0 ? 'nothing to migrate' : `migrated: ${applied.join(', ')}`;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from './client.ts';
 import { DatabaseUnavailable } from './errors.ts';
-import { assertMigrated, type MigrationRow, readMigrationState } from './migrate.ts';
+import { assertMigrated, type MigrationRow, readMigrationState } from './migration-state.ts';
 
 /** Throws DatabaseUnavailable, or one sentence where the migrations are not exactly those known here. */
 export async function assertReady(db: Database): Promise<void> {

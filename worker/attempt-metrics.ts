@@ -3,13 +3,13 @@ import type { AttemptOutcome, WorkerMetrics } from './metrics.ts';
 import type { Notifier } from './notify/notifier.ts';
 import type { Meter } from './video/types.ts';
 
-/** A first delivery's wait in the queue; later ones wait on purpose. */
+/** Records how long the job waited in the queue. Only for first deliveries: later ones are delayed on purpose. */
 export function countClaim(metrics: WorkerMetrics, alert: ClaimedAlert, queuedAt: Date | undefined): void {
   if (alert.attempts - alert.attemptsBefore !== 1 || queuedAt === undefined) return;
   metrics.queueWait.observe(Math.max(0, Date.now() - queuedAt.getTime()) / 1000);
 }
 
-/** One attempt that is over. `code`: why it failed; `internal` is our own fault. */
+/** Counts one finished attempt. `code` is the failure code, or `internal` for an internal error. */
 export function countAttempt(
   metrics: WorkerMetrics,
   alert: ClaimedAlert,
@@ -26,7 +26,7 @@ export function countAttempt(
   if (outcome === 'failed' && code !== undefined) metrics.failed.inc({ code });
 }
 
-/** The same notifier, its notifications counted. */
+/** Returns a notifier that also counts its notifications. */
 export function withNotificationMetrics(notifier: Notifier, { notifications }: WorkerMetrics): Notifier {
   return {
     async notify(notification) {
@@ -36,7 +36,7 @@ export function withNotificationMetrics(notifier: Notifier, { notifications }: W
         notifications.inc({ outcome: 'failed' });
         throw error;
       }
-      notifications.inc({ outcome: 'told' });
+      notifications.inc({ outcome: 'sent' });
     },
   };
 }

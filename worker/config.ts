@@ -5,7 +5,7 @@ import { queueFields } from '#redis/contract.ts';
 
 const timeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Zurich').default('UTC');
 
-/** Every variable of the worker. */
+/** All environment variables of the worker. */
 export const workerFields = {
   ...databaseFields,
   ...queueFields,
@@ -14,24 +14,24 @@ export const workerFields = {
   /** Origin of the video server: scheme, host and port, no path. */
   VIDEO_SERVER: z
     .url({ protocol: /^https?$/, error: 'must be a URL like http://nginx:8080' })
-    .refine((url) => isOrigin(url), 'must be an origin alone: no path, query, user or password')
+    .refine((url) => isOrigin(url), 'must be an origin only: no path, query, user or password')
     .default('http://127.0.0.1:8080'),
   /**
-   * The more attempts side by side, the fuller the statements and the cheaper each alert. One worker and one api on 2
-   * cores, Redis, small AVI files, alerts a second and ms of CPU for each in all: 8: 909 at 1.39; 32: 1,827 at 0.92;
-   * 64: 2,058 at 0.85; 128: 2,346 and 2,143 at 0.76 and 0.83; 250: 2,448 at 0.74.
+   * Concurrent attempts. More of them make larger micro-batches and each alert cheaper. Measured with one worker and one
+   * api on 2 cores, Redis and small AVI files, in alerts per second and ms of CPU per alert: 8: 909 at 1.39; 32: 1,827
+   * at 0.92; 64: 2,058 at 0.85; 128: 2,346 and 2,143 at 0.76 and 0.83; 250: 2,448 at 0.74.
    */
   WORKER_CONCURRENCY: wholeNumber(1, 500).prefault('128'),
-  /** With the delays between them 12 attempts outlast a video server that is away for a minute. */
+  /** With the delays between them, 12 attempts outlast one minute without the video server. */
   MAX_ATTEMPTS: wholeNumber(1, 100).prefault('12'),
   MAX_CRASHES: wholeNumber(1, 100).prefault('5'),
   /** Bytes. */
   VIDEO_BYTE_BUDGET: wholeNumber(65_536, 1_073_741_824).prefault('8388608'),
   FETCH_TIMEOUT_MS: wholeNumber(100, 600_000).prefault('10000'),
   PROBE_TIMEOUT_MS: wholeNumber(100, 600_000).prefault('5000'),
-  /** Unset: the binary of @ffprobe-installer/ffprobe. */
+  /** If unset, the binary of @ffprobe-installer/ffprobe. */
   FFPROBE_PATH: z.string().optional(),
-  /** Where /livez and /readyz answer; unset: nowhere. */
+  /** Port of /livez, /readyz and /metrics. If unset, the ops server does not start. */
   OPS_PORT: wholeNumber(0, 65_535).optional(),
   HOST: z.string().default('127.0.0.1'),
   NOTIFIER: z.enum(['console'], 'must be console').default('console'),

@@ -62,7 +62,7 @@ export class NoVideoStream extends VideoError {
   readonly code = 'no_video_stream';
 }
 
-/** The video server redirected to another origin. */
+/** A redirect, or the path of the alert itself, leads to another origin. */
 export class RedirectRefused extends VideoError {
   readonly code = 'redirect_refused';
 }

@@ -7,9 +7,9 @@ import type { JobResult } from '#redis/queue.ts';
 import { countAttempt, countClaim } from './attempt-metrics.ts';
 import { VideoError, VideoNotFound, VideoTimeout, WorkerCrashed } from './errors.ts';
 import type { AttemptOutcome, WorkerMetrics } from './metrics.ts';
-import { type Attempt, type Deps, failAlert, notifyOnce, processAlert } from './process-alert.ts';
+import { type Attempt, failAlert, notifyOnce, type ProcessDeps, processAlert } from './process-alert.ts';
 
-export type ConsumeDeps = Deps & {
+export type HandleJobDeps = ProcessDeps & {
   log: Logger;
   metrics: WorkerMetrics;
   maxAttempts: number;
@@ -17,38 +17,25 @@ export type ConsumeDeps = Deps & {
   attemptTimeoutMs: number;
 };
 
-/**
- * Handles jobs whose last worker vanished one at a time: if a video takes its worker down, the alerts that ran beside it
- * must not meet it there again and again, each time at the price of an attempt.
- */
-export function createQuarantine(): (handle: () => Promise<JobResult>) => Promise<JobResult> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (handle) => {
-    const handled = last.then(handle);
-    last = handled.catch(() => {}); // whoever waits for this job gets the error; the next one's turn comes all the same
-    return handled;
-  };
-}
-
-/** An alert can overtake its upload: until this long after its receipt a missing video is asked for again. */
+/** An alert can arrive before its video is uploaded: during this time after receipt, a missing video is retried. */
 const UPLOAD_GRACE_MS = 10_000;
 
 /**
- * Claims the job's alert and sees one attempt through. The only place that logs a failure, and that decides between
- * another attempt and the end. Throws what is nobody's verdict (the database is away): the job comes again.
- * `queuedAt`: when the job entered the queue.
+ * Claims the job's alert and makes one attempt. This is the only place that logs failures and that decides between
+ * another attempt and a final result. Throws on internal errors such as an unavailable database; the queue then delivers
+ * the job again. `queuedAt` is the time at which the job was enqueued.
  */
 export async function handleJob(
-  deps: ConsumeDeps,
+  deps: HandleJobDeps,
   job: AlertJob,
   signal: AbortSignal,
   queuedAt?: Date,
 ): Promise<JobResult> {
-  if (signal.aborted) return { kind: 'retry', reason: 'not begun' };
+  if (signal.aborted) return { kind: 'retry', reason: 'aborted before the attempt' };
   const claimed = await inSpan('claim', () => claim(deps.db, job.uuid, queuedAt));
   if (claimed.kind === 'unknown') {
     deps.log.warn({ alert: job.uuid, requestId: job.requestId }, 'job without a row');
-    return { kind: 'failed', reason: 'no such alert' };
+    return { kind: 'failed', reason: 'alert not found' };
   }
   if (claimed.kind === 'final') {
     await notifyOnce(deps, claimed.alert);
@@ -58,44 +45,65 @@ export async function handleJob(
   return attemptAlert(deps, claimed.alert, signal);
 }
 
-async function attemptAlert(deps: ConsumeDeps, alert: ClaimedAlert, stop: AbortSignal): Promise<JobResult> {
-  const ids = { alert: alert.uuid, requestId: alert.requestId, attempt: alert.attempts, traceId: traceId() };
-  const { signal, clear } = limit(stop, deps.attemptTimeoutMs);
-  const attempt: Attempt = {
-    lease: { uuid: alert.uuid, attempt: alert.attempts },
-    meter: { bytesFetched: 0, requests: 0 },
-    signal,
-  };
-  const started = performance.now();
-  const count: Count = (outcome, code) => {
-    const ms = performance.now() - started;
-    countAttempt(deps.metrics, alert, { outcome, code, ms, meter: attempt.meter });
-    return Math.round(ms);
-  };
+/** One attempt from its claim to its end. */
+type Run = {
+  deps: HandleJobDeps;
+  alert: ClaimedAlert;
+  attempt: Attempt;
+  /** Fields of every log line about the attempt. */
+  ids: object;
+  /** Counts the end of the attempt; returns its duration in milliseconds. */
+  count: (outcome: AttemptOutcome, code?: string) => number;
+};
+
+async function attemptAlert(deps: HandleJobDeps, alert: ClaimedAlert, stop: AbortSignal): Promise<JobResult> {
+  const { signal, clear } = attemptSignal(stop, deps.attemptTimeoutMs);
+  const run = startRun(deps, alert, signal);
   try {
     if (alert.crashes >= deps.maxCrashes) {
-      throw new WorkerCrashed(`${alert.crashes} attempts began and never ended: the video takes its worker down`);
+      throw new WorkerCrashed(`${alert.crashes} attempts started and never finished: the video crashes its worker`);
     }
-    const outcome = await processAlert(deps, alert, attempt);
-    const ms = count(outcome);
-    deps.log.info({ ...ids, outcome, ms, ...attempt.meter }, 'alert handled');
+    const outcome = await processAlert(deps, alert, run.attempt);
+    const ms = run.count(outcome);
+    deps.log.info({ ...run.ids, outcome, ms, ...run.attempt.meter }, 'alert handled');
     return { kind: 'done' };
   } catch (error) {
-    return await endOrRetry(deps, { alert, attempt, log: deps.log.child(ids), count }, error, stop);
+    if (stop.aborted) return await releaseAborted(run);
+    if (error instanceof VideoError) return await handleVideoError(run, error);
+    return await handleInternalError(run, error);
   } finally {
     clear();
   }
 }
 
-/** Aborts with `stop`, or as late after so long. AbortSignal.any and .timeout cost 20 µs more, half of it in GC. */
-function limit(stop: AbortSignal, timeoutMs: number): { signal: AbortSignal; clear(): void } {
-  const either = new AbortController();
-  const onStop = () => either.abort(stop.reason);
-  const timer = setTimeout(() => either.abort(new VideoTimeout(`no result within ${timeoutMs} ms`)), timeoutMs);
+function startRun(deps: HandleJobDeps, alert: ClaimedAlert, signal: AbortSignal): Run {
+  const started = performance.now();
+  const meter = { bytesFetched: 0, requests: 0 };
+  return {
+    deps,
+    alert,
+    attempt: { lease: { uuid: alert.uuid, attempt: alert.attempts }, meter, signal },
+    ids: { alert: alert.uuid, requestId: alert.requestId, attempt: alert.attempts, traceId: traceId() },
+    count(outcome, code) {
+      const ms = performance.now() - started;
+      countAttempt(deps.metrics, alert, { outcome, code, ms, meter });
+      return Math.round(ms);
+    },
+  };
+}
+
+/**
+ * Returns a signal that aborts with `stop`, or with VideoTimeout after `timeoutMs`. AbortSignal.any and .timeout cost
+ * 20 µs more, half of it in garbage collection.
+ */
+function attemptSignal(stop: AbortSignal, timeoutMs: number): { signal: AbortSignal; clear(): void } {
+  const controller = new AbortController();
+  const onStop = () => controller.abort(stop.reason);
+  const timer = setTimeout(() => controller.abort(new VideoTimeout(`no result within ${timeoutMs} ms`)), timeoutMs);
   if (stop.aborted) onStop();
   else stop.addEventListener('abort', onStop, { once: true });
   return {
-    signal: either.signal,
+    signal: controller.signal,
     clear() {
       clearTimeout(timer);
       stop.removeEventListener('abort', onStop);
@@ -103,51 +111,54 @@ function limit(stop: AbortSignal, timeoutMs: number): { signal: AbortSignal; cle
   };
 }
 
-/** Counts the attempt's end; returns its milliseconds. */
-type Count = (outcome: AttemptOutcome, code?: string) => number;
-
-async function endOrRetry(
-  deps: ConsumeDeps,
-  { alert, attempt, log, count }: { alert: ClaimedAlert; attempt: Attempt; log: Logger; count: Count },
-  error: unknown,
-  stop: AbortSignal,
-): Promise<JobResult> {
-  const { bytesFetched } = attempt.meter;
-  if (stop.aborted) {
-    count('broken_off');
-    log.info('attempt broken off: the worker stops or has lost the job');
-    await release(deps.db, attempt.lease, bytesFetched, { unused: true });
-    return { kind: 'retry', reason: 'broken off' };
-  }
-  const last = alert.attempts - alert.attemptsBefore - alert.crashes >= deps.maxAttempts;
-  if (!(error instanceof VideoError)) {
-    log.error({ err: error }, 'attempt failed for a reason of ours');
-    if (last && !isOfSurroundings(error)) {
-      const crashed = new WorkerCrashed(`the worker failed on it ${deps.maxAttempts} times`);
-      count(await failAlert(deps, crashed, alert, attempt), crashed.code);
-      return { kind: 'failed', reason: 'worker_crashed' };
-    }
-    count('retry', 'internal');
-    await release(deps.db, attempt.lease, bytesFetched, { unused: isOfSurroundings(error) });
-    throw error;
-  }
-  if (last || (error.permanent && !mayStillArrive(error, alert))) {
-    log.warn({ code: error.code, detail: error.message, err: error.cause, ...attempt.meter }, 'alert failed');
-    count(await failAlert(deps, error, alert, attempt), error.code);
-    return { kind: 'failed', reason: `${error.code}: ${error.message}` };
-  }
-  log.info({ code: error.code, detail: error.message, retryAfterMs: error.retryAfterMs }, 'attempt failed, will retry');
-  count('retry', error.code);
-  const reason = `${error.code}: ${error.message}`;
-  await release(deps.db, attempt.lease, bytesFetched, { unused: false, fault: reason });
-  return { kind: 'retry', reason, retryAfterMs: error.retryAfterMs };
+/** The worker is stopping or has lost the job: the attempt does not count. */
+async function releaseAborted({ deps, attempt, ids, count }: Run): Promise<JobResult> {
+  count('aborted');
+  deps.log.info(ids, 'attempt aborted: the worker is stopping or has lost the job');
+  await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { unused: true });
+  return { kind: 'retry', reason: 'attempt aborted' };
 }
 
-/** The database is away, the disk is full, ffprobe is not there: it passes, and is no attempt at the video. */
-function isOfSurroundings(error: unknown): boolean {
+/** The video or its server failed: retries, or fails the alert if no attempt is left or none can help. */
+async function handleVideoError(run: Run, error: VideoError): Promise<JobResult> {
+  const { deps, alert, attempt, ids, count } = run;
+  const { code, message: detail, retryAfterMs } = error;
+  const reason = `${code}: ${detail}`;
+  if (isLastAttempt(run) || (error.permanent && !mayStillArrive(error, alert))) {
+    deps.log.warn({ ...ids, code, detail, err: error.cause, ...attempt.meter }, 'alert failed');
+    count(await failAlert(deps, error, alert, attempt), code);
+    return { kind: 'failed', reason };
+  }
+  deps.log.info({ ...ids, code, detail, retryAfterMs }, 'attempt failed, will retry');
+  count('retry', code);
+  await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { unused: false, fault: reason });
+  return { kind: 'retry', reason, retryAfterMs };
+}
+
+/** Our program or its environment failed: throws, so that the queue delivers the job again; the last attempt fails the alert. */
+async function handleInternalError(run: Run, error: unknown): Promise<JobResult> {
+  const { deps, alert, attempt, ids, count } = run;
+  const refund = isEnvironmental(error);
+  deps.log.error({ ...ids, err: error }, 'attempt failed: internal error');
+  if (isLastAttempt(run) && !refund) {
+    const crashed = new WorkerCrashed(`the worker failed ${deps.maxAttempts} times on this alert`);
+    count(await failAlert(deps, crashed, alert, attempt), crashed.code);
+    return { kind: 'failed', reason: crashed.code };
+  }
+  count('retry', 'internal');
+  await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { unused: refund });
+  throw error;
+}
+
+function isLastAttempt({ deps, alert }: Run): boolean {
+  return alert.attempts - alert.attemptsBefore - alert.crashes >= deps.maxAttempts;
+}
+
+/** The database is unavailable, the disk is full, or ffprobe is missing: temporary, and not an attempt at the video. */
+function isEnvironmental(error: unknown): boolean {
   if (error instanceof DatabaseUnavailable) return true;
   if (!(error instanceof Error)) return false;
-  return 'syscall' in error || isOfSurroundings(error.cause);
+  return 'syscall' in error || isEnvironmental(error.cause);
 }
 
 function mayStillArrive(error: VideoError, alert: ClaimedAlert): boolean {

@@ -1,10 +1,7 @@
 import { tmpdir } from 'node:os';
-import closeWithGrace from 'close-with-grace';
-import { ConfigError, parseConfig } from '#config/parse.ts';
-import { createLog } from '#observability/log.ts';
+import { parseConfig } from '#config/parse.ts';
 import { createProcessRegistry } from '#observability/process-metrics.ts';
-import { profileOnSignal } from '#observability/profile.ts';
-import { startTracing } from '#observability/tracing.ts';
+import { startService } from '#observability/service.ts';
 import { openDatabase } from '#prisma/client.ts';
 import { registerPoolMetrics } from '#prisma/pool-metrics.ts';
 import { checkDatabase, waitUntilReady } from '#prisma/readiness.ts';
@@ -12,10 +9,11 @@ import { type AlertConsumer, checkQueue, consumeAlerts, openAlertQueue } from '#
 import { queueTelemetry } from '#redis/telemetry.ts';
 import { withNotificationMetrics } from './attempt-metrics.ts';
 import { workerFields } from './config.ts';
-import { createQuarantine, handleJob } from './handle-job.ts';
+import { type HandleJobDeps, handleJob } from './handle-job.ts';
 import { createMetrics } from './metrics.ts';
 import { consoleNotifier } from './notify/console.ts';
 import { startOpsServer } from './ops-server.ts';
+import { createQuarantine } from './quarantine.ts';
 import { startReconciler } from './reconcile.ts';
 import { createStoreConcurrency } from './store-concurrency.ts';
 import { detectSandbox } from './video/ffprobe/sandbox.ts';
@@ -23,109 +21,77 @@ import { removeAbandoned } from './video/ffprobe/temporary-folder.ts';
 import { createVideoReader } from './video/http/range-reader.ts';
 import { probe } from './video/probe.ts';
 
-// Stopping: running attempts get 5 s to end, then go back to the queue; 10 s in all, below compose's grace period.
+// On stop, attempts in progress get 5 s to finish, then return to the queue: half of what the service's shutdown may take.
 const DRAIN_MS = 5_000;
-const CLOSE_MS = 10_000;
 
-const config = readConfig();
-const log = await createLog({ part: 'worker', level: config.LOG_LEVEL, terminal: process.stdout.isTTY });
-const opened: { close(): unknown }[] = [];
-
-closeWithGrace({ delay: CLOSE_MS, logger: false, skip: ['SIGUSR2'] }, async ({ err, signal }) => {
-  if (err) log.fatal({ err }, 'the worker fails');
-  else log.info({ signal }, 'the worker stops');
-  for (const part of opened.reverse()) await part.close();
-  log.flush();
-});
-const tracing = await startTracing({
-  part: 'worker',
-  endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
-  percent: config.TRACE_PERCENT,
-});
-if (tracing) opened.push(tracing);
-const telemetry = tracing && (await queueTelemetry());
-opened.push(profileOnSignal({ part: 'worker', folder: config.PROFILE_DIR, seconds: config.PROFILE_SECONDS, log }));
-// Started by `npm start`, and that is gone: its database goes with it.
-process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+const service = await startService('worker', () => parseConfig(workerFields, process.env));
+const { config, log, onClose } = service;
+const telemetry = service.traced ? await queueTelemetry() : undefined;
 
 const db = openDatabase(config.DATABASE_URL, {
-  // Two lanes for each of five writes, and two for whatever reads: more attempts at a time make fuller statements, not more.
+  // Two connections for each of the five batched writes, two for reads: more concurrency makes larger batches, not more.
   poolSize: 12,
   onError: (err) => log.warn({ err }, 'database connection lost'),
 });
-opened.push({ close: () => db.$disconnect() });
+onClose(() => db.$disconnect());
+
 const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
-// A connection, or a lock that a busy machine renewed too late: the error says which.
+// A lost connection, or a lock that a busy machine renewed too late: see the error.
 const onQueueError = (err: Error) => log.warn({ err }, 'queue error');
 const queue = openAlertQueue(queueUrl, onQueueError, telemetry);
-opened.push(queue);
+onClose(() => queue.close());
+
 const metrics = createMetrics(createProcessRegistry());
 registerPoolMetrics(metrics.registry, db);
 let consumer: AlertConsumer | undefined;
-try {
-  if (config.OPS_PORT !== undefined) opened.push(await openOps(config.HOST, config.OPS_PORT));
-  await waitUntilReady(db, (err) => log.warn({ err }, 'waiting for the database'));
-} catch (error) {
-  process.stderr.write(`The worker does not start: ${error instanceof Error ? error.message : error}.\n`);
-  process.exit(1);
-}
+// Listens before the database is ready and until the last attempt has ended: a worker that waits or drains is alive.
+if (config.OPS_PORT !== undefined) await service.orExit(openOpsServer(config.HOST, config.OPS_PORT));
+await service.orExit(waitUntilReady(db, (err) => log.warn({ err }, 'waiting for the database')));
 
 const reader = createVideoReader({
   origin: config.VIDEO_SERVER,
-  // An attempt has one request under way at a time.
+  // An attempt has one request in flight at a time.
   connections: config.WORKER_CONCURRENCY,
   byteBudget: config.VIDEO_BYTE_BUDGET,
   timeoutMs: config.FETCH_TIMEOUT_MS,
 });
-opened.push(reader);
+onClose(() => reader.close());
 
-const cage = await detectSandbox();
-log.info(cage, 'ffprobe runs in a cage');
+const sandbox = await detectSandbox();
+log.info(sandbox, 'ffprobe sandboxed');
 await removeAbandoned(tmpdir()).then(
-  (abandoned) => abandoned > 0 && log.info({ abandoned }, 'folders of killed probes removed'),
-  // Only odd videos need that folder; their alerts wait for it.
-  (err) => log.warn({ err }, 'folders of killed probes stay'),
+  (abandoned) => abandoned > 0 && log.info({ abandoned }, 'removed folders of killed probes'),
+  // Only unusual videos need this folder; their alerts are retried.
+  (err) => log.warn({ err }, 'cannot remove folders of killed probes'),
 );
 
-const deps = {
+const deps: HandleJobDeps = {
   db,
   log,
   metrics,
   notifier: withNotificationMetrics(consoleNotifier(process.stdout, config.TZ), metrics),
   videoServer: config.VIDEO_SERVER,
   openVideo: reader.open,
-  async probe(video: Parameters<typeof probe>[0], signal: AbortSignal) {
-    const options = { ffprobePath: config.FFPROBE_PATH, timeoutMs: config.PROBE_TIMEOUT_MS, signal, cage };
+  async probe(video, signal) {
+    const options = { ffprobePath: config.FFPROBE_PATH, timeoutMs: config.PROBE_TIMEOUT_MS, signal, cage: sandbox };
     const { facts, path } = await probe(video, options);
     metrics.probes.inc({ path });
     return facts;
   },
   maxAttempts: config.MAX_ATTEMPTS,
   maxCrashes: config.MAX_CRASHES,
-  // A budget of requests, none of which may be silent for FETCH_TIMEOUT_MS; six times that is a crawl, not a transfer.
+  // FETCH_TIMEOUT_MS limits each wait for data; an attempt that needs six times that in all is too slow to be useful.
   attemptTimeoutMs: 6 * config.FETCH_TIMEOUT_MS + config.PROBE_TIMEOUT_MS,
 };
-const quarantine = createQuarantine();
-const shares = createStoreConcurrency(config.WORKER_CONCURRENCY);
-const taking = consumeAlerts(
-  queueUrl,
-  async (job, signal, { crashed, queuedAt }) => {
-    const leave = await shares.take(job.store ?? '');
-    if (!leave) return { kind: 'retry', reason: 'its store has its share of this worker' };
-    const handle = () => handleJob(deps, job, signal, queuedAt);
-    return (crashed ? quarantine(handle) : handle()).finally(leave);
-  },
-  { concurrency: config.WORKER_CONCURRENCY, onError: onQueueError, telemetry },
-);
-consumer = taking;
-opened.push({ close: () => taking.close(DRAIN_MS) });
-opened.push(startReconciler({ db, queue, log, reconciled: metrics.reconciled }));
+consumer = startConsumer(deps);
+onClose(() => consumer?.close(DRAIN_MS));
+const reconciler = startReconciler({ db, queue, log, reconciled: metrics.reconciled });
+onClose(() => reconciler.close());
 
-log.info({ concurrency: config.WORKER_CONCURRENCY, videoServer: config.VIDEO_SERVER }, 'the worker takes alerts');
+log.info({ concurrency: config.WORKER_CONCURRENCY, videoServer: config.VIDEO_SERVER }, 'worker ready');
 process.send?.({ ready: true });
 
-/** Opened before the database is awaited, closed after the last attempt: a worker that waits or drains is alive. */
-async function openOps(host: string, port: number) {
+async function openOpsServer(host: string, port: number): Promise<void> {
   const ops = await startOpsServer({
     host,
     port,
@@ -133,19 +99,24 @@ async function openOps(host: string, port: number) {
     checks: {
       database: () => checkDatabase(db),
       queue: () => checkQueue(queue),
-      consuming: async () => (consumer?.consuming() ? undefined : 'no alerts are taken from the queue'),
+      consuming: async () => (consumer?.consuming() ? undefined : 'the worker takes no jobs from the queue'),
     },
   });
-  log.info({ host, port: ops.port }, 'the worker tells of itself');
-  return ops;
+  onClose(() => ops.close());
+  log.info({ host, port: ops.port }, 'worker ops server listening');
 }
 
-function readConfig() {
-  try {
-    return parseConfig(workerFields, process.env);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(1);
-  }
+function startConsumer(deps: HandleJobDeps): AlertConsumer {
+  const quarantine = createQuarantine();
+  const storeConcurrency = createStoreConcurrency(config.WORKER_CONCURRENCY);
+  return consumeAlerts(
+    queueUrl,
+    async (job, signal, { crashed, queuedAt }) => {
+      const release = await storeConcurrency.acquire(job.store ?? '');
+      if (!release) return { kind: 'retry', reason: 'per-store concurrency limit reached' };
+      const handle = () => handleJob(deps, job, signal, queuedAt);
+      return (crashed ? quarantine(handle) : handle()).finally(release);
+    },
+    { concurrency: config.WORKER_CONCURRENCY, onError: onQueueError, telemetry },
+  );
 }

@@ -12,7 +12,7 @@ import { RedirectRefused, type VideoError } from './errors.ts';
 import type { Notification, Notifier } from './notify/notifier.ts';
 import type { Meter, OpenVideo, VideoFacts } from './video/types.ts';
 
-export type Deps = {
+export type ProcessDeps = {
   db: Database;
   notifier: Notifier;
   /** Origin of the video server. */
@@ -21,14 +21,14 @@ export type Deps = {
   probe: (video: OpenVideo, signal: AbortSignal) => Promise<VideoFacts>;
 };
 
-/** One attempt at a claimed alert. `meter` tells what it cost so far, whether it succeeds or throws. */
+/** One attempt at a claimed alert. `meter` holds its cost so far, also after a failure. */
 export type Attempt = { lease: Lease; meter: Meter; signal: AbortSignal };
 
-/** What an attempt came to; `superseded` when another one was first, and nothing was changed. */
+/** `superseded`: another attempt recorded its result first, and this one changed nothing. */
 export type Outcome = 'processed' | 'failed' | 'superseded';
 
-/** Open, probe, record, notify, mark. Throws a VideoError, a database error, or the signal's reason. */
-export async function processAlert(deps: Deps, alert: ClaimedAlert, attempt: Attempt): Promise<Outcome> {
+/** Opens the video, probes it, records the result, notifies, marks. Throws a VideoError, a database error, or the signal's reason. */
+export async function processAlert(deps: ProcessDeps, alert: ClaimedAlert, attempt: Attempt): Promise<Outcome> {
   const url = videoUrl(alert.video, deps.videoServer);
   const video = await inSpan('fetch', () => deps.openVideo(url, attempt));
   const facts = await inSpan('probe', () => deps.probe(video, attempt.signal));
@@ -40,9 +40,9 @@ export async function processAlert(deps: Deps, alert: ClaimedAlert, attempt: Att
   return 'processed';
 }
 
-/** The side door: record the failure, notify, mark. */
+/** Records the failure, notifies, marks. */
 export async function failAlert(
-  deps: Deps,
+  deps: ProcessDeps,
   error: VideoError,
   alert: ClaimedAlert,
   attempt: Attempt,
@@ -56,8 +56,8 @@ export async function failAlert(
   return 'failed';
 }
 
-/** Tells the store of an alert that was found final, unless that was marked before. */
-export async function notifyOnce(deps: Pick<Deps, 'db' | 'notifier'>, alert: Alert): Promise<void> {
+/** Notifies the store of an alert that already has its final status, unless that was done before. */
+export async function notifyOnce(deps: Pick<ProcessDeps, 'db' | 'notifier'>, alert: Alert): Promise<void> {
   if (alert.notifiedAt) return;
   const outcome =
     alert.failureCode === null
@@ -66,9 +66,9 @@ export async function notifyOnce(deps: Pick<Deps, 'db' | 'notifier'>, alert: Ale
   await notifyAndMark(deps, alert, outcome);
 }
 
-/** At least once: a crash can fall in between. */
+/** Notifies at least once: a worker can crash between the notification and the mark. */
 async function notifyAndMark(
-  deps: Pick<Deps, 'db' | 'notifier'>,
+  deps: Pick<ProcessDeps, 'db' | 'notifier'>,
   { uuid, store, timestamp }: Pick<Alert, 'uuid' | 'store' | 'timestamp'>,
   outcome: Notification['outcome'],
 ): Promise<void> {
@@ -76,9 +76,9 @@ async function notifyAndMark(
   await inSpan('mark', () => markNotified(deps.db, uuid));
 }
 
-/** The api checked the path; a row can be older than that check. */
+/** The api validates the path, but a row can be older than that validation. */
 function videoUrl(path: string, videoServer: string): URL {
-  if (!URL.canParse(path, videoServer)) throw new RedirectRefused('the video path makes no URL');
+  if (!URL.canParse(path, videoServer)) throw new RedirectRefused('the video path is not a valid URL');
   const url = new URL(path, videoServer);
   if (url.origin !== new URL(videoServer).origin) throw new RedirectRefused('the video path leads to another server');
   return url;

@@ -3,46 +3,52 @@ import { takeOverdue } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 
-/** A row is looked at when nothing has touched it for this long; its job then waits, runs, or is gone. */
+/** A row is checked once it has been untouched for this long; by then its job is waiting, running, or lost. */
 const QUIET_MS = 15_000;
-const EVERY_MS = 5_000;
-/** Rows per pass: bounds what a long backlog costs to 100 look-ups a second over all workers. */
-const BATCH = 500;
+const INTERVAL_MS = 5_000;
+/** Rows per pass: limits the cost of a long backlog to 100 lookups a second over all workers. */
+const BATCH_SIZE = 500;
 
-type Deps = { db: Database; queue: AlertQueue; log: Logger; reconciled: { inc(count: number): void } };
+export type ReconcileDeps = { db: Database; queue: AlertQueue; log: Logger; reconciled: { inc(count: number): void } };
 
-/** Sends again the jobs of rows that still owe work or a notification and whose job the queue has lost. */
-export async function reconcile(deps: Deps, options = { quietMs: QUIET_MS, limit: BATCH }): Promise<number> {
-  const sent = await deps.queue.enqueueAgain(await takeOverdue(deps.db, options));
-  deps.reconciled.inc(sent);
-  if (sent > 0) deps.log.warn({ sent }, 'reconciled: jobs that the queue had lost were sent again');
-  return sent;
+/**
+ * Enqueues again the jobs of rows that still need processing or a notification and whose job the queue has lost. Returns
+ * how many were enqueued.
+ */
+export async function reconcile(
+  deps: ReconcileDeps,
+  options = { quietMs: QUIET_MS, limit: BATCH_SIZE },
+): Promise<number> {
+  const enqueued = await deps.queue.enqueueAgain(await takeOverdue(deps.db, options));
+  deps.reconciled.inc(enqueued);
+  if (enqueued > 0) deps.log.warn({ enqueued }, 'reconciled: enqueued jobs that the queue had lost');
+  return enqueued;
 }
 
-/** Reconciles every 5 s, or at once after a batch that was lost whole, until closed. A pass that fails is logged; the next one tries again. */
-export function startReconciler(deps: Deps): { close(): Promise<void> } {
+/** Reconciles every 5 s until closed. A failed pass is logged; the next one tries again. */
+export function startReconciler(deps: ReconcileDeps): { close(): Promise<void> } {
   let closing = false;
   let timer: NodeJS.Timeout | undefined;
-  let pass: Promise<void> = Promise.resolve();
-  const tick = async () => {
-    let sent = 0;
+  let currentPass: Promise<void> = Promise.resolve();
+  const runPass = async () => {
+    let enqueued = 0;
     try {
-      sent = await reconcile(deps);
-    } catch (error) {
-      deps.log.warn({ err: error }, 'reconcile failed');
+      enqueued = await reconcile(deps);
+    } catch (err) {
+      deps.log.warn({ err }, 'reconciliation failed');
     }
-    // After a wiped queue whole batches are lost: then the next one is not made to wait.
-    if (!closing) timer = setTimeout(next, sent === BATCH ? 0 : EVERY_MS);
+    // A flushed queue loses whole batches: then the next pass follows at once.
+    if (!closing) timer = setTimeout(startPass, enqueued === BATCH_SIZE ? 0 : INTERVAL_MS);
   };
-  const next = () => {
-    pass = tick();
+  const startPass = () => {
+    currentPass = runPass();
   };
-  next();
+  startPass();
   return {
     async close() {
       closing = true;
       clearTimeout(timer);
-      await pass;
+      await currentPass;
     },
   };
 }

@@ -1,67 +1,72 @@
-/** A store may have four slots for each that stays free: alone four fifths of all, two of them four ninths each. */
-const OWN_PER_FREE = 4;
+/**
+ * A store may hold four slots for each slot that remains free: one busy store gets four fifths of all slots, two get four
+ * ninths each.
+ */
+const HELD_PER_FREE = 4;
+
+export type ReleaseSlot = () => void;
 
 export type StoreConcurrency = {
   /**
-   * Resolves when the store may have one more slot: call the answer when the slot is free again. Undefined where the
-   * store has its share and keeps it: after `patienceMs`, or at once where a job of it has waited in vain lately.
+   * Resolves with a function that releases the slot, once the store may start one more attempt. Resolves with undefined
+   * if the store is still at its limit after `waitMs`, or at once during the store's cooldown.
    */
-  take(store: string): Promise<(() => void) | undefined>;
+  acquire(store: string): Promise<ReleaseSlot | undefined>;
 };
 
 /**
- * Shares a worker's slots out to stores: those whose videos come slowly leave some to the others, as long as there are
- * more slots than such stores. A store whose attempts end soon only waits for the next of them.
- * @param options.patienceMs a job that waits fills a slot itself, so this is how long slow stores can be in the way.
- * @param options.impatientMs so long no job of a store waits again after one that waited in vain.
+ * Limits how many of the worker's slots each store can hold, so that stores with slow videos leave slots to others (as
+ * long as there are more slots than slow stores). A store whose attempts finish quickly only waits for its next slot.
+ * @param options.waitMs A waiting job occupies a slot of the queue consumer, so slow stores block others for this long.
+ * @param options.cooldownMs How long further jobs of a store are refused at once after one of its jobs waited in vain.
  */
 export function createStoreConcurrency(
   slots: number,
-  { patienceMs, impatientMs } = { patienceMs: 1_000, impatientMs: 10_000 },
+  { waitMs, cooldownMs } = { waitMs: 1_000, cooldownMs: 10_000 },
 ): StoreConcurrency {
-  const taken = new Map<string, number>();
-  const waiting = new Set<{ store: string; begin(): void }>();
-  const impatientUntil = new Map<string, number>();
+  const held = new Map<string, number>();
+  const waiting = new Set<{ store: string; start(): void }>();
+  const cooldownUntil = new Map<string, number>();
   let free = slots;
 
-  const mayTake = (store: string) => {
-    const own = taken.get(store) ?? 0;
-    return free > 0 && (own === 0 || own + 1 <= OWN_PER_FREE * (free - 1));
+  const mayStart = (store: string) => {
+    const own = held.get(store) ?? 0;
+    return free > 0 && (own === 0 || own + 1 <= HELD_PER_FREE * (free - 1));
   };
-  const occupy = (store: string) => {
+  const start = (store: string): ReleaseSlot => {
     free -= 1;
-    taken.set(store, (taken.get(store) ?? 0) + 1);
-    return () => leave(store);
+    held.set(store, (held.get(store) ?? 0) + 1);
+    return () => release(store);
   };
-  const leave = (store: string) => {
+  const release = (store: string) => {
     free += 1;
-    const own = (taken.get(store) ?? 0) - 1;
-    if (own > 0) taken.set(store, own);
+    const own = (held.get(store) ?? 0) - 1;
+    if (own > 0) held.set(store, own);
     else {
-      taken.delete(store);
-      impatientUntil.delete(store);
+      held.delete(store);
+      cooldownUntil.delete(store);
     }
-    for (const one of waiting) if (mayTake(one.store)) return one.begin();
+    for (const job of waiting) if (mayStart(job.store)) return job.start();
   };
   return {
-    async take(store) {
-      if (mayTake(store)) return occupy(store);
-      if ((impatientUntil.get(store) ?? 0) > performance.now()) return undefined;
+    async acquire(store) {
+      if (mayStart(store)) return start(store);
+      if ((cooldownUntil.get(store) ?? 0) > performance.now()) return undefined;
       return new Promise((resolve) => {
-        const one = {
+        const job = {
           store,
-          begin() {
+          start() {
             clearTimeout(timer);
-            waiting.delete(one);
-            resolve(occupy(store));
+            waiting.delete(job);
+            resolve(start(store));
           },
         };
         const timer = setTimeout(() => {
-          waiting.delete(one);
-          impatientUntil.set(store, performance.now() + impatientMs);
+          waiting.delete(job);
+          cooldownUntil.set(store, performance.now() + cooldownMs);
           resolve(undefined);
-        }, patienceMs);
-        waiting.add(one);
+        }, waitMs);
+        waiting.add(job);
       });
     },
   };

@@ -64,7 +64,7 @@ export function timelineOf(alert: Alert, now: Date): Timeline {
     attempts: alert.attempts,
     attempts_before: alert.attemptsBefore,
     crashes: alert.crashes,
-    last_fault: alert.lastFault,
+    last_fault: alert.lastError,
     failure: alert.failureCode && {
       code: alert.failureCode,
       detail: alert.failureDetail ?? '',
@@ -144,7 +144,7 @@ function earlier(alert: Alert): string {
     alert.crashes === 0
       ? ''
       : ` Its worker vanished ${['once', 'twice'][alert.crashes - 1] ?? `${alert.crashes} times`}.`;
-  return alert.lastFault === null ? crashed : `${crashed} The one before failed: ${alert.lastFault}`;
+  return alert.lastError === null ? crashed : `${crashed} The one before failed: ${alert.lastError}`;
 }
 
 /** Clocks of two machines may disagree: never negative. */

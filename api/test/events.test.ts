@@ -33,7 +33,7 @@ async function posted(changes: Record<string, unknown> = {}, at = api): Promise<
 
 const become = (uuid: string, status: string) =>
   api.db.$executeRawUnsafe(
-    `UPDATE alerts SET status = '${status}', changed = pg_current_xact_id() WHERE uuid = $1::uuid`,
+    `UPDATE alerts SET status = '${status}', change_xid = pg_current_xact_id() WHERE uuid = $1::uuid`,
     uuid,
   );
 

@@ -30,7 +30,7 @@ function alert(changes: Partial<Alert>): Alert {
     attemptsBefore: 0,
     crashes: 0,
     bytesFetched: 65_536n,
-    lastFault: null,
+    lastError: null,
     requestId: 'r',
     traceparent: null,
     receivedAt: at(0),
@@ -93,7 +93,7 @@ describe('the timeline', () => {
       'Longest wait: 9.0 s until attempt 3 began, which was the one that ended it. The one before failed: video_timeout: no byte for 3 s',
       {
         attempts: 3,
-        lastFault: 'video_timeout: no byte for 3 s',
+        lastError: 'video_timeout: no byte for 3 s',
         startedAt: at(9_005),
         processedAt: at(9_100),
         notifiedAt: at(9_110),
@@ -107,7 +107,7 @@ describe('the timeline', () => {
     ],
     [
       'Attempt 2 began 30.0 s ago and gave no result; the next one will follow. The one before failed: video_server_error: 503',
-      { ...pending, attempts: 2, startedAt: at(30_000), lastFault: 'video_server_error: 503' },
+      { ...pending, attempts: 2, startedAt: at(30_000), lastError: 'video_server_error: 503' },
     ],
     [
       'Attempt 3 has been reading the video for 10.0 s. Its worker vanished twice.',

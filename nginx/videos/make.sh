@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Makes the sample videos anew, beside itself. Needs ffmpeg 5.1 with libx264, libx265 and libvpx; one build gives the same bytes every time.
+# Generates the sample videos in this folder. Needs ffmpeg 5.1 with libx264, libx265 and libvpx; the same build of ffmpeg
+# produces the same bytes every time.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-# One thread and bit-exact flags: no clock, no random id and no scheduling may change a byte.
+# One thread and bit-exact flags: no clock, random id or scheduling changes a byte.
 make() { # file size seconds codec-and-container-options...
   ffmpeg -hide_banner -loglevel error -y -f lavfi -i "testsrc2=size=$2:rate=25:duration=$3" \
     -pix_fmt yuv420p -threads 1 -fflags +bitexact -flags:v +bitexact "${@:4}" "$1"
@@ -14,12 +15,12 @@ make test_2.mp4 1920x1080 2 -c:v libx264 -preset slow -crf 32 -movflags +faststa
 make test_4.mkv 854x480 3 -c:v libx265 -preset medium -crf 34 -x265-params pools=none:frame-threads=1:log-level=error
 make test_5.webm 640x360 3 -c:v libvpx-vp9 -row-mt 0 -deadline good -cpu-used 4 -b:v 0 -crf 45
 
-# Coded 960x540, turned by its display matrix, so shown 540x960; mov without faststart puts the moov box last.
+# Coded 960x540, rotated by its display matrix, so shown as 540x960; mov without faststart puts the moov box last.
 make upright.mov 960x540 3 -c:v libx264 -preset slow -crf 30
 ffmpeg -hide_banner -loglevel error -y -i upright.mov -c copy -fflags +bitexact -metadata:s:v rotate=90 test_3.mov
 rm upright.mov
 
-# Damaged: a true mp4 head (its ftyp box), then the bytes from the middle of a stream and no moov anywhere.
+# Damaged: a valid mp4 start (the ftyp box), followed by bytes from the middle of a stream; no moov box.
 { head -c 32 test_2.mp4; tail -c 40000 test_2.mp4; } >broken.mp4
 
 ls -l -- *.avi *.mp4 *.mov *.mkv *.webm

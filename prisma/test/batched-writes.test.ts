@@ -46,9 +46,9 @@ async function addClaimed(count: number): Promise<Lease[]> {
 
 /** Which transaction changed each of these rows last. */
 async function changes(uuids: string[]): Promise<Map<string, bigint>> {
-  const rows = await db.$queryRaw<{ uuid: string; changed: string }[]>`
-    SELECT uuid::text, changed::text FROM alerts WHERE uuid = ANY(${uuids}::uuid[])`;
-  return new Map(rows.map(({ uuid, changed }) => [uuid, BigInt(changed)]));
+  const rows = await db.$queryRaw<{ uuid: string; xid: string }[]>`
+    SELECT uuid::text, change_xid::text AS xid FROM alerts WHERE uuid = ANY(${uuids}::uuid[])`;
+  return new Map(rows.map(({ uuid, xid }) => [uuid, BigInt(xid)]));
 }
 
 async function openSession(): Promise<pg.Client> {
@@ -102,11 +102,11 @@ describe('writes of the same moment', () => {
     expect(told).toEqual([true, true, false, undefined, undefined]);
     const rows = await Promise.all([good, bad, stale, back, unused].map(({ uuid }) => findAlert(db, uuid)));
     expect(rows).toMatchObject([
-      { status: 'processed', resolution: '2x1', failureCode: null, bytesFetched: 1n, lastFault: null },
+      { status: 'processed', resolution: '2x1', failureCode: null, bytesFetched: 1n, lastError: null },
       { status: 'failed', resolution: null, failureCode: 'video_timeout', failureDetail: 'slow', bytesFetched: 2n },
       { status: 'processing', attempts: 2, crashes: 1, resolution: null, bytesFetched: 0n },
-      { status: 'pending', attempts: 1, bytesFetched: 4n, lastFault: 'video_timeout: silent' },
-      { status: 'pending', attempts: 0, bytesFetched: 5n, lastFault: null },
+      { status: 'pending', attempts: 1, bytesFetched: 4n, lastError: 'video_timeout: silent' },
+      { status: 'pending', attempts: 0, bytesFetched: 5n, lastError: null },
     ]);
   });
 

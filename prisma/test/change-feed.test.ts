@@ -23,7 +23,7 @@ async function add(): Promise<string> {
   return uuid;
 }
 
-const FAIL = `UPDATE alerts SET status = 'failed', changed = pg_current_xact_id() WHERE uuid = $1`;
+const FAIL = `UPDATE alerts SET status = 'failed', change_xid = pg_current_xact_id() WHERE uuid = $1`;
 const fail = (uuid: string) => db.$executeRawUnsafe(FAIL.replace('$1', '$1::uuid'), uuid);
 
 /** Reads on until the alerts of all these uuids were seen; returns all that was, in order. */

@@ -27,8 +27,8 @@ it('every change of a status has a place behind all before it', async () => {
   const places: bigint[] = [];
   for (const step of steps) {
     await step();
-    const [row] = await db.$queryRaw<{ changed: string }[]>`SELECT changed::text FROM alerts`;
-    places.push(BigInt(row?.changed ?? 0));
+    const [row] = await db.$queryRaw<{ xid: string }[]>`SELECT change_xid::text AS xid FROM alerts`;
+    places.push(BigInt(row?.xid ?? 0));
   }
   expect(new Set(places).size).toBe(steps.length);
   expect(places.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(places);

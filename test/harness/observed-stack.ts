@@ -82,7 +82,7 @@ export async function openStack(): Promise<Stack> {
       const videos = { VIDEO_SERVER: `http://127.0.0.1:${videoPort}`, OPS_PORT: '0' };
       const worker = start('worker/index.ts', { ...both, ...videos });
       house.api = await ready(api, 'api server listening');
-      house.ops = await ready(worker, 'the worker tells of itself');
+      house.ops = await ready(worker, 'worker ops server listening');
       return { api, worker };
     },
     async startVideos() {

@@ -1,33 +1,29 @@
 import type { Writable } from 'node:stream';
+import { createMicroBatcher } from '#async/micro-batch.ts';
 import type { Notification, Notifier } from './notifier.ts';
 
 /**
- * Prints one line per notification and resolves when it is written:
- * `[Notification] Store: … | Date: YYYY-MM-DD HH:MM:SS | Resolution: WxH`, or `Failed: code (detail)` in its place.
+ * Returns a notifier that prints one line per notification:
+ * `[Notification] Store: … | Date: YYYY-MM-DD HH:MM:SS | Resolution: WxH`, or `Failed: code (detail)` instead of the
+ * resolution. `notify` resolves once the line is written.
  */
 export function consoleNotifier(out: Writable, timeZone: string): Notifier {
-  // The Swedish form of a date is ISO's.
+  // The Swedish date format is ISO 8601's.
   const date = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' });
-  let next: { lines: string[]; written: Promise<void> } | undefined;
-  return {
-    notify(notification) {
-      const line = `${printable(format(notification, date))}\n`;
-      if (next) {
-        next.lines.push(line);
-        return next.written;
-      }
-      const lines = [line];
-      const written = new Promise<void>((resolve, reject) => {
-        // Results are recorded in batches: their lines come in one turn, and one write costs as much as one line's.
-        process.nextTick(() => {
-          next = undefined;
-          out.write(lines.join(''), (error) => (error ? reject(error) : resolve()));
-        });
-      });
-      next = { lines, written };
-      return written;
+  // Results are recorded in batches, so their lines arrive together; one write of all costs as much as one line's.
+  const lines = createMicroBatcher<string, void>({
+    async run(batch) {
+      await write(out, batch.join(''));
+      return batch.map(() => undefined);
     },
-  };
+  });
+  return { notify: (notification) => lines.add(`${printable(format(notification, date))}\n`) };
+}
+
+function write(out: Writable, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    out.write(text, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 function format({ store, timestamp, outcome }: Notification, date: Intl.DateTimeFormat): string {
@@ -36,7 +32,7 @@ function format({ store, timestamp, outcome }: Notification, date: Intl.DateTime
   return `[Notification] Store: ${store} | Date: ${date.format(timestamp * 1000)} | ${result}`;
 }
 
-/** Control characters move a terminal's cursor or end its line; direction marks reorder it. */
+/** Replaces control characters, which move a terminal's cursor or end its line, and direction marks, which reorder it. */
 function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\u{fffd}');
 }

@@ -1,6 +1,6 @@
 import type { FailureCode } from '#prisma/generated/enums.ts';
 
-/** What a store is told of one alert. `timestamp` in Unix seconds. */
+/** The final result of one alert, as sent to its store. `timestamp` is in Unix seconds. */
 export type Notification = {
   uuid: string;
   store: string;
@@ -8,5 +8,5 @@ export type Notification = {
   outcome: { resolution: string } | { failure: FailureCode; detail: string };
 };
 
-/** Resolves when the notification is out of our hands. At least once: the uuid tells a repetition. */
+/** Resolves once the notification is delivered. An alert can be notified more than once; receivers deduplicate by uuid. */
 export type Notifier = { notify(notification: Notification): Promise<void> };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { startTestWorker } from './test-worker.ts';
 
-// A disk of 256 KiB; only root may mount one, and not in every container.
+// A disk of 256 KiB. Only root can mount it, and not in every container.
 const disk = mkdtempSync(join(tmpdir(), 'small-disk-'));
 const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk]).status === 0;
 
@@ -15,16 +15,16 @@ afterAll(() => {
 });
 
 describe.skipIf(!mounted)('a full disk', () => {
-  it('uses up no attempt and leaves no file; with room again the alert is processed', async () => {
+  it('uses up no attempt and leaves no file; the alert is processed once there is space', async () => {
     const worker = await startTestWorker({ folder: disk });
     const ballast = join(disk, 'ballast');
     try {
       writeFileSync(ballast, Buffer.alloc(256 * 1024));
     } catch {
-      // Written as far as it goes: that is what it is for.
+      // Expected: it fills the disk.
     }
     const { uuid } = await worker.add('/right/mpeg2.avi');
-    for (let time = 1; time <= 4; time += 1) {
+    for (let delivery = 1; delivery <= 4; delivery += 1) {
       await expect(worker.handle(uuid)).rejects.toMatchObject({ code: 'ENOSPC' });
       expect(await worker.row(uuid)).toMatchObject({ status: 'pending', attempts: 0 });
     }

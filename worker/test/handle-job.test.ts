@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { claim, recordResolution, retryFailed } from '#prisma/alerts.ts';
+import { VideoTimeout } from '../errors.ts';
 import { startTestWorker, type TestWorker } from './test-worker.ts';
 
 let worker: TestWorker;
@@ -9,7 +10,7 @@ beforeEach(async () => {
 });
 afterEach(() => worker.close());
 
-describe('a good video', () => {
+describe('a readable video', () => {
   it.each([
     ['h264.mp4', { resolution: '320x180', codec: 'h264', container: 'mp4', rotation: 0 }],
     ['moov-at-end.mov', { codec: 'h264', container: 'mov' }],
@@ -17,7 +18,7 @@ describe('a good video', () => {
     ['vp9.webm', { codec: 'vp9', container: 'webm' }],
     ['mpeg4.avi', { codec: 'mpeg4', container: 'avi' }],
     ['rotated-90.mp4', { rotation: 90, container: 'mp4' }],
-  ])('%s is recorded, notified once and marked', async (file, facts) => {
+  ])('%s is recorded, notified once and marked as notified', async (file, facts) => {
     const { uuid } = await worker.add(`/right/${file}`);
     expect(await worker.handle(uuid)).toEqual({ kind: 'done' });
     const row = await worker.row(uuid);
@@ -32,7 +33,7 @@ describe('a good video', () => {
   });
 });
 
-describe('a video that cannot give a resolution', () => {
+describe('a video without a resolution', () => {
   it.each([
     ['/missing/h264.mp4', 'video_not_found'],
     ['/right/none.mp4', 'video_not_found'],
@@ -46,7 +47,7 @@ describe('a video that cannot give a resolution', () => {
     ['/right/audio-only.mp4', 'no_video_stream'],
     ['/right/audio-only.avi', 'no_video_stream'],
     ['/endless/h264.mp4', 'video_too_large'],
-  ] as const)('%s fails at once: %s, told to the store', async (video, code) => {
+  ] as const)('%s fails on the first attempt with %s, and the store is notified', async (video, code) => {
     const { uuid } = await worker.add(video);
     expect(await worker.handle(uuid)).toMatchObject({ kind: 'failed', reason: expect.stringMatching(`^${code}: .`) });
     const row = await worker.row(uuid);
@@ -57,8 +58,8 @@ describe('a video that cannot give a resolution', () => {
   });
 });
 
-describe('a row that the api would refuse today', () => {
-  it('reaches no other server', async () => {
+describe('a row that the api would reject today', () => {
+  it('causes no request to another server', async () => {
     const { uuid } = await worker.add('//127.0.0.1:9/h264.mp4');
     expect(await worker.handle(uuid)).toMatchObject({ kind: 'failed' });
     expect(await worker.row(uuid)).toMatchObject({
@@ -70,12 +71,14 @@ describe('a row that the api would refuse today', () => {
   });
 });
 
-describe('a video server in trouble', () => {
+describe('a failing video server', () => {
   it.each([
-    ['/broken/h264.mp4', 'video_server_error'],
-    ['/hang-up/h264.mp4', 'video_server_unreachable'],
-    ['/silent/h264.mp4', 'video_timeout'],
-  ] as const)('%s is tried again, the last time it fails: %s', async (video, code) => {
+    ['/broken/h264.mp4', 'video_server_error', 30_000],
+    ['/hang-up/h264.mp4', 'video_server_unreachable', 30_000],
+    ['/silent/h264.mp4', 'video_timeout', 200],
+  ] as const)('%s is retried, and fails with %s on the last attempt', async (video, code, timeoutMs) => {
+    const worker = await startTestWorker({ timeoutMs });
+    onTestFinished(() => worker.close());
     const { uuid } = await worker.add(video);
     for (let attempt = 1; attempt < 3; attempt += 1) {
       expect(await worker.handle(uuid)).toMatchObject({ kind: 'retry', reason: expect.stringMatching(`^${code}: .`) });
@@ -87,20 +90,23 @@ describe('a video server in trouble', () => {
     expect(worker.notified).toHaveLength(1);
   });
 
-  it('may not drag out an attempt beyond its time, each byte in time', async () => {
-    const impatient = await startTestWorker({ timeoutMs: 60_000, attemptTimeoutMs: 300 });
-    const { uuid } = await impatient.add('/drip/h264.mp4');
-    expect(await impatient.handle(uuid)).toEqual({ kind: 'retry', reason: 'video_timeout: no result within 300 ms' });
-    expect(await impatient.row(uuid)).toMatchObject({ status: 'pending', attempts: 1 });
-    await impatient.close();
+  it('cannot extend an attempt beyond its timeout by sending slowly', async () => {
+    const shortTimeout = await startTestWorker({ timeoutMs: 60_000, attemptTimeoutMs: 300 });
+    const { uuid } = await shortTimeout.add('/drip/h264.mp4');
+    expect(await shortTimeout.handle(uuid)).toEqual({
+      kind: 'retry',
+      reason: 'video_timeout: no result within 300 ms',
+    });
+    expect(await shortTimeout.row(uuid)).toMatchObject({ status: 'pending', attempts: 1 });
+    await shortTimeout.close();
   });
 
-  it('is given the time it asks for', async () => {
+  it('determines the delay with Retry-After', async () => {
     const { uuid } = await worker.add('/throttled/h264.mp4');
     expect(await worker.handle(uuid)).toMatchObject({ kind: 'retry', retryAfterMs: 7_000 });
   });
 
-  it('adds up the bytes of all attempts', async () => {
+  it('increases bytesFetched with each attempt', async () => {
     const { uuid } = await worker.add('/truncated/h264.mp4');
     await worker.handle(uuid);
     const { bytesFetched } = await worker.row(uuid);
@@ -110,42 +116,42 @@ describe('a video server in trouble', () => {
   });
 });
 
-describe('a missing video of a young alert', () => {
-  it('is asked for again: the alert can overtake its upload', async () => {
+describe('a missing video of a new alert', () => {
+  it('is retried: the upload may not have finished', async () => {
     const { uuid } = await worker.add('/missing/h264.mp4', 0);
     expect(await worker.handle(uuid)).toMatchObject({ kind: 'retry' });
     expect(await worker.row(uuid)).toMatchObject({ status: 'pending', attempts: 1 });
   });
 });
 
-describe('an alert that another attempt has', () => {
-  it('is left alone by the stale one: nothing recorded, nothing notified', async () => {
-    const { uuid } = await worker.add('/silent/h264.mp4');
-    const stale = worker.handle(uuid);
-    await until(() => worker.videos.requests.length >= 1);
-    const successor = await claim(worker.db, uuid);
-    expect(successor).toMatchObject({ kind: 'claimed', alert: { attempts: 2 } });
-    expect(await stale).toMatchObject({ kind: 'retry' }); // its release changed nothing either:
+describe('an alert claimed by another attempt', () => {
+  it('is not changed or notified by the stale attempt', async () => {
+    const { uuid } = await worker.add('/right/h264.mp4');
+    worker.pause = async () => {
+      expect(await claim(worker.db, uuid)).toMatchObject({ kind: 'claimed', alert: { attempts: 2 } });
+      throw new VideoTimeout('too slow');
+    };
+    expect(await worker.handle(uuid)).toMatchObject({ kind: 'retry' }); // its release changed nothing either
     expect(await worker.row(uuid)).toMatchObject({ status: 'processing', attempts: 2, bytesFetched: 0n });
     expect(worker.notified).toEqual([]);
   });
 
-  it('ends superseded when the other was first', async () => {
+  it('is superseded if the other attempt recorded first', async () => {
     const { uuid } = await worker.add('/right/h264.mp4');
     const facts = { resolution: '2x2', width: 2, height: 2, rotation: 0, codec: 'x', container: 'avi', duration: 1 };
     worker.pause = async () => {
       await claim(worker.db, uuid);
       await recordResolution(worker.db, { uuid, attempt: 2 }, facts, 7);
     };
-    const verdict = await worker.handle(uuid);
-    expect(verdict).toEqual({ kind: 'done' });
+    const result = await worker.handle(uuid);
+    expect(result).toEqual({ kind: 'done' });
     expect(await worker.row(uuid)).toMatchObject({ resolution: '2x2', attempts: 2, bytesFetched: 7n });
     expect(worker.notified).toEqual([]);
   });
 });
 
 describe('a job delivered again', () => {
-  it('of a finished and notified alert does nothing', async () => {
+  it('for a notified alert does nothing', async () => {
     const { uuid } = await worker.add('/right/h264.mp4');
     await worker.handle(uuid);
     const before = await worker.row(uuid);
@@ -154,26 +160,26 @@ describe('a job delivered again', () => {
     expect(worker.notified).toHaveLength(1);
   });
 
-  it('of a recorded but not notified alert goes straight to the notification', async () => {
+  it('for a recorded but not notified alert only notifies', async () => {
     const { uuid } = await worker.add('/right/h264.mp4');
-    worker.failNotifying = new Error('the notifier is away');
-    await expect(worker.handle(uuid)).rejects.toThrow('the notifier is away');
+    worker.failNotifying = new Error('the notifier is unavailable');
+    await expect(worker.handle(uuid)).rejects.toThrow('the notifier is unavailable');
     expect(await worker.row(uuid)).toMatchObject({ status: 'processed', notifiedAt: null });
     worker.failNotifying = undefined;
-    const asked = worker.videos.requests.length;
+    const requestsBefore = worker.videos.requests.length;
     expect(await worker.handle(uuid)).toEqual({ kind: 'done' });
-    expect(worker.videos.requests).toHaveLength(asked);
+    expect(worker.videos.requests).toHaveLength(requestsBefore);
     expect(worker.notified).toHaveLength(1);
     expect((await worker.row(uuid)).notifiedAt).not.toBeNull();
   });
 
-  it('without a row fails quietly', async () => {
-    expect(await worker.handle(randomUUID())).toEqual({ kind: 'failed', reason: 'no such alert' });
+  it('without a row fails without an exception', async () => {
+    expect(await worker.handle(randomUUID())).toEqual({ kind: 'failed', reason: 'alert not found' });
   });
 });
 
-describe('an alert whose attempts all vanished', () => {
-  it('fails as worker_crashed without another look at the video', async () => {
+describe('an alert whose workers all vanished', () => {
+  it('fails with worker_crashed without another request for the video', async () => {
     const { uuid } = await worker.add('/right/h264.mp4');
     for (let crash = 1; crash <= 3; crash += 1) await claim(worker.db, uuid);
     expect(await worker.handle(uuid)).toMatchObject({ kind: 'failed' });
@@ -183,8 +189,8 @@ describe('an alert whose attempts all vanished', () => {
   });
 });
 
-describe('an alert that an operator retried', () => {
-  it('has all its attempts again, and is told anew', async () => {
+describe('an alert retried by an operator', () => {
+  it('has all its attempts again and a second notification', async () => {
     const { uuid } = await worker.add('/broken/h264.mp4');
     for (let attempt = 1; attempt <= 3; attempt += 1) await worker.handle(uuid);
     expect(await retryFailed(worker.db, [uuid])).toMatchObject([{ uuid, requestId: 'request-1' }]);
@@ -196,23 +202,23 @@ describe('an alert that an operator retried', () => {
   });
 });
 
-describe('a worker that stops', () => {
-  it('gives the alert back without using up an attempt', async () => {
+describe('a stopping worker', () => {
+  it('releases the alert without using up an attempt', async () => {
     const { uuid } = await worker.add('/silent/h264.mp4');
     const stop = new AbortController();
     const handled = worker.handle(uuid, { signal: stop.signal });
-    await until(() => worker.videos.requests.length === 1);
-    stop.abort(new Error('the worker stops'));
+    await expect.poll(() => worker.videos.requests.length, { timeout: 10_000 }).toBe(1);
+    stop.abort(new Error('the worker is stopping'));
     expect(await handled).toMatchObject({ kind: 'retry' });
     expect(await worker.row(uuid)).toMatchObject({ status: 'pending', attempts: 0 });
     expect(worker.notified).toEqual([]);
   });
 });
 
-describe('a fault of ours', () => {
-  it('of the surroundings is thrown for another delivery, logged once, and is no attempt at the video', async () => {
+describe('an internal error', () => {
+  it('of the environment is thrown for another delivery, logged once, and does not count as an attempt', async () => {
     const { uuid } = await worker.add('/right/mpeg2.avi');
-    for (let time = 1; time <= 4; time += 1) {
+    for (let delivery = 1; delivery <= 4; delivery += 1) {
       await expect(worker.handle(uuid, { ffprobePath: '/nowhere/ffprobe' })).rejects.toThrow(/ffprobe/);
     }
     expect(await worker.row(uuid)).toMatchObject({ status: 'pending', attempts: 0, failureCode: null });
@@ -220,7 +226,7 @@ describe('a fault of ours', () => {
     expect(await worker.handle(uuid)).toEqual({ kind: 'done' });
   });
 
-  it('in our program counts, and the last one ends the alert', async () => {
+  it('in our program counts as an attempt, and the last one fails the alert', async () => {
     const { uuid } = await worker.add('/right/h264.mp4');
     worker.pause = async () => {
       throw new TypeError('a bug');
@@ -233,17 +239,10 @@ describe('a fault of ours', () => {
     expect(worker.notified).toHaveLength(1);
   });
 
-  it('in the notifier leaves the record and owes the notification', async () => {
+  it('in the notifier keeps the result, with the notification still due', async () => {
     const { uuid } = await worker.add('/right/h264.mp4');
-    worker.failNotifying = new Error('the notifier is away');
-    for (let time = 1; time <= 4; time += 1) await expect(worker.handle(uuid)).rejects.toThrow();
+    worker.failNotifying = new Error('the notifier is unavailable');
+    for (let delivery = 1; delivery <= 4; delivery += 1) await expect(worker.handle(uuid)).rejects.toThrow();
     expect(await worker.row(uuid)).toMatchObject({ status: 'processed', attempts: 1, notifiedAt: null });
   });
 });
-
-async function until(fact: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !fact(); ) {
-    if (Date.now() > deadline) throw new Error(`not within 10 s: ${fact}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

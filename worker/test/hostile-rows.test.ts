@@ -15,7 +15,7 @@ afterAll(async () => {
   await worker.close();
 });
 
-/** EVIL is the canary's port, OWN the video server's. */
+/** EVIL stands for the canary's port, OWN for the video server's. */
 const refused = [
   '//127.0.0.1:EVIL/x.mp4',
   '///127.0.0.1:EVIL/x.mp4',
@@ -49,8 +49,8 @@ const refused = [
   '//127.0.0.1:99999/x.mp4',
 ];
 
-/** Odd, but paths on the video server, which has no such file. */
-const asked = [
+/** Unusual, but paths on the video server, which has no such file. */
+const requested = [
   '@127.0.0.1:EVIL/x.mp4',
   '/@127.0.0.1:EVIL/x.mp4',
   ':EVIL/x.mp4',
@@ -66,11 +66,11 @@ const asked = [
   '/x.mp4%0d%0aHost:%20127.0.0.1:EVIL',
 ];
 
-describe('a row older than the check of its path', () => {
+describe('a row with a path that the api would reject today', () => {
   it.each([
     ...refused.map((video) => [video, 'redirect_refused', 0] as const),
-    ...asked.map((video) => [video, 'video_not_found', 1] as const),
-  ])('%j: %s, after %i requests to the video server', async (video, code, requests) => {
+    ...requested.map((video) => [video, 'video_not_found', 1] as const),
+  ])('%j fails with %s after %i requests to the video server', async (video, code, requests) => {
     const [before, touched] = [worker.videos.requests.length, canary.connections];
     const path = video.replaceAll('EVIL', `${canary.port}`).replaceAll('OWN', new URL(worker.videos.origin).port);
     const { uuid } = await worker.add(path);

@@ -17,24 +17,24 @@ async function printed(changes: Partial<Notification>, timeZone = 'UTC'): Promis
 }
 
 describe('the console notifier', () => {
-  it('prints the line of the contract, in UTC', async () => {
+  it('prints the documented line, with the time in UTC', async () => {
     expect(await printed({})).toBe(
       '[Notification] Store: test-store | Date: 2025-06-02 13:34:40 | Resolution: 1280x720\n',
     );
   });
 
-  it('prints the time of another zone', async () => {
+  it('prints the time in the configured time zone', async () => {
     expect(await printed({}, 'America/New_York')).toContain('| Date: 2025-06-02 09:34:40 |');
     expect(await printed({ timestamp: 0 }, 'Asia/Tokyo')).toContain('| Date: 1970-01-01 09:00:00 |');
   });
 
-  it('prints the reason of a failure in place of the resolution', async () => {
+  it('prints the reason of a failure instead of the resolution', async () => {
     expect(await printed({ outcome: { failure: 'video_unreadable', detail: 'the file is empty' } })).toBe(
       '[Notification] Store: test-store | Date: 2025-06-02 13:34:40 | Failed: video_unreadable (the file is empty)\n',
     );
   });
 
-  it('lets nothing reach the terminal that moves its cursor, ends the line or turns its direction', async () => {
+  it('replaces characters that move the cursor, end the line or change the text direction', async () => {
     const line = await printed({
       store: 'a\u001b[2Jb\r\nc\u009bd\u202ee\u2028f',
       outcome: { failure: 'video_unreadable', detail: '\u0007\u007f' },
@@ -43,11 +43,11 @@ describe('the console notifier', () => {
     expect(line).toContain('Store: a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}f |');
   });
 
-  it('leaves the letters of the world alone', async () => {
+  it('keeps letters of all scripts', async () => {
     expect(await printed({ store: 'Café Zoë 東京 👩‍🍳' })).toContain('Store: Café Zoë 東京 👩‍🍳 |');
   });
 
-  it('prints the lines of one moment in one write, in order, and tells each when it is done', async () => {
+  it('prints concurrent notifications in order with one write, and resolves each of them', async () => {
     const written: string[] = [];
     const out = new Writable({
       write(chunk, _encoding, done) {
@@ -62,7 +62,7 @@ describe('the console notifier', () => {
     expect(stores).toEqual([['a', 'b', 'c'], ['d']]);
   });
 
-  it('resolves only when the line is written, and fails when it cannot be', async () => {
+  it('resolves only when the line is written, and rejects if that fails', async () => {
     let finish: (error?: Error) => void = () => {};
     const out = new Writable({
       write(_chunk, _encoding, done) {
@@ -70,16 +70,16 @@ describe('the console notifier', () => {
       },
     });
     out.on('error', () => {});
-    let told = false;
+    let resolved = false;
     const notified = consoleNotifier(out, 'UTC').notify(notification);
     notified.then(
       () => {
-        told = true;
+        resolved = true;
       },
       () => {},
     );
     await new Promise(setImmediate);
-    expect(told).toBe(false);
+    expect(resolved).toBe(false);
     finish(new Error('the pipe is closed'));
     await expect(notified).rejects.toThrow('the pipe is closed');
   });

@@ -138,7 +138,7 @@ describe.skipIf(inject('redisUrl') === null)('a worker process', () => {
     const final = await until(async () => isFinal(await findAlert(db, uuid)), 30);
     expect(final).toMatchObject({ status: 'processed', attempts: 2 });
     frozen.child.kill('SIGCONT');
-    const woken = /"msg":"(alert handled|attempt broken off[^"]*)"/;
+    const woken = /"msg":"(alert handled|attempt aborted[^"]*)"/;
     const line = await until(() => frozen.lines.find((text) => text.includes(uuid) && woken.test(text)));
     expect(line).not.toContain('"outcome":"processed"');
     expect(await findAlert(db, uuid)).toEqual(final);

@@ -8,7 +8,6 @@ import { createTestDatabase } from '#test/harness/test-database.ts';
 import { until } from '#test/harness/until.ts';
 import { startVideoServer } from '#test/harness/video-server.ts';
 import { isFinal, running, start } from '#test/harness/worker-process.ts';
-import { createQuarantine } from '../handle-job.ts';
 import { FIXTURES } from './test-worker.ts';
 
 afterEach(() => {
@@ -65,28 +64,4 @@ describe('a video that kills its worker', () => {
     await videos.close();
     await database.drop();
   }, 120_000);
-});
-
-describe('the quarantine', () => {
-  it('handles one job at a time, in order, and goes on after one that throws', async () => {
-    const quarantine = createQuarantine();
-    const order: string[] = [];
-    const gate = Promise.withResolvers<void>();
-    const first = quarantine(async () => {
-      order.push('first begins');
-      await gate.promise;
-      order.push('first ends');
-      throw new Error('of the first');
-    });
-    const second = quarantine(async () => {
-      order.push('second begins');
-      return { kind: 'done' };
-    });
-    await new Promise(setImmediate);
-    expect(order).toEqual(['first begins']);
-    gate.resolve();
-    await expect(first).rejects.toThrow('of the first');
-    expect(await second).toEqual({ kind: 'done' });
-    expect(order).toEqual(['first begins', 'first ends', 'second begins']);
-  });
 });

@@ -127,7 +127,7 @@ describe('a worker that cannot start', () => {
     const worker = start({ DATABASE_URL: empty.url });
     expect(await worker.ended).toBe('1');
     expect(worker.lines.join('\n')).toMatch(
-      /^The worker does not start: the database lacks the migration.+npm run migrate/m,
+      /^The worker cannot start: the database lacks the migration.+npm run migrate/m,
     );
     await empty.drop();
   });

@@ -31,7 +31,7 @@ const state = (uuid: string) => queue.bull().getJobState(uuid);
 const facts = { resolution: '2x2', width: 2, height: 2, rotation: 0, codec: 'x', container: 'avi', duration: 1 };
 
 describe('the reconciler', () => {
-  it('sends a row whose job was never queued', async () => {
+  it('enqueues a row whose job was never enqueued', async () => {
     const { uuid } = await worker.add('/right/h264.mp4');
     metrics.registry.resetMetrics();
     expect(await pass()).toBe(1);
@@ -40,7 +40,7 @@ describe('the reconciler', () => {
     expect((await queue.bull().getJob(uuid))?.data).toEqual({ uuid, requestId: 'request-1', store: 'test-store' });
   });
 
-  it('leaves alone a row whose job waits, and one touched just now', async () => {
+  it('skips a row whose job is waiting, and one that was just updated', async () => {
     const { uuid } = await worker.add('/right/h264.mp4');
     await queue.enqueue({ uuid, requestId: 'request-1' });
     await worker.add('/right/h264.mp4');
@@ -48,45 +48,45 @@ describe('the reconciler', () => {
     expect(await pass()).toBe(1);
   });
 
-  it('sends a row again whose job ended without it', async () => {
+  it('enqueues a row whose job finished without a result', async () => {
     const { uuid } = await worker.add('/right/h264.mp4');
     await queue.enqueue({ uuid, requestId: 'request-1' });
-    const ended = Promise.withResolvers<void>();
+    const handled = Promise.withResolvers<void>();
     const consumer = consumeAlerts(
       worker.databaseUrl,
       async () => {
-        ended.resolve();
+        handled.resolve();
         return { kind: 'done' };
       },
       { concurrency: 1, onError: () => {} },
     );
-    await ended.promise;
+    await handled.promise;
     await consumer.close(1_000);
     expect(await state(uuid)).toBe('unknown');
     expect(await pass()).toBe(1);
     expect(await state(uuid)).toBe('waiting');
   });
 
-  it('sends a final row that was never notified, and not one that was', async () => {
-    const [owed, done] = [await worker.add('/right/h264.mp4'), await worker.add('/right/h264.mp4')];
-    for (const { uuid } of [owed, done]) {
+  it('enqueues a final row that was not notified, and not one that was', async () => {
+    const [unnotified, notified] = [await worker.add('/right/h264.mp4'), await worker.add('/right/h264.mp4')];
+    for (const { uuid } of [unnotified, notified]) {
       await claim(worker.db, uuid);
       await recordResolution(worker.db, { uuid, attempt: 1 }, facts, 0);
     }
-    await markNotified(worker.db, done.uuid);
+    await markNotified(worker.db, notified.uuid);
     expect(await pass()).toBe(1);
-    expect(await state(owed.uuid)).toBe('waiting');
-    expect(await worker.handle(owed.uuid)).toEqual({ kind: 'done' });
-    expect(worker.notified).toMatchObject([{ uuid: owed.uuid, outcome: { resolution: '2x2' } }]);
+    expect(await state(unnotified.uuid)).toBe('waiting');
+    expect(await worker.handle(unnotified.uuid)).toEqual({ kind: 'done' });
+    expect(worker.notified).toMatchObject([{ uuid: unnotified.uuid, outcome: { resolution: '2x2' } }]);
     expect(await pass()).toBe(0);
   });
 
-  it('on two workers at once sends each row once', async () => {
+  it('enqueues each row once when two workers reconcile at the same time', async () => {
     for (let i = 0; i < 20; i += 1) await worker.add('/right/h264.mp4');
     await worker.db.alert.updateMany({ data: { updatedAt: new Date(Date.now() - 60_000) } });
     await warm(worker.db, 5);
-    const sent = await Promise.all([pass(30_000), pass(30_000)]);
-    expect(sent[0] + sent[1]).toBe(20);
+    const enqueued = await Promise.all([pass(30_000), pass(30_000)]);
+    expect(enqueued[0] + enqueued[1]).toBe(20);
     expect((await queue.bull().getJobCounts()).waiting).toBe(20);
   });
 });

@@ -22,25 +22,27 @@ export type TestWorker = {
   db: Database;
   databaseUrl: string;
   videos: VideoServer;
-  /** What was notified, in order; the next one fails while this holds an error. */
+  /** Notifications sent, in order. */
   notified: Notification[];
+  /** While set, every notification fails with this error. */
   failNotifying: Error | undefined;
-  /** Holds every attempt between probe and record. */
+  /** Runs in every attempt between probe and record. */
   pause: (() => Promise<unknown>) | undefined;
   logged: Record<string, unknown>[];
   metrics: WorkerMetrics;
-  /** Stores an alert on this video, received `ageMs` ago. */
+  /** Inserts an alert with this video, received `ageMs` ago. */
   add(video: string, ageMs?: number): Promise<Alert>;
   handle(uuid: string, options?: { signal?: AbortSignal; ffprobePath?: string; queuedAt?: Date }): Promise<JobResult>;
   row(uuid: string): Promise<Alert>;
   close(): Promise<void>;
 };
 
-/** The worker's hands on a real database and video server; only the notifier writes into an array. */
+/** handleJob with a real database and video server; the notifier writes into an array. */
 export async function startTestWorker({
   maxAttempts = 3,
-  timeoutMs = 500,
-  attemptTimeoutMs = 10_000,
+  // Long enough for a busy machine; tests of timeouts set their own.
+  timeoutMs = 30_000,
+  attemptTimeoutMs = 60_000,
   folder = tmpdir(),
 } = {}): Promise<TestWorker> {
   const database = await createTestDatabase();
@@ -79,8 +81,8 @@ export async function startTestWorker({
           ),
           videoServer: videos.origin,
           openVideo: reader.open,
-          async probe(video, stop) {
-            const { facts } = await probe(video, { ffprobePath, timeoutMs: 5_000, signal: stop, temporaryFolder });
+          async probe(video, abort) {
+            const { facts } = await probe(video, { ffprobePath, timeoutMs: 30_000, signal: abort, temporaryFolder });
             await worker.pause?.();
             return facts;
           },
@@ -102,9 +104,9 @@ export async function startTestWorker({
       await videos.close();
       await db.$disconnect();
       await database.drop();
-      const left = await readdir(temporaryFolder);
+      const leftOver = await readdir(temporaryFolder);
       await rm(temporaryFolder, { recursive: true });
-      if (left.length > 0) throw new Error(`temporary files left over: ${left.join(', ')}`);
+      if (leftOver.length > 0) throw new Error(`temporary files left over: ${leftOver.join(', ')}`);
     },
   };
   return worker;

@@ -89,7 +89,7 @@ function row(n: number, { count, ms, end, store }: Seed): Omit<Alert, 'id' | 'up
     crashes: 0,
     bytesFetched: BigInt(failed ? 0 : 65_536),
     traceparent: null,
-    lastFault: failed && outage ? `${failure.failureCode}: ${failure.failureDetail}` : null,
+    lastError: failed && outage ? `${failure.failureCode}: ${failure.failureDetail}` : null,
     requestId: 'seed',
     receivedAt,
     queuedAt: new Date(receivedAt.getTime() + 5),

@@ -31,10 +31,10 @@ export type Result = { lease: Lease; bytesFetched: number } & (
 export type Release = {
   lease: Lease;
   bytesFetched: number;
-  /** Broken off by us: not counted. */
-  unused: boolean;
-  /** Why it failed; unset: the row keeps what it has. */
-  fault: string | undefined;
+  /** The attempt does not count: we aborted it. */
+  refund: boolean;
+  /** Why the attempt failed; undefined keeps the error of the attempt before. */
+  error: string | undefined;
 };
 
 export type AlertWrites = ReturnType<typeof openAlertWrites>;
@@ -149,20 +149,20 @@ const RELEASE: Statement<Release> = {
   name: 'alerts_release',
   // Lowering the fencing token is safe here alone: it is the last write of the only holder of this number.
   text: `
-    UPDATE alerts SET status = 'pending', attempts = attempts - CASE WHEN given.unused THEN 1 ELSE 0 END,
-      bytes_fetched = bytes_fetched + given.bytes, last_error = COALESCE(given.fault, last_error), updated_at = now(),
+    UPDATE alerts SET status = 'pending', attempts = attempts - CASE WHEN release.refund THEN 1 ELSE 0 END,
+      bytes_fetched = bytes_fetched + release.bytes, last_error = COALESCE(release.error, last_error), updated_at = now(),
       change_xid = pg_current_xact_id()
     FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bool[], $5::text[])
-      AS given (uuid, attempt, bytes, unused, fault)
-    WHERE alerts.uuid = given.uuid AND attempts = given.attempt AND status = 'processing'
+      AS release (uuid, attempt, bytes, refund, error)
+    WHERE alerts.uuid = release.uuid AND attempts = release.attempt AND status = 'processing'
     RETURNING alerts.uuid`,
   keyOf: ({ lease }) => lease.uuid.toLowerCase(),
   columns: [
     ({ lease }) => lease.uuid,
     ({ lease }) => lease.attempt,
     ({ bytesFetched }) => bytesFetched,
-    ({ unused }) => unused,
-    ({ fault }) => fault,
+    ({ refund }) => refund,
+    ({ error }) => error,
   ],
 };
 

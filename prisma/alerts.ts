@@ -151,16 +151,16 @@ export async function recordFailure(
 }
 
 /**
- * Gives an alert back for another attempt. An `unused` one, broken off by us, is not counted. `fault` is kept as the
- * reason why the alert is late.
+ * Releases the alert for another attempt. With `refund`, this attempt does not count: we aborted it. `error` is kept as
+ * the reason why the alert is late.
  */
 export async function release(
   db: Database,
   lease: Lease,
   bytesFetched: number,
-  { unused, fault }: { unused: boolean; fault?: string | undefined },
+  { refund, error }: { refund: boolean; error?: string | undefined },
 ): Promise<void> {
-  await db.writes.release({ lease, bytesFetched, unused, fault });
+  await db.writes.release({ lease, bytesFetched, refund, error });
 }
 
 /** Which failed alerts an operator's retry is meant for. */

@@ -115,7 +115,7 @@ function attemptSignal(stop: AbortSignal, timeoutMs: number): { signal: AbortSig
 async function releaseAborted({ deps, attempt, ids, count }: Run): Promise<JobResult> {
   count('aborted');
   deps.log.info(ids, 'attempt aborted: the worker is stopping or has lost the job');
-  await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { unused: true });
+  await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { refund: true });
   return { kind: 'retry', reason: 'attempt aborted' };
 }
 
@@ -131,7 +131,7 @@ async function handleVideoError(run: Run, error: VideoError): Promise<JobResult>
   }
   deps.log.info({ ...ids, code, detail, retryAfterMs }, 'attempt failed, will retry');
   count('retry', code);
-  await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { unused: false, fault: reason });
+  await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { refund: false, error: reason });
   return { kind: 'retry', reason, retryAfterMs };
 }
 
@@ -146,7 +146,7 @@ async function handleInternalError(run: Run, error: unknown): Promise<JobResult>
     return { kind: 'failed', reason: crashed.code };
   }
   count('retry', 'internal');
-  await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { unused: refund });
+  await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { refund });
   throw error;
 }
 

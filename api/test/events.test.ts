@@ -65,7 +65,7 @@ describe('a stream of events', () => {
     const steps: [status: string, step: () => Promise<unknown>][] = [
       ['pending', async () => {}],
       ['processing', () => claim(api.db, uuid)],
-      ['pending', () => release(api.db, { uuid, attempt: 1 }, 0, { unused: false })],
+      ['pending', () => release(api.db, { uuid, attempt: 1 }, 0, { refund: false })],
       ['processing', () => claim(api.db, uuid)],
       ['failed', () => recordFailure(api.db, { uuid, attempt: 2 }, fault, 0)],
       ['pending', () => retryFailed(api.db, [uuid])],

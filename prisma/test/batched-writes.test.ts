@@ -96,8 +96,8 @@ describe('writes of the same moment', () => {
       recordResolution(db, good, FACTS, 1),
       recordFailure(db, bad, { code: 'video_timeout', detail: 'slow' }, 2),
       recordResolution(db, stale, FACTS, 3),
-      release(db, back, 4, { unused: false, fault: 'video_timeout: silent' }),
-      release(db, unused, 5, { unused: true }),
+      release(db, back, 4, { refund: false, error: 'video_timeout: silent' }),
+      release(db, unused, 5, { refund: true }),
     ]);
     expect(told).toEqual([true, true, false, undefined, undefined]);
     const rows = await Promise.all([good, bad, stale, back, unused].map(({ uuid }) => findAlert(db, uuid)));

@@ -51,8 +51,8 @@ async function addClaimed(): Promise<Lease> {
 const WRITES: [string, (lease: Lease) => Promise<unknown>][] = [
   ['recordResolution', (lease) => recordResolution(db, lease, RESOLUTION, 7)],
   ['recordFailure', (lease) => recordFailure(db, lease, FAILURE, 7)],
-  ['release', (lease) => release(db, lease, 7, { unused: false })],
-  ['release as unused', (lease) => release(db, lease, 7, { unused: true })],
+  ['release', (lease) => release(db, lease, 7, { refund: false })],
+  ['release as unused', (lease) => release(db, lease, 7, { refund: true })],
 ];
 
 describe('addPending', () => {
@@ -171,7 +171,7 @@ describe('the result of an attempt', () => {
 
   it.each(WRITES)('%s changes nothing once the alert was given back', async (_, write) => {
     const lease = await addClaimed();
-    await release(db, lease, 0, { unused: false });
+    await release(db, lease, 0, { refund: false });
     const before = await findAlert(db, lease.uuid);
     expect((await write(lease)) ?? false).toBe(false);
     expect(await findAlert(db, lease.uuid)).toEqual(before);
@@ -181,22 +181,22 @@ describe('the result of an attempt', () => {
 describe('release', () => {
   it('gives the alert back, and keeps the count of a used attempt', async () => {
     const lease = await addClaimed();
-    await release(db, lease, 5, { unused: false });
+    await release(db, lease, 5, { refund: false });
     expect(await findAlert(db, lease.uuid)).toMatchObject({ status: 'pending', attempts: 1, bytesFetched: 5n });
   });
 
   it('gives the number of an unused attempt back with it', async () => {
     const lease = await addClaimed();
-    await release(db, lease, 5, { unused: true });
+    await release(db, lease, 5, { refund: true });
     expect(await findAlert(db, lease.uuid)).toMatchObject({ status: 'pending', attempts: 0, bytesFetched: 5n });
     expect(await claim(db, lease.uuid)).toMatchObject({ kind: 'claimed', alert: { attempts: 1 } });
   });
 
   it('adds up the bytes of all attempts', async () => {
     const { uuid } = await addClaimed();
-    await release(db, { uuid, attempt: 1 }, 100, { unused: false });
+    await release(db, { uuid, attempt: 1 }, 100, { refund: false });
     await claim(db, uuid);
-    await release(db, { uuid, attempt: 2 }, 20, { unused: false });
+    await release(db, { uuid, attempt: 2 }, 20, { refund: false });
     await claim(db, uuid);
     await recordResolution(db, { uuid, attempt: 3 }, RESOLUTION, 3);
     expect(await findAlert(db, uuid)).toMatchObject({ bytesFetched: 123n });

@@ -17,7 +17,7 @@ it('every change of a status has a place behind all before it', async () => {
   const steps: (() => Promise<unknown>)[] = [
     () => addPending(db, { uuid, video: '/a.mp4', store: 's', timestamp: 1, requestId: 'r' }),
     () => claim(db, uuid),
-    () => release(db, { uuid, attempt: 1 }, 0, { unused: false }),
+    () => release(db, { uuid, attempt: 1 }, 0, { refund: false }),
     () => claim(db, uuid),
     () => recordFailure(db, { uuid, attempt: 2 }, { code: 'video_timeout', detail: '' }, 0),
     () => retryFailed(db, [uuid]),

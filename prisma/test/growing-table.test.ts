@@ -12,7 +12,7 @@ async function writeAll(db: Database): Promise<void> {
   const all = (write: (uuid: string) => Promise<unknown>) => Promise.all(uuids.map(write));
   await all((uuid) => addPending(db, { uuid, video: '/a.mp4', store: 's', timestamp: 1, requestId: 'r' }));
   await all((uuid) => claim(db, uuid));
-  await all((uuid) => release(db, { uuid, attempt: 1 }, 0, { unused: false }));
+  await all((uuid) => release(db, { uuid, attempt: 1 }, 0, { refund: false }));
   await all((uuid) => claim(db, uuid));
   await all((uuid) => recordResolution(db, { uuid, attempt: 2 }, FACTS, 1));
   await all((uuid) => markNotified(db, uuid));

@@ -176,7 +176,7 @@ describe(`with ${ROWS} alerts stored`, () => {
     await expectFlat(1, (db) => addPending(db, alert));
     await expectFlat(1, (db) => addPending(db, alert));
     await expectFlat(1, (db) => claim(db, uuid));
-    await expectFlat(1, (db) => release(db, { uuid, attempt: 1 }, 0, { unused: false }));
+    await expectFlat(1, (db) => release(db, { uuid, attempt: 1 }, 0, { refund: false }));
     await claim(db, uuid);
     const failure = { code: 'video_timeout', detail: 'late' } as const;
     await expectFlat(1, (db) => recordFailure(db, { uuid, attempt: 2 }, failure, 0));

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { databaseFields, logFields, wholeNumber } from '#config/fields.ts';
 import { ConfigError, parseConfig } from '#config/parse.ts';
-import { signalFields } from '#observability/config.ts';
+import { observabilityFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
 
 /** Every variable of the api. Loopback unless HOST says otherwise: nothing is open by default. */
@@ -9,7 +9,7 @@ export const apiFields = {
   ...databaseFields,
   ...queueFields,
   ...logFields,
-  ...signalFields,
+  ...observabilityFields,
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).prefault('8000'),
   AUTH: z.enum(['keys', 'off'], 'must be keys or off').default('keys'),

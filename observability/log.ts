@@ -1,50 +1,50 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type LogOptions = {
-  /** Which part of the house speaks: api, worker. */
-  part: string;
+  /** api or worker. */
+  service: string;
   level: string;
-  /** Lines for eyes instead of JSON. */
+  /** Pretty-prints the lines instead of writing JSON. */
   terminal: boolean;
-  /** Unset: stdout, each line written before the call returns. */
+  /** Default: stdout, each line written before the call returns. */
   out?: DestinationStream;
 };
 
 /**
- * A part's logger. Nothing that passes through it shows a key, a password in a URL, or the value of a header that
- * carries one, wherever in the line it stands: in a field, in an error's text or in its cause.
+ * Returns the logger of a service. It redacts keys, passwords in URLs and the values of headers with credentials
+ * everywhere in a line: in fields, error messages and causes.
  */
 export async function createLog({
-  part,
+  service,
   level,
   terminal,
   out = pino.destination({ dest: 1, sync: true }),
 }: LogOptions): Promise<Logger> {
-  const options = { level, base: { part, pid: process.pid }, hooks: { streamWrite: withoutSecrets } };
-  return pino(options, terminal ? await forEyes(out) : out);
+  const options = { level, base: { service, pid: process.pid }, hooks: { streamWrite: redact } };
+  return pino(options, terminal ? await prettyPrinter(out) : out);
 }
 
-/** pino-pretty's own stream writes later than it is asked to: lines would be lost at exit, and fall behind notifications. */
-async function forEyes(out: DestinationStream): Promise<DestinationStream> {
+/** pino-pretty's own stream writes asynchronously: at exit lines would be lost, and others follow late. */
+async function prettyPrinter(out: DestinationStream): Promise<DestinationStream> {
   const { prettyFactory } = await import('pino-pretty');
   const format = prettyFactory({ colorize: true, ignore: 'pid', translateTime: 'SYS:HH:MM:ss.l' });
   return { write: (line) => out.write(format(line)) };
 }
 
-/** A value ends at the first quote that is not escaped; a header given twice is a list. */
-const NAMED =
+/** A value ends at the first quote that is not escaped. A header that is sent twice is an array. */
+const SECRET_FIELD =
   /("(?:authorization|proxy-authorization|cookie|set-cookie|x-api-key|password|secret|csrf)":)("(?:[^"\\]|\\.)*"|\[[^\]]*\])/gi;
-const SECRETS: [pattern: RegExp, instead: string][] = [
-  [NAMED, '$1"[redacted]"'],
+const SECRETS: [pattern: RegExp, replacement: string][] = [
+  [SECRET_FIELD, '$1"[redacted]"'],
   [/\b(va_[A-Za-z0-9]+)_[\w-]+/g, '$1_[redacted]'],
   [/\b(Bearer|Basic) +[\w.~+/=-]{8,}/gi, '$1 [redacted]'],
-  // To the last @ before the path: a password may hold one itself.
+  // Up to the last @ before the path: a password may contain one.
   [/(\b[a-z][a-z\d+.-]*:\/\/[^\s"/:@]*):[^\s"/]*@/gi, '$1:[redacted]@'],
 ];
 
-/** The line as it may be written. Some 2 µs a line. */
-export function withoutSecrets(line: string): string {
-  let clean = line;
-  for (const [pattern, instead] of SECRETS) clean = clean.replace(pattern, instead);
-  return clean;
+/** Returns the line without secrets; takes about 2 µs. */
+export function redact(line: string): string {
+  let redacted = line;
+  for (const [pattern, replacement] of SECRETS) redacted = redacted.replace(pattern, replacement);
+  return redacted;
 }

@@ -9,23 +9,24 @@ import type { Logger } from 'pino';
 
 const SIGNAL = 'SIGUSR2';
 
-/** Files of one part that stay in the folder; the oldest go first. */
-export const KEPT = 6;
+/** Files of one service in the folder; older ones are deleted. */
+export const MAX_FILES = 6;
 
 export type ProfileOptions = {
-  /** Which part of the house is looked at: api, worker. */
-  part: string;
+  /** api or worker. */
+  service: string;
   folder: string;
   seconds: number;
   log: Logger;
 };
 
 /**
- * SIGUSR2: a CPU profile of the next `seconds`. SIGUSR2 again meanwhile: a heap snapshot after it, which stops the
- * process for about a second per 100 MB and for as long needs as much memory again. Files are the owner's alone.
+ * Writes a CPU profile of the next `seconds` on SIGUSR2, and a heap snapshot after it if SIGUSR2 arrives again in the
+ * meantime. The snapshot stops the process for about 1 s per 100 MB and needs as much memory again. Only the owner can
+ * read the files.
  */
 export function profileOnSignal(options: ProfileOptions): { close(): void } {
-  const { log, part, folder } = options;
+  const { log, service, folder } = options;
   const closing = new AbortController();
   let running = false;
   let snapshotWanted = false;
@@ -40,7 +41,7 @@ export function profileOnSignal(options: ProfileOptions): { close(): void } {
       if (file) log.info({ file }, 'CPU profile written');
       if (snapshotWanted && !closing.signal.aborted)
         log.info({ file: await writeSnapshot(options) }, 'heap snapshot written');
-      await removeOldest(folder, part);
+      await removeOldest(folder, service);
     } catch (err) {
       log.error({ err }, 'profile not written');
     }
@@ -56,14 +57,14 @@ export function profileOnSignal(options: ProfileOptions): { close(): void } {
   };
 }
 
-/** Undefined where the process stops before the time is over. */
+/** Returns the file's path, or undefined if the process stops first. */
 async function writeProfile(options: ProfileOptions, closing: AbortSignal): Promise<string | undefined> {
   const session = new Session();
   session.connect();
   try {
     await session.post('Profiler.enable');
     await session.post('Profiler.start');
-    options.log.info({ seconds: options.seconds }, 'CPU profile begun');
+    options.log.info({ seconds: options.seconds }, 'CPU profile started');
     const stopped = await sleep(options.seconds * 1000, false, { signal: closing, ref: false }).catch(() => true);
     if (stopped) return undefined;
     const { profile } = await session.post('Profiler.stop');
@@ -81,17 +82,17 @@ async function writeSnapshot(options: ProfileOptions): Promise<string> {
   return file;
 }
 
-/** In a name only: never one that exists, so that nobody's link in a folder open to all is followed. */
-async function newFile({ part, folder }: ProfileOptions, kind: string): Promise<string> {
+/** Returns an unused path. Opened with `wx`, it never follows somebody's link in a folder that everyone can write. */
+async function newFile({ service, folder }: ProfileOptions, kind: string): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const time = new Date().toISOString().replace(/[-:]/g, '');
-  return join(folder, `video-alerts-${part}-${process.pid}-${time}.${kind}`);
+  return join(folder, `video-alerts-${service}-${process.pid}-${time}.${kind}`);
 }
 
-async function removeOldest(folder: string, part: string): Promise<void> {
-  const ours = new RegExp(`^video-alerts-${part}-\\d+-[\\dTZ.]+\\.(cpuprofile|heapsnapshot)$`);
-  const names = (await readdir(folder)).filter((name) => ours.test(name));
+async function removeOldest(folder: string, service: string): Promise<void> {
+  const pattern = new RegExp(`^video-alerts-${service}-\\d+-[\\dTZ.]+\\.(cpuprofile|heapsnapshot)$`);
+  const names = (await readdir(folder)).filter((name) => pattern.test(name));
   const files = await Promise.all(names.map(async (name) => ({ name, ms: (await stat(join(folder, name))).mtimeMs })));
   files.sort((a, b) => b.ms - a.ms);
-  for (const { name } of files.slice(KEPT)) await unlink(join(folder, name));
+  for (const { name } of files.slice(MAX_FILES)) await unlink(join(folder, name));
 }

@@ -39,7 +39,7 @@ export async function startService<Config extends ServiceConfig>(
   readConfig: () => Config,
 ): Promise<Service<Config>> {
   const config = readOrExit(readConfig);
-  const log = await createLog({ part: name, level: config.LOG_LEVEL, terminal: process.stdout.isTTY });
+  const log = await createLog({ service: name, level: config.LOG_LEVEL, terminal: process.stdout.isTTY });
   const steps: (() => unknown)[] = [];
   let stopping = false;
   closeWithGrace({ delay: CLOSE_MS, logger: false, skip: ['SIGUSR2'] }, async ({ err, signal }) => {
@@ -53,12 +53,14 @@ export async function startService<Config extends ServiceConfig>(
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 
   const tracing = await startTracing({
-    part: name,
+    service: name,
     endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
     percent: config.TRACE_PERCENT,
   });
   if (tracing) steps.push(tracing.close);
-  steps.push(profileOnSignal({ part: name, folder: config.PROFILE_DIR, seconds: config.PROFILE_SECONDS, log }).close);
+  steps.push(
+    profileOnSignal({ service: name, folder: config.PROFILE_DIR, seconds: config.PROFILE_SECONDS, log }).close,
+  );
   return {
     config,
     log,

@@ -5,24 +5,24 @@ import { waitAtMost } from '#async/timeout.ts';
 const NAME = 'video-alerts';
 
 export type Tracing = {
-  /** Sends what is still here, for at most 2 s. */
+  /** Sends the remaining spans, for at most 2 s. */
   close(): Promise<void>;
 };
 
 export type TracingOptions = {
-  /** Which part of the house speaks: api, worker. */
-  part: string;
-  /** OTLP over HTTP: `http://collector:4318`. Undefined: nothing is traced. */
+  /** api or worker. */
+  service: string;
+  /** OTLP over HTTP: `http://collector:4318`. Undefined: no tracing. */
   endpoint: string | undefined;
-  /** Of the traces that begin here, 0 to 100; a caller's traceparent decides for itself. */
+  /** Of the traces that start here, 0 to 100. A client's traceparent header decides for its own trace. */
   percent: number;
-  /** In place of the endpoint's. */
+  /** Replaces the exporter to the endpoint, for tests. */
   exporter?: SpanExporter;
 };
 
-/** Loads the SDK and registers it for this process. Without it every span here is a no-op of under 1 µs. */
+/** Loads the SDK and registers it for this process. Without it, every span is a no-op of less than 1 µs. */
 export async function startTracing(options: TracingOptions): Promise<Tracing | undefined> {
-  const { part, endpoint, percent, exporter } = options;
+  const { service, endpoint, percent, exporter } = options;
   if (endpoint === undefined) return undefined;
   const [sdk, { W3CTraceContextPropagator }, { AsyncLocalStorageContextManager }, { resourceFromAttributes }, otlp] =
     await Promise.all([
@@ -32,17 +32,17 @@ export async function startTracing(options: TracingOptions): Promise<Tracing | u
       import('@opentelemetry/resources'),
       import('@opentelemetry/exporter-trace-otlp-proto'),
     ]);
-  const chosen = new sdk.TraceIdRatioBasedSampler(percent / 100);
+  const ratio = new sdk.TraceIdRatioBasedSampler(percent / 100);
   const provider = new sdk.TracerProvider({
-    resource: resourceFromAttributes({ 'service.name': `${NAME}-${part}`, 'process.pid': process.pid }),
+    resource: resourceFromAttributes({ 'service.name': `${NAME}-${service}`, 'process.pid': process.pid }),
     sampler: new sdk.ParentBasedSampler({
       root: {
-        // What the queue does between two jobs is no trace: each idle look for a job would be one.
+        // Not what the queue does between two jobs: each idle poll for a job would be a trace.
         shouldSample: (parent, traceId, _name, kind) =>
           kind === SpanKind.INTERNAL
             ? { decision: sdk.SamplingDecision.NOT_RECORD }
-            : chosen.shouldSample(parent, traceId),
-        toString: () => `no inner roots, ${chosen}`,
+            : ratio.shouldSample(parent, traceId),
+        toString: () => `no internal roots, ${ratio}`,
       },
     }),
     spanProcessors: [
@@ -69,19 +69,19 @@ export async function startTracing(options: TracingOptions): Promise<Tracing | u
   };
 }
 
-/** The id that a log line carries; undefined where nothing is traced. */
+/** Returns the trace id for log lines; undefined without tracing. */
 export function traceId(): string | undefined {
   return trace.getActiveSpan()?.spanContext().traceId;
 }
 
-/** W3C traceparent of the span that runs now, for whoever goes on with its trace. */
+/** Returns the W3C traceparent of the current span, so that another process can continue the trace. */
 export function traceparent(): string | undefined {
   const carrier: { traceparent?: string } = {};
   propagation.inject(context.active(), carrier);
   return carrier.traceparent;
 }
 
-/** A span around the work, and within what runs now; it tells the error that the work throws. */
+/** Runs `work` in a child span of the current one. The span records the error that `work` throws. */
 export async function inSpan<T>(name: string, work: (span: Span) => Promise<T>): Promise<T> {
   return trace.getTracer(NAME).startActiveSpan(name, async (span) => {
     try {
@@ -95,7 +95,7 @@ export async function inSpan<T>(name: string, work: (span: Span) => Promise<T>):
   });
 }
 
-/** Begins the span of a request, within the trace that its headers name; to be ended by the caller. */
+/** Starts the span of a request, in the trace that its headers name. The caller ends it. */
 export function startServerSpan(name: string, headers: object): { span: Span; within: Context } {
   const parent = propagation.extract(context.active(), headers);
   const span = trace.getTracer(NAME).startSpan(name, { kind: SpanKind.SERVER }, parent);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { databaseFields, logFields, wholeNumber } from '#config/fields.ts';
-import { signalFields } from '#observability/config.ts';
+import { observabilityFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
 
 const timeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Zurich').default('UTC');
@@ -10,7 +10,7 @@ export const workerFields = {
   ...databaseFields,
   ...queueFields,
   ...logFields,
-  ...signalFields,
+  ...observabilityFields,
   /** Origin of the video server: scheme, host and port, no path. */
   VIDEO_SERVER: z
     .url({ protocol: /^https?$/, error: 'must be a URL like http://nginx:8080' })

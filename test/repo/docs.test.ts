@@ -1,57 +1,141 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { apiFields } from '#api/config.ts';
+import { PROBLEMS } from '#api/http/problem.ts';
 import { FailureCode } from '#prisma/generated/enums.ts';
+import { workerFields } from '#worker/config.ts';
 
-const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
-const readme = read('README.md');
+const ROOT = join(import.meta.dirname, '../..');
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT })
+  .toString()
+  .split('\n')
+  .filter((path) => path !== '' && existsSync(join(ROOT, path)));
+const pages = tracked.filter((path) => path.endsWith('.md') && !path.includes('/test/'));
+const { scripts } = JSON.parse(read('package.json'));
 
-/** First cells of the table that stands under a heading. */
-function table(heading: string): string[] {
-  const [, section = ''] = readme.split(`## ${heading}\n`);
-  return [...(section.split('\n## ')[0] ?? '').matchAll(/^\| `([^`]+)` \|/gm)].map(([, cell = '']) => cell);
-}
-
-/** The variables that the entries' zod fields know. */
-function variables(): string[] {
-  const files = [
-    'api/config.ts',
-    'worker/config.ts',
-    'prisma/config.ts',
-    'redis/contract.ts',
-    'observability/config.ts',
-    'local/start.ts',
-  ];
-  const names = files.flatMap((file) =>
-    [...read(file).matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name = '']) => name),
+/** The first cells of a page's tables, under one heading or on the whole page. */
+function firstCells(page: string, heading?: string): string[] {
+  const text = read(page);
+  const [, after = ''] = heading === undefined ? ['', text] : text.split(`## ${heading}\n`);
+  const section = heading === undefined ? after : (after.split('\n## ')[0] ?? '');
+  return [...section.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
   );
-  return [...new Set(names)].sort();
 }
 
-describe('the README', () => {
-  it('explains every failure code, and no other', () => {
-    expect(table('Failure codes').sort()).toEqual(Object.values(FailureCode).sort());
+/** GitHub's id of a heading. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .trim()
+    .replaceAll(' ', '-');
+}
+
+function anchorsOf(page: string): string[] {
+  return [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading));
+}
+
+describe('documentation', () => {
+  it.each(pages)('%s links only to files and headings that exist', (page) => {
+    const links = [...read(page).matchAll(/(?:\]\(|src=")([^)\s"]+)[)"]/g)].map(([, target = '']) => target);
+    for (const link of links.filter((target) => !/^(https?|mailto):/.test(target))) {
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? page : join(dirname(page), path);
+      expect(existsSync(join(ROOT, target)), link).toBe(true);
+      if (anchor !== undefined) expect(anchorsOf(target), link).toContain(anchor);
+    }
   });
 
-  it('lists every variable, and no other', () => {
-    expect(variables()).toContain('DATABASE_URL');
-    expect(table('Configuration').sort()).toEqual(variables());
+  it.each(pages)('%s names only npm scripts that exist', (page) => {
+    for (const [, name = ''] of read(page).matchAll(/npm (?:run )?(?:--silent )?(start|test|(?<=run )[a-z][\w:-]*)/g)) {
+      expect(scripts, name).toHaveProperty(name);
+    }
   });
 
-  it('has every variable in .env.example too', () => {
-    const example = [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z_]+)=/gm)].map(([, name = '']) => name);
-    expect(example).toEqual(expect.arrayContaining(variables()));
+  it.each(pages.filter((page) => page !== 'CHANGELOG.md'))('%s names only files that exist', (page) => {
+    const folders = [...new Set(tracked.map((path) => path.split('/')[0]))].join('|').replaceAll('.', '\\.');
+    const named = read(page).matchAll(new RegExp(`\`((?:${folders})/[\\w./-]*)\``, 'g'));
+    const exists = (path: string) => existsSync(join(ROOT, path)) || existsSync(join(ROOT, dirname(page), path));
+    for (const [, path = ''] of named) expect(exists(path), path).toBe(true);
   });
 
-  it('names no command that is not there', () => {
-    const { scripts } = JSON.parse(read('package.json'));
-    const named = [...readme.matchAll(/npm (?:run ([\w:-]+)|(start|test)\b)/g)].map(([, run, own]) => run ?? own ?? '');
-    expect(named).toContain('start');
-    for (const name of named) expect(scripts, name).toHaveProperty(name);
+  it('has a short README', () => {
+    const lines = read('README.md').trimEnd().split('\n');
+    expect(lines.length).toBeLessThanOrEqual(150);
+    expect(lines.filter((line) => line.length > 100)).toEqual([]);
   });
 
-  it('names no file that is not there', () => {
-    const named = [...readme.matchAll(/`((?:api|worker|prisma|redis|nginx|signals|\.ci)\/[\w./-]*|[\w.-]+\.ts)[ `]/g)];
-    expect(named.length).toBeGreaterThan(10);
-    for (const [, file = ''] of named) expect(existsSync(new URL(`../../${file}`, import.meta.url)), file).toBe(true);
+  it('has pages of at most 200 lines and lists each of them', () => {
+    const docs = pages.filter((page) => /^docs\/[^/]+\.md$/.test(page));
+    expect(docs.length).toBeGreaterThan(8);
+    for (const page of docs) expect(read(page).trimEnd().split('\n').length, page).toBeLessThanOrEqual(200);
+    const index = read('docs/README.md');
+    for (const page of docs) if (page !== 'docs/README.md') expect(index).toContain(`(${page.slice(5)})`);
+  });
+
+  it('lists every decision', () => {
+    const decisions = pages.filter((page) => /^docs\/decisions\/(?!README)/.test(page));
+    expect(decisions.length).toBeGreaterThan(10);
+    const index = read('docs/decisions/README.md');
+    for (const page of decisions) expect(index).toContain(`(${page.slice('docs/decisions/'.length)})`);
+  });
+});
+
+describe('configuration variables', () => {
+  const ofStart = [...read('local/start.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name = '']) => name);
+  const ofFileServer = [...read('local/file-server.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(
+    ([, name = '']) => name,
+  );
+  const fields = new Set([...Object.keys(apiFields), ...Object.keys(workerFields), ...ofStart, ...ofFileServer]);
+  /** Read by compose.yml and nginx/tls/compose.yml themselves. */
+  const composeOnly = ['PROMETHEUS_PORT', 'GRAFANA_PORT', 'TLS_DIR', 'ACME_DIR'];
+  const compose = read('compose.yml');
+
+  it('are all in docs/configuration.md, and no others', () => {
+    const documented = firstCells('docs/configuration.md').filter((name) => /^[A-Z]/.test(name));
+    expect(fields).toContain('DATABASE_URL');
+    expect(documented.toSorted()).toEqual([...fields, ...composeOnly].toSorted());
+  });
+
+  it('are all in .env.example, and no others', () => {
+    const names = [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z_]+)=/gm)].map(([, name = '']) => name);
+    expect(names.toSorted()).toEqual([...fields, ...composeOnly.slice(0, 2)].toSorted());
+  });
+
+  it.each([
+    ['api', apiFields],
+    ['worker', workerFields],
+  ])('of the %s are all set in compose.yml, and no others', (service, ofService) => {
+    const [, block = ''] = compose.split(`\n  ${service}:\n`);
+    const [environment = ''] = (block.split('    environment:\n')[1] ?? '').split(/\n {4}\w/);
+    const set = [...environment.matchAll(/^ {6}([A-Z][A-Z_]+):/gm)].map(([, name = '']) => name);
+    // compose gives both of these as files; ffprobe is in the image.
+    const elsewhere = ['DATABASE_URL', 'QUEUE_URL', 'FFPROBE_PATH'];
+    expect(set.toSorted()).toEqual(
+      Object.keys(ofService)
+        .filter((name) => !elsewhere.includes(name))
+        .toSorted(),
+    );
+  });
+});
+
+describe('codes', () => {
+  it('of failures are those of docs/api.md and of the page', () => {
+    const codes = Object.values(FailureCode).toSorted();
+    expect(firstCells('docs/api.md', 'Failure codes').toSorted()).toEqual(codes);
+    const page = read('api/dashboard/browser/failure-codes.js');
+    const explained = [...page.matchAll(/^ {2}([a-z_]+): \{$/gm)].map(([, code = '']) => code);
+    expect(explained.toSorted()).toEqual(codes);
+  });
+
+  it('of problems are those of docs/api.md', () => {
+    const [, section = ''] = read('docs/api.md').split('## Errors\n');
+    const rows = [...section.matchAll(/^\| [\d, ]+ \| (.+?) \|/gm)].map(([, cell = '']) => cell).join();
+    const documented = [...rows.matchAll(/`([a-z-]+)`/g)].map(([, name = '']) => name);
+    expect(documented.toSorted()).toEqual(Object.keys(PROBLEMS).toSorted());
   });
 });

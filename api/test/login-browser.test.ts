@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findBrowser, launch, openPage } from '../dashboard/test/browser.ts';
+import { findBrowser, launch, openPage, POLL_TIMEOUT, TEST_TIMEOUT } from '../dashboard/test/browser.ts';
 import { keyAuth, keyOf } from './browser.ts';
 import { newAlert, startTestApi, type TestApi } from './test-api.ts';
 
@@ -12,12 +12,12 @@ import { newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 const found = await findBrowser();
 
-describe.skipIf('missing' in found)('login and Bull Board in a browser', () => {
+describe.skipIf('missing' in found)('login and Bull Board in a browser', TEST_TIMEOUT, () => {
   let api: TestApi;
   let browser: Browser;
   beforeAll(async () => {
     [api, browser] = await Promise.all([startTestApi({ auth: keyAuth }), launch('path' in found ? found.path : '')]);
-  });
+  }, TEST_TIMEOUT.timeout);
   afterAll(async () => {
     await browser?.close();
     await api?.close();
@@ -85,7 +85,7 @@ describe.skipIf('missing' in found)('login and Bull Board in a browser', () => {
       api.logged
         .filter(({ method, path }) => method === 'POST' && path !== '/login' && path !== '/alerts')
         .map(({ path, status }) => [path, status]);
-    await expect.poll(rejected, { timeout: 20_000 }).toEqual([
+    await expect.poll(rejected, POLL_TIMEOUT).toEqual([
       ['/logout', 403],
       ['/alerts/35df2857-3a48-4985-aed0-e68b5ae4c968/retry', 403],
     ]);

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Auth, type Caller, EVERYONE } from '../../auth/caller.ts';
 import { keyAuth, keyOf } from '../../test/browser.ts';
 import { startTestApi, type TestApi } from '../../test/test-api.ts';
-import { findBrowser, goTo, launch, openPage, type WatchedPage } from './browser.ts';
+import { findBrowser, goTo, launch, openPage, POLL_TIMEOUT, TEST_TIMEOUT, type WatchedPage } from './browser.ts';
 import { seed } from './seed.ts';
 
 const ALERTS = 1_500;
@@ -16,7 +16,7 @@ const found = await findBrowser();
 const AUTH_HEADER = 'x-test-auth';
 const READER: Caller = { id: 'k', name: 'reader <b>', scopes: new Set(['read']), stores: ['harbour-store'] };
 
-describe.skipIf('missing' in found)('the operator’s page', () => {
+describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () => {
   let api: TestApi;
   let browser: Browser;
   const pages: WatchedPage[] = [];
@@ -34,7 +34,7 @@ describe.skipIf('missing' in found)('the operator’s page', () => {
     };
     [api, browser] = await Promise.all([startTestApi({ auth }), launch('path' in found ? found.path : '')]);
     await seed(api.db, { count: ALERTS, ms: 3_600_000, end: Date.now() });
-  });
+  }, TEST_TIMEOUT.timeout);
   afterEach(async () => {
     for (const page of pages.splice(0)) {
       await page.context().close();
@@ -111,7 +111,7 @@ describe.skipIf('missing' in found)('the operator’s page', () => {
         .waitFor();
       for (const width of [360, 768, 1440]) {
         await page.setViewportSize({ width, height: 800 });
-        await expect.poll(() => page.evaluate('innerWidth')).toBe(width);
+        await expect.poll(() => page.evaluate('innerWidth'), POLL_TIMEOUT).toBe(width);
         expect(await page.evaluate('document.documentElement.scrollWidth'), `${path} ${width}`).toBe(width);
       }
     }
@@ -124,13 +124,13 @@ describe.skipIf('missing' in found)('the operator’s page', () => {
     const total = page.getByText(`${new Intl.NumberFormat('en-GB').format(ALERTS)} alerts in total`);
     while (!(await total.isVisible())) {
       await page.keyboard.press('End');
-      await expect.poll(() => page.locator('.table').getAttribute('aria-busy')).toBe('false');
+      await expect.poll(() => page.locator('.table').getAttribute('aria-busy'), POLL_TIMEOUT).toBe('false');
     }
     expect(await rows(page).count()).toBeLessThan(80);
     const oldest = await api.db.alert.findFirstOrThrow({ orderBy: { receivedAt: 'asc' } });
     await page.keyboard.press('End');
     await expect
-      .poll(() => page.evaluate("document.activeElement.getAttribute('href')"))
+      .poll(() => page.evaluate("document.activeElement.getAttribute('href')"), POLL_TIMEOUT)
       .toBe(`/?alert=${oldest.uuid}`);
   });
 
@@ -144,7 +144,7 @@ describe.skipIf('missing' in found)('the operator’s page', () => {
     await page.evaluate('scrollTo(0, 900)');
     const visibleAlert = (): Promise<string | undefined> =>
       page.evaluate('document.elementFromPoint(200, 500)?.closest("[data-uuid]")?.dataset.uuid');
-    await expect.poll(visibleAlert).toBeDefined();
+    await expect.poll(visibleAlert, POLL_TIMEOUT).toBeDefined();
     const before = await visibleAlert();
     await api.post({ uuid, video: '/videos/a.mp4', timestamp: 1, store });
     const button = page.getByRole('button', { name: 'Show 1 new alert' });

@@ -13,6 +13,10 @@ export function launch(path: string): Promise<Browser> {
   return chromium.launch({ executablePath: path, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
 }
 
+/** Limits for a slow and busy machine. Tests wait for facts, so that a fast machine does not wait this long. */
+export const TEST_TIMEOUT = { timeout: 180_000 };
+export const POLL_TIMEOUT = { timeout: 60_000 };
+
 /** Chromium aborts requests when the machine gets or loses a network interface, for example a container's. */
 const NETWORK_CHANGED = /ERR_NETWORK_CHANGED/;
 
@@ -53,6 +57,7 @@ export async function openPage(
     reducedMotion: 'reduce',
     ...options,
   });
+  context.setDefaultTimeout(POLL_TIMEOUT.timeout);
   const page = await context.newPage();
   const errors: string[] = [];
   page.on('console', (message) => {

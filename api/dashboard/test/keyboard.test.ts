@@ -1,14 +1,14 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApi, type TestApi } from '../../test/test-api.ts';
-import { findBrowser, goTo, launch, openPage, type WatchedPage } from './browser.ts';
+import { findBrowser, goTo, launch, openPage, POLL_TIMEOUT, TEST_TIMEOUT, type WatchedPage } from './browser.ts';
 import { seed } from './seed.ts';
 
 const ALERTS = 1_500;
 const TOTAL = `${ALERTS.toLocaleString('en-GB')} alerts in total`;
 const found = await findBrowser();
 
-describe.skipIf('missing' in found)('the operator’s page by keyboard', () => {
+describe.skipIf('missing' in found)('the operator’s page by keyboard', TEST_TIMEOUT, () => {
   let api: TestApi;
   let browser: Browser;
   let page: WatchedPage;
@@ -16,7 +16,7 @@ describe.skipIf('missing' in found)('the operator’s page by keyboard', () => {
   beforeAll(async () => {
     [api, browser] = await Promise.all([startTestApi(), launch('path' in found ? found.path : '')]);
     await seed(api.db, { count: ALERTS, ms: 3_600_000, end: Date.now() });
-  });
+  }, TEST_TIMEOUT.timeout);
   afterEach(async () => {
     await page.context().close();
     expect(page.errors).toEqual([]);
@@ -45,26 +45,26 @@ describe.skipIf('missing' in found)('the operator’s page by keyboard', () => {
   it('reaches the list, moves along it, opens an alert and returns', async () => {
     const page = await open();
     await page.keyboard.press('Tab');
-    expect(await focused(page, 'class')).toBe('skip');
+    await expect.poll(() => focused(page, 'class'), POLL_TIMEOUT).toBe('skip');
     await page.keyboard.press('Enter');
     await tabToList(page);
     const urlOf = async (n: number) => rows(page).nth(n).locator('a').getAttribute('href');
-    expect(await focused(page, 'href')).toBe(await urlOf(0));
+    await expect.poll(() => focused(page, 'href'), POLL_TIMEOUT).toBe(await urlOf(0));
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ArrowUp');
-    expect(await focused(page, 'href')).toBe(await urlOf(1));
+    await expect.poll(() => focused(page, 'href'), POLL_TIMEOUT).toBe(await urlOf(1));
     await page.keyboard.press('Enter');
     await page.locator('.timeline').waitFor();
-    expect(await focused(page, 'id')).toBe('detail-title');
+    await expect.poll(() => focused(page, 'id'), POLL_TIMEOUT).toBe('detail-title');
     expect(page.url()).toBe(api.url + (await urlOf(1)));
     await page.keyboard.press('Escape');
     await page.locator('.detail').waitFor({ state: 'detached' });
-    await expect.poll(() => focused(page, 'href')).toBe(await urlOf(1));
+    await expect.poll(() => focused(page, 'href'), POLL_TIMEOUT).toBe(await urlOf(1));
     expect(page.url()).toBe(`${api.url}/`);
     // One key leaves the list, not one key per row.
     await page.keyboard.press('Tab');
-    expect(await focused(page, 'href')).toBeNull();
+    await expect.poll(() => focused(page, 'href'), POLL_TIMEOUT).toBeNull();
   });
 
   it('shows which element has the focus', async () => {

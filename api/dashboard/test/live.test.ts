@@ -3,21 +3,21 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Locator } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { findBrowser, goTo, launch, openPage, type WatchedPage } from './browser.ts';
-import { openStack, type Stack } from './stack.ts';
+import { findBrowser, goTo, launch, openPage, POLL_TIMEOUT, TEST_TIMEOUT, type WatchedPage } from './browser.ts';
+import { type PageStack, startPageStack } from './stack.ts';
 
 // The page with everything behind it: API, worker, video server, database and Chromium.
 
 const found = await findBrowser();
 
-describe.skipIf('missing' in found)('the operator’s page on a running stack', () => {
-  let stack: Stack;
+describe.skipIf('missing' in found)('the operator’s page on a running stack', TEST_TIMEOUT, () => {
+  let stack: PageStack;
   let browser: Browser;
   const pages: WatchedPage[] = [];
 
   beforeAll(async () => {
-    [stack, browser] = await Promise.all([openStack(), launch('path' in found ? found.path : '')]);
-  });
+    [stack, browser] = await Promise.all([startPageStack(), launch('path' in found ? found.path : '')]);
+  }, TEST_TIMEOUT.timeout);
   afterEach(async () => {
     for (const page of pages.splice(0)) {
       await page.context().close();
@@ -30,9 +30,9 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
   });
 
   async function open(path = '/'): Promise<WatchedPage> {
-    const page = await openPage(browser, [stack.api, stack.videos]);
+    const page = await openPage(browser, [stack.apiUrl, stack.videosUrl]);
     pages.push(page);
-    await goTo(page, stack.api + path);
+    await goTo(page, stack.apiUrl + path);
     await page.getByText('Live', { exact: true }).waitFor();
     return page;
   }
@@ -48,7 +48,7 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
 
   async function failedAlert(store: string): Promise<string> {
     const uuid = await stack.post({ video: `/videos/${store}.mp4`, store });
-    await expect.poll(() => statusOf(uuid), { timeout: 20_000 }).toBe('failed');
+    await expect.poll(() => statusOf(uuid), POLL_TIMEOUT).toBe('failed');
     return uuid;
   }
   const createDamagedVideo = (name: string) =>
@@ -75,7 +75,7 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
     for (const part of ['video_unreadable', 'no moov box', 'Not a valid video', 'Longest wait', 'Store notified']) {
       await shows(detail, part);
     }
-    expect(page.url()).toBe(`${stack.api}/?alert=${uuid}`);
+    expect(page.url()).toBe(`${stack.apiUrl}/?alert=${uuid}`);
     await repairVideo('one');
     await button(page, 'Retry this alert').click();
     await page.getByText('Retry queued.').waitFor();
@@ -90,9 +90,9 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
     const page = await open(`/?alert=${uuid}`);
     await shows(page.locator('.detail'), '640 × 360');
     const video = page.locator('video');
-    expect(await video.getAttribute('src')).toBe(`${stack.videos}/videos/test_5.webm`);
+    expect(await video.getAttribute('src')).toBe(`${stack.videosUrl}/videos/test_5.webm`);
     const width = () => video.evaluate((element) => Reflect.get(element, 'videoWidth'));
-    await expect.poll(width, { timeout: 20_000 }).toBe(640);
+    await expect.poll(width, POLL_TIMEOUT).toBe(640);
   });
 
   it('shows that someone else has already retried an alert', async () => {
@@ -137,7 +137,7 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
     await row(page, there).waitFor({ state: 'detached' });
     await filters(page).getByLabel('Status').selectOption('Processed');
     await filters(page).getByLabel('Received').selectOption('Last hour');
-    expect(page.url()).toBe(`${stack.api}/?status=processed&store=here&range=1h`);
+    expect(page.url()).toBe(`${stack.apiUrl}/?status=processed&store=here&range=1h`);
     await page.reload();
     await shows(row(page, here), 'Processed');
     expect(await row(page, there).count()).toBe(0);
@@ -169,12 +169,12 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
     const page = await open();
     const uuid = await stack.post({ store: 'before' });
     await shows(row(page, uuid), 'Processed');
-    await stack.stopApi();
+    await stack.apis[0]?.stop();
     await page.getByText('Reconnecting', { exact: true }).waitFor();
     await page.getByText('Connection lost.').waitFor();
     const data = { uuid: randomUUID(), store: 'offline', video: '/videos/test_2.mp4', timestamp: 1, requestId: 'r' };
     await stack.db.alert.create({ data });
-    await stack.startApi();
+    await stack.apis[0]?.start();
     await page.getByText('Live', { exact: true }).waitFor();
     await shows(row(page, data.uuid), 'offline');
     expectErrors(

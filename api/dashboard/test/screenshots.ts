@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BrowserContextOptions } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { findBrowser, goTo, launch, openPage } from './browser.ts';
+import { findBrowser, goTo, launch, openPage, POLL_TIMEOUT } from './browser.ts';
 import { seed } from './seed.ts';
-import { openStack } from './stack.ts';
+import { startPageStack } from './stack.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../docs/images/', import.meta.url));
 const MAX_BYTES = 150_000;
@@ -15,7 +15,7 @@ const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 };
 it('takes the screenshots', async () => {
   const found = await findBrowser();
   if ('missing' in found) throw new Error(found.missing);
-  const [stack, browser] = await Promise.all([openStack(), launch(found.path)]);
+  const [stack, browser] = await Promise.all([startPageStack(), launch(found.path)]);
   await seed(stack.db, { count: 900, ms: 3_600_000, end: Date.now() });
   for (const store of ['station-west', 'riverside', 'old-town']) await stack.post({ store });
   const failed = await stack.db.alert.findFirstOrThrow({
@@ -31,13 +31,13 @@ it('takes the screenshots', async () => {
   ];
   await mkdir(FOLDER, { recursive: true });
   for (const [name, path, options] of screenshots) {
-    const page = await openPage(browser, [stack.api, stack.videos], { ...options, timezoneId: 'Europe/Berlin' });
-    await goTo(page, stack.api + path);
+    const page = await openPage(browser, [stack.apiUrl, stack.videosUrl], { ...options, timezoneId: 'Europe/Berlin' });
+    await goTo(page, stack.apiUrl + path);
     await page.getByText('Live', { exact: true }).waitFor();
     await page.locator(path === '/' ? '.tile.processed b' : '.timeline').waitFor();
     if (path !== '/') {
       const readyState = () => page.locator('video').evaluate((video) => Reflect.get(video, 'readyState'));
-      await expect.poll(readyState, { timeout: 20_000 }).toBeGreaterThanOrEqual(2);
+      await expect.poll(readyState, POLL_TIMEOUT).toBeGreaterThanOrEqual(2);
     }
     // Playwright only creates PNG and JPEG, which are four times as large as WebP.
     const session = await page.context().newCDPSession(page);

@@ -15,8 +15,7 @@ import { createMetrics, type WorkerMetrics } from '../metrics.ts';
 import type { Notification } from '../notify/notifier.ts';
 import { createVideoReader } from '../video/http/range-reader.ts';
 import { probe } from '../video/probe.ts';
-
-export const FIXTURES = join(import.meta.dirname, '../video/test/fixtures');
+import { FIXTURES } from './worker-fixture.ts';
 
 export type TestWorker = {
   db: Database;

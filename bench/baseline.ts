@@ -6,19 +6,20 @@ import { openDatabase } from '#prisma/client.ts';
 import { consumeAlerts } from '#redis/queue.ts';
 import { workerFields } from '#worker/config.ts';
 import { consoleNotifier } from '#worker/notify/console.ts';
-import { probeWhole } from './whole-file.ts';
+import { probeWholeFile } from './whole-file.ts';
 
-// What the worker is measured against: the one that is written first. It takes the same jobs from the same queue and
-// writes the same rows: the whole video into a temporary file with got, ffprobe spawned on it, one row at a time. It has
-// no fencing, no limit of bytes and no verdict on a failure. Its ffprobe is the static one, the cheapest to start.
+// The baseline that the worker is compared with: the obvious first version. It takes the same jobs from the same queue and
+// writes the same rows, but downloads each whole video into a temporary file with got, runs ffprobe on it, and writes one
+// row at a time. It has no fencing, no byte limit and no classification of failures. Its ffprobe is the static one, which
+// starts fastest.
 
 const config = parseConfig(workerFields, process.env);
-const log = pino({ level: config.LOG_LEVEL, base: { part: 'baseline', pid: process.pid } });
+const log = pino({ level: config.LOG_LEVEL, base: { service: 'baseline', pid: process.pid } });
 const onError = (err: Error) => log.warn({ err }, 'connection lost');
 const db = openDatabase(config.DATABASE_URL, { poolSize: config.WORKER_CONCURRENCY + 2, onError });
 const notifier = consoleNotifier(process.stdout, config.TZ);
 
-// More programs at a time on a few cores only get in each other's way.
+// More ffprobe processes at a time on a few cores only slow each other down.
 const concurrency = Math.min(config.WORKER_CONCURRENCY, 8);
 const consumer = consumeAlerts(config.QUEUE_URL ?? config.DATABASE_URL, handle, { concurrency, onError });
 closeWithGrace({ delay: 10_000, logger: false }, async () => {
@@ -33,11 +34,11 @@ async function handle({ uuid }: { uuid: string }): Promise<{ kind: 'done' }> {
   if (!alert) throw new Error(`no alert ${uuid}`);
   await db.$executeRaw`UPDATE alerts SET status = 'processing', attempts = attempts + 1, started_at = now(),
     change_xid = pg_current_xact_id(), updated_at = now() WHERE uuid = ${uuid}::uuid`;
-  const { width, height, bytes } = await probeWhole(new URL(alert.video, config.VIDEO_SERVER));
+  const { width, height, bytes } = await probeWholeFile(new URL(alert.video, config.VIDEO_SERVER));
   const resolution = `${width}x${height}`;
   await db.$executeRaw`UPDATE alerts SET status = 'processed', resolution = ${resolution}, width = ${width},
-    height = ${height}, bytes_fetched = ${bytes}, processed_at = now(), change_xid = pg_current_xact_id(), updated_at = now()
-    WHERE uuid = ${uuid}::uuid`;
+    height = ${height}, bytes_fetched = ${bytes}, processed_at = now(), change_xid = pg_current_xact_id(),
+    updated_at = now() WHERE uuid = ${uuid}::uuid`;
   await notifier.notify({ uuid, store: alert.store, timestamp: alert.timestamp, outcome: { resolution } });
   await db.$executeRaw`UPDATE alerts SET notified_at = now(), updated_at = now() WHERE uuid = ${uuid}::uuid`;
   log.info({ alert: uuid }, 'alert handled');

@@ -1,30 +1,29 @@
 import { join } from 'node:path';
-import { measureFlow } from './measure.ts';
+import { measureLoad } from './measure.ts';
 import type { Options } from './options.ts';
-import type { Flow, Measured } from './report.ts';
-import { type Backend, type Opened, openStack, type Stack, type WorkerKind } from './stack.ts';
+import type { Comparison, LoadResult } from './report.ts';
+import { type Backend, type BenchStack, type Opened, openStack, type WorkerKind } from './stack.ts';
 import { median } from './statistics.ts';
-import { SET_TITLES, type SetName, type Truth, truthsOf } from './video-sets.ts';
+import { type ExpectedVideo, SET_TITLES, type SetName, videosOf } from './video-sets.ts';
 
 export type Bench = {
   options: Options;
   folder: string;
-  searchPath: string;
-  say: (line: string) => void;
+  log: (line: string) => void;
   signal: AbortSignal;
 };
 
-/** Requests on the way at once when the maximum is sought. */
-export const IN_FLIGHT = 64;
-export const POSTS_PER_S = 300;
-const LONE_PER_S = 10;
+/** Requests in flight when the maximum rate is measured. */
+export const SATURATED = { kind: 'closed', inFlight: 64 } as const;
+export const STEADY_PER_S = 300;
+const IDLE_PER_S = 10;
 const LATENCY_SECONDS = 5;
-/** V8 compiles what is hot within a second or two. */
-const WARM_SECONDS = 2;
-const FEWEST = 20;
+/** V8 compiles hot code within one or two seconds. */
+const WARM_UP_SECONDS = 2;
+const MIN_ALERTS = 20;
 
-/** Opens a house on the backend and leaves what is to be closed in `opened`. */
-export async function openBenchStack(bench: Bench, backend: Backend, opened: Opened): Promise<Stack> {
+/** Starts a stack with its queue on the backend and adds what has to be closed to `opened`. */
+export async function openBenchStack(bench: Bench, backend: Backend, opened: Opened): Promise<BenchStack> {
   const { options, folder } = bench;
   const { settings, profile: profiles } = options;
   return openStack(
@@ -33,59 +32,69 @@ export async function openBenchStack(bench: Bench, backend: Backend, opened: Ope
   );
 }
 
-/** Measures every set in the house, by each worker. */
-export async function measureSets(bench: Bench, house: Stack): Promise<Measured[]> {
-  const measured: Measured[] = [];
-  const workers: WorkerKind[] = bench.options.baseline ? ['ours', 'baseline'] : ['ours'];
+/** Measures every set of videos with each worker. */
+export async function compareWorkers(bench: Bench, stack: BenchStack): Promise<Comparison[]> {
+  const comparisons: Comparison[] = [];
+  const workers: WorkerKind[] = bench.options.baseline ? ['current', 'baseline'] : ['current'];
   for (const worker of workers) {
-    await house.employ(worker);
-    for (const set of bench.options.sets) measured.push(await measureSet(bench, house, set, worker));
+    await stack.startWorker(worker);
+    for (const set of bench.options.sets) comparisons.push(await measureSet(bench, stack, set, worker));
   }
-  return measured;
+  return comparisons;
 }
 
-async function measureSet(bench: Bench, house: Stack, set: SetName, worker: WorkerKind): Promise<Measured> {
-  const { options, say, signal } = bench;
-  const truths = truthsOf(set);
-  const title = `${house.backend}, ${SET_TITLES[set]}, ${worker}`;
-  const rate = await warmUp(house, truths, Math.min(options.seconds, WARM_SECONDS), signal);
-  const count = options.alerts ?? Math.max(FEWEST, Math.round(rate * options.seconds));
-  const runs: Omit<Measured, 'backend' | 'set' | 'worker' | 'videoServer'>[] = [];
+async function measureSet(bench: Bench, stack: BenchStack, set: SetName, worker: WorkerKind): Promise<Comparison> {
+  const { options, log, signal } = bench;
+  const videos = videosOf(set);
+  const title = `${stack.backend}, ${SET_TITLES[set]}, ${worker} worker`;
+  const rate = await warmUp(stack, videos, Math.min(options.seconds, WARM_UP_SECONDS), signal);
+  const count = options.alerts ?? Math.max(MIN_ALERTS, Math.round(rate * options.seconds));
+  const runs: Omit<Comparison, 'backend' | 'set' | 'worker' | 'videoServer'>[] = [];
   for (let run = 1; run <= options.runs; run += 1) {
-    say(`${title}: run ${run} of ${options.runs}, ${count} alerts`);
-    const most = await measureFlow(house, truths, { count, pace: { kind: 'closed', inFlight: IN_FLIGHT } }, signal);
-    const latencies = options.latency && worker === 'ours' ? await measureLatencies(bench, house, truths, most) : NONE;
-    runs.push({ most, ...latencies });
-    say(`${title}: ${Math.round(most.processedPerS)}/s, ${most.cpuMsPerAlertInAll.toFixed(2)} ms`);
+    log(`${title}: run ${run} of ${options.runs}, ${count} alerts`);
+    const saturated = await measureLoad(stack, videos, { count, pace: SATURATED }, signal);
+    const withLatencies = options.latency && worker === 'current';
+    const latencies = withLatencies ? await measureLatencies(bench, stack, videos, saturated) : NO_LATENCIES;
+    runs.push({ saturated, ...latencies });
+    log(`${title}: ${Math.round(saturated.processedPerS)}/s, ${saturated.cpuMsPerAlertTotal.toFixed(2)} ms`);
   }
-  return { backend: house.backend, set, worker, videoServer: house.videoServer.kind, ...medianOf(runs) };
+  return { backend: stack.backend, set, worker, videoServer: stack.videoServer.kind, ...medianOf(runs) };
 }
 
-const NONE = { steady: null, half: null, lone: null, asked: null };
+const NO_LATENCIES = { steady: null, half: null, idle: null, polled: null };
 
-/** Returns roughly how many alerts are processed in a second. */
-async function warmUp(house: Stack, truths: readonly Truth[], seconds: number, signal: AbortSignal): Promise<number> {
-  const pace = { kind: 'closed', inFlight: IN_FLIGHT } as const;
-  const first = await measureFlow(house, truths, { count: FEWEST, pace }, signal);
-  const count = Math.max(FEWEST, Math.round(first.processedPerS * seconds));
-  return (await measureFlow(house, truths, { count, pace }, signal)).processedPerS;
+/** Returns approximately how many alerts are processed per second. */
+async function warmUp(
+  stack: BenchStack,
+  videos: readonly ExpectedVideo[],
+  seconds: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const first = await measureLoad(stack, videos, { count: MIN_ALERTS, pace: SATURATED }, signal);
+  const count = Math.max(MIN_ALERTS, Math.round(first.processedPerS * seconds));
+  return (await measureLoad(stack, videos, { count, pace: SATURATED }, signal)).processedPerS;
 }
 
-async function measureLatencies({ options, signal }: Bench, house: Stack, truths: readonly Truth[], most: Flow) {
+async function measureLatencies(
+  { options, signal }: Bench,
+  stack: BenchStack,
+  videos: readonly ExpectedVideo[],
+  saturated: LoadResult,
+) {
   const seconds = Math.min(options.seconds, LATENCY_SECONDS);
-  const open = (perSecond: number, forSeconds: number) => {
-    const count = Math.max(FEWEST, Math.round(perSecond * forSeconds));
-    return measureFlow(house, truths, { count, pace: { kind: 'open', perSecond } }, signal);
+  const openLoad = (perSecond: number) => {
+    const count = Math.max(MIN_ALERTS, Math.round(perSecond * seconds));
+    return measureLoad(stack, videos, { count, pace: { kind: 'open', perSecond } }, signal);
   };
   return {
-    steady: await open(POSTS_PER_S, seconds),
-    half: await open(most.processedPerS / 2, seconds),
-    lone: await open(LONE_PER_S, seconds),
-    asked: await measureFlow(house, truths, { count: FEWEST * 2, pace: { kind: 'lone' } }, signal),
+    steady: await openLoad(STEADY_PER_S),
+    half: await openLoad(saturated.processedPerS / 2),
+    idle: await openLoad(IDLE_PER_S),
+    polled: await measureLoad(stack, videos, { count: MIN_ALERTS * 2, pace: { kind: 'sequential' } }, signal),
   };
 }
 
-/** The same shape, with the median of each number. */
+/** Returns the median of each number, in the same structure. */
 export function medianOf<T>(runs: readonly T[]): T {
   const [first] = runs;
   if (typeof first === 'number') return median(runs as readonly number[] as number[]) as T; // all have the first one's type

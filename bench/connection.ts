@@ -1,36 +1,36 @@
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 
-export type Answer = { status: number; body: string };
+export type RawResponse = { status: number; body: string };
 
 /** A kept-alive connection to the api, one request at a time. */
 export type Connection = {
-  /** Throws where the connection ends before the answer, or the answer is no HTTP with a length. */
-  ask(request: string): Promise<Answer>;
+  /** Throws if the connection closes before the response, or the response has no Content-Length. */
+  send(request: string): Promise<RawResponse>;
   close(): void;
 };
 
 /**
- * As little HTTP as can be: what the driver spends, the house cannot have, as both share the machine. node:http takes
- * 0.15 ms of processor time for a request, this 0.04.
+ * Opens a minimal HTTP connection. The driver shares the machine with the stack, so its cost lowers the result: node:http
+ * takes 0.15 ms of processor time per request, this takes 0.04 ms.
  */
 export function openConnection(port: number): Connection {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   let received: Buffer = Buffer.alloc(0);
-  let waiting: { resolve(answer: Answer): void; reject(error: Error): void } | undefined;
+  let pending: { resolve(response: RawResponse): void; reject(error: Error): void } | undefined;
   const fail = (error: Error) => {
-    waiting?.reject(error);
-    waiting = undefined;
+    pending?.reject(error);
+    pending = undefined;
     socket.destroy();
   };
   socket.on('data', (chunk) => {
     received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
     try {
-      const answer = takeAnswer(received);
-      if (!answer) return;
+      const response = parseResponse(received);
+      if (!response) return;
       received = Buffer.alloc(0);
-      const asked = waiting;
-      waiting = undefined;
-      asked?.resolve(answer);
+      const current = pending;
+      pending = undefined;
+      current?.resolve(response);
     } catch (error) {
       fail(error instanceof Error ? error : new Error(String(error)));
     }
@@ -38,26 +38,22 @@ export function openConnection(port: number): Connection {
   socket.on('error', fail);
   socket.on('close', () => fail(new Error('the api closed the connection')));
   return {
-    ask: (request) =>
+    send: (request) =>
       new Promise((resolve, reject) => {
-        waiting = { resolve, reject };
-        write(socket, request);
+        pending = { resolve, reject };
+        socket.write(request, 'latin1');
       }),
     close: () => socket.destroy(),
   };
 }
 
-function write(socket: Socket, request: string): void {
-  socket.write(request, 'latin1');
-}
-
-/** The whole answer, or undefined while some of it is missing. */
-function takeAnswer(received: Buffer): Answer | undefined {
+/** Returns the response, or undefined if it is incomplete. */
+function parseResponse(received: Buffer): RawResponse | undefined {
   const end = received.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
   const head = received.toString('latin1', 0, end);
   const length = /^content-length: *(\d+)/im.exec(head)?.[1];
-  if (length === undefined) throw new Error(`an answer without a length: ${head.slice(0, 100)}`);
+  if (length === undefined) throw new Error(`a response without Content-Length: ${head.slice(0, 100)}`);
   const body = end + 4;
   if (received.length < body + Number(length)) return undefined;
   return { status: Number(head.slice(9, 12)), body: received.toString('utf8', body, body + Number(length)) };

@@ -3,99 +3,96 @@ import { findAlert, findFailed, listAlerts, takeOverdue } from '#prisma/alerts.t
 import { readChanges, readHorizon } from '#prisma/change-feed.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { countAlerts } from '#prisma/statistics.ts';
-import { IN_FLIGHT, POSTS_PER_S } from './bench.ts';
-import { FILLED_EVERY_MS, FIRST_FILLED, fillAlerts, filledUuid } from './fill.ts';
-import { measureFlow } from './measure.ts';
-import type { Grown } from './report.ts';
-import type { Stack } from './stack.ts';
+import { SATURATED, STEADY_PER_S } from './bench.ts';
+import { FIRST_RECEIVED, fillAlerts, filledUuid, INTERVAL_MS } from './fill.ts';
+import { type LoadOptions, measureLoad } from './measure.ts';
+import type { DataSizeResult } from './report.ts';
+import type { BenchStack } from './stack.ts';
 import { percentile } from './statistics.ts';
-import type { Truth } from './video-sets.ts';
+import type { ExpectedVideo } from './video-sets.ts';
 
-/** Rows stored already when the figures are taken. */
+/** Numbers of rows stored before each measurement. */
 const SIZES = [0, 1_000_000, 5_000_000];
-const ASKED = 50;
+const REPETITIONS = 50;
 const LIMIT = 51;
+const HOUR_MS = 3_600_000;
 
-type Question = [name: string, ask: (db: Database, rows: number) => Promise<unknown>];
+type Query = [name: string, run: (db: Database, rows: number) => Promise<unknown>];
 
-/** Questions on a table of so many rows; where one names a row or a time, any of the stored ones. */
-const QUESTIONS: Question[] = [
+/** Queries on a table with `rows` rows. A query that needs a row or a time uses that of a random stored row. */
+const QUERIES: Query[] = [
   ['GET by uuid', (db, rows) => findAlert(db, filledUuid(randomInt(rows)))],
   ['list', (db) => listAlerts(db, {}, { limit: LIMIT })],
-  ['list, far down', (db, rows) => listAlerts(db, {}, { limit: LIMIT, after: { receivedAt: momentIn(rows), id: 1n } })],
-  ['list of a store', (db) => listAlerts(db, { store: `store-${randomInt(200)}` }, { limit: LIMIT })],
   [
-    'list of a store, far down',
-    (db, rows) => listAlerts(db, { store: 'store-3' }, { limit: LIMIT, after: { receivedAt: momentIn(rows), id: 1n } }),
+    'list, deep page',
+    (db, rows) => listAlerts(db, {}, { limit: LIMIT, after: { receivedAt: randomTime(rows), id: 1n } }),
   ],
-  ['list of a failure', (db) => listAlerts(db, { status: 'failed', failureCode: 'video_timeout' }, { limit: LIMIT })],
-  ['list of the failed', (db) => listAlerts(db, { status: 'failed' }, { limit: LIMIT })],
-  ['list of the pending', (db) => listAlerts(db, { status: 'pending' }, { limit: LIMIT })],
-  ['list of a day', (db, rows) => listAlerts(db, dayIn(rows), { limit: LIMIT })],
+  ['list by store', (db) => listAlerts(db, { store: `store-${randomInt(200)}` }, { limit: LIMIT })],
+  [
+    'list by store, deep page',
+    (db, rows) =>
+      listAlerts(db, { store: 'store-3' }, { limit: LIMIT, after: { receivedAt: randomTime(rows), id: 1n } }),
+  ],
+  ['list by failure', (db) => listAlerts(db, { status: 'failed', failureCode: 'video_timeout' }, { limit: LIMIT })],
+  ['list failed', (db) => listAlerts(db, { status: 'failed' }, { limit: LIMIT })],
+  ['list pending', (db) => listAlerts(db, { status: 'pending' }, { limit: LIMIT })],
+  ['list one day', (db, rows) => listAlerts(db, randomPeriod(rows, 24 * HOUR_MS), { limit: LIMIT })],
   ['reconcile', (db) => takeOverdue(db, { quietMs: 15_000, limit: 500 })],
-  ['find failed of a day', (db, rows) => findFailed(db, dayIn(rows), 100)],
-  ['events', async (db) => readChanges(db, (await readHorizon(db)).now, 100)],
-  ['statistics of an hour', (db, rows) => countAlerts(db, {}, hourIn(rows))],
+  ['find failed of one day', (db, rows) => findFailed(db, randomPeriod(rows, 24 * HOUR_MS), 100)],
+  ['event stream', async (db) => readChanges(db, (await readHorizon(db)).now, 100)],
+  ['statistics of one hour', (db, rows) => countAlerts(db, {}, randomPeriod(rows, HOUR_MS))],
 ];
 
-/** The same figures on an empty table and on grown ones. Fills the house's database; its worker is started anew. */
-export async function measureGrowth(
-  house: Stack,
-  truths: readonly Truth[],
-  { say, signal, seconds }: { say: (line: string) => void; signal: AbortSignal; seconds: number },
-): Promise<Grown[]> {
-  const grown: Grown[] = [];
+/** Measures the stack with each number of stored rows. Fills its database and restarts its worker. */
+export async function sweepDataSizes(
+  stack: BenchStack,
+  videos: readonly ExpectedVideo[],
+  { log, signal, seconds }: { log: (line: string) => void; signal: AbortSignal; seconds: number },
+): Promise<DataSizeResult[]> {
+  const results: DataSizeResult[] = [];
   let stored = 0;
   for (const rows of SIZES) {
-    say(`${rows.toLocaleString('en-US')} rows stored already`);
-    if (rows > stored) await fillAlerts(house.databaseUrl, { from: stored, to: rows });
+    log(`${rows.toLocaleString('en-US')} rows stored before`);
+    if (rows > stored) await fillAlerts(stack.databaseUrl, { from: stored, to: rows });
     stored = rows;
-    await house.employ('ours');
-    const send = (count: number, pace: Parameters<typeof measureFlow>[2]['pace']) =>
-      measureFlow(house, truths, { count, pace, keepRows: true }, signal);
-    const warm = await send(1_000, { kind: 'closed', inFlight: IN_FLIGHT });
-    const count = Math.round(warm.processedPerS * seconds);
-    const most = await send(count, { kind: 'closed', inFlight: IN_FLIGHT });
-    const steady = await send(POSTS_PER_S * seconds, { kind: 'open', perSecond: POSTS_PER_S });
-    grown.push({ rows, most, steady, questions: await askAll(house.databaseUrl, Math.max(rows, 1), signal) });
+    await stack.startWorker('current');
+    const measure = (count: number, pace: LoadOptions['pace']) =>
+      measureLoad(stack, videos, { count, pace, keepRows: true }, signal);
+    const warmUp = await measure(1_000, SATURATED);
+    const saturated = await measure(Math.round(warmUp.processedPerS * seconds), SATURATED);
+    const steady = await measure(STEADY_PER_S * seconds, { kind: 'open', perSecond: STEADY_PER_S });
+    const queries = await measureQueries(stack.databaseUrl, Math.max(rows, 1), signal);
+    results.push({ rows, saturated, steady, queries });
   }
-  return grown;
+  return results;
 }
 
-async function askAll(url: string, rows: number, signal: AbortSignal): Promise<Grown['questions']> {
+async function measureQueries(url: string, rows: number, signal: AbortSignal): Promise<DataSizeResult['queries']> {
   const db = openDatabase(url, { poolSize: 2, onError: () => {} });
   try {
-    const answers: Grown['questions'] = [];
-    for (const [name, ask] of QUESTIONS) {
-      const took: number[] = [];
-      for (let asked = 0; asked < ASKED; asked += 1) {
+    const results: DataSizeResult['queries'] = [];
+    for (const [name, run] of QUERIES) {
+      const durations: number[] = [];
+      for (let repetition = 0; repetition < REPETITIONS; repetition += 1) {
         signal.throwIfAborted();
-        const began = performance.now();
-        await ask(db, rows);
-        took.push(performance.now() - began);
+        const startedAt = performance.now();
+        await run(db, rows);
+        durations.push(performance.now() - startedAt);
       }
-      answers.push({ name, p50: percentile(took, 0.5), p95: percentile(took, 0.95) });
+      results.push({ name, p50: percentile(durations, 0.5), p95: percentile(durations, 0.95) });
     }
-    return answers;
+    return results;
   } finally {
     await db.$disconnect();
   }
 }
 
-/** When one of the stored alerts was received. */
-function momentIn(rows: number): Date {
-  return new Date(FIRST_FILLED.getTime() + randomInt(rows) * FILLED_EVERY_MS);
+/** Returns the time at which a random stored alert was received. */
+function randomTime(rows: number): Date {
+  return new Date(FIRST_RECEIVED.getTime() + randomInt(rows) * INTERVAL_MS);
 }
 
-function dayIn(rows: number): { from: Date; to: Date } {
-  return stretch(rows, 24 * 3_600_000);
-}
-
-function hourIn(rows: number): { from: Date; to: Date } {
-  return stretch(rows, 3_600_000);
-}
-
-function stretch(rows: number, ms: number): { from: Date; to: Date } {
-  const from = momentIn(rows);
+function randomPeriod(rows: number, ms: number): { from: Date; to: Date } {
+  const from = randomTime(rows);
   return { from, to: new Date(from.getTime() + ms) };
 }

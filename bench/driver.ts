@@ -3,87 +3,88 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connection, openConnection } from './connection.ts';
 
-// The driver, a process of its own so that its processor time is known: it gets a plan as its first message, sends
-// alerts, answers with what it saw, and ends.
+// The load driver. It runs in a separate process so that its processor time is known: it receives a plan as its first
+// message, sends the alerts, sends back its result and exits.
 
-export type Plan = {
+export type DriverPlan = {
   port: number;
-  /** Alert number i is on video i of these, over and over. */
+  /** Alerts use these in turn. */
   videos: string[];
-  /** Alert number i is from store i of these, over and over. */
+  /** Alerts use these in turn. */
   stores: string[];
+  /** Number of alerts. */
   count: number;
   /** Lines such as `authorization: Bearer …`. */
   headers: string[];
-  pace: /** So many requests on the way at any time. */
+  pace: /** Always this many requests in flight. */
     | { kind: 'closed'; inFlight: number }
-    /** Requests that begin at their time whatever became of those before. */
+    /** Each request starts at its due time, whatever the state of earlier ones. */
     | { kind: 'open'; perSecond: number }
-    /** One alert after the other, asked for without a pause until it is final. */
-    | { kind: 'lone' };
+    /** One alert after another, each polled without a pause until it is final. */
+    | { kind: 'sequential' };
 };
 
-/** Times are milliseconds since 1970, with their fractions; alert number i stands at place i. */
-export type Driven = {
+/** Times are milliseconds since 1970, with fractions. Index i of each array belongs to alert i. */
+export type DriverResult = {
   uuids: string[];
-  /** When its request was due. */
+  /** When the request was due. */
   sentAt: number[];
-  /** From then to its answer. */
-  answerMs: number[];
-  /** Paced `lone` alone: from then until a GET saw it final. */
+  /** From the due time to the response. */
+  responseMs: number[];
+  /** From the due time until a GET returned a final status. Only for the pace `sequential`. */
   finalMs: number[];
-  /** Answers by status; `error` for requests without one. */
+  /** Responses by status; `error` for requests without one. */
   statuses: Record<string, number>;
   /** Processor time of this process. */
   cpuMs: number;
 };
 
-/** An alert beyond so many open connections waits; that counts as its time. */
-const MOST_CONNECTIONS = 512;
+/** A further alert waits for a connection; the wait counts as part of its response time. */
+const MAX_CONNECTIONS = 512;
 
 function now(): number {
   return performance.timeOrigin + performance.now();
 }
 
 class Driver {
-  readonly driven: Driven = { uuids: [], sentAt: [], answerMs: [], finalMs: [], statuses: {}, cpuMs: 0 };
-  readonly #plan: Plan;
+  readonly result: DriverResult = { uuids: [], sentAt: [], responseMs: [], finalMs: [], statuses: {}, cpuMs: 0 };
+  readonly #plan: DriverPlan;
   readonly #headers: string;
-  readonly #free: Connection[] = [];
-  readonly #queue: ((connection: Connection) => void)[] = [];
+  readonly #idle: Connection[] = [];
+  readonly #waiting: ((connection: Connection) => void)[] = [];
   #open = 0;
 
-  constructor(plan: Plan) {
+  constructor(plan: DriverPlan) {
     this.#plan = plan;
     this.#headers = ['host: 127.0.0.1', ...plan.headers].map((line) => `${line}\r\n`).join('');
   }
 
-  async run(): Promise<Driven> {
+  async run(): Promise<DriverResult> {
     const { pace, count } = this.#plan;
     if (pace.kind === 'closed') {
       let next = 0;
-      const lane = async () => {
+      const postInTurn = async () => {
         while (next < count) await this.#post(next++, now());
       };
-      await Promise.all(Array.from({ length: Math.min(pace.inFlight, count) }, lane));
+      await Promise.all(Array.from({ length: Math.min(pace.inFlight, count) }, postInTurn));
     } else if (pace.kind === 'open') {
       await this.#postOnTime(pace.perSecond);
     } else {
       for (let index = 0; index < count; index += 1) {
         await this.#post(index, now());
-        await this.#untilFinal(index);
+        await this.#pollUntilFinal(index);
       }
     }
-    for (const connection of this.#free) connection.close();
+    for (const connection of this.#idle) connection.close();
     const { user, system } = process.cpuUsage();
-    this.driven.cpuMs = (user + system) / 1000;
-    return this.driven;
+    this.result.cpuMs = (user + system) / 1000;
+    return this.result;
   }
 
   async #postOnTime(perSecond: number): Promise<void> {
     const posts: Promise<void>[] = [];
-    const began = now();
-    const dueAt = (index: number) => began + (index * 1000) / perSecond;
+    const startedAt = now();
+    const dueAt = (index: number) => startedAt + (index * 1000) / perSecond;
     for (let index = 0; index < this.#plan.count; ) {
       for (; index < this.#plan.count && dueAt(index) <= now(); index += 1) posts.push(this.#post(index, dueAt(index)));
       await sleep(1);
@@ -91,62 +92,62 @@ class Driver {
     await Promise.all(posts);
   }
 
-  async #post(index: number, due: number): Promise<void> {
+  async #post(index: number, dueAt: number): Promise<void> {
     const { videos, stores } = this.#plan;
     const uuid = randomUUID();
-    const timestamp = Math.floor(due / 1000);
+    const timestamp = Math.floor(dueAt / 1000);
     const body = JSON.stringify({
       uuid,
       video: videos[index % videos.length],
       timestamp,
       store: stores[index % stores.length],
     });
-    this.driven.uuids[index] = uuid;
-    this.driven.sentAt[index] = due;
+    this.result.uuids[index] = uuid;
+    this.result.sentAt[index] = dueAt;
     const request =
       `POST /alerts HTTP/1.1\r\n${this.#headers}content-type: application/json\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-    const answer = await this.#ask(request);
-    this.driven.answerMs[index] = now() - due;
-    const status = answer?.status ?? 'error';
-    this.driven.statuses[status] = (this.driven.statuses[status] ?? 0) + 1;
+    const response = await this.#send(request);
+    this.result.responseMs[index] = now() - dueAt;
+    const status = response?.status ?? 'error';
+    this.result.statuses[status] = (this.result.statuses[status] ?? 0) + 1;
   }
 
-  async #untilFinal(index: number): Promise<void> {
-    const request = `GET /alerts/${this.driven.uuids[index]} HTTP/1.1\r\n${this.#headers}\r\n`;
-    const sentAt = this.driven.sentAt[index] ?? 0;
+  async #pollUntilFinal(index: number): Promise<void> {
+    const request = `GET /alerts/${this.result.uuids[index]} HTTP/1.1\r\n${this.#headers}\r\n`;
+    const sentAt = this.result.sentAt[index] ?? 0;
     for (const deadline = now() + 10_000; now() < deadline; ) {
-      const answer = await this.#ask(request);
-      if (answer === undefined || !/"status":"(processed|failed)"/.test(answer.body)) continue;
-      this.driven.finalMs[index] = now() - sentAt;
+      const response = await this.#send(request);
+      if (response === undefined || !/"status":"(processed|failed)"/.test(response.body)) continue;
+      this.result.finalMs[index] = now() - sentAt;
       return;
     }
   }
 
-  /** undefined: no answer came. */
-  async #ask(request: string) {
+  /** Returns undefined if there was no response. */
+  async #send(request: string) {
     const connection = await this.#connection();
     try {
-      const answer = await connection.ask(request);
-      const next = this.#queue.shift();
+      const response = await connection.send(request);
+      const next = this.#waiting.shift();
       if (next) next(connection);
-      else this.#free.push(connection);
-      return answer;
+      else this.#idle.push(connection);
+      return response;
     } catch {
       this.#open -= 1;
-      this.#queue.shift()?.(this.#another());
+      this.#waiting.shift()?.(this.#openConnection());
       return undefined;
     }
   }
 
   #connection(): Connection | Promise<Connection> {
-    const free = this.#free.pop();
-    if (free) return free;
-    if (this.#open < MOST_CONNECTIONS) return this.#another();
-    return new Promise((resolve) => this.#queue.push(resolve));
+    const idle = this.#idle.pop();
+    if (idle) return idle;
+    if (this.#open < MAX_CONNECTIONS) return this.#openConnection();
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  #another(): Connection {
+  #openConnection(): Connection {
     this.#open += 1;
     return openConnection(this.#plan.port);
   }
@@ -154,6 +155,6 @@ class Driver {
 
 if (import.meta.main) {
   const [plan] = await once(process, 'message');
-  const driven = await new Driver(plan).run();
-  process.send?.(driven, () => process.disconnect());
+  const result = await new Driver(plan).run();
+  process.send?.(result, () => process.disconnect());
 }

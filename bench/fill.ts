@@ -1,9 +1,13 @@
 import pg from 'pg';
 
+/** When alert 0 was received, and the interval from each alert to the next. */
+export const FIRST_RECEIVED = new Date('2026-01-01T00:00:00Z');
+export const INTERVAL_MS = 5_000;
+
 /**
- * Stores the alerts number `from` to `to`, exclusive, as if they had come long ago, five seconds apart, to 200 stores:
- * all final and told, every 200th failed, by every code in turn. For measuring on a table that has grown: it holds the
- * table for itself meanwhile, a minute for five million. Throws what PostgreSQL says.
+ * Stores alerts `from` up to but not including `to`, with the data of long finished alerts: received at intervals of five
+ * seconds, from 200 stores, all of them final and notified, every 200th failed with each code in turn. For measurements on
+ * a large table. It locks the table meanwhile: about a minute for five million rows. Throws PostgreSQL's error.
  */
 export async function fillAlerts(url: string, { from, to }: { from: number; to: number }): Promise<void> {
   const client = new pg.Client({ connectionString: url });
@@ -15,9 +19,9 @@ export async function fillAlerts(url: string, { from, to }: { from: number; to: 
     const indexes = await client.query<{ name: string; definition: string }>(
       `SELECT indexname AS name, indexdef AS definition FROM pg_indexes WHERE tablename = 'alerts' AND indexname <> 'alerts_pkey'`,
     );
-    // Made anew at the end, sorted: a tenth of what so many single insertions cost.
+    // Created again at the end: a sorted build takes a tenth of the time of single insertions.
     for (const { name } of indexes.rows) await client.query(`DROP INDEX ${pg.escapeIdentifier(name)}`);
-    await client.query(FILL, [from, to, FIRST_FILLED, FILLED_EVERY_MS]);
+    await client.query(FILL, [from, to, FIRST_RECEIVED, INTERVAL_MS]);
     for (const { definition } of indexes.rows) await client.query(definition);
     await client.query('COMMIT');
     await client.query('VACUUM ANALYZE alerts');
@@ -26,13 +30,9 @@ export async function fillAlerts(url: string, { from, to }: { from: number; to: 
   }
 }
 
-/** When the first of them was received, and how long after it the next, and so on. */
-export const FIRST_FILLED = new Date('2026-01-01T00:00:00Z');
-export const FILLED_EVERY_MS = 5_000;
-
-/** The uuid of a stored alert, by its number. */
-export function filledUuid(number: number): string {
-  return `00000000-0000-4000-8000-${String((number * 7_919) % 1_000_000_007).padStart(12, '0')}`;
+/** Returns the uuid of stored alert number `index`. */
+export function filledUuid(index: number): string {
+  return `00000000-0000-4000-8000-${String((index * 7_919) % 1_000_000_007).padStart(12, '0')}`;
 }
 
 const FILL = `
@@ -43,7 +43,7 @@ const FILL = `
     'store-' || mixed % 200, extract(epoch FROM at), md5(n::text), at, at, at, at + interval '10 ms', at + interval '12 ms',
     at + interval '12 ms', 1, 16384, status, resolution, width, height, rotation, codec, container, duration, code, detail
   FROM generate_series($1::bigint, $2::bigint - 1) n,
-    LATERAL (SELECT $3::timestamptz + n * $4 * interval '1 ms' AS at, n % 200 = 7 AS failed, n * 7919 % 1000000007 AS mixed) moment,
+    LATERAL (SELECT $3::timestamptz + n * $4 * interval '1 ms' AS at, n % 200 = 7 AS failed, n * 7919 % 1000000007 AS mixed) alert,
     LATERAL (SELECT
       (CASE WHEN failed THEN 'failed' ELSE 'processed' END)::alert_status AS status,
       CASE WHEN NOT failed THEN '1920x1080' END AS resolution, CASE WHEN NOT failed THEN 1920 END AS width,

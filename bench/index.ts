@@ -3,42 +3,44 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import { findRedisProgram } from '#test/harness/redis.ts';
-import { measureProbes } from './ask-process.ts';
-import { type Bench, measureSets, openBenchStack } from './bench.ts';
-import { measureGrowth } from './data-size.ts';
-import { describeMachine, measureYardstick } from './machine.ts';
-import { type Options, readOptions } from './options.ts';
-import { tableOfProfiles } from './profile.ts';
+import { type Bench, compareWorkers, openBenchStack } from './bench.ts';
+import { sweepDataSizes } from './data-size.ts';
+import { describeMachine, measureReference } from './machine.ts';
+import { type Options, readOptions, USAGE } from './options.ts';
+import { renderProfiles } from './profile.ts';
 import type { Report } from './report.ts';
 import { measureSoak } from './soak.ts';
-import type { Opened, Stack } from './stack.ts';
-import { tableOf } from './table.ts';
-import { layOutVideos, truthsOf } from './video-sets.ts';
+import type { BenchStack, Opened } from './stack.ts';
+import { measureProbes } from './subprocess.ts';
+import { renderReport } from './table.ts';
+import { prepareVideos, videosOf } from './video-sets.ts';
 
-// `npm run bench`: whole houses of processes on 127.0.0.1, driven as hard as they bear, and a table of what that cost. Bounded by
-// time; leaves nothing but the videos that it made.
+// `npm run bench`: starts complete stacks on 127.0.0.1, loads them to saturation, and prints a table of the results. It has
+// a time limit and leaves only the videos that it generated.
 
 const opened: Opened = [];
 const stop = new AbortController();
-let done = false;
+let succeeded = false;
 
 const { close } = closeWithGrace({ delay: 120_000, logger: false }, async ({ err }) => {
   stop.abort();
-  if (err) say(err.message);
+  if (err) log(err.message);
   await closeAll(opened);
-  process.exit(done ? 0 : 1);
+  process.exit(succeeded ? 0 : 1);
 });
 
-const SOAKED = 100_000;
+const SOAK_ALERTS = 100_000;
 
 const args = process.argv.slice(2);
 const command = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
 
 try {
-  await main(readOptions(args));
-  done = true;
+  const options = readOptions(args);
+  if (options) await main(options);
+  else process.stdout.write(`${USAGE}\n`);
+  succeeded = true;
 } catch (error) {
-  say(stop.signal.aborted ? 'stopped' : `${error instanceof Error ? error.message : error}`);
+  log(stop.signal.aborted ? 'stopped' : `${error instanceof Error ? error.message : error}`);
 }
 await close();
 
@@ -46,65 +48,67 @@ async function main(options: Options): Promise<void> {
   const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(options.minutes * 60_000)]);
   const folder = await mkdtemp(join(tmpdir(), 'bench-'));
   opened.unshift({ close: () => rm(folder, { recursive: true, force: true }) });
-  await layOutVideos(options.sets, join(folder, 'videos'), say);
+  await prepareVideos(options.sets, join(folder, 'videos'), log);
   const searchPath = process.env.PATH ?? '';
   const profile = options.profile && resolve(options.profile);
-  const bench = { options: { ...options, profile }, folder, searchPath, say, signal };
+  const bench = { options: { ...options, profile }, folder, log, signal };
   const report: Report = {
     command,
     machine: await describeMachine(),
     runs: options.runs,
-    measured: [],
+    comparisons: [],
     probes: [],
-    growth: [],
+    dataSizes: [],
     soak: [],
   };
-  for (const backend of await backendsHere(options, searchPath)) {
-    say(`a house with its queue on ${backend}`);
-    const parts: Opened = [];
-    opened.unshift({ close: () => closeAll(parts) });
-    await measureHouse(bench, await openBenchStack(bench, backend, parts), report);
-    await closeAll(parts);
-    report.machine.yardstickMs.push(measureYardstick());
+  for (const backend of await availableBackends(options, searchPath)) {
+    log(`starting a stack with its queue on ${backend}`);
+    const stackOpened: Opened = [];
+    opened.unshift({ close: () => closeAll(stackOpened) });
+    await measureStack(bench, await openBenchStack(bench, backend, stackOpened), report);
+    await closeAll(stackOpened);
+    report.machine.referenceMs.push(measureReference());
   }
-  process.stdout.write(`${options.json ? JSON.stringify(report, null, 2) : tableOf(report)}\n`);
-  if (profile && !options.json) process.stdout.write(`\n${await tableOfProfiles(profile)}\n`);
+  process.stdout.write(`${options.json ? JSON.stringify(report, null, 2) : renderReport(report)}\n`);
+  if (profile && !options.json) process.stdout.write(`\n${await renderProfiles(profile)}\n`);
 }
 
-/** Adds what was asked for to the report. */
-async function measureHouse(bench: Bench, house: Stack, report: Report): Promise<void> {
+/** Adds the requested measurements to the report. */
+async function measureStack(bench: Bench, stack: BenchStack, report: Report): Promise<void> {
   const { options, signal } = bench;
-  if (options.mode === 'growth') {
-    report.growth.push(...(await measureGrowth(house, truthsOf('avi'), { say, signal, seconds: options.seconds })));
+  if (options.mode === 'data-size') {
+    const { seconds } = options;
+    report.dataSizes.push(...(await sweepDataSizes(stack, videosOf('avi'), { log, signal, seconds })));
   } else if (options.mode === 'soak') {
-    await house.employ('ours');
-    const alerts = options.alerts ?? SOAKED;
-    report.soak.push(...(await measureSoak(house, truthsOf('avi'), { alerts, say, signal })));
+    await stack.startWorker('current');
+    const alerts = options.alerts ?? SOAK_ALERTS;
+    report.soak.push(...(await measureSoak(stack, videosOf('avi'), { alerts, log, signal })));
   } else {
-    report.measured.push(...(await measureSets(bench, house)));
+    report.comparisons.push(...(await compareWorkers(bench, stack)));
     if (!options.probes || report.probes.length > 0) return;
-    say('probes by themselves');
-    report.probes.push(...(await measureProbes(house.videoServer.origin, signal)));
+    log('probe methods');
+    report.probes.push(...(await measureProbes(stack.videoServer.origin, signal)));
   }
 }
 
-/** Without a Redis the other backend is measured alone. */
-async function backendsHere({ backends }: Options, searchPath: string): Promise<Options['backends']> {
+/** Returns the requested backends; without a Redis program only PostgreSQL. */
+async function availableBackends({ backends }: Options, searchPath: string): Promise<Options['backends']> {
   if (!backends.includes('redis')) return backends;
   try {
     await findRedisProgram(searchPath);
     return backends;
   } catch (error) {
     if (backends.length === 1) throw error;
-    say(`${error instanceof Error ? error.message : error}; measuring PostgreSQL alone`);
+    log(`${error instanceof Error ? error.message : error}; measuring PostgreSQL only`);
     return ['postgres'];
   }
 }
 
-async function closeAll(parts: Opened): Promise<void> {
-  for (const part of parts.splice(0)) await part.close().catch((error: Error) => say(error.message));
+/** Closes the last opened first. */
+async function closeAll(toClose: Opened): Promise<void> {
+  for (const each of toClose.splice(0)) await each.close().catch((error: Error) => log(error.message));
 }
 
-function say(line: string): void {
+function log(line: string): void {
   process.stderr.write(`▸ ${line}\n`);
 }

@@ -4,7 +4,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { promisify } from 'node:util';
 import type { Report } from './report.ts';
 
-/** What the figures hold for. `yardstickMs` so far: one entry. */
+/** Returns the machine and the sources that the results apply to, with one first reference time. */
 export async function describeMachine(): Promise<Report['machine']> {
   const git = promisify(execFile)('git', ['rev-parse', '--short', 'HEAD'], { cwd: import.meta.dirname });
   return {
@@ -13,26 +13,26 @@ export async function describeMachine(): Promise<Report['machine']> {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     memoryGib: Math.round(totalmem() / 1024 ** 3),
     node: process.version,
-    yardstickMs: [measureYardstick()],
+    referenceMs: [measureReference()],
     commit: await git.then(
       ({ stdout }) => stdout.trim(),
-      () => '', // no clone
+      () => '', // not a git clone
     ),
   };
 }
 
-const YARDSTICK_BYTES = 64 * 1024 * 1024;
+const REFERENCE_BYTES = 64 * 1024 * 1024;
 
 /**
- * Milliseconds of a piece of work that is always the same, SHA-256 of 64 MiB: on a machine that is shared with others
- * it tells how fast the machine was. The least of five.
+ * Returns the milliseconds of a reference task, SHA-256 of 64 MiB, as the minimum of five runs. On a machine shared with
+ * others it shows how fast the machine was at that time.
  */
-export function measureYardstick(): number {
-  const work = Buffer.alloc(YARDSTICK_BYTES);
-  const took = Array.from({ length: 5 }, () => {
-    const began = performance.now();
-    createHash('sha256').update(work).digest();
-    return performance.now() - began;
+export function measureReference(): number {
+  const data = Buffer.alloc(REFERENCE_BYTES);
+  const durations = Array.from({ length: 5 }, () => {
+    const startedAt = performance.now();
+    createHash('sha256').update(data).digest();
+    return performance.now() - startedAt;
   });
-  return Math.min(...took);
+  return Math.min(...durations);
 }

@@ -1,78 +1,78 @@
 import { randomUUID } from 'node:crypto';
-import { drive } from './ask-process.ts';
-import type { Driven, Plan } from './driver.ts';
-import { cpuMsOf, forgetPeaks, peakBytesOf } from './processes.ts';
-import type { Flow, Percentiles } from './report.ts';
-import { type FoundRow, judgeRows, readFinalRows, settle } from './rows.ts';
-import { KINDS, type Kind, type Stack } from './stack.ts';
+import type { DriverPlan, DriverResult } from './driver.ts';
+import { cpuMsOf, peakBytesOf, resetPeaks } from './processes.ts';
+import type { LoadResult, Percentiles } from './report.ts';
+import { countMismatches, type FinalRow, readFinalRows, waitUntilNotified } from './rows.ts';
+import { type BenchStack, SERVICES, type ServiceName } from './stack.ts';
 import { percentile } from './statistics.ts';
-import type { Truth } from './video-sets.ts';
+import { runDriver } from './subprocess.ts';
+import type { ExpectedVideo } from './video-sets.ts';
 
-/** Cameras of so many stores send at once. */
+/** `keepRows`: rows and jobs are not deleted first. */
+export type LoadOptions = Pick<DriverPlan, 'count' | 'pace'> & { keepRows?: boolean };
+
+/** The number of stores whose cameras send at the same time. */
 const STORES = 50;
 const MIB = 1024 * 1024;
 
-/**
- * Empties the house, or not, sends the alerts of the plan on these videos, waits for the last row, and holds each to the
- * truth.
- */
-export async function measureFlow(
-  house: Stack,
-  truths: readonly Truth[],
-  { keepRows = false, ...plan }: Pick<Plan, 'count' | 'pace'> & { keepRows?: boolean },
+/** Sends alerts on these videos, waits until the last row is notified, and compares the rows with the expected values. */
+export async function measureLoad(
+  stack: BenchStack,
+  videos: readonly ExpectedVideo[],
+  { keepRows = false, ...plan }: LoadOptions,
   signal: AbortSignal,
-): Promise<Flow> {
-  if (!keepRows) await house.empty();
-  const flow = randomUUID();
-  const stores = Array.from({ length: STORES }, (_, index) => `bench ${flow} ${index}`);
-  await forgetPeaks(KINDS.flatMap(house.pids));
-  const before = await cpuOfKinds(house);
-  const { apiPort: port } = house;
-  const videos = truths.map(({ video }) => video);
-  const driven = await drive({ ...plan, port, videos, stores, headers: [] }, signal);
-  await settle(house.database, stores, signal);
-  const after = await cpuOfKinds(house);
-  house.check();
-  const rows = new Map((await readFinalRows(house.database, stores)).map((row) => [row.uuid, row]));
-  const per = (total: number) => total / plan.count;
-  const cpuMsPerAlert = byKind((kind) => per(after[kind] - before[kind]));
-  const served = await house.videoServer.served();
-  const peaks = await Promise.all(KINDS.map((kind) => peakBytesOf(house.pids(kind))));
+): Promise<LoadResult> {
+  if (!keepRows) await stack.deleteAll();
+  const load = randomUUID();
+  const stores = Array.from({ length: STORES }, (_, index) => `bench ${load} ${index}`);
+  await resetPeaks(SERVICES.flatMap(stack.pids));
+  const before = await readCpu(stack);
+  const { apiPort: port } = stack;
+  const paths = videos.map(({ path }) => path);
+  const driver = await runDriver({ ...plan, port, videos: paths, stores, headers: [] }, signal);
+  await waitUntilNotified(stack.database, stores, signal);
+  const after = await readCpu(stack);
+  stack.throwIfAnyExited();
+  const rows = new Map((await readFinalRows(stack.database, stores)).map((row) => [row.uuid, row]));
+  const perAlert = (total: number) => total / plan.count;
+  const cpuMsPerAlert = byService((service) => perAlert(after[service] - before[service]));
+  const served = await stack.videoServer.served();
+  const peaks = await Promise.all(SERVICES.map((service) => peakBytesOf(stack.pids(service))));
   return {
     alerts: plan.count,
-    ...timesOf(driven, rows),
+    ...timesOf(driver, rows),
     cpuMsPerAlert,
-    cpuMsPerAlertInAll: KINDS.reduce((sum, kind) => sum + cpuMsPerAlert[kind], 0),
-    driverCpuMsPerAlert: per(driven.cpuMs),
-    bytesPerAlert: per([...rows.values()].reduce((sum, { bytes }) => sum + bytes, 0)),
+    cpuMsPerAlertTotal: SERVICES.reduce((sum, service) => sum + cpuMsPerAlert[service], 0),
+    driverCpuMsPerAlert: perAlert(driver.cpuMs),
+    bytesPerAlert: perAlert([...rows.values()].reduce((sum, { bytes }) => sum + bytes, 0)),
     served: served
       ? {
-          requestsPerAlert: per(served.requests),
-          bytesPerAlert: per(served.bytes),
-          connectionsPer1000: per(served.connections) * 1000,
+          requestsPerAlert: perAlert(served.requests),
+          bytesPerAlert: perAlert(served.bytes),
+          connectionsPer1000: perAlert(served.connections) * 1000,
         }
       : null,
-    peakMib: byKind((kind) => (peaks[KINDS.indexOf(kind)] ?? 0) / MIB),
-    refused: plan.count - (driven.statuses[202] ?? 0),
-    ...judgeRows(rows, driven.uuids, truths),
+    peakMib: byService((service) => (peaks[SERVICES.indexOf(service)] ?? 0) / MIB),
+    refused: plan.count - (driver.statuses[202] ?? 0),
+    ...countMismatches(rows, driver.uuids, videos),
   };
 }
 
-function timesOf({ uuids, sentAt, answerMs, finalMs }: Driven, rows: ReadonlyMap<string, FoundRow>) {
-  const began = Math.min(...sentAt.slice(0, 1000));
-  const withQueueTimeout = sentAt.reduce((last, at, index) => Math.max(last, at + (answerMs[index] ?? 0)), 0);
-  const ended = [...rows.values()].reduce((last, { finalAt }) => Math.max(last, finalAt), 0);
-  const lasted = uuids.map(
+function timesOf({ uuids, sentAt, responseMs, finalMs }: DriverResult, rows: ReadonlyMap<string, FinalRow>) {
+  const startedAt = Math.min(...sentAt.slice(0, 1000));
+  const lastResponseAt = sentAt.reduce((last, at, index) => Math.max(last, at + (responseMs[index] ?? 0)), 0);
+  const lastFinalAt = [...rows.values()].reduce((last, { finalAt }) => Math.max(last, finalAt), 0);
+  const endToEndMs = uuids.map(
     (uuid, index) => (rows.get(uuid)?.finalAt ?? Number.POSITIVE_INFINITY) - (sentAt[index] ?? 0),
   );
-  const seconds = (ended - began) / 1000;
+  const seconds = (lastFinalAt - startedAt) / 1000;
   return {
     seconds,
-    acceptedPerS: uuids.length / ((withQueueTimeout - began) / 1000),
+    acceptedPerS: uuids.length / ((lastResponseAt - startedAt) / 1000),
     processedPerS: rows.size / seconds,
-    postMs: percentilesOf(answerMs),
-    endToEndMs: percentilesOf(lasted.filter(Number.isFinite)),
-    seenFinalMs: percentilesOf(finalMs),
+    postMs: percentilesOf(responseMs),
+    endToEndMs: percentilesOf(endToEndMs.filter(Number.isFinite)),
+    polledFinalMs: percentilesOf(finalMs),
   };
 }
 
@@ -81,12 +81,13 @@ function percentilesOf(values: readonly number[]): Percentiles | null {
   return { p50: percentile(values, 0.5), p95: percentile(values, 0.95), p99: percentile(values, 0.99) };
 }
 
-async function cpuOfKinds(house: Stack): Promise<Record<Kind, number>> {
-  const times = await Promise.all(KINDS.map((kind) => cpuMsOf(house.pids(kind))));
-  return byKind((kind) => times[KINDS.indexOf(kind)] ?? 0);
+async function readCpu(stack: BenchStack): Promise<Record<ServiceName, number>> {
+  const times = await Promise.all(SERVICES.map((service) => cpuMsOf(stack.pids(service))));
+  return byService((service) => times[SERVICES.indexOf(service)] ?? 0);
 }
 
-function byKind<T>(of: (kind: Kind) => T): Record<Kind, T> {
-  const { api, worker, postgres, redis, videoServer } = Object.fromEntries(KINDS.map((kind) => [kind, of(kind)]));
-  return { api, worker, postgres, redis, videoServer } as Record<Kind, T>; // each kind was just put in
+function byService<T>(read: (service: ServiceName) => T): Record<ServiceName, T> {
+  const entries = SERVICES.map((service) => [service, read(service)]);
+  const { api, worker, postgres, redis, videoServer } = Object.fromEntries(entries);
+  return { api, worker, postgres, redis, videoServer } as Record<ServiceName, T>; // each service has an entry
 }

@@ -3,34 +3,49 @@ import { z } from 'zod';
 import type { Backend } from './stack.ts';
 import { SET_NAMES, type SetName } from './video-sets.ts';
 
-export const USAGE = `npm run bench -- [--backend redis|postgres|both] [--set avi|mix|samples|all] [--runs N] [--quick] [--json]
-  [--alerts N] [--seconds S] [--baseline yes|no] [--latency yes|no] [--probes yes|no] [--env NAME=VALUE …] [--minutes CAP] [--profile FOLDER]
-  [--growth | --soak]`;
+export const USAGE = `Usage: npm run bench -- [options]
+
+Starts a complete stack on 127.0.0.1 for each backend, loads it to saturation, and prints rates, latencies,
+processor time and memory next to those of a baseline worker.
+
+What is measured
+  --backend redis|postgres|both   backends of the queue (default both)
+  --set avi|mix|samples|all       videos: one AVI of 487 kB, ten of 0.3 to 34 MB, the five bundled samples
+  --baseline yes|no               also the baseline worker: downloads each video and runs ffprobe
+  --latency yes|no                also latencies at 300/s, at half load and on an idle system
+  --probes yes|no                 also the cost of each probe method
+  --data-size                     instead: the current worker with 0, 1 and 5 million rows stored before
+  --soak                          instead: memory over many alerts (default 100000)
+
+How long
+  --seconds S                     duration of each load, 1 to 120 (default 8, with --quick 3)
+  --alerts N                      number of alerts instead of a duration, 10 to 200000
+  --runs N                        repeat and report the median, 1 to 25 (default 1)
+  --quick                         3 seconds, Redis only, sets avi and mix
+  --minutes N                     time limit of the whole run (default 30)
+
+Settings and output
+  --env NAME=VALUE                environment variable for api and worker; may be repeated
+  --profile FOLDER                write V8 profiles of api and worker, only at saturation
+  --json                          print the report as JSON
+  --help                          print this text`;
 
 const yesNo = z.enum(['yes', 'no'], 'must be yes or no').transform((word) => word === 'yes');
 
 const fields = z.object({
   backend: z.enum(['redis', 'postgres', 'both'], 'must be redis, postgres or both').optional(),
   set: z.enum([...SET_NAMES, 'all'], 'must be avi, mix, samples or all').optional(),
-  /** Of each figure the median of so many is told. */
   runs: z.coerce.number().int().min(1).max(25, 'must be 1 to 25').default(1),
-  /** In the flow that finds the maximum; undefined: as many as take `seconds`. */
   alerts: z.coerce.number().int().min(10).max(200_000, 'must be 10 to 200000').optional(),
   seconds: z.coerce.number().min(1).max(120, 'must be 1 to 120').optional(),
   baseline: yesNo.optional(),
-  /** Whether the flows at 300/s, at half load, and of lone alerts are sent as well. */
   latency: yesNo.optional(),
-  /** For api and worker. */
   env: z.array(z.string().regex(/^[A-Z_]+=/, 'must be NAME=VALUE')).default([]),
-  /** Whether each way of probing is measured by itself, on videos of the mix. */
   probes: yesNo.optional(),
   minutes: z.coerce.number().min(0.1).max(120, 'must be 0.1 to 120').default(30),
-  /** Where V8 profiles of api and worker go; then only the flow that finds the maximum is sent. */
   profile: z.string().min(1).optional(),
   quick: z.boolean().default(false),
-  /** Instead: the same figures on tables of 0, 1 and 5 million rows. */
-  growth: z.boolean().default(false),
-  /** Instead: memory over so many alerts. */
+  'data-size': z.boolean().default(false),
   soak: z.boolean().default(false),
   json: z.boolean().default(false),
 });
@@ -39,6 +54,7 @@ export type Options = {
   backends: Backend[];
   sets: SetName[];
   runs: number;
+  /** Of the load that measures the maximum rate; undefined: as many as take `seconds`. */
   alerts: number | undefined;
   seconds: number;
   baseline: boolean;
@@ -47,12 +63,12 @@ export type Options = {
   settings: Record<string, string>;
   minutes: number;
   profile: string | undefined;
-  mode: 'compare' | 'growth' | 'soak';
+  mode: 'compare' | 'data-size' | 'soak';
   json: boolean;
 };
 
-/** Reads the command line. Throws one sentence for each fault, and the usage. */
-export function readOptions(args: string[]): Options {
+/** Reads the command line; undefined if it asks for help. Throws one sentence for each error, and the usage. */
+export function readOptions(args: string[]): Options | undefined {
   try {
     const text = { type: 'string' } as const;
     const flag = { type: 'boolean' } as const;
@@ -60,31 +76,23 @@ export function readOptions(args: string[]): Options {
       args,
       options: {
         ...{ backend: text, set: text, runs: text, alerts: text, seconds: text, baseline: text, latency: text },
-        ...{ probes: text },
-        ...{
-          env: { type: 'string', multiple: true },
-          minutes: text,
-          profile: text,
-          quick: flag,
-          json: flag,
-          growth: flag,
-          soak: flag,
-        },
+        ...{ probes: text, env: { type: 'string', multiple: true }, minutes: text, profile: text },
+        ...{ quick: flag, json: flag, 'data-size': flag, soak: flag, help: flag },
       },
     });
-    return withDefaults(fields.parse(values));
+    return values.help ? undefined : withDefaults(fields.parse(values));
   } catch (error) {
-    const told =
+    const message =
       error instanceof z.ZodError
         ? error.issues.map(({ path, message }) => `--${path[0]?.toString()}: ${message}`).join('\n')
         : String(error instanceof Error ? error.message : error);
-    throw new Error(`${told}\nusage: ${USAGE}`, { cause: error });
+    throw new Error(`${message}\n\n${USAGE}`, { cause: error });
   }
 }
 
 function withDefaults(given: z.output<typeof fields>): Options {
   const { quick, profile } = given;
-  const mode = given.growth ? 'growth' : given.soak ? 'soak' : 'compare';
+  const mode = given['data-size'] ? 'data-size' : given.soak ? 'soak' : 'compare';
   const backend = given.backend ?? (quick || profile || mode !== 'compare' ? 'redis' : 'both');
   const set = mode !== 'compare' ? 'avi' : (given.set ?? (profile ? 'avi' : 'all'));
   return {
@@ -97,9 +105,12 @@ function withDefaults(given: z.output<typeof fields>): Options {
     baseline: given.baseline ?? profile === undefined,
     latency: given.latency ?? profile === undefined,
     probes: given.probes ?? (profile === undefined && (set === 'mix' || set === 'all')),
-    settings: Object.fromEntries(
-      given.env.map((setting) => [/^[^=]*/.exec(setting)?.[0], setting.replace(/^[^=]*=/, '')]),
-    ),
+    settings: Object.fromEntries(given.env.map(splitSetting)),
     profile,
   };
+}
+
+function splitSetting(setting: string): [name: string, value: string] {
+  const end = setting.indexOf('=');
+  return [setting.slice(0, end), setting.slice(end + 1)];
 }

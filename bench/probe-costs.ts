@@ -5,14 +5,14 @@ import { type Probed, probe } from '#worker/video/probe.ts';
 import type { Meter, OpenVideo, VideoFacts } from '#worker/video/types.ts';
 import { cpuMsOf } from './processes.ts';
 import type { ProbeCost } from './report.ts';
-import { probeWhole } from './whole-file.ts';
+import { probeWholeFile } from './whole-file.ts';
 
-// One process that probes, so that its processor time is a probe's: it gets the origin of the video server as its first
-// message, answers with the costs, and ends.
+// Probes videos in a separate process, so that its processor time is that of the probes: it receives the origin of the
+// video server as its first message, sends back the costs and exits.
 
 type Container = VideoFacts['container'];
-type Path = [
-  path: string,
+type Method = [
+  method: string,
   video: string,
   probe: (url: URL, meter: Meter) => Promise<{ width: number; height: number }>,
 ];
@@ -20,31 +20,31 @@ type Path = [
 const SECONDS = 1.5;
 const TIMEOUT_MS = 10_000;
 
-function pathsOf(reader: VideoReader): Path[] {
+function methodsOf(reader: VideoReader): Method[] {
   const { signal } = new AbortController();
-  const opened = (probeOpened: (video: OpenVideo) => Promise<Probed>): Path[2] => {
-    return async (url, meter) => (await probeOpened(await reader.open(url, { signal, meter }))).facts;
+  const withReader = (probeVideo: (video: OpenVideo) => Promise<Probed>): Method[2] => {
+    return async (url, meter) => (await probeVideo(await reader.open(url, { signal, meter }))).facts;
   };
-  const asTheWorker = opened((video) => probe(video, { signal, timeoutMs: TIMEOUT_MS }));
+  const likeWorker = withReader((video) => probe(video, { signal, timeoutMs: TIMEOUT_MS }));
   const withFfprobe = (container: Container) =>
-    opened((video) => probeWithFfprobe(video, container, { signal, timeoutMs: TIMEOUT_MS }));
+    withReader((video) => probeWithFfprobe(video, container, { signal, timeoutMs: TIMEOUT_MS }));
   return [
-    ['as the worker does', '487kb.avi', asTheWorker],
-    ['as the worker does', 'motion.avi', asTheWorker],
-    ['as the worker does', 'faststart.mp4', asTheWorker],
-    ['as the worker does', 'largest.mp4', asTheWorker],
-    ['as the worker does', 'upright.mov', asTheWorker],
-    ['as the worker does', 'large.mkv', asTheWorker],
-    ['as the worker does', 'small.webm', asTheWorker],
-    ['ffprobe on fetched parts', '487kb.avi', withFfprobe('avi')],
-    ['ffprobe on fetched parts', 'largest.mp4', withFfprobe('mp4')],
-    ['ffprobe on the whole file', '487kb.avi', probeWholeFile],
-    ['ffprobe on the whole file', 'largest.mp4', probeWholeFile],
+    ['as in the worker', '487kb.avi', likeWorker],
+    ['as in the worker', 'motion.avi', likeWorker],
+    ['as in the worker', 'faststart.mp4', likeWorker],
+    ['as in the worker', 'largest.mp4', likeWorker],
+    ['as in the worker', 'upright.mov', likeWorker],
+    ['as in the worker', 'large.mkv', likeWorker],
+    ['as in the worker', 'small.webm', likeWorker],
+    ['ffprobe on ranges', '487kb.avi', withFfprobe('avi')],
+    ['ffprobe on ranges', 'largest.mp4', withFfprobe('mp4')],
+    ['ffprobe on whole file', '487kb.avi', downloadAndProbe],
+    ['ffprobe on whole file', 'largest.mp4', downloadAndProbe],
   ];
 }
 
-const probeWholeFile: Path[2] = async (url, meter) => {
-  const { bytes, ...size } = await probeWhole(url);
+const downloadAndProbe: Method[2] = async (url, meter) => {
+  const { bytes, ...size } = await probeWholeFile(url);
   meter.bytesFetched += bytes;
   meter.requests += 1;
   return size;
@@ -54,35 +54,37 @@ if (import.meta.main) {
   const [origin] = await once(process, 'message');
   const reader = createVideoReader({ origin, connections: 1, byteBudget: 8 * 1024 * 1024, timeoutMs: TIMEOUT_MS });
   const costs: ProbeCost[] = [];
-  for (const path of pathsOf(reader)) costs.push(await costOf(path, origin));
+  for (const method of methodsOf(reader)) costs.push(await measureCost(method, origin));
   reader.close();
   process.send?.(costs, () => process.disconnect());
 }
 
-async function costOf([path, video, probeUrl]: Path, origin: string): Promise<ProbeCost> {
+const WARM_UP_PROBES = 20;
+
+async function measureCost([method, video, probeUrl]: Method, origin: string): Promise<ProbeCost> {
   const url = new URL(`/videos/${video}`, origin);
   const meter = { bytesFetched: 0, requests: 0 };
-  for (let warm = 0; warm < 20; warm += 1) await probeUrl(url, { bytesFetched: 0, requests: 0 });
-  const before = await cpuMsOf([process.pid]);
-  const began = performance.now();
+  for (let probe = 0; probe < WARM_UP_PROBES; probe += 1) await probeUrl(url, { bytesFetched: 0, requests: 0 });
+  const cpuMsBefore = await cpuMsOf([process.pid]);
+  const startedAt = performance.now();
   let probes = 0;
   let resolution = '';
-  for (; performance.now() - began < SECONDS * 1000; probes += 1) {
+  for (; performance.now() - startedAt < SECONDS * 1000; probes += 1) {
     const { width, height } = await probeUrl(url, meter);
     resolution = `${width}x${height}`;
   }
-  const ms = performance.now() - began;
-  const cpuMs = (await cpuMsOf([process.pid])) - before;
+  const ms = performance.now() - startedAt;
+  const cpuMs = (await cpuMsOf([process.pid])) - cpuMsBefore;
   const { bytesFetched, requests } = meter;
-  const per = (total: number) => total / probes;
+  const perProbe = (total: number) => total / probes;
   return {
-    path,
+    method,
     video,
     resolution,
     probes,
-    ms: per(ms),
-    cpuMs: per(cpuMs),
-    bytes: per(bytesFetched),
-    requests: per(requests),
+    ms: perProbe(ms),
+    cpuMs: perProbe(cpuMs),
+    bytes: perProbe(bytesFetched),
+    requests: perProbe(requests),
   };
 }

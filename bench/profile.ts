@@ -17,18 +17,18 @@ export type SelfTime = { name: string; ms: number; share: number };
 
 const NOT_WORK = new Set(['(idle)', '(program)', '(root)']);
 
-/** The functions in which a V8 profile spent most time itself, idle time apart. */
-export function selfTimes(profile: unknown, most: number): SelfTime[] {
+/** Returns up to `limit` functions of a V8 profile with their self time, largest first. Idle time is excluded. */
+export function selfTimes(profile: unknown, limit: number): SelfTime[] {
   const { nodes, samples, timeDeltas } = profileSchema.parse(profile);
   const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
-  const spent = new Map<string, number>();
+  const msByName = new Map<string, number>();
   samples.forEach((id, index) => {
     const name = names.get(id) ?? '?';
-    if (!NOT_WORK.has(name)) spent.set(name, (spent.get(name) ?? 0) + (timeDeltas[index] ?? 0) / 1000);
+    if (!NOT_WORK.has(name)) msByName.set(name, (msByName.get(name) ?? 0) + (timeDeltas[index] ?? 0) / 1000);
   });
-  const all = [...spent.values()].reduce((sum, ms) => sum + ms, 0);
-  const sorted = [...spent].map(([name, ms]) => ({ name, ms, share: ms / all })).sort((a, b) => b.ms - a.ms);
-  return sorted.slice(0, most);
+  const total = [...msByName.values()].reduce((sum, ms) => sum + ms, 0);
+  const sorted = [...msByName].map(([name, ms]) => ({ name, ms, share: ms / total })).sort((a, b) => b.ms - a.ms);
+  return sorted.slice(0, limit);
 }
 
 function nameOf({ functionName, url, lineNumber }: { functionName: string; url: string; lineNumber: number }): string {
@@ -36,25 +36,20 @@ function nameOf({ functionName, url, lineNumber }: { functionName: string; url: 
   return file === '' ? functionName : `${functionName || '(anonymous)'} ${file}:${lineNumber + 1}`;
 }
 
-const SHOWN = 30;
+const TABLE_ROWS = 30;
 
-/** A table of self times for each profile that lies in `folder/api` and `folder/ours`. */
-export async function tableOfProfiles(folder: string): Promise<string> {
+/** Returns a table of self times for the newest profile of each service in `folder/api` and `folder/worker`. */
+export async function renderProfiles(folder: string): Promise<string> {
   const tables: string[] = [];
-  for (const part of ['api', 'ours']) {
-    const files = (await readdir(join(folder, part))).filter((file) => file.endsWith('.cpuprofile')).sort();
+  for (const service of ['api', 'worker']) {
+    const files = (await readdir(join(folder, service))).filter((file) => file.endsWith('.cpuprofile')).sort();
     const newest = files.at(-1);
     if (newest === undefined) continue;
-    const times = selfTimes(JSON.parse(await readFile(join(folder, part, newest), 'utf8')), SHOWN);
-    const lines = times.map(
+    const path = join(folder, service, newest);
+    const lines = selfTimes(JSON.parse(await readFile(path, 'utf8')), TABLE_ROWS).map(
       ({ name, ms, share }) => `${ms.toFixed(0).padStart(8)} ms ${(share * 100).toFixed(1).padStart(5)} %  ${name}`,
     );
-    tables.push(
-      [
-        `${part === 'ours' ? 'worker' : part}: self time, idle time apart (${join(folder, part, newest)})`,
-        ...lines,
-      ].join('\n'),
-    );
+    tables.push([`${service}: self time without idle time (${path})`, ...lines].join('\n'));
   }
   return tables.join('\n\n');
 }

@@ -1,69 +1,69 @@
 import { z } from 'zod';
 
-// What a run tells, as `--json` prints it.
+// The result of a run, as `--json` prints it.
 
 const amount = z.number().nonnegative();
 const count = z.int().nonnegative();
 const percentiles = z.strictObject({ p50: amount, p95: amount, p99: amount });
-const kinds = z.strictObject({ api: amount, worker: amount, postgres: amount, redis: amount, videoServer: amount });
+const services = z.strictObject({ api: amount, worker: amount, postgres: amount, redis: amount, videoServer: amount });
 
-/** What one flow of alerts showed, from the first request to the last row final. */
-export const flowSchema = z.strictObject({
+/** One load of alerts, from the first request until the last row is final. */
+export const loadSchema = z.strictObject({
   alerts: count,
   seconds: amount,
   acceptedPerS: amount,
   processedPerS: amount,
-  /** From the moment that a request was due to its answer. */
+  /** From the due time of a request to its response. */
   postMs: percentiles.nullable(),
-  /** From the moment that a request was due to the commit that made its row final. */
+  /** From the due time of a request to the commit that made its row final. */
   endToEndMs: percentiles.nullable(),
-  /** Until a GET, asked again and again, saw it final; null where none was asked. */
-  seenFinalMs: percentiles.nullable(),
-  /** User and system time, that of children included. */
-  cpuMsPerAlert: kinds,
-  cpuMsPerAlertInAll: amount,
+  /** Until a polling GET returned a final status; null: not polled. */
+  polledFinalMs: percentiles.nullable(),
+  /** User and system time, including that of child processes. */
+  cpuMsPerAlert: services,
+  cpuMsPerAlertTotal: amount,
   driverCpuMsPerAlert: amount,
-  /** Body bytes, as the rows say. */
+  /** Body bytes, from the rows. */
   bytesPerAlert: amount,
-  /** As the video server counted; null: it does not count. */
+  /** As counted by the video server; null: it does not count. */
   served: z.strictObject({ requestsPerAlert: amount, bytesPerAlert: amount, connectionsPer1000: amount }).nullable(),
-  /** Peak resident sizes of all processes of a kind, summed. */
-  peakMib: kinds,
-  /** Answers to POST but 202. */
+  /** The sum of the peak resident sizes of all processes of a service. */
+  peakMib: services,
+  /** Responses to POST other than 202. */
   refused: count,
-  /** Final rows without the true resolution. */
+  /** Final rows with an unexpected resolution. */
   wrong: count,
   /** Alerts without a final row. */
   missing: count,
 });
-export type Flow = z.infer<typeof flowSchema>;
+export type LoadResult = z.infer<typeof loadSchema>;
 export type Percentiles = z.infer<typeof percentiles>;
 
-/** One worker on one set of videos and one backend. Latencies are null where they were not asked for. */
-export const measuredSchema = z.strictObject({
+/** One worker on one set of videos and one backend. Loads are null if they were not requested. */
+export const comparisonSchema = z.strictObject({
   backend: z.enum(['redis', 'postgres']),
   set: z.enum(['avi', 'mix', 'samples']),
-  worker: z.enum(['ours', 'baseline']),
+  worker: z.enum(['current', 'baseline']),
   videoServer: z.enum(['nginx', 'local/file-server.ts']),
-  /** As many requests on the way as the driver may have. */
-  most: flowSchema,
-  /** At 300 requests a second. */
-  steady: flowSchema.nullable(),
-  /** At half of what `most` processed in a second. */
-  half: flowSchema.nullable(),
-  /** Ten a second, so that each finds an idle system. */
-  lone: flowSchema.nullable(),
-  /** One after the other, each asked for by GET until it is final. */
-  asked: flowSchema.nullable(),
+  /** As many requests in flight as the driver allows. */
+  saturated: loadSchema,
+  /** 300 requests per second. */
+  steady: loadSchema.nullable(),
+  /** Half the rate that `saturated` processed. */
+  half: loadSchema.nullable(),
+  /** Ten per second, so that each alert meets an idle system. */
+  idle: loadSchema.nullable(),
+  /** One after another, each polled by GET until it is final. */
+  polled: loadSchema.nullable(),
 });
-export type Measured = z.infer<typeof measuredSchema>;
+export type Comparison = z.infer<typeof comparisonSchema>;
 
-/** One way of probing one video, by itself. Each figure is of one probe. */
+/** One way of probing one video. Each figure is the mean of one probe. */
 export const probeCostSchema = z.strictObject({
-  path: z.string(),
+  method: z.string(),
   video: z.string(),
   resolution: z.string().regex(/^\d+x\d+$/),
-  /** How many the figures are the mean of. */
+  /** Number of probes. */
   probes: count,
   ms: amount,
   cpuMs: amount,
@@ -72,31 +72,30 @@ export const probeCostSchema = z.strictObject({
 });
 export type ProbeCost = z.infer<typeof probeCostSchema>;
 
-/** The house on a table that has grown. */
-export const grownSchema = z.strictObject({
-  /** Stored before. */
+/** The stack on a table of a given size. */
+export const dataSizeSchema = z.strictObject({
+  /** Rows stored before the measurement. */
   rows: count,
-  most: flowSchema,
-  /** At 300 requests a second. */
-  steady: flowSchema,
-  /** Milliseconds of the questions that api and reconciler ask of the table. */
-  questions: z.array(z.strictObject({ name: z.string(), p50: amount, p95: amount })),
+  saturated: loadSchema,
+  /** 300 requests per second. */
+  steady: loadSchema,
+  /** Milliseconds of the queries of api and reconciler. */
+  queries: z.array(z.strictObject({ name: z.string(), p50: amount, p95: amount })),
 });
-export type Grown = z.infer<typeof grownSchema>;
+export type DataSizeResult = z.infer<typeof dataSizeSchema>;
 
-/** Memory after so many alerts in one house. */
-export const soakedSchema = z.strictObject({
+/** Resident memory after a number of alerts. */
+export const soakSchema = z.strictObject({
   alerts: count,
   processedPerS: amount,
   wrong: count,
   missing: count,
-  /** Resident. */
   apiMib: amount,
   workerMib: amount,
-  /** What Redis says it uses; null: there is none. */
+  /** As Redis reports it; null: there is no Redis. */
   redisMib: amount.nullable(),
 });
-export type Soaked = z.infer<typeof soakedSchema>;
+export type SoakResult = z.infer<typeof soakSchema>;
 
 export const reportSchema = z.strictObject({
   command: z.string(),
@@ -106,15 +105,15 @@ export const reportSchema = z.strictObject({
     cpu: z.string(),
     memoryGib: amount,
     node: z.string(),
-    /** What SHA-256 of 64 MiB took before the first and after each house: how fast the machine was just then. */
-    yardstickMs: z.array(amount),
-    /** Of these sources; '' where git does not tell. */
+    /** Duration of SHA-256 of 64 MiB before the first and after each stack: how fast the machine was at that time. */
+    referenceMs: z.array(amount),
+    /** Of these sources; '' if git does not know it. */
     commit: z.string(),
   }),
   runs: count,
-  measured: z.array(measuredSchema),
+  comparisons: z.array(comparisonSchema),
   probes: z.array(probeCostSchema),
-  growth: z.array(grownSchema),
-  soak: z.array(soakedSchema),
+  dataSizes: z.array(dataSizeSchema),
+  soak: z.array(soakSchema),
 });
 export type Report = z.infer<typeof reportSchema>;

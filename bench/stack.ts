@@ -4,61 +4,61 @@ import { migrate } from '#prisma/migrate.ts';
 import { type PostgresServer, startPostgres } from '#test/harness/postgres.ts';
 import { type RedisServer, startRedisServer } from '#test/harness/redis.ts';
 import type { Exit, Service } from '#test/harness/service.ts';
-import { createStack } from '#test/harness/stack.ts';
+import { createStack, type Stack } from '#test/harness/stack.ts';
 import { findProgram } from '#test/harness/system-packages.ts';
-import type { VideoServer } from './video-server.ts';
 
 export type Backend = 'redis' | 'postgres';
-export type WorkerKind = 'ours' | 'baseline';
+export type WorkerKind = 'current' | 'baseline';
 
-export type StackOptions = {
+export type BenchStackOptions = {
   backend: Backend;
-  /** For data and logs; removed by whoever made it. */
+  /** For data and logs. The caller removes it. */
   folder: string;
-  /** What the video server shows. */
+  /** The folder that the video server serves. */
   videos: string;
-  /** More of the environment of api and worker. */
+  /** Additional environment variables of api and worker. */
   settings: Record<string, string>;
-  /** Where api and worker leave a V8 profile when they end. */
+  /** The folder where api and worker write a V8 profile when they exit. */
   profiles: string | undefined;
 };
 
-/** The kinds of processes whose cost is told apart. */
-export const KINDS = ['api', 'worker', 'postgres', 'redis', 'videoServer'] as const;
-export type Kind = (typeof KINDS)[number];
+/** The services whose cost is reported separately. */
+export const SERVICES = ['api', 'worker', 'postgres', 'redis', 'videoServer'] as const;
+export type ServiceName = (typeof SERVICES)[number];
 
-/** A whole house, one process of each kind, on free ports of 127.0.0.1. */
-export type Stack = {
+/** A stack with one process of each service. */
+export type BenchStack = {
   backend: Backend;
   apiPort: number;
   database: Database;
   databaseUrl: string;
-  videoServer: VideoServer;
-  redisPort: number | undefined;
-  /** Ends the worker that runs and starts this one. */
-  employ(worker: WorkerKind): Promise<void>;
-  /** Processes of a kind that run now, without their children. */
-  pids(kind: Kind): number[];
-  /** Takes every row and every job away. */
-  empty(): Promise<void>;
-  /** Throws when a part has ended by itself. */
-  check(): void;
+  videoServer: { kind: 'nginx' | 'local/file-server.ts'; origin: string; served: Stack['served'] };
+  /** Undefined if the queue is on PostgreSQL. */
+  redis: RedisServer | undefined;
+  /** Stops the current worker and starts this one. */
+  startWorker(kind: WorkerKind): Promise<void>;
+  /** Returns the running processes of a service, without their children. */
+  pids(service: ServiceName): number[];
+  /** Deletes every row and every job. */
+  deleteAll(): Promise<void>;
+  /** Throws if a process has exited by itself. */
+  throwIfAnyExited(): void;
 };
-
-/** Counted as ever, but never reached: the driver is one address. */
-const LIMITS = { RATE_LIMIT_PER_IP: '100000000', RATE_LIMIT_PER_KEY: '100000000', QUEUE_MAX_DEPTH: '10000000' };
 
 export type Opened = { close(): Promise<void> }[];
 
-/** Opens the whole stack except for its worker, and puts what is to be closed into `opened`, last first. */
-export async function openStack(options: StackOptions, opened: Opened): Promise<Stack> {
-  const { backend, folder, videos, profiles } = options;
+/** The limits still count each request, but are never reached: the driver has one address. */
+const LIMITS = { RATE_LIMIT_PER_IP: '100000000', RATE_LIMIT_PER_KEY: '100000000', QUEUE_MAX_DEPTH: '10000000' };
+
+/** Starts a stack without a worker, and adds what has to be closed to `opened`, last opened first. */
+export async function openStack(options: BenchStackOptions, opened: Opened): Promise<BenchStack> {
+  const { backend, folder, videos, profiles, settings } = options;
   const failures: string[] = [];
   const onExit = ({ sent, process, how, lastLines }: Exit) => {
-    if (sent === undefined) failures.push(`${process} ended (${how}): ${lastLines}`);
+    if (sent === undefined) failures.push(`${process} exited (${how}): ${lastLines}`);
   };
-  const postgres = await openPostgres(join(folder, 'postgres'), opened);
   const redis = backend === 'redis' ? await openRedis(join(folder, 'redis'), onExit, opened) : undefined;
+  const postgres = await openPostgres(join(folder, 'postgres'), opened);
   const nginx = await findProgram(['nginx'], process.env.PATH ?? '');
   const stack = await createStack({
     backend,
@@ -67,7 +67,7 @@ export async function openStack(options: StackOptions, opened: Opened): Promise<
     workers: 0,
     videos: nginx === undefined ? 'file-server' : 'nginx',
     videosFolder: videos,
-    env: { ...LIMITS, ...options.settings },
+    env: { ...LIMITS, ...settings },
     logs: folder,
     unread: true,
     profiles,
@@ -75,69 +75,60 @@ export async function openStack(options: StackOptions, opened: Opened): Promise<
   });
   opened.unshift(stack);
   const workers = {
-    ours: stack.addService('ours', 'worker/index.ts'),
+    current: stack.addService('worker', 'worker/index.ts'),
     baseline: stack.addService('baseline', 'bench/baseline.ts'),
   };
+  const database = openDatabase(postgres.url, { poolSize: 1, onError: () => {} });
+  opened.unshift({ close: () => database.$disconnect() });
   await stack.start();
   return {
     backend,
     apiPort: Number(new URL(stack.apiUrl).port),
+    database,
     databaseUrl: postgres.url,
     videoServer: {
       kind: nginx === undefined ? 'local/file-server.ts' : 'nginx',
       origin: stack.videosUrl,
-      service: stack.videoServer,
       served: stack.served,
     },
-    redisPort: redis?.port,
-    ...employer(workers, {
+    redis,
+    ...workerSwitch(workers, {
       api: () => stack.apis[0]?.pid(),
       postgres: () => postgres.pid,
       redis: () => redis?.pid,
       videoServer: () => stack.videoServer?.pid(),
     }),
-    ...keeper(postgres.url, redis, opened),
-    check() {
+    async deleteAll() {
+      await database.$executeRaw`TRUNCATE alerts`;
+      if (redis) await redis.send('FLUSHALL');
+      else await database.$executeRaw`TRUNCATE bullmq.job CASCADE`;
+    },
+    throwIfAnyExited() {
       if (failures.length > 0) throw new Error(failures.join('\n'));
     },
   };
 }
 
-/** Which worker runs, and the process ids of each kind. */
-function employer(
+function workerSwitch(
   workers: Record<WorkerKind, Service>,
-  others: Record<Exclude<Kind, 'worker'>, () => number | undefined>,
-): Pick<Stack, 'employ' | 'pids'> {
-  let employed: Service | undefined;
-  const pidOf = { ...others, worker: () => employed?.pid() };
+  others: Record<Exclude<ServiceName, 'worker'>, () => number | undefined>,
+): Pick<BenchStack, 'startWorker' | 'pids'> {
+  let current: Service | undefined;
+  const pidOf = { ...others, worker: () => current?.pid() };
   return {
-    async employ(worker) {
-      await employed?.stop();
-      employed = workers[worker];
-      await employed.start();
+    async startWorker(kind) {
+      await current?.stop();
+      current = workers[kind];
+      await current.start();
     },
-    pids(kind) {
-      const pid = pidOf[kind]();
+    pids(service) {
+      const pid = pidOf[service]();
       return pid === undefined ? [] : [pid];
     },
   };
 }
 
-/** The way to the rows, and to having none. */
-function keeper(url: string, redis: RedisServer | undefined, opened: Opened): Pick<Stack, 'database' | 'empty'> {
-  const database = openDatabase(url, { poolSize: 1, onError: () => {} });
-  opened.unshift({ close: () => database.$disconnect() });
-  return {
-    database,
-    async empty() {
-      await database.$executeRaw`TRUNCATE alerts`;
-      if (redis) await redis.send('FLUSHALL');
-      else await database.$executeRaw`TRUNCATE bullmq.job CASCADE`;
-    },
-  };
-}
-
-/** Durable, and with the time of each commit, so that the database itself records when a row became final. */
+/** Durable, and with the time of each commit, so that PostgreSQL itself records when a row became final. */
 async function openPostgres(dataDir: string, opened: Opened): Promise<PostgresServer> {
   const server = await startPostgres(dataDir);
   opened.unshift({ close: server.stop });

@@ -1,6 +1,6 @@
 /**
- * The value below or at which the share `rank` (0 to 1) of the values lies, by the nearest rank: always one of the
- * values. NaN of none.
+ * Returns the percentile at `rank` (0 to 1) by the nearest-rank method, which always returns one of the values. NaN if
+ * there are none.
  */
 export function percentile(values: readonly number[], rank: number): number {
   if (values.length === 0) return Number.NaN;
@@ -9,7 +9,7 @@ export function percentile(values: readonly number[], rank: number): number {
   return sorted[Math.min(Math.max(index, 0), sorted.length - 1)] ?? Number.NaN;
 }
 
-/** The middle value; of an even number the lower of the two in the middle, so that it was measured. NaN of none. */
+/** Returns the median; of an even number of values the lower middle one, which was measured. NaN if there are none. */
 export function median(values: readonly number[]): number {
   return percentile(values, 0.5);
 }

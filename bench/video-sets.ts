@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** A video and the resolution that it is known to have, as shown. */
-export type Truth = { video: string; resolution: string };
+/** A video's path in alerts, and its expected resolution, as displayed. */
+export type ExpectedVideo = { path: string; resolution: string };
 
 export const SET_NAMES = ['avi', 'mix', 'samples'] as const;
 export type SetName = (typeof SET_NAMES)[number];
@@ -16,21 +16,24 @@ export const SET_TITLES: Record<SetName, string> = {
   samples: 'the five bundled samples',
 };
 
-const SAMPLES: Truth[] = [
-  { video: 'test_1.avi', resolution: '1280x720' },
-  { video: 'test_2.mp4', resolution: '1920x1080' },
-  { video: 'test_3.mov', resolution: '540x960' },
-  { video: 'test_4.mkv', resolution: '854x480' },
-  { video: 'test_5.webm', resolution: '640x360' },
+const SAMPLES = [
+  { file: 'test_1.avi', resolution: '1280x720' },
+  { file: 'test_2.mp4', resolution: '1920x1080' },
+  { file: 'test_3.mov', resolution: '540x960' },
+  { file: 'test_4.mkv', resolution: '854x480' },
+  { file: 'test_5.webm', resolution: '640x360' },
 ];
 
-/** `noise`: how strong; small pictures of full noise do not fit into their class. */
-type Recipe = { file: string; size: string; shown?: string; bytes: string; noise?: number; args: string[] };
+/**
+ * `displayed`: the resolution after rotation, if it differs from `size`. `noise`: its strength; full noise in a small
+ * picture would exceed `bytes`.
+ */
+type Recipe = { file: string; size: string; displayed?: string; bytes: string; noise?: number; args: string[] };
 
 const H264 = ['-c:v', 'libx264', '-preset', 'ultrafast'];
 const SECONDS = 10;
 
-// Noise keeps the encoders at the bit rate asked for; -fs ends the AVI at the size that its class is named after.
+// Noise keeps the encoders at the given bit rate; -fs ends the AVI at the size in its title.
 const AVI_487: Recipe = {
   file: '487kb.avi',
   size: '1280x720',
@@ -67,76 +70,75 @@ const MIX: Recipe[] = [
       'log-level=error',
     ],
   },
-  { file: 'upright.mov', size: '1280x720', shown: '720x1280', bytes: '9M', args: [...H264] },
+  { file: 'upright.mov', size: '1280x720', displayed: '720x1280', bytes: '9M', args: [...H264] },
   { file: 'large.mkv', size: '1920x1080', bytes: '14M', args: [...H264] },
   { file: 'motion.avi', size: '1280x720', bytes: '20M', args: ['-c:v', 'mjpeg'] },
   { file: 'long.mp4', size: '1920x1080', bytes: '27M', args: [...H264] },
   { file: 'largest.mp4', size: '1920x1080', bytes: '34M', args: [...H264] },
 ];
 
-/** The videos of a set, each under the path that an alert names. */
-export function truthsOf(set: SetName): Truth[] {
-  const made = (recipe: Recipe) => ({ video: recipe.file, resolution: recipe.shown ?? recipe.size });
-  const videos = { avi: [made(AVI_487)], mix: MIX.map(made), samples: SAMPLES }[set];
-  return videos.map(({ video, resolution }) => ({ video: `/videos/${video}`, resolution }));
+/** Returns the videos of a set. */
+export function videosOf(set: SetName): ExpectedVideo[] {
+  const expectedOf = ({ file, size, displayed }: Recipe) => ({ file, resolution: displayed ?? size });
+  const files = { avi: [expectedOf(AVI_487)], mix: MIX.map(expectedOf), samples: SAMPLES }[set];
+  return files.map(({ file, resolution }) => ({ path: `/videos/${file}`, resolution }));
 }
 
-/** Where made videos stay from run to run; git-ignored, some 115 MB. */
+/** Generated videos stay here from run to run: about 115 MB, ignored by git. */
 const CACHE = fileURLToPath(new URL('./videos/', import.meta.url));
 const BUNDLED = fileURLToPath(new URL('../nginx/videos/', import.meta.url));
 
 /**
- * Puts the videos of these sets, linked or copied, into `folder`; makes those that were never made, which takes ffmpeg
- * and a minute. Throws one sentence where there is no ffmpeg.
+ * Links the videos of these sets into `folder`. Generates missing ones first, which needs ffmpeg and takes about a minute.
+ * Throws one sentence if there is no ffmpeg.
  */
-export async function layOutVideos(
+export async function prepareVideos(
   sets: readonly SetName[],
   folder: string,
-  say: (line: string) => void,
+  log: (line: string) => void,
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
+  if (sets.includes('samples')) {
+    for (const { file } of SAMPLES) await symlink(join(BUNDLED, file), join(folder, file));
+  }
   const recipes = sets.includes('mix') ? MIX : sets.includes('avi') ? [AVI_487] : [];
-  if (sets.includes('samples'))
-    for (const { video } of SAMPLES) await symlink(join(BUNDLED, video), join(folder, video));
   for (const recipe of recipes) {
-    const file = join(CACHE, recipe.file);
-    if (!(await exists(file))) {
-      say(`making ${recipe.file}`);
-      await make(recipe, file);
+    const cached = join(CACHE, recipe.file);
+    if (!(await exists(cached))) {
+      log(`generating ${recipe.file}`);
+      await generate(recipe, cached);
     }
-    await symlink(file, join(folder, recipe.file));
+    await symlink(cached, join(folder, recipe.file));
   }
 }
 
-async function make({ file, size, shown, bytes, noise = 30, args }: Recipe, target: string): Promise<void> {
+async function generate({ file, size, displayed, bytes, noise = 30, args }: Recipe, target: string): Promise<void> {
   await mkdir(CACHE, { recursive: true });
   const unfinished = join(CACHE, `unfinished-${process.pid}-${file}`);
   const source = `testsrc2=size=${size}:rate=25:duration=${SECONDS},noise=alls=${noise}:allf=t,format=yuv420p`;
-  const rate = args.includes('-b:v')
-    ? []
-    : ['-b:v', bitRate(bytes), '-maxrate', bitRate(bytes), '-bufsize', bitRate(bytes)];
-  await ffmpeg(['-f', 'lavfi', '-i', source, ...args, ...rate, unfinished]);
-  if (shown === undefined) return rename(unfinished, target);
-  const turned = join(CACHE, `turned-${process.pid}-${file}`);
-  await ffmpeg(['-i', unfinished, '-c', 'copy', '-metadata:s:v', 'rotate=90', turned]);
+  const rate = bitRate(bytes);
+  const rateArgs = args.includes('-b:v') ? [] : ['-b:v', rate, '-maxrate', rate, '-bufsize', rate];
+  await runFfmpeg(['-f', 'lavfi', '-i', source, ...args, ...rateArgs, unfinished]);
+  if (displayed === undefined) return rename(unfinished, target);
+  const rotated = join(CACHE, `rotated-${process.pid}-${file}`);
+  await runFfmpeg(['-i', unfinished, '-c', 'copy', '-metadata:s:v', 'rotate=90', rotated]);
   await rm(unfinished);
-  await rename(turned, target);
+  await rename(rotated, target);
 }
 
-/** What fills `bytes` ('34M') in the seconds that each video lasts. */
+/** Returns the bit rate at which a video of ten seconds has this size, such as '34M'. */
 function bitRate(bytes: string): string {
   const factor = bytes.endsWith('M') ? 1_000_000 : 1_000;
   return String(Math.round((Number.parseFloat(bytes) * factor * 8) / SECONDS));
 }
 
-async function ffmpeg(args: string[]): Promise<void> {
+async function runFfmpeg(args: string[]): Promise<void> {
   try {
     await promisify(execFile)('ffmpeg', ['-v', 'error', '-y', ...args], { timeout: 120_000 });
   } catch (cause) {
     const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    throw new Error(missing ? 'ffmpeg is not on the PATH: install it, or take --set samples' : 'ffmpeg failed', {
-      cause,
-    });
+    const message = missing ? 'ffmpeg is not on the PATH: install it, or use --set samples' : 'ffmpeg failed';
+    throw new Error(message, { cause });
   }
 }
 

@@ -3,8 +3,8 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
-import { drive } from '../ask-process.ts';
-import type { Plan } from '../driver.ts';
+import type { DriverPlan } from '../driver.ts';
+import { runDriver } from '../subprocess.ts';
 
 let server: Server;
 afterEach(async () => {
@@ -20,65 +20,73 @@ async function serve(listener: RequestListener): Promise<number> {
 }
 
 const LENGTH = { 'content-length': 2 };
-const SIGNAL = AbortSignal.timeout(20_000);
-const plan = (port: number, more: Pick<Plan, 'count' | 'pace'>): Plan => {
+
+function plan(port: number, load: Pick<DriverPlan, 'count' | 'pace'>): DriverPlan {
   return {
     port,
     videos: ['/videos/a.mp4', '/videos/b.mp4'],
     stores: ['north', 'south', 'west'],
     headers: ['x-key: k'],
-    ...more,
+    ...load,
   };
-};
+}
 
-it('sends each alert once, on each video in turn, with so many on the way and no more', async () => {
+it('sends each alert once, on the videos in turn, with exactly the given number in flight', async ({ signal }) => {
   const bodies: { uuid: string; video: string; store: string; timestamp: number }[] = [];
-  let [underWay, most] = [0, 0];
+  let [inFlight, maxInFlight] = [0, 0];
+  const four = Promise.withResolvers<void>();
   const port = await serve(async (req, res) => {
-    most = Math.max(most, ++underWay);
+    inFlight += 1;
+    maxInFlight = Math.max(maxInFlight, inFlight);
+    if (inFlight === 4) four.resolve();
     bodies.push(JSON.parse(await text(req)));
+    await four.promise;
     await sleep(5);
-    underWay -= 1;
+    inFlight -= 1;
     res.writeHead(req.headers['x-key'] === 'k' && req.url === '/alerts' ? 202 : 500, LENGTH).end('{}');
   });
-  const driven = await drive(plan(port, { count: 50, pace: { kind: 'closed', inFlight: 4 } }), SIGNAL);
-  expect(driven.statuses).toEqual({ 202: 50 });
-  expect(most).toBe(4);
-  expect(bodies.map(({ uuid }) => uuid).sort()).toEqual([...driven.uuids].sort());
-  expect(bodies.find(({ uuid }) => uuid === driven.uuids[7])).toMatchObject({ video: '/videos/b.mp4', store: 'south' });
-  expect(Math.min(...driven.answerMs)).toBeGreaterThanOrEqual(4);
-  expect(driven.cpuMs).toBeGreaterThan(0);
+  const result = await runDriver(plan(port, { count: 50, pace: { kind: 'closed', inFlight: 4 } }), signal);
+  expect(result.statuses).toEqual({ 202: 50 });
+  expect(maxInFlight).toBe(4);
+  expect(bodies.map(({ uuid }) => uuid).sort()).toEqual([...result.uuids].sort());
+  expect(bodies.find(({ uuid }) => uuid === result.uuids[7])).toMatchObject({ video: '/videos/b.mp4', store: 'south' });
+  expect(Math.min(...result.responseMs)).toBeGreaterThanOrEqual(4);
+  expect(result.cpuMs).toBeGreaterThan(0);
 });
 
-it('keeps its pace while the server stands still, and counts the wait from when each was due', async () => {
-  const port = await serve((_req, res) => void res.end('{}'));
-  // Frozen as a whole: an event loop that is busy takes no connection and no request.
-  setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600), 300);
-  const driven = await drive(plan(port, { count: 200, pace: { kind: 'open', perSecond: 200 } }), SIGNAL);
-  const [first = 0] = driven.sentAt;
-  for (const [index, at] of driven.sentAt.entries()) expect(at - first).toBeCloseTo(index * 5, 0);
-  expect(driven.answerMs.filter((ms) => ms > 200).length).toBeGreaterThan(20);
+it('keeps its pace while the server is blocked, and measures each response from its due time', async ({ signal }) => {
+  let received = 0;
+  const port = await serve((_req, res) => {
+    received += 1;
+    // A blocked event loop accepts no connection and reads no request. 120 requests become due meanwhile.
+    if (received === 50) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+    res.end('{}');
+  });
+  const result = await runDriver(plan(port, { count: 200, pace: { kind: 'open', perSecond: 200 } }), signal);
+  const [first = 0] = result.sentAt;
+  for (const [index, at] of result.sentAt.entries()) expect(at - first).toBeCloseTo(index * 5, 0);
+  expect(result.responseMs.filter((ms) => ms > 200).length).toBeGreaterThan(20);
 });
 
-it('asks for a lone alert until it is final', async () => {
+it('polls an alert until it is final before it sends the next one', async ({ signal }) => {
   let gets = 0;
   const port = await serve((req, res) => {
     if (req.method === 'POST') return void res.writeHead(202, { 'content-length': 20 }).end('{"status":"pending"}');
     gets += 1;
     res.end(`{"status":"${gets % 3 === 0 ? 'processed' : 'processing'}"}`);
   });
-  const driven = await drive(plan(port, { count: 4, pace: { kind: 'lone' } }), SIGNAL);
+  const result = await runDriver(plan(port, { count: 4, pace: { kind: 'sequential' } }), signal);
   expect(gets).toBe(12);
-  expect(driven.finalMs).toHaveLength(4);
+  expect(result.finalMs).toHaveLength(4);
 });
 
-it('counts a refusal by its status, and goes on after a connection that broke', async () => {
+it('counts refusals by status, and continues after a connection is cut', async ({ signal }) => {
   let posts = 0;
   const port = await serve((_req, res) => {
     posts += 1;
     if (posts === 2) res.destroy();
     else res.writeHead(posts === 4 ? 503 : 202, LENGTH).end('{}');
   });
-  const driven = await drive(plan(port, { count: 6, pace: { kind: 'closed', inFlight: 1 } }), SIGNAL);
-  expect(driven.statuses).toEqual({ 202: 4, 503: 1, error: 1 });
+  const result = await runDriver(plan(port, { count: 6, pace: { kind: 'closed', inFlight: 1 } }), signal);
+  expect(result.statuses).toEqual({ 202: 4, 503: 1, error: 1 });
 });

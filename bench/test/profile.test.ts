@@ -3,7 +3,7 @@ import { selfTimes } from '../profile.ts';
 
 const node = (id: number, functionName: string, url = '') => ({ id, callFrame: { functionName, url, lineNumber: 9 } });
 
-it('sums the time of a function over its callers, the largest first, without idle time', () => {
+it('sums the self time of a function over its callers, largest first, without idle time', () => {
   const profile = {
     nodes: [
       node(1, '(root)'),

@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest';
+import { readOptions } from '../options.ts';
+import { runBench } from './run-bench.ts';
+
+it.each([
+  [['--runs', '0'], '--runs:'],
+  [['--set', 'all-of-them'], '--set: must be avi, mix, samples or all'],
+  [['--env', 'concurrency'], '--env: must be NAME=VALUE'],
+  [['--alert', '5'], "Unknown option '--alert'"],
+])('rejects %j with the reason and the usage', (args, reason) => {
+  expect(() => readOptions(args)).toThrow(reason);
+  expect(() => readOptions(args)).toThrow('Usage: npm run bench');
+});
+
+it('exits with code 1 and prints nothing on standard output if an option is invalid', async () => {
+  const { err, code, out } = await runBench(['--runs', '0']);
+  expect(err).toContain('Usage: npm run bench');
+  expect({ code, out }).toEqual({ code: 1, out: '' });
+});
+
+it('prints the usage for --help', async () => {
+  const { out, code } = await runBench(['--help']);
+  expect(out).toMatch(/^Usage: npm run bench/);
+  expect(code).toBe(0);
+});
+
+it('measures fewer videos with --quick, and one AVI on Redis in the other modes', () => {
+  expect(readOptions(['--quick'])).toMatchObject({ backends: ['redis'], sets: ['avi', 'mix'], seconds: 3 });
+  expect(readOptions(['--soak'])).toMatchObject({ mode: 'soak', backends: ['redis'], sets: ['avi'] });
+  expect(readOptions(['--data-size'])).toMatchObject({ mode: 'data-size', backends: ['redis'], sets: ['avi'] });
+  expect(readOptions(['--env', 'A=b=c'])?.settings).toEqual({ A: 'b=c' });
+});

@@ -1,174 +1,182 @@
-import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs, promisify } from 'node:util';
 import { z } from 'zod';
+import { waitFor } from '#test/harness/wait.ts';
+import { VALID_VIDEOS } from './client.ts';
+import { compose, followWorkerLogs } from './compose.ts';
+import { type Accepted, type Outcome, renderReport, type Step, type Tally } from './compose-report.ts';
+import { type History, newHistory } from './history.ts';
+import type { ComposeOptions } from './options.ts';
 
-// `npm run drill`: scales and restarts the parts of the running compose house, one after another, under a steady flow of
-// alerts, and holds every 202 against what became of it. At the top because it stands outside all rooms: it knows the
-// front door, the worker's log and `docker compose`. Bounded: some two minutes, 127.0.0.1 only, one run at a time.
+// `npm run chaos -- --target compose`: scales and restarts the services of the running Compose stack, one after another,
+// under a steady flow of alerts, and checks the result of every alert that got 202. It uses the public endpoint, the
+// workers' logs and `docker compose`. About two minutes, 127.0.0.1 only, one run at a time.
 
-const { values } = parseArgs({ options: { rate: { type: 'string', default: '20' } } });
-const rate = z.coerce.number('--rate must be a number').int().min(1).max(100).parse(values.rate);
+/** How long alerts continue after each step: late effects show while everything is available again. */
+const AFTER_STEP_MS = 12_000;
+const FINAL_TIMEOUT_MS = 120_000;
+const LOG_DELAY_MS = 10_000;
+/** A 503 is retried after its Retry-After, as a camera does. */
+const MAX_TRIES = 20;
 
-/** How long the flow goes on after each step, milliseconds: what is late shows while the part is back. */
-const SETTLE_MS = 12_000;
-const FINAL_WITHIN_MS = 120_000;
-/** As a camera does, a 503 is tried again after its Retry-After. */
-const TRIES = 20;
-const EXCUSED = '503 as the database is away';
+const VIDEOS: [video: string, resolution: string | null][] = [...VALID_VIDEOS, ['broken.mp4', null]];
 
-const VIDEOS = [
-  ['/videos/test_1.avi', '1280x720'],
-  ['/videos/test_2.mp4', '1920x1080'],
-  ['/videos/test_3.mov', '540x960'],
-  ['/videos/test_4.mkv', '854x480'],
-  ['/videos/test_5.webm', '640x360'],
-  ['/videos/broken.mp4', null],
-] as const;
+type Run = {
+  /** Prefix of this run's stores, and name of its key. */
+  id: string;
+  origin: string;
+  key: string;
+  rate: number;
+  /** In the order of the steps. */
+  tallies: Map<Step, Tally>;
+  accepted: Accepted[];
+  history: History;
+  /** From the restart of the database until the stack was ready again. Alerts sent before it may be affected, too. */
+  outage: { from: number; to: number };
+};
 
-type Step = { name: string; run: () => Promise<unknown>; databaseAway?: true };
-type Tally = { sent: number; accepted: number; refused: Map<string, number>; slowestMs: number };
-type Sent = { uuid: string; store: string; resolution: string | null; step: Step; outage?: boolean };
-
-const compose = async (...args: string[]) => (await promisify(execFile)('docker', ['compose', ...args])).stdout.trim();
-const scale = (api: number, worker: number) => () =>
-  compose('up', '-d', '--no-build', '--scale', `api=${api}`, '--scale', `worker=${worker}`);
-
-const STEPS: Step[] = [
-  { name: 'nothing', run: async () => {} },
-  { name: 'scale api=3 worker=5', run: scale(3, 5) },
-  { name: 'restart api', run: () => compose('restart', 'api') },
-  { name: 'restart worker', run: () => compose('restart', 'worker') },
-  { name: 'restart redis', run: () => compose('restart', 'redis') },
-  { name: 'restart postgres', run: () => compose('restart', 'postgres'), databaseAway: true },
-  // Before containers go, and their logs with them.
-  { name: 'scale api=2 worker=2', run: () => followLogs().then(scale(2, 2)) },
-];
-
-const run = `drill-${randomUUID().slice(0, 8)}`;
-const tallies = new Map<Step, Tally>(
-  STEPS.map((step) => [step, { sent: 0, accepted: 0, refused: new Map(), slowestMs: 0 }]),
-);
-const accepted: Sent[] = [];
-const notified = new Map<string, number>();
-const followers: AbortController[] = [];
-/** When the database went, and when the house was ready again. By the clock: what was sent before may meet it. */
-const away = { from: Infinity, to: Infinity };
-const metOutage = (from: number, to: number) => from <= away.to && to >= away.from;
-let base = '';
-let key = '';
-const authorization = () => ({ authorization: `Bearer ${key}` });
-
-async function drill(): Promise<void> {
-  const door = await compose('port', 'nginx', '8000').catch(() => '');
-  if (!/^127\.0\.0\.1:\d+$/.test(door)) throw new Error('no house: docker compose up -d --build --wait');
-  base = `http://${door}`;
-  await waitUntilReady();
-  const keys = (...args: string[]) => compose('exec', '-T', 'api', 'node', 'api/auth/keys-cli.ts', ...args);
-  key = await keys('create', '--name', run, '--scope', 'write,read', '--expires', '1h');
-  const flow = startFlow();
-  for (const step of STEPS) {
+/** Prints a report and returns whether every invariant held. */
+export async function testCompose({ rate }: ComposeOptions): Promise<boolean> {
+  const end = new AbortController();
+  const run = await prepare(rate, end.signal);
+  const traffic = startTraffic(run);
+  for (const step of run.tallies.keys()) {
     process.stdout.write(`${step.name} …\n`);
-    flow.step = step;
-    if (step.databaseAway) away.from = Date.now();
+    traffic.step = step;
+    if (step.databaseOutage) run.outage.from = Date.now();
     await step.run();
-    await waitUntilReady();
-    if (step.databaseAway) away.to = Date.now();
-    await sleep(SETTLE_MS);
+    await waitUntilReady(run.origin);
+    if (step.databaseOutage) run.outage.to = Date.now();
+    await sleep(AFTER_STEP_MS);
   }
-  await flow.stop();
-  const outcome = await lookAtAll();
-  await keys('revoke', key);
-  for (const follower of followers) follower.abort();
-  report(outcome);
+  await traffic.stop();
+  const outcome = await collectOutcome(run);
+  await keysCli('revoke', run.key);
+  end.abort();
+  const { text, passed } = renderReport(run, outcome);
+  process.stdout.write(text);
+  return passed;
 }
 
-/** Sends `rate` alerts a second, without waiting for the answers of those before. */
-function startFlow() {
-  const [first] = STEPS;
+const scale = (api: number, worker: number) =>
+  compose('up', '-d', '--no-build', '--scale', `api=${api}`, '--scale', `worker=${worker}`);
+
+function stepsOf(history: History, signal: AbortSignal): Step[] {
+  return [
+    { name: 'no change', run: async () => {} },
+    { name: 'scale api=3 worker=5', run: () => scale(3, 5) },
+    { name: 'restart api', run: () => compose('restart', 'api') },
+    { name: 'restart worker', run: () => compose('restart', 'worker') },
+    { name: 'restart redis', run: () => compose('restart', 'redis') },
+    { name: 'restart postgres', run: () => compose('restart', 'postgres'), databaseOutage: true },
+    // The logs are read before containers, and their logs with them, are removed.
+    { name: 'scale api=2 worker=2', run: () => followWorkerLogs(history, signal).then(() => scale(2, 2)) },
+  ];
+}
+
+/** Creates a key for the run; `signal` ends the reading of logs. */
+async function prepare(rate: number, signal: AbortSignal): Promise<Run> {
+  const address = await compose('port', 'nginx', '8000').catch(() => '');
+  if (!/^127\.0\.0\.1:\d+$/.test(address)) {
+    throw new Error('the Compose stack is not running: docker compose up -d --build --wait');
+  }
+  const origin = `http://${address}`;
+  await waitUntilReady(origin);
+  const id = `chaos-${randomUUID().slice(0, 8)}`;
+  const key = await keysCli('create', '--name', id, '--scope', 'write,read', '--expires', '1h');
+  const history = newHistory();
+  const outage = { from: Number.POSITIVE_INFINITY, to: Number.POSITIVE_INFINITY };
+  const tallies = new Map(stepsOf(history, signal).map((step) => [step, newTally()]));
+  return { id, origin, key, rate, tallies, accepted: [], history, outage };
+}
+
+function newTally(): Tally {
+  return { sent: 0, accepted: 0, refused: new Map(), slowestMs: 0 };
+}
+
+function keysCli(...args: string[]): Promise<string> {
+  return compose('exec', '-T', 'api', 'node', 'api/auth/keys-cli.ts', ...args);
+}
+
+const readinessSchema = z.looseObject({ status: z.unknown() });
+
+async function waitUntilReady(origin: string): Promise<void> {
+  const isReady = () =>
+    fetch(`${origin}/readyz`).then(
+      async (response) => readinessSchema.parse(await response.json()).status === 'ready',
+      () => false,
+    );
+  await waitFor(isReady, { timeoutMs: 60_000, what: `${origin}/readyz` });
+}
+
+/** Sends `rate` alerts per second without waiting for earlier responses. */
+function startTraffic(run: Run) {
+  const [first] = run.tallies.keys();
   if (!first) throw new Error('no steps');
-  const underway = new Set<Promise<void>>();
-  const flow = {
+  const inFlight = new Set<Promise<void>>();
+  let count = 0;
+  const timer = setInterval(() => {
+    const delivery = deliver(run, count, traffic.step).finally(() => inFlight.delete(delivery));
+    inFlight.add(delivery);
+    count += 1;
+  }, 1_000 / run.rate);
+  const traffic = {
     step: first,
     async stop() {
       clearInterval(timer);
-      await Promise.all(underway);
+      await Promise.all(inFlight);
     },
   };
-  let count = 0;
-  const timer = setInterval(() => {
-    const sent = send(count, flow.step).finally(() => underway.delete(sent));
-    underway.add(sent);
-    count += 1;
-  }, 1000 / rate);
-  return flow;
+  return traffic;
 }
 
-async function send(count: number, step: Step): Promise<void> {
-  const [video, resolution] = VIDEOS[count % VIDEOS.length] ?? VIDEOS[0];
-  const sent: Sent = { uuid: randomUUID(), store: `${run}-${count}`, resolution, step };
-  const body = JSON.stringify({ uuid: sent.uuid, video, store: sent.store, timestamp: Math.floor(Date.now() / 1000) });
-  const headers = { ...authorization(), 'content-type': 'application/json' };
-  const tally = tallyOf(step);
+async function deliver(run: Run, index: number, step: Step): Promise<void> {
+  const [video, resolution] = VIDEOS[index % VIDEOS.length] ?? ['', null];
+  const alert = { uuid: randomUUID(), store: `${run.id}-${index}` };
+  const timestamp = Math.floor(Date.now() / 1_000);
+  const body = JSON.stringify({ ...alert, video: `/videos/${video}`, timestamp });
+  const tally = run.tallies.get(step) ?? newTally();
   tally.sent += 1;
-  for (let tries = 0; tries < TRIES; tries += 1) {
-    const started = Date.now();
-    const answer = await fetch(`${base}/alerts`, { method: 'POST', headers, body, signal: AbortSignal.timeout(60_000) })
-      .then(async (response) => ({
-        status: response.status,
-        after: response.headers.get('retry-after'),
-        text: await response.text(),
-      }))
-      .catch((error: Error) => ({ status: 0, after: null, text: String(error.cause ?? error) }));
-    tally.slowestMs = Math.max(tally.slowestMs, Date.now() - started);
-    // 200: the answer to a first try was lost on the way, its row was not.
-    if (answer.status === 202 || answer.status === 200) {
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const startedAt = Date.now();
+    const { status, retryAfter, error } = await post(run, body);
+    tally.slowestMs = Math.max(tally.slowestMs, Date.now() - startedAt);
+    // 200: the response to an earlier try was lost, but its row was stored.
+    if (status === 202 || status === 200) {
       tally.accepted += 1;
-      accepted.push(sent);
+      run.accepted.push({ ...alert, resolution, step, duringOutage: false });
       return;
     }
-    const status = answer.status === 0 ? `cut: ${answer.text}` : `${answer.status}`;
-    const excused = status === '503' && answer.after && metOutage(started, Date.now());
-    const name = excused ? EXCUSED : answer.after ? status : `${status} without Retry-After`;
-    tally.refused.set(name, (tally.refused.get(name) ?? 0) + 1);
-    await sleep(Number(answer.after ?? 1) * 1000);
+    const excused = status === 503 && retryAfter !== null && overlapsOutage(run, startedAt, Date.now());
+    const reason = refusalOf({ status, retryAfter, error }, excused);
+    tally.refused.set(reason, { count: (tally.refused.get(reason)?.count ?? 0) + 1, excused });
+    await sleep(Number(retryAfter ?? 1) * 1_000);
   }
 }
 
-function tallyOf(step: Step): Tally {
-  const tally = tallies.get(step);
-  if (!tally) throw new Error(`no tally of ${step.name}`);
-  return tally;
-}
+type PostResult = { status: number | undefined; retryAfter: string | null; error: string };
 
-async function waitUntilReady(): Promise<void> {
-  for (const deadline = Date.now() + 60_000; ; ) {
-    const status = await fetch(`${base}/readyz`).then(
-      async (answer) => z.looseObject({ status: z.unknown() }).parse(await answer.json()).status,
-      () => undefined,
-    );
-    if (status === 'ready') return;
-    if (Date.now() > deadline) throw new Error(`${base}/readyz: not ready after 60 s`);
-    await sleep(200);
+async function post({ origin, key }: Run, body: string): Promise<PostResult> {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  try {
+    const signal = AbortSignal.timeout(60_000);
+    const response = await fetch(`${origin}/alerts`, { method: 'POST', headers, body, signal });
+    await response.text();
+    return { status: response.status, retryAfter: response.headers.get('retry-after'), error: '' };
+  } catch (error) {
+    const cause = error instanceof Error ? (error.cause ?? error) : error;
+    return { status: undefined, retryAfter: null, error: String(cause) };
   }
 }
 
-/** Reads the workers' logs, from their beginning on, until aborted or the container goes. */
-async function followLogs(): Promise<void> {
-  for (const id of (await compose('ps', '-q', 'worker')).split('\n')) {
-    const follower = new AbortController();
-    followers.push(follower);
-    const child = spawn('docker', ['logs', '-f', id], { stdio: ['ignore', 'pipe', 'ignore'], signal: follower.signal });
-    child.on('error', (error) => {
-      if (error.name !== 'AbortError') throw error;
-    });
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const [, store] = /^\[Notification\] Store: (\S+) \| /.exec(line) ?? [];
-      if (store?.startsWith(`${run}-`)) notified.set(store, (notified.get(store) ?? 0) + 1);
-    });
-  }
+function refusalOf({ status, retryAfter, error }: PostResult, excused: boolean): string {
+  if (excused) return '503 during the database outage';
+  const name = status === undefined ? `no response: ${error}` : String(status);
+  return retryAfter === null ? `${name} without Retry-After` : name;
+}
+
+function overlapsOutage({ outage }: Run, from: number, to: number): boolean {
+  return from <= outage.to && to >= outage.from;
 }
 
 const alertSchema = z.looseObject({
@@ -177,69 +185,39 @@ const alertSchema = z.looseObject({
   processed_at: z.string().nullable(),
   notified_at: z.string().nullable(),
 });
-type Outcome = { processed: number; failed: number; lost: Sent[]; wrong: Sent[]; unnotified: Sent[] };
 
-/** Asks for each accepted alert until it is final and told. */
-async function lookAtAll(): Promise<Outcome> {
+/** Waits until every accepted alert is final and notified. */
+async function collectOutcome(run: Run): Promise<Outcome> {
+  const { accepted, history } = run;
   const outcome: Outcome = { processed: 0, failed: 0, lost: [], wrong: [], unnotified: [] };
-  const deadline = Date.now() + FINAL_WITHIN_MS;
+  const deadline = Date.now() + FINAL_TIMEOUT_MS;
   for (const sent of accepted) {
-    const seen = await final(sent.uuid, deadline);
-    if (seen) sent.outage = metOutage(Date.parse(seen.processed_at ?? ''), Date.parse(seen.notified_at ?? ''));
-    if (!seen) outcome.lost.push(sent);
-    else if (seen.resolution !== sent.resolution) outcome.wrong.push(sent);
-    else if (seen.status === 'processed') outcome.processed += 1;
+    const alert = await readWhenNotified(run, sent.uuid, deadline);
+    if (alert) {
+      const [from, to] = [Date.parse(alert.processed_at ?? ''), Date.parse(alert.notified_at ?? '')];
+      sent.duringOutage = overlapsOutage(run, from, to);
+    }
+    if (!alert) outcome.lost.push(sent);
+    else if (alert.resolution !== sent.resolution) outcome.wrong.push(sent);
+    else if (alert.status === 'processed') outcome.processed += 1;
     else outcome.failed += 1;
   }
-  // The lines were written before `notified_at`; they may still be on their way through the engine.
-  const untold = () => accepted.filter(({ store }) => !notified.has(store));
-  for (const late = Date.now() + 10_000; untold().length > 0 && Date.now() < late; ) await sleep(200);
-  return { ...outcome, unnotified: untold() };
+  // Each line was written before its `notified_at`, but Docker may pass it on later.
+  const missing = () => {
+    const notified = new Set(history.notifications.map(({ store }) => store));
+    return accepted.filter(({ store }) => !notified.has(store));
+  };
+  for (const end = Date.now() + LOG_DELAY_MS; missing().length > 0 && Date.now() < end; ) await sleep(200);
+  return { ...outcome, unnotified: missing() };
 }
 
-async function final(uuid: string, deadline: number): Promise<z.infer<typeof alertSchema> | undefined> {
+/** Returns the alert once it is notified, or undefined if it does not exist or the deadline has passed. */
+async function readWhenNotified({ origin, key }: Run, uuid: string, deadline: number) {
   for (;;) {
-    const answer = await fetch(`${base}/alerts/${uuid}`, { headers: authorization() });
-    const alert = alertSchema.safeParse(await answer.json()).data;
+    const response = await fetch(`${origin}/alerts/${uuid}`, { headers: { authorization: `Bearer ${key}` } });
+    const alert = alertSchema.safeParse(await response.json()).data;
     if (alert?.notified_at) return alert;
-    if (answer.status === 404 || Date.now() > deadline) return undefined;
+    if (response.status === 404 || Date.now() > deadline) return undefined;
     await sleep(200);
   }
 }
-
-function report({ processed, failed, lost, wrong, unnotified }: Outcome): void {
-  const twice = accepted.filter(({ store }) => (notified.get(store) ?? 0) > 1);
-  // Between the record, the line and its mark PostgreSQL may go: then the line comes again. Nowhere else.
-  const duplicates = twice.filter(({ outage }) => !outage);
-  const broken: string[] = [];
-  process.stdout.write(
-    `\n${'step'.padEnd(24)}${'sent'.padStart(6)}${'accepted'.padStart(10)}${'slowest'.padStart(10)}  refused first\n`,
-  );
-  for (const [step, tally] of tallies) {
-    const refused = [...tally.refused].map(([name, count]) => `${name} ×${count}`).join(', ');
-    const slowest = `${Math.round(tally.slowestMs)} ms`.padStart(10);
-    process.stdout.write(
-      `${step.name.padEnd(24)}${String(tally.sent).padStart(6)}${String(tally.accepted).padStart(10)}${slowest}  ${refused || '–'}\n`,
-    );
-    for (const name of tally.refused.keys()) if (name !== EXCUSED) broken.push(`${step.name}: ${name}`);
-    if (tally.accepted < tally.sent) broken.push(`${step.name}: ${tally.sent - tally.accepted} never accepted`);
-  }
-  const line = {
-    accepted: accepted.length,
-    processed,
-    failed,
-    lost: lost.length,
-    wrong: wrong.length,
-    unnotified: unnotified.length,
-  };
-  process.stdout.write(`\n${JSON.stringify({ ...line, duplicate_notifications: twice.length })}\n`);
-  for (const [what, list] of Object.entries({ lost, wrong, unnotified, 'notified twice': duplicates })) {
-    for (const { uuid, step } of list) broken.push(`${what}: ${uuid} of ${step.name}`);
-  }
-  process.stdout.write(
-    broken.length === 0 ? 'every promise held\n' : `${broken.length} broken:\n  ${broken.slice(0, 20).join('\n  ')}\n`,
-  );
-  process.exitCode = broken.length === 0 ? 0 : 1;
-}
-
-await drill();

@@ -4,27 +4,27 @@ import { startPostgres } from '#test/harness/postgres.ts';
 import { startTcpProxy, type TcpProxy } from '#test/harness/tcp-proxy.ts';
 import { waitFor } from '#test/harness/wait.ts';
 
-/** PostgreSQL behind a proxy: the house goes through the proxy, the harness does not. */
+/** PostgreSQL behind a proxy. The stack connects through the proxy, the fault injector does not. */
 export type StackDatabase = {
   proxy: TcpProxy;
-  /** For one incarnation of a part; its name is on every change that it makes. */
-  urlFor(incarnation: string): string;
-  /** Past the proxy. Another one after each restart. */
+  /** Returns the URL for one process. Its name is recorded with every change that the process makes. */
+  urlFor(processName: string): string;
+  /** Returns the URL without the proxy. It changes with each restart. */
   directUrl(): string;
-  /** The harness's own way in. Another one after each restart. */
+  /** Returns the injector's own client. It changes with each restart. */
   direct(): Database;
-  /** Ends every session but the harness's. */
-  cutClients(): Promise<void>;
-  /** Stops PostgreSQL, in its fast way or as a crash does, and starts it again on the same data; resolves when it answers. */
+  /** Ends every session except the injector's. */
+  disconnectClients(): Promise<void>;
+  /** Stops PostgreSQL, in order or as a crash does, starts it again on the same data, and waits until it responds. */
   restart(how: { crash: boolean }): Promise<void>;
   close(): Promise<void>;
 };
 
-/** Starts PostgreSQL on `dataDir`, durable, migrated, and with a history of every change of a row. */
+/** Starts a durable, migrated PostgreSQL on `dataDir` that records every change of a row. */
 export async function openStackDatabase(dataDir: string): Promise<StackDatabase> {
   const server = await startPostgres(dataDir);
   const proxy = await startTcpProxy(server.port);
-  // One connection: `cutClients` spares the session that it runs in.
+  // With one connection, `disconnectClients` spares all sessions of this client: its own.
   const open = () => openDatabase(server.url, { poolSize: 1, onError: () => {} });
   let db = open();
   const close = async () => {
@@ -34,21 +34,21 @@ export async function openStackDatabase(dataDir: string): Promise<StackDatabase>
   };
   try {
     await migrate(server.url);
-    for (const statement of HISTORY) await db.$executeRawUnsafe(statement);
+    for (const statement of RECORD_CHANGES) await db.$executeRawUnsafe(statement);
   } catch (error) {
     await close();
     throw error;
   }
   return {
     proxy,
-    urlFor: (incarnation) => urlThrough(proxy, server.url, incarnation),
+    urlFor: (processName) => proxiedUrl(proxy, server.url, processName),
     directUrl: () => server.url,
     direct: () => db,
-    cutClients: () => cutClients(db),
+    disconnectClients: () => disconnectClients(db),
     async restart(how) {
       await server.restart(how);
       proxy.connectTo(server.port);
-      // Requests during the restart get "unavailable", not "closed".
+      // The old client is closed last: queries during the restart fail as "unavailable", not as "closed".
       const before = db;
       db = open();
       await before.$disconnect();
@@ -58,27 +58,27 @@ export async function openStackDatabase(dataDir: string): Promise<StackDatabase>
   };
 }
 
-function urlThrough(proxy: TcpProxy, direct: string, incarnation: string): string {
-  const url = new URL(direct);
+function proxiedUrl(proxy: TcpProxy, directUrl: string, processName: string): string {
+  const url = new URL(directUrl);
   url.port = String(proxy.port);
-  url.searchParams.set('application_name', incarnation);
+  url.searchParams.set('application_name', processName);
   return url.href;
 }
 
-async function cutClients(db: Database): Promise<void> {
+async function disconnectClients(db: Database): Promise<void> {
   await db.$queryRaw`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'`;
 }
 
-// A trigger sees every change, whoever makes it and however short it lasts; looking at the rows from time to time would
-// miss a record that is written twice within a moment.
-const HISTORY = [
+// A trigger sees every change, whichever process makes it and however short-lived it is. Reading the rows at intervals
+// would miss a record that is written twice in quick succession.
+const RECORD_CHANGES = [
   'CREATE SCHEMA chaos',
   `CREATE TABLE chaos.changes (
     n bigserial PRIMARY KEY, uuid uuid NOT NULL, at timestamptz NOT NULL, by text NOT NULL, status text NOT NULL,
     resolution text, failure_code text, attempts int NOT NULL, processed_at timestamptz, notified_at timestamptz)`,
   'CREATE INDEX ON chaos.changes (uuid)',
-  `CREATE FUNCTION chaos.note() RETURNS trigger LANGUAGE plpgsql AS $$
+  `CREATE FUNCTION chaos.record_change() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
       IF TG_OP = 'INSERT' OR
         (NEW.status, NEW.resolution, NEW.failure_code, NEW.attempts, NEW.processed_at, NEW.notified_at) IS DISTINCT FROM
@@ -89,5 +89,6 @@ const HISTORY = [
       END IF;
       RETURN NULL;
     END $$`,
-  'CREATE TRIGGER chaos_note AFTER INSERT OR UPDATE ON alerts FOR EACH ROW EXECUTE FUNCTION chaos.note()',
+  `CREATE TRIGGER chaos_record_change AFTER INSERT OR UPDATE ON alerts
+    FOR EACH ROW EXECUTE FUNCTION chaos.record_change()`,
 ];

@@ -1,48 +1,57 @@
-import type { Blow, Evidence, Told } from './history.ts';
+import type { InjectedFault, Notification, Observation } from './history.ts';
 
-// The line is read here a moment after it was printed, and the blow is noted a moment before it is felt.
-const READING_MS = 1_000;
+// A line is read shortly after it was printed, and a fault is recorded shortly before it takes effect.
+const READ_DELAY_MS = 1_000;
 
-/** The lines after the first one of each store. */
-export function repeatedLines({ told }: Pick<Evidence, 'told'>): [earlier: Told, later: Told][] {
-  const stores = Map.groupBy(told, ({ store }) => store);
-  return [...stores.values()].flatMap((lines) =>
-    lines.slice(1).flatMap((later, index): [Told, Told][] => {
-      const earlier = lines[index];
+/** Returns each repeated notification of a store, together with the one before it. */
+export function repeatedNotifications({
+  notifications,
+}: Pick<Observation, 'notifications'>): [earlier: Notification, later: Notification][] {
+  const byStore = Map.groupBy(notifications, ({ store }) => store);
+  return [...byStore.values()].flatMap((ofStore) =>
+    ofStore.slice(1).flatMap((later, index): [Notification, Notification][] => {
+      const earlier = ofStore[index];
       return earlier ? [[earlier, later]] : [];
     }),
   );
 }
 
 /**
- * A line may come again only where something fell between it and its mark in the row: its worker was killed or stopped,
- * or the worker of the later line was stopped before it printed, or the database was away and took no mark.
+ * Returns a sentence for each duplicate notification that no fault explains. A duplicate is explained if, between the
+ * first notification and its mark in the row, its worker was killed or paused, or the worker of the second notification
+ * was paused before it printed, or the database was unavailable and the mark could not be written.
  */
 export function unexplainedDuplicates(
-  evidence: Pick<Evidence, 'told' | 'blows' | 'sent' | 'changes'>,
-  databaseAway: (from: number, to: number) => boolean,
+  observation: Pick<Observation, 'notifications' | 'faults' | 'sent' | 'changes'>,
+  databaseUnavailable: (from: number, to: number) => boolean,
 ): string[] {
-  const uuids = new Map(evidence.sent.map(({ store, uuid }) => [store, uuid]));
+  const uuids = new Map(observation.sent.map(({ store, uuid }) => [store, uuid]));
   const markedAt = new Map(
-    evidence.changes
+    observation.changes
       .toReversed()
       .filter(({ notifiedAt }) => notifiedAt !== null)
       .map(({ uuid, at }) => [uuid, at]),
   );
-  return repeatedLines(evidence)
+  return repeatedNotifications(observation)
     .filter(([earlier, later]) => {
       const marked = markedAt.get(uuids.get(earlier.store) ?? '') ?? later.at;
-      const [from, to] = [earlier.at - READING_MS, Math.min(later.at, marked)];
-      const fell = evidence.blows.some((blow) => hitBetween(blow, earlier, later, from, to));
-      return !fell && !databaseAway(from, to);
+      const [from, to] = [earlier.at - READ_DELAY_MS, Math.min(later.at, marked)];
+      const explained = observation.faults.some((fault) => explainsDuplicate(fault, earlier, later, from, to));
+      return !explained && !databaseUnavailable(from, to);
     })
     .map(
       ([earlier, later]) => `${later.store}: by ${earlier.by}, and ${later.at - earlier.at} ms later by ${later.by}`,
     );
 }
 
-function hitBetween({ kind, hit, from: begin, to: end }: Blow, earlier: Told, later: Told, from: number, to: number) {
-  const hitsEarlier = hit === earlier.by && (kind === 'kill worker' || kind === 'stop worker');
-  const hitsLater = hit === later.by && kind === 'stop worker';
-  return (hitsEarlier || hitsLater) && begin <= to && end >= from;
+function explainsDuplicate(
+  fault: InjectedFault,
+  earlier: Notification,
+  later: Notification,
+  from: number,
+  to: number,
+): boolean {
+  const hitsEarlier = fault.process === earlier.by && (fault.kind === 'kill worker' || fault.kind === 'pause worker');
+  const hitsLater = fault.process === later.by && fault.kind === 'pause worker';
+  return (hitsEarlier || hitsLater) && fault.from <= to && fault.to >= from;
 }

@@ -1,97 +1,107 @@
-import { randomOf } from './random.ts';
+import { seededRandom } from './random.ts';
 
 export type Backend = 'redis' | 'postgres';
 
-/** What a blow makes unavailable while it lasts. A flushed queue answers, but knows nothing. */
-export type Away = 'database' | 'queue' | 'window' | 'worker' | 'api';
+/** What a fault makes unavailable while it lasts. A flushed queue is reachable but empty. */
+export type Component = 'database' | 'queue' | 'file server' | 'worker' | 'api';
 
-type Kind = {
-  /** What is hit. Two blows at once on one thing would only measure each other. */
-  on: Away;
-  /** Its share of all blows. */
+type FaultDefinition = {
+  /** The affected component. Two faults on one component never overlap: they would only measure each other. */
+  component: Component;
+  /** The fault's share of all faults. */
   weight: Record<Backend, number>;
-  /** How long it lasts, in seconds, where the hand decides. */
+  /** The range of its duration in seconds, if the schedule decides it. */
   seconds?: readonly [number, number];
 };
 
 const both = (weight: number) => ({ redis: weight, postgres: weight });
 const onRedis = (weight: number) => ({ redis: weight, postgres: 0 });
 
-// Weights: most blows hit processes, of which there are two; the database is away for about a tenth of the time, so that
-// the house goes on between the blows.
+// Most faults hit processes that exist twice. The database is unavailable for about a tenth of the time, so that the stack
+// makes progress between faults.
 export const FAULTS = {
-  'kill worker': { on: 'worker', weight: both(16) },
-  'restart worker': { on: 'worker', weight: both(8) },
-  'stop worker': { on: 'worker', weight: both(8), seconds: [5, 20] },
-  'kill api': { on: 'api', weight: both(12) },
-  'restart api': { on: 'api', weight: both(8) },
-  'kill window': { on: 'window', weight: both(6) },
-  'kill redis': { on: 'queue', weight: onRedis(6) },
-  'stop redis': { on: 'queue', weight: onRedis(4), seconds: [2, 10] },
-  'cut redis clients': { on: 'queue', weight: onRedis(6) },
-  'stall queue': { on: 'queue', weight: onRedis(3), seconds: [3, 10] },
-  'half-open queue': { on: 'queue', weight: onRedis(3), seconds: [3, 10] },
-  'flush queue': { on: 'queue', weight: both(5) },
-  'cut database clients': { on: 'database', weight: both(6) },
-  'restart database': { on: 'database', weight: both(3) },
-  'stall database': { on: 'database', weight: both(2), seconds: [3, 10] },
-  'half-open database': { on: 'database', weight: both(2), seconds: [3, 10] },
-} as const satisfies Record<string, Kind>;
+  'kill worker': { component: 'worker', weight: both(16) },
+  'restart worker': { component: 'worker', weight: both(8) },
+  'pause worker': { component: 'worker', weight: both(8), seconds: [5, 20] },
+  'kill api': { component: 'api', weight: both(12) },
+  'restart api': { component: 'api', weight: both(8) },
+  'kill file server': { component: 'file server', weight: both(6) },
+  'kill redis': { component: 'queue', weight: onRedis(6) },
+  'pause redis': { component: 'queue', weight: onRedis(4), seconds: [2, 10] },
+  'disconnect redis clients': { component: 'queue', weight: onRedis(6) },
+  'freeze queue': { component: 'queue', weight: onRedis(3), seconds: [3, 10] },
+  'half-open queue': { component: 'queue', weight: onRedis(3), seconds: [3, 10] },
+  'flush queue': { component: 'queue', weight: both(5) },
+  'disconnect database clients': { component: 'database', weight: both(6) },
+  'restart database': { component: 'database', weight: both(3) },
+  'freeze database': { component: 'database', weight: both(2), seconds: [3, 10] },
+  'half-open database': { component: 'database', weight: both(2), seconds: [3, 10] },
+} as const satisfies Record<string, FaultDefinition>;
 
 export type FaultKind = keyof typeof FAULTS;
 
-/** Where a worker is in one of its attempts: between claim and record, or between record and mark. */
-export type Aim = 'claimed' | 'recorded';
+/** The moment in an attempt at which a worker is hit: between claim and record, or between record and mark. */
+export type Moment = 'claimed' | 'recorded';
 
 /**
- * One thing that the hand will do: after `pauseMs`, to the first or second of a pair, for `forMs` (0: until done), to a
- * worker at the moment `aim`.
+ * A fault to inject after `delayMs`. `replica` chooses between the two apis or workers; `moment` applies to workers only.
+ * A `durationMs` of 0 means until the fault itself is done.
  */
-export type Step = { pauseMs: number; kind: FaultKind; which: 0 | 1; forMs: number; aim: Aim };
+export type PlannedFault = {
+  delayMs: number;
+  kind: FaultKind;
+  replica: 0 | 1;
+  durationMs: number;
+  moment: Moment;
+};
 
-/** Between record and mark lies a tenth of an attempt, and the whole risk of a notification given twice. */
+/** The time from record to mark is only a tenth of an attempt, but it carries the whole risk of a duplicate notification. */
 const RECORDED_SHARE = 0.3;
 
 /**
- * Outages come so often that hardly any recovery is over before the next one; and during one it has no promised length.
- * So spells of everything alternate with spells in which only processes are hit.
+ * Outages are so frequent that hardly any recovery ends before the next outage, and a recovery during an outage has no
+ * guaranteed length. Periods with all faults therefore alternate with periods with process faults only.
  */
-const SPELL_MS = 30_000;
+const PERIOD_MS = 30_000;
 
-/** The hand's steps, without end: the same ones for the same seed and backend. */
-export function* planOf(seed: number, backend: Backend): Generator<Step, never> {
-  const random = randomOf(seed);
-  for (let at = 0; ; ) {
-    // Five numbers for each step, needed or not: one step never shifts the next.
-    const [pause, chosen, which, lasting, aim] = [random(), random(), random(), random(), random()];
-    const pauseMs = Math.round(500 + pause * 2_500);
-    at += pauseMs;
-    const { kind, seconds } = choose(chosen, backend, Math.floor(at / SPELL_MS) % 2 === 1);
+/** Yields faults without end: the same sequence for the same seed and backend. */
+export function* faultSchedule(seed: number, backend: Backend): Generator<PlannedFault, never> {
+  const random = seededRandom(seed);
+  for (let elapsedMs = 0; ; ) {
+    // Always five numbers per fault, used or not: a change to one fault never shifts the ones after it.
+    const [delay, choice, replica, duration, moment] = [random(), random(), random(), random(), random()];
+    const delayMs = Math.round(500 + delay * 2_500);
+    elapsedMs += delayMs;
+    const { kind, seconds } = chooseFault(choice, backend, Math.floor(elapsedMs / PERIOD_MS) % 2 === 1);
     yield {
-      pauseMs,
+      delayMs,
       kind,
-      which: which < 0.5 ? 0 : 1,
-      forMs: seconds ? Math.round((seconds[0] + lasting * (seconds[1] - seconds[0])) * 1_000) : 0,
-      aim: aim < RECORDED_SHARE ? 'recorded' : 'claimed',
+      replica: replica < 0.5 ? 0 : 1,
+      durationMs: seconds ? Math.round((seconds[0] + duration * (seconds[1] - seconds[0])) * 1_000) : 0,
+      moment: moment < RECORDED_SHARE ? 'recorded' : 'claimed',
     };
   }
 }
 
-/** Whether it takes away the database or the queue, or all that the queue knows. */
+/** Returns whether the fault makes the database or the queue unavailable, or empties the queue. */
 export function isOutage(kind: FaultKind): boolean {
-  const { on } = FAULTS[kind];
-  return on === 'database' || on === 'queue';
+  const { component } = FAULTS[kind];
+  return component === 'database' || component === 'queue';
 }
 
-/** The kind that lies at `chosen`, in [0, 1), of all weights put in a row. */
-function choose(chosen: number, backend: Backend, onlyProcesses: boolean): Pick<Step, 'kind'> & Pick<Kind, 'seconds'> {
-  const names = Object.keys(FAULTS) as FaultKind[]; // Object.keys widens them
+/** Returns the kind at position `choice`, in [0, 1), of all kinds in proportion to their weights. */
+function chooseFault(
+  choice: number,
+  backend: Backend,
+  onlyProcesses: boolean,
+): Pick<PlannedFault, 'kind'> & Pick<FaultDefinition, 'seconds'> {
+  const names = Object.keys(FAULTS) as FaultKind[]; // Object.keys returns string[]
   const kinds = names.filter((kind) => !onlyProcesses || !isOutage(kind));
-  let left = chosen * kinds.reduce((sum, kind) => sum + FAULTS[kind].weight[backend], 0);
+  let remaining = choice * kinds.reduce((sum, kind) => sum + FAULTS[kind].weight[backend], 0);
   for (const kind of kinds) {
-    const { weight, seconds }: Kind = FAULTS[kind];
-    left -= weight[backend];
-    if (left < 0) return { kind, ...(seconds && { seconds }) };
+    const { weight, seconds }: FaultDefinition = FAULTS[kind];
+    remaining -= weight[backend];
+    if (remaining < 0) return { kind, ...(seconds && { seconds }) };
   }
-  throw new Error('no blow has any weight');
+  throw new Error('all fault weights are 0');
 }

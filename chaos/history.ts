@@ -1,31 +1,30 @@
+import type { Exit } from '#test/harness/service.ts';
 import type { FaultKind } from './faults.ts';
 
-// What the harness saw, as plain data: times are milliseconds since 1970, of the one clock of this machine.
+// The history of a run as plain data. Times are milliseconds since 1970, all from this machine's clock. A process is named
+// after its service and the number of its start: `worker-1.3`.
 
-/** What becomes of an alert on a sample video. */
-export type Expected = { resolution: string } | { failure: string };
+/** The correct result of an alert on a sample video. */
+export type ExpectedResult = { resolution: string } | { failure: string };
 
-export type Sent = { uuid: string; store: string; video: string; expected: Expected };
+export type SentAlert = { uuid: string; store: string; video: string; expected: ExpectedResult };
 
-/** One answer of an api. `retryAfter`: whether it had that header. */
-export type Answer = { uuid: string; from: number; to: number; status: number; retryAfter: boolean };
+/** A response of an api. `retryAfter`: whether it had that header. */
+export type ApiResponse = { uuid: string; from: number; to: number; status: number; retryAfter: boolean };
 
 /**
- * A request without an answer. `refused`: no connection was made, so no api had it. `cut`: the connection ended first.
- * `timeout`: nobody said anything for as long as the client waits.
+ * A request without a response. `refused`: no connection was made, so no api received it. `cut`: the connection closed
+ * first. `timeout`: nothing arrived within the client's timeout.
  */
-export type Unanswered = { uuid: string; from: number; to: number; kind: 'refused' | 'cut' | 'timeout' };
+export type FailedRequest = { uuid: string; from: number; to: number; kind: 'refused' | 'cut' | 'timeout' };
 
-/** How one process of a service ended. `asked`: the signal that the run had sent. */
-export type Exit = { by: string; at: number; asked: string | undefined; how: string; lastWords: string };
+/** A notification line. `result`: the resolution or the failure code. `by`: the process that printed it. */
+export type Notification = { store: string; result: string; at: number; by: string };
 
-/** A line that the store was told. `by`: the incarnation that printed it, as `worker-1.3`. */
-export type Told = { store: string; told: string; at: number; by: string };
+/** A fault that was injected. `process`: the process that it hit, if any. */
+export type InjectedFault = { kind: FaultKind; process: string | undefined; from: number; to: number };
 
-/** What the hand did. `hit`: the incarnation that was hit, where it was a process. */
-export type Blow = { kind: FaultKind; hit: string | undefined; from: number; to: number };
-
-/** A row as it stands. */
+/** A row at the end of the run. */
 export type Row = {
   uuid: string;
   status: string;
@@ -35,32 +34,39 @@ export type Row = {
   notifiedAt: number | null;
 };
 
-/** A row as a change left it. `by`: the incarnation that made the change. */
+/** A row after one change. `by`: the process that made the change. */
 export type Change = Row & { at: number; by: string; processedAt: number | null };
 
-/** A job that is still to be done although its row is done. */
-export type Leftover = { uuid: string; state: string };
+/** A job that is unfinished although its row is notified. */
+export type LeftoverJob = { uuid: string; state: string };
 
+/** What is recorded while the run is in progress. */
 export type History = {
-  sent: Sent[];
-  answers: Answer[];
-  unanswered: Unanswered[];
-  told: Told[];
-  blows: Blow[];
+  sent: SentAlert[];
+  responses: ApiResponse[];
+  failedRequests: FailedRequest[];
+  notifications: Notification[];
+  faults: InjectedFault[];
   exits: Exit[];
 };
 
-/** All that the judge is given. `outOfTime`: the run was ended by its time limit. */
-export type Evidence = History & { rows: Row[]; changes: Change[]; leftovers: Leftover[]; outOfTime: boolean };
+/** The checker's input: the history, and what database and queue hold at the end. `timedOut`: the time limit ended the run. */
+export type Observation = History & {
+  rows: Row[];
+  changes: Change[];
+  leftoverJobs: LeftoverJob[];
+  timedOut: boolean;
+};
 
 export function newHistory(): History {
-  return { sent: [], answers: [], unanswered: [], told: [], blows: [], exits: [] };
+  return { sent: [], responses: [], failedRequests: [], notifications: [], faults: [], exits: [] };
 }
 
 const NOTIFICATION = /^\[Notification\] Store: (\S+) \| (?:Date: [^|]+ \| (?:Resolution: |Failed: (?=\w)))?([^(]*)/;
 
-/** Notes a notification, a misshapen one too; any other line of a worker is none of the ledger's business. */
-export function noteLine(ledger: History, line: string, by: string): void {
-  const [, store, told] = NOTIFICATION.exec(line) ?? [];
-  if (store !== undefined && told !== undefined) ledger.told.push({ store, told: told.trim(), at: Date.now(), by });
+/** Records a worker's line if it is a notification, even a malformed one. Ignores all other lines. */
+export function recordNotification(history: History, line: string, by: string): void {
+  const [, store, result] = NOTIFICATION.exec(line) ?? [];
+  if (store === undefined || result === undefined) return;
+  history.notifications.push({ store, result: result.trim(), at: Date.now(), by });
 }

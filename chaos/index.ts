@@ -2,98 +2,122 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import closeWithGrace from 'close-with-grace';
-import { judge } from './checker.ts';
-import { type Evidence, type History, newHistory } from './history.ts';
-import { readChanges, readLeftovers, readProgress, readRows, settled } from './observe.ts';
-import { type Options, readOptions } from './options.ts';
+import { checkInvariants } from './checker.ts';
+import { testCompose } from './compose-target.ts';
+import { type History, newHistory, type Observation } from './history.ts';
+import { readChanges, readLeftoverJobs, readProgress, readRows, waitUntilAllNotified } from './observe.ts';
+import { type Options, readOptions, USAGE } from './options.ts';
 import { type Outcome, SCENARIOS } from './scenarios.ts';
-import { scoreboardOf, tableOf } from './scoreboard.ts';
-import { openStack, type Stack } from './stack.ts';
+import { createScoreboard, renderScoreboard } from './scoreboard.ts';
+import { type ChaosStack, type Opened, openStack } from './stack.ts';
 
-// `npm run chaos`: a whole house of processes on 127.0.0.1, a steady flow of alerts, a seeded hand that breaks things, and
-// at the end every promise held against what was seen. Bounded by count and time; exit code 0 only when all were kept.
+// `npm run chaos`: starts a complete stack on 127.0.0.1, sends alerts at a steady rate, injects a seeded schedule of faults,
+// and checks every invariant at the end. Exit code 0 only if all of them held.
 
-const SETTLE_MS = 120_000;
-const QUEUE_SETTLE_MS = 60_000;
-const PROGRESS_MS = 5_000;
+const NOTIFY_TIMEOUT_MS = 120_000;
+const QUEUE_TIMEOUT_MS = 60_000;
+const PROGRESS_INTERVAL_MS = 5_000;
 
-const opened: { close(): Promise<void> }[] = [];
+/** What has to be closed at the end, last opened first. */
+const opened: Opened = [];
 const stop = new AbortController();
-let held = false;
+let passed = false;
 
 const { close } = closeWithGrace({ delay: 120_000, logger: false }, async ({ err }) => {
   stop.abort();
   if (err) process.stderr.write(`${err.message}\n`);
-  for (const part of opened) await part.close().catch((error: Error) => process.stderr.write(`${error.message}\n`));
-  process.exit(held ? 0 : 1);
+  for (const each of opened) await each.close().catch((error: Error) => process.stderr.write(`${error.message}\n`));
+  process.exit(passed ? 0 : 1);
 });
 
 try {
-  await main(readOptions(process.argv.slice(2)));
+  await main(process.argv.slice(2));
 } catch (error) {
   if (!stop.signal.aborted) process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
 }
 await close();
 
-async function main(options: Options): Promise<void> {
-  const began = Date.now();
-  const ledger = newHistory();
+async function main(args: string[]): Promise<void> {
+  const options = readOptions(args);
+  if (options === undefined) {
+    process.stdout.write(`${USAGE}\n`);
+    passed = true;
+  } else if (options.target === 'compose') {
+    passed = await testCompose(options);
+  } else {
+    passed = await testOwnStack(options);
+  }
+}
+
+/** Returns whether every invariant held. */
+async function testOwnStack(options: Options): Promise<boolean> {
+  const startedAt = Date.now();
+  const history = newHistory();
   const folder = await mkdtemp(join(tmpdir(), 'chaos-'));
   opened.unshift({ close: () => rm(folder, { recursive: true, force: true }) });
   if (options.logs !== undefined) await mkdir(options.logs, { recursive: true });
   const { backend, logs } = options;
-  const house = await openStack({ backend, logs, folder, ledger }, opened);
-  const progress = setInterval(() => void tellProgress(house, ledger, began), PROGRESS_MS);
+  const stack = await openStack({ backend, logs, folder, history }, opened);
+  const progress = setInterval(() => void logProgress(stack, history, startedAt), PROGRESS_INTERVAL_MS);
   opened.unshift({ close: async () => clearInterval(progress) });
 
-  const { outOfTime, findings, measures } = await play(house, ledger, options);
-  say('the hand rests; waiting until every alert is final and told');
-  const evidence = await gather(house, ledger, outOfTime);
-  if (logs !== undefined) await writeFile(join(logs, 'evidence.json'), JSON.stringify(evidence));
-  const all = [...judge(evidence, { gentle: options.scenario === 'rolling' }), ...findings];
-  const board = scoreboardOf(evidence, { options, findings: all, measures, began });
-  held = board.held;
-  process.stdout.write(`${options.json ? JSON.stringify(board, null, 2) : tableOf(board)}\n`);
+  const { timedOut, findings, measurements } = await runScenario(stack, history, options);
+  log('fault injection has ended; waiting until every alert is final and notified');
+  const observation = await observe(stack, history, timedOut);
+  if (logs !== undefined) await writeFile(join(logs, 'observation.json'), JSON.stringify(observation));
+  const all = [...checkInvariants(observation, { onlyRestarts: options.scenario === 'rolling' }), ...findings];
+  const board = createScoreboard(observation, { options, findings: all, measurements, startedAt });
+  process.stdout.write(`${options.json ? JSON.stringify(board, null, 2) : renderScoreboard(board)}\n`);
+  return board.passed;
 }
 
-/** The scenario, ended by the time limit at the latest. */
-async function play(house: Stack, ledger: History, options: Options): Promise<Outcome & { outOfTime: boolean }> {
+/** Runs the scenario until it ends or the time limit is reached. */
+async function runScenario(
+  stack: ChaosStack,
+  history: History,
+  options: Options,
+): Promise<Outcome & { timedOut: boolean }> {
   const limit = AbortSignal.timeout(options.minutes * 60_000);
   const signal = AbortSignal.any([limit, stop.signal]);
   try {
-    return { ...(await SCENARIOS[options.scenario]({ house, ledger, options, signal, say })), outOfTime: false };
+    return { ...(await SCENARIOS[options.scenario]({ stack, history, options, signal, log })), timedOut: false };
   } catch (error) {
     if (!limit.aborted || stop.signal.aborted) throw error;
-    return { findings: [], measures: {}, outOfTime: true };
+    return { findings: [], measurements: {}, timedOut: true };
   }
 }
 
-async function gather(house: Stack, ledger: History, outOfTime: boolean): Promise<Evidence> {
-  const { database } = house;
-  const inTime = await settled(database, SETTLE_MS, stop.signal);
-  if (!inTime) say(`not settled after ${SETTLE_MS / 1_000} s`);
-  const queue = house.openQueue();
+/** Waits until all work is finished, and returns the history with the final contents of database and queue. */
+async function observe(stack: ChaosStack, history: History, timedOut: boolean): Promise<Observation> {
+  const { database } = stack;
+  const allNotified = await waitUntilAllNotified(database, NOTIFY_TIMEOUT_MS, stop.signal);
+  if (!allNotified) log(`some alerts are not notified after ${NOTIFY_TIMEOUT_MS / 1_000} s`);
+  const queue = stack.openQueue();
   try {
-    const leftovers = await readLeftovers(queue, await readRows(database), QUEUE_SETTLE_MS, stop.signal);
+    const leftoverJobs = await readLeftoverJobs(queue, await readRows(database), QUEUE_TIMEOUT_MS, stop.signal);
     const [rows, changes] = [await readRows(database), await readChanges(database)];
-    return { ...structuredClone(ledger), rows, changes, leftovers, outOfTime };
+    return { ...structuredClone(history), rows, changes, leftoverJobs, timedOut };
   } finally {
     await queue.close();
   }
 }
 
-async function tellProgress(house: Stack, { sent, blows, told }: History, began: number): Promise<void> {
-  const seconds = Math.round((Date.now() - began) / 1_000);
-  const last = blows.at(-1);
-  const rows = await readProgress(house.database).then(
+async function logProgress(
+  stack: ChaosStack,
+  { sent, faults, notifications }: History,
+  startedAt: number,
+): Promise<void> {
+  const seconds = Math.round((Date.now() - startedAt) / 1_000);
+  const lastFault = faults.at(-1)?.kind ?? 'none';
+  const rows = await readProgress(stack.database).then(
     ({ rows, final, notified }) => `rows ${rows}, final ${final}, notified ${notified}`,
-    () => 'the database is away',
+    () => 'database unavailable',
   );
-  say(
-    `${seconds} s: sent ${sent.length}, ${rows}, lines ${told.length}, blows ${blows.length} (${last?.kind ?? 'none'})`,
+  log(
+    `${seconds} s: sent ${sent.length}, ${rows}, notifications ${notifications.length}, faults ${faults.length} (${lastFault})`,
   );
 }
 
-function say(line: string): void {
+function log(line: string): void {
   process.stderr.write(`▸ ${line}\n`);
 }

@@ -1,131 +1,175 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
-import { sendRedisCommand, waitForRedis } from '#test/harness/redis.ts';
+import { waitForRedis } from '#test/harness/redis.ts';
+import type { Service } from '#test/harness/service.ts';
 import type { TcpProxy } from '#test/harness/tcp-proxy.ts';
-import { type Aim, FAULTS, type FaultKind, type Step } from './faults.ts';
+import { FAULTS, type FaultKind, type Moment, type PlannedFault } from './faults.ts';
 import type { History } from './history.ts';
-import { isAt } from './observe.ts';
-import type { Part } from './part.ts';
-import type { Stack } from './stack.ts';
+import { isAtMoment } from './observe.ts';
+import type { ChaosStack } from './stack.ts';
 
 export type Injector = {
-  /** Blows that were not struck because the last one on the same thing was still felt. */
+  /** Returns how many faults were skipped because the previous one on the same target was still active. */
   skipped(): number;
-  /** Strikes no more; resolves when whatever was hit is up again. Rejects where something stays away. */
-  rest(): Promise<void>;
+  /** Injects no more faults. Resolves when everything runs again; rejects if a fault could not be injected or reverted. */
+  stop(): Promise<void>;
 };
 
-/** Begins to strike by the plan, and notes each blow in the ledger. */
-export function startInjector(house: Stack, plan: Iterator<Step>, ledger: History, signal: AbortSignal): Injector {
-  const resting = new AbortController();
-  const underway = new Map<string, Promise<void>>();
-  const faults: unknown[] = [];
+/** Injects the scheduled faults and records each in the history. */
+export function startInjector(
+  stack: ChaosStack,
+  schedule: Iterator<PlannedFault>,
+  history: History,
+  signal: AbortSignal,
+): Injector {
+  const stopping = new AbortController();
+  const active = new Map<string, Promise<void>>();
+  const errors: unknown[] = [];
   let skipped = 0;
-  const strikeAll = async () => {
+  const injectAll = async () => {
     for (;;) {
-      const step: Step = plan.next().value;
-      await sleep(step.pauseMs, undefined, { signal: AbortSignal.any([signal, resting.signal]) });
-      const place = placeOf(house, step);
-      if (underway.has(place)) {
+      const fault: PlannedFault = schedule.next().value;
+      await sleep(fault.delayMs, undefined, { signal: AbortSignal.any([signal, stopping.signal]) });
+      const target = targetOf(stack, fault);
+      if (active.has(target)) {
         skipped += 1;
         continue;
       }
-      const blow = strike(house, step, ledger, signal)
-        .catch((error: unknown) => void faults.push(error))
-        .finally(() => underway.delete(place));
-      underway.set(place, blow);
+      const injection = injectFault(stack, fault, history, signal)
+        .catch((error: unknown) => void errors.push(error))
+        .finally(() => active.delete(target));
+      active.set(target, injection);
     }
   };
-  const striking = strikeAll().catch((error: unknown) => {
-    if (!signal.aborted && !resting.signal.aborted) faults.push(error);
+  const injecting = injectAll().catch((error: unknown) => {
+    if (!signal.aborted && !stopping.signal.aborted) errors.push(error);
   });
   return {
     skipped: () => skipped,
-    async rest() {
-      resting.abort();
-      await striking;
-      await Promise.all(underway.values());
-      if (faults.length > 0) throw new AggregateError(faults, `the hand itself failed: ${faults.join('; ')}`);
+    async stop() {
+      stopping.abort();
+      await injecting;
+      await Promise.all(active.values());
+      if (errors.length > 0) throw new AggregateError(errors, `the fault injector failed: ${errors.join('; ')}`);
     },
   };
 }
 
-/** Blows on one place never overlap. */
-function placeOf(house: Stack, { kind, which }: Step): string {
-  const { on } = FAULTS[kind];
-  if (on === 'worker' || on === 'api') return `${on}-${which}`;
-  return on === 'queue' && house.backend === 'postgres' ? 'database' : on;
+/** Returns a name for what the fault hits. Faults on one target never overlap. */
+function targetOf(stack: ChaosStack, { kind, replica }: PlannedFault): string {
+  const { component } = FAULTS[kind];
+  if (component === 'worker' || component === 'api') return `${component}-${replica}`;
+  return component === 'queue' && stack.backend === 'postgres' ? 'database' : component;
 }
 
-/** One blow; resolves when what it hit is up again. */
-export async function strike(house: Stack, step: Step, ledger: History, signal: AbortSignal): Promise<void> {
-  const part = partOf(house, step);
-  // Without an end until it has one: what happens meanwhile is seen to be meanwhile.
-  const blow = { kind: step.kind, hit: part?.processName(), from: Date.now(), to: Number.POSITIVE_INFINITY };
-  ledger.blows.push(blow);
-  try {
-    if (part && (step.kind === 'kill worker' || step.kind === 'stop worker')) {
-      await catchAt(step.aim, house, part);
-      blow.from = Date.now();
-    }
-    if (part) await strikePart(part, step, signal);
-    else await STRIKES[step.kind]?.(house, step, signal);
-  } finally {
-    blow.to = Date.now();
-  }
-  // Dead on purpose for a moment, the window for as long as its successor takes.
-  if (!part) return;
-  await part.start(signal);
-  if (part === house.redis) await waitForRedis(house.redisPort);
-  if (part === house.window || part === house.redis) blow.to = Date.now();
-}
-
-function partOf(house: Stack, { kind, which }: Step): Part | undefined {
-  if (kind === 'kill redis' || kind === 'stop redis') return house.redis;
-  if (kind === 'kill window') return house.window;
-  const { on } = FAULTS[kind];
-  return on === 'worker' ? house.workers[which] : on === 'api' ? house.apis[which] : undefined;
-}
-
-const CATCH_WITHIN_MS = 3_000;
-
-/** Waits for the moment in which a kill or a stop hurts; an attempt takes some 30 ms, so most others would hit nothing. */
-async function catchAt(aim: Aim, { database }: Stack, worker: Part): Promise<void> {
-  const caught = async (incarnation: string) => {
-    try {
-      return await isAt(aim, database, incarnation);
-    } catch (error) {
-      if (error instanceof DatabaseUnavailable) return true; // being restarted: that is a moment that hurts, too
-      throw error;
-    }
+/** Injects one fault; resolves when what it hit runs again. */
+export async function injectFault(
+  stack: ChaosStack,
+  planned: PlannedFault,
+  history: History,
+  signal: AbortSignal,
+): Promise<void> {
+  const service = serviceOf(stack, planned);
+  // Until it ends its end is infinite: whatever happens during the fault falls into its time.
+  const fault = {
+    kind: planned.kind,
+    process: service?.processName(),
+    from: Date.now(),
+    to: Number.POSITIVE_INFINITY,
   };
-  await worker.creep(caught, CATCH_WITHIN_MS);
+  history.faults.push(fault);
+  try {
+    if (service && (planned.kind === 'kill worker' || planned.kind === 'pause worker')) {
+      await pauseAtMoment(planned.moment, stack, service);
+      fault.from = Date.now();
+    }
+    if (service) await hitService(service, planned, signal);
+    else await INJECTIONS[planned.kind]?.(stack, planned, signal);
+  } finally {
+    fault.to = Date.now();
+  }
+  if (!service) return;
+  await service.start(signal);
+  const { redis, fileServer } = stack;
+  if (redis && service === redis.service) await waitForRedis(redis.port);
+  // These run only once: they are unavailable until their successor is ready.
+  if (service === redis?.service || service === fileServer) fault.to = Date.now();
 }
 
-async function strikePart(part: Part, { kind, forMs }: Step, signal: AbortSignal): Promise<void> {
-  if (kind.startsWith('kill ')) await part.kill();
-  else if (kind.startsWith('stop ')) await part.pauseFor(forMs, signal);
-  else await part.terminate();
+function serviceOf(stack: ChaosStack, { kind, replica }: PlannedFault): Service | undefined {
+  if (kind === 'kill redis' || kind === 'pause redis') return stack.redis?.service;
+  if (kind === 'kill file server') return stack.fileServer;
+  const { component } = FAULTS[kind];
+  return component === 'worker' ? stack.workers[replica] : component === 'api' ? stack.apis[replica] : undefined;
 }
 
-type Strike = (house: Stack, step: Step, signal: AbortSignal) => Promise<void>;
+async function hitService(service: Service, { kind, durationMs }: PlannedFault, signal: AbortSignal): Promise<void> {
+  if (kind.startsWith('kill ')) {
+    await service.kill();
+  } else if (kind.startsWith('pause ')) {
+    service.pause();
+    await sleepOrAbort(durationMs, signal);
+    service.resume();
+  } else {
+    await service.terminate();
+  }
+}
 
-const STRIKES: Partial<Record<FaultKind, Strike>> = {
-  async 'cut redis clients'({ redisPort }) {
-    await sendRedisCommand(redisPort, 'CLIENT KILL TYPE normal');
+const MOMENT_TIMEOUT_MS = 3_000;
+/** Steps about as long as an attempt, and pauses long enough for everything the worker sent to be committed. */
+const RUN_MS = 20;
+const PAUSE_MS = 10;
+
+/**
+ * Pauses the worker at the moment, or after 3 s. An attempt takes about 30 ms, so a kill at a random time would usually hit
+ * an idle worker. The worker runs in short steps until a pause falls on the moment.
+ */
+async function pauseAtMoment(moment: Moment, { database }: ChaosStack, worker: Service): Promise<void> {
+  const processName = worker.processName();
+  for (const deadline = Date.now() + MOMENT_TIMEOUT_MS; ; await sleep(RUN_MS)) {
+    worker.pause();
+    await sleep(PAUSE_MS);
+    if ((await isAtMomentNow(moment, database, processName)) || Date.now() > deadline) return;
+    worker.resume();
+  }
+}
+
+async function isAtMomentNow(moment: Moment, database: ChaosStack['database'], processName: string): Promise<boolean> {
+  try {
+    return await isAtMoment(moment, database, processName);
+  } catch (error) {
+    if (error instanceof DatabaseUnavailable) return true; // it is being restarted: also a moment worth hitting
+    throw error;
+  }
+}
+
+type Injection = (stack: ChaosStack, fault: PlannedFault, signal: AbortSignal) => Promise<void>;
+
+const INJECTIONS: Partial<Record<FaultKind, Injection>> = {
+  async 'disconnect redis clients'({ redis }) {
+    await redis?.send('CLIENT KILL TYPE normal');
   },
-  'stall queue': ({ queueProxy }, { forMs }, signal) => silence(queueProxy, forMs, signal, false),
-  'half-open queue': ({ queueProxy }, { forMs }, signal) => silence(queueProxy, forMs, signal, true),
-  'flush queue': (house) => house.flushQueue(),
-  'cut database clients': ({ database }) => database.cutClients(),
-  // Of databases there is no second one to hit: every other time it crashes.
-  'restart database': ({ database }, { which }) => database.restart({ crash: which === 1 }),
-  'stall database': ({ database }, { forMs }, signal) => silence(database.proxy, forMs, signal, false),
-  'half-open database': ({ database }, { forMs }, signal) => silence(database.proxy, forMs, signal, true),
+  'freeze queue': ({ queueProxy }, { durationMs }, signal) => freeze(queueProxy, durationMs, signal, 'resume'),
+  'half-open queue': ({ queueProxy }, { durationMs }, signal) => freeze(queueProxy, durationMs, signal, 'abandon'),
+  'flush queue': (stack) => stack.flushQueue(),
+  'disconnect database clients': ({ database }) => database.disconnectClients(),
+  // There is only one database: `replica` decides whether it stops in order or crashes.
+  'restart database': ({ database }, { replica }) => database.restart({ crash: replica === 1 }),
+  'freeze database': ({ database }, { durationMs }, signal) => freeze(database.proxy, durationMs, signal, 'resume'),
+  'half-open database': ({ database }, { durationMs }, signal) => freeze(database.proxy, durationMs, signal, 'abandon'),
 };
 
-async function silence(proxy: TcpProxy, ms: number, signal: AbortSignal, forgotten: boolean): Promise<void> {
+async function freeze(
+  proxy: TcpProxy,
+  durationMs: number,
+  signal: AbortSignal,
+  afterwards: 'resume' | 'abandon',
+): Promise<void> {
   proxy.freeze();
-  await sleep(ms, undefined, { signal }).catch(() => {}); // aborted: thaw at once
-  proxy.thaw(forgotten ? 'abandon' : 'resume');
+  await sleepOrAbort(durationMs, signal);
+  proxy.thaw(afterwards);
+}
+
+async function sleepOrAbort(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {});
 }

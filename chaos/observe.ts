@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AlertQueue } from '#redis/queue.ts';
 import type { StackDatabase } from './database.ts';
-import type { Aim } from './faults.ts';
-import type { Change, Leftover, Row } from './history.ts';
+import type { Moment } from './faults.ts';
+import type { Change, LeftoverJob, Row } from './history.ts';
 
-type Found = {
+type DatabaseRow = {
   uuid: string;
   status: string;
   resolution: string | null;
@@ -13,25 +13,25 @@ type Found = {
   notified_at: Date | null;
 };
 
-function rowOf({ uuid, status, resolution, failure_code, attempts, notified_at }: Found): Row {
+function toRow({ uuid, status, resolution, failure_code, attempts, notified_at }: DatabaseRow): Row {
   return { uuid, status, resolution, failureCode: failure_code, attempts, notifiedAt: notified_at?.getTime() ?? null };
 }
 
-/** Every row as it stands. */
+/** Returns every row in its current state. */
 export async function readRows(database: StackDatabase): Promise<Row[]> {
-  const found = await database.direct().$queryRaw<Found[]>`
+  const rows = await database.direct().$queryRaw<DatabaseRow[]>`
     SELECT uuid::text, status::text, resolution, failure_code::text, attempts, notified_at FROM alerts`;
-  return found.map(rowOf);
+  return rows.map(toRow);
 }
 
-/** Every change of every row, the oldest first. */
+/** Returns every change of every row, oldest first. */
 export async function readChanges(database: StackDatabase): Promise<Change[]> {
-  type FoundChange = Found & { at: Date; by: string; processed_at: Date | null };
-  const found = await database.direct().$queryRaw<FoundChange[]>`
+  type DatabaseChange = DatabaseRow & { at: Date; by: string; processed_at: Date | null };
+  const changes = await database.direct().$queryRaw<DatabaseChange[]>`
     SELECT uuid::text, status, resolution, failure_code, attempts, notified_at, at, by, processed_at
     FROM chaos.changes ORDER BY n`;
-  return found.map((change) => ({
-    ...rowOf(change),
+  return changes.map((change) => ({
+    ...toRow(change),
     at: change.at.getTime(),
     by: change.by,
     processedAt: change.processed_at?.getTime() ?? null,
@@ -40,50 +40,56 @@ export async function readChanges(database: StackDatabase): Promise<Change[]> {
 
 export type Progress = { rows: number; final: number; notified: number; untouched: number };
 
-/** How far the rows are. `untouched`: no worker has had them yet. */
+/** Returns how many rows reached which state. `untouched`: never claimed. */
 export async function readProgress(database: StackDatabase): Promise<Progress> {
-  const [counts] = await database.direct().$queryRaw<Progress[]>`
+  const [progress] = await database.direct().$queryRaw<Progress[]>`
     SELECT count(*)::int AS rows, count(*) FILTER (WHERE status IN ('processed', 'failed'))::int AS final,
       count(notified_at)::int AS notified, count(*) FILTER (WHERE status = 'pending' AND attempts = 0)::int AS untouched
     FROM alerts`;
-  if (!counts) throw new Error('a count without a row');
-  return counts;
+  if (!progress) throw new Error('count(*) returned no row');
+  return progress;
 }
 
-/** Whether the newest change of some alert is this incarnation's claim, or its record that is not marked yet. */
-export async function isAt(aim: Aim, database: StackDatabase, incarnation: string): Promise<boolean> {
-  const statuses = aim === 'claimed' ? ['processing'] : ['processed', 'failed'];
-  const held = await database.direct().$queryRaw<unknown[]>`
+/** Returns whether the newest change of some alert is this process's claim, or its record that is not marked notified. */
+export async function isAtMoment(moment: Moment, database: StackDatabase, process: string): Promise<boolean> {
+  const statuses = moment === 'claimed' ? ['processing'] : ['processed', 'failed'];
+  const matches = await database.direct().$queryRaw<unknown[]>`
     SELECT 1 FROM alerts JOIN chaos.changes AS change USING (uuid)
     WHERE alerts.notified_at IS NULL AND alerts.status::text = ANY(${statuses}) AND change.status = alerts.status::text
-      AND change.attempts = alerts.attempts AND change.by = ${incarnation} LIMIT 1`;
-  return held.length > 0;
+      AND change.attempts = alerts.attempts AND change.by = ${process} LIMIT 1`;
+  return matches.length > 0;
 }
 
-/** Waits, at most so long, until every row is final and notified. False: it is not. */
-export async function settled(database: StackDatabase, withinMs: number, signal: AbortSignal): Promise<boolean> {
-  for (const deadline = Date.now() + withinMs; Date.now() < deadline; await sleep(500, undefined, { signal })) {
+/** Waits up to `timeoutMs` until every row is final and notified. Returns whether they are. */
+export async function waitUntilAllNotified(
+  database: StackDatabase,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(500, undefined, { signal })) {
     const { rows, notified } = await readProgress(database);
     if (rows === notified) return true;
   }
   return false;
 }
 
-const UNDONE = ['waiting', 'active', 'delayed', 'prioritized'] as const;
+const UNFINISHED = ['waiting', 'active', 'delayed', 'prioritized'] as const;
 
-/** Jobs that are still to be done although their row is done. A job that ends right now is given `withinMs` to be gone. */
-export async function readLeftovers(
+/** Returns the unfinished jobs of rows that are notified, after waiting up to `timeoutMs` for them to disappear. */
+export async function readLeftoverJobs(
   queue: AlertQueue,
   rows: Row[],
-  withinMs: number,
+  timeoutMs: number,
   signal: AbortSignal,
-): Promise<Leftover[]> {
-  const done = new Set(rows.filter(({ notifiedAt }) => notifiedAt !== null).map(({ uuid }) => uuid));
-  for (const deadline = Date.now() + withinMs; ; await sleep(1_000, undefined, { signal })) {
-    const left: Leftover[] = [];
-    for (const state of UNDONE) {
-      for (const { id } of await queue.bull().getJobs([state])) if (id && done.has(id)) left.push({ uuid: id, state });
+): Promise<LeftoverJob[]> {
+  const notified = new Set(rows.filter(({ notifiedAt }) => notifiedAt !== null).map(({ uuid }) => uuid));
+  for (const deadline = Date.now() + timeoutMs; ; await sleep(1_000, undefined, { signal })) {
+    const leftovers: LeftoverJob[] = [];
+    for (const state of UNFINISHED) {
+      for (const { id } of await queue.bull().getJobs([state])) {
+        if (id && notified.has(id)) leftovers.push({ uuid: id, state });
+      }
     }
-    if (left.length === 0 || Date.now() > deadline) return left;
+    if (leftovers.length === 0 || Date.now() > deadline) return leftovers;
   }
 }

@@ -1,13 +1,30 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 
-export const USAGE =
-  'npm run chaos -- --backend redis|postgres --alerts N --seed S [--scenario storm|wipe|rolling] [--rate ALERTS/S] ' +
-  '[--minutes CAP] [--logs FOLDER] [--json]';
+export const USAGE = `Usage: npm run chaos -- [options]
+
+Sends alerts while it injects faults into the stack, then checks every invariant. Exit code 0: all of them hold.
+
+  --target local|compose     local (default): starts its own stack of processes on 127.0.0.1
+                             compose: the running stack of Docker Compose, about two minutes; of the
+                             options below it takes only --rate (1 to 100, default 20)
+  --backend redis|postgres   backend of the queue (default postgres)
+  --scenario faults|flush|rolling
+                             faults (default): a seeded random schedule of faults
+                             flush: empty the queue while every alert is pending, then start the workers
+                             rolling: 20 restarts of apis and workers, one after another
+  --alerts N                 number of alerts, 10 to 100000 (default 200)
+  --seed N                   the same seed gives the same schedule (default 1)
+  --rate N                   alerts per second (default: at most 12; flush: 100)
+  --minutes N                time limit; a run that reaches it fails (default: depends on alerts and rate)
+  --logs FOLDER              keep the log of each process and everything observed
+  --json                     print the scoreboard as JSON
+  --help                     print this text`;
 
 const fields = z.object({
+  target: z.enum(['local', 'compose'], 'must be local or compose').default('local'),
   backend: z.enum(['redis', 'postgres'], 'must be redis or postgres').default('postgres'),
-  scenario: z.enum(['storm', 'wipe', 'rolling'], 'must be storm, wipe or rolling').default('storm'),
+  scenario: z.enum(['faults', 'flush', 'rolling'], 'must be faults, flush or rolling').default('faults'),
   alerts: z.coerce.number().int().min(10, 'must be 10 to 100000').max(100_000, 'must be 10 to 100000').default(200),
   seed: z.coerce
     .number()
@@ -15,43 +32,62 @@ const fields = z.object({
     .min(0)
     .max(2 ** 32 - 1, 'must be a whole number below 2^32')
     .default(1),
-  /** Alerts per second. */
   rate: z.coerce.number().min(0.1).max(500, 'must be 0.1 to 500').optional(),
-  /** Ends the run, and fails it. */
   minutes: z.coerce.number().min(1).max(240, 'must be 1 to 240').optional(),
-  /** Existing or new folder for the log of each part, and all that was seen. */
   logs: z.string().min(1).optional(),
   json: z.boolean().default(false),
 });
 
-export type Options = Omit<z.output<typeof fields>, 'rate' | 'minutes'> & { rate: number; minutes: number };
+const composeFields = z.strictObject(
+  {
+    target: z.literal('compose'),
+    rate: z.coerce.number().int().min(1).max(100, 'must be 1 to 100').default(20),
+  },
+  'only --rate applies to --target compose',
+);
 
-/** What is accepted and processed in a second at leisure on two cores that the whole house shares. */
+export type Options = Omit<z.output<typeof fields>, 'target' | 'rate' | 'minutes'> & {
+  target: 'local';
+  rate: number;
+  minutes: number;
+};
+export type ComposeOptions = z.output<typeof composeFields>;
+
+/** What a stack on two cores accepts and processes per second without falling behind. */
 const STEADY_RATE = 12;
-/** A run that is over sooner has hardly been hit. */
+/** A shorter run would see hardly any fault. */
 const SHORTEST_S = 60;
-/** Waiting workers are no load: only the apis work while the backlog grows. */
+/** No worker runs while the backlog is created, so only the apis use the processor. */
 const BACKLOG_RATE = 100;
 
-/** Reads the command line. Throws one sentence for each fault, and the usage. */
-export function readOptions(args: string[]): Options {
+/** Reads the command line; undefined if it asks for help. Throws one sentence for each error, and the usage. */
+export function readOptions(args: string[]): Options | ComposeOptions | undefined {
   try {
     const text = { type: 'string' } as const;
-    const options = { backend: text, scenario: text, alerts: text, seed: text, rate: text, minutes: text, logs: text };
-    const { values } = parseArgs({ args, options: { ...options, json: { type: 'boolean' } } });
+    const flag = { type: 'boolean' } as const;
+    const { values } = parseArgs({
+      args,
+      options: {
+        ...{ target: text, backend: text, scenario: text, alerts: text, seed: text, rate: text, minutes: text },
+        ...{ logs: text, json: flag, help: flag },
+      },
+    });
+    if (values.help) return undefined;
+    if (values.target === 'compose') return composeFields.parse(values);
     return withDefaults(fields.parse(values));
   } catch (error) {
-    const told =
+    const message =
       error instanceof z.ZodError
-        ? error.issues.map(({ path, message }) => `--${path.join('.')}: ${message}`).join('\n')
+        ? error.issues.map(({ path, message }) => `--${path.join('.') || 'target'}: ${message}`).join('\n')
         : String(error instanceof Error ? error.message : error);
-    throw new Error(`${told}\nusage: ${USAGE}`, { cause: error });
+    throw new Error(`${message}\n\n${USAGE}`, { cause: error });
   }
 }
 
 function withDefaults(given: z.output<typeof fields>): Options {
   const steady = Math.min(STEADY_RATE, given.alerts / SHORTEST_S);
-  const rate = given.rate ?? (given.scenario === 'wipe' ? BACKLOG_RATE : steady);
-  // Sending, as long again for outages, starting, and at most three minutes until everything is settled.
-  return { ...given, rate, minutes: given.minutes ?? Math.ceil((given.alerts / rate / 60) * 2 + 8) };
+  const rate = given.rate ?? (given.scenario === 'flush' ? BACKLOG_RATE : steady);
+  // The time to send all alerts, the same again for outages, and 8 minutes to start and to finish every alert.
+  const minutes = given.minutes ?? Math.ceil((given.alerts / rate / 60) * 2 + 8);
+  return { ...given, target: 'local', rate, minutes };
 }

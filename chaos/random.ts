@@ -1,8 +1,8 @@
 /**
- * mulberry32: numbers in [0, 1), the same ones for the same seed on every machine.
+ * Returns a generator of numbers in [0, 1): mulberry32, which gives the same sequence for the same seed on every machine.
  * https://gist.github.com/tommyettinger/46a874533244883189143505d203312c
  */
-export function randomOf(seed: number): () => number {
+export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

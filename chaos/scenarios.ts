@@ -1,74 +1,89 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AlertQueue } from '#redis/queue.ts';
 import type { Finding } from './checker.ts';
-import { drive } from './client.ts';
-import { planOf } from './faults.ts';
+import { sendAlerts } from './client.ts';
+import { faultSchedule } from './faults.ts';
 import type { History } from './history.ts';
-import { startInjector, strike } from './injector.ts';
+import { injectFault, startInjector } from './injector.ts';
 import { readProgress } from './observe.ts';
 import type { Options } from './options.ts';
-import type { Stack } from './stack.ts';
+import type { ChaosStack } from './stack.ts';
 
-export type Run = { house: Stack; ledger: History; options: Options; signal: AbortSignal; say: (line: string) => void };
+export type Run = {
+  stack: ChaosStack;
+  history: History;
+  options: Options;
+  signal: AbortSignal;
+  log: (line: string) => void;
+};
 
-/** What a scenario promises beside what every run does, and what it measured, in words. */
-export type Outcome = { findings: Finding[]; measures: Record<string, string | number> };
+/** The invariants that only this scenario checks, and its measurements by name. */
+export type Outcome = { findings: Finding[]; measurements: Record<string, string | number> };
 
-export const SCENARIOS: Record<Options['scenario'], (run: Run) => Promise<Outcome>> = { storm, wipe, rolling };
+export const SCENARIOS: Record<Options['scenario'], (run: Run) => Promise<Outcome>> = {
+  faults: injectFaults,
+  flush: flushQueue,
+  rolling: restartAll,
+};
 
-/** A steady flow of alerts while a seeded hand strikes everything. */
-async function storm({ house, ledger, options, signal }: Run): Promise<Outcome> {
-  await startAll(house, signal);
-  const hand = startInjector(house, planOf(options.seed, options.backend), ledger, signal);
+/** Sends alerts at a steady rate while a seeded schedule of faults hits every component. */
+async function injectFaults({ stack, history, options, signal }: Run): Promise<Outcome> {
+  await startAll(stack, signal);
+  const injector = startInjector(stack, faultSchedule(options.seed, options.backend), history, signal);
   try {
-    await drive({ doors: house.doors, ledger, count: options.alerts, perSecond: options.rate }, signal);
+    const { apiOrigins } = stack;
+    await sendAlerts({ apiOrigins, history, count: options.alerts, perSecond: options.rate }, signal);
   } finally {
-    await hand.rest();
+    await injector.stop();
   }
-  return { findings: [], measures: { 'blows skipped': hand.skipped() } };
+  return { findings: [], measurements: { 'faults skipped': injector.skipped() } };
 }
 
 const RESTARTS = 20;
 
-/** A steady flow while apis and workers are restarted one after another, as a deploy does. */
-async function rolling({ house, ledger, options, signal, say }: Run): Promise<Outcome> {
-  await startAll(house, signal);
+/** Sends alerts at a steady rate while apis and workers are restarted one after another, as in a deployment. */
+async function restartAll({ stack, history, options, signal, log }: Run): Promise<Outcome> {
+  await startAll(stack, signal);
   let done = 0;
-  const flow = drive(
-    { doors: house.doors, ledger, count: options.alerts, perSecond: options.rate, goOn: () => done < RESTARTS },
+  const { apiOrigins } = stack;
+  const shouldContinue = () => done < RESTARTS;
+  const sending = sendAlerts(
+    { apiOrigins, history, count: options.alerts, perSecond: options.rate, shouldContinue },
     signal,
   );
-  flow.catch(() => {}); // told below
+  sending.catch(() => {}); // reported below
   for (; done < RESTARTS; done += 1) {
     const kind = done % 2 === 0 ? 'restart api' : 'restart worker';
-    await strike(house, { kind, which: done % 4 < 2 ? 0 : 1, pauseMs: 0, forMs: 0, aim: 'claimed' }, ledger, signal);
-    say(`${kind}: ${done + 1} of ${RESTARTS}`);
+    const replica = done % 4 < 2 ? 0 : 1;
+    await injectFault(stack, { kind, replica, delayMs: 0, durationMs: 0, moment: 'claimed' }, history, signal);
+    log(`${kind}: ${done + 1} of ${RESTARTS}`);
   }
-  await flow;
-  return { findings: [], measures: { 'rolling restarts': done } };
+  await sending;
+  return { findings: [], measurements: { 'rolling restarts': done } };
 }
 
-const ENQUEUED_WITHIN_MS = 60_000;
+const ENQUEUE_LIMIT_MS = 60_000;
 
-/** Every alert is pending, the queue forgets them all, and only then come the workers. */
-async function wipe({ house, ledger, options, signal, say }: Run): Promise<Outcome> {
-  await Promise.all([...house.apis, house.window].map((part) => part.start(signal)));
-  await drive({ doors: house.doors, ledger, count: options.alerts, perSecond: options.rate, onlyGood: true }, signal);
-  const queue = house.openQueue();
+/** Flushes the queue while every alert is pending, and only then starts the workers. */
+async function flushQueue({ stack, history, options, signal, log }: Run): Promise<Outcome> {
+  await Promise.all([...stack.apis, stack.fileServer].map((service) => service.start(signal)));
+  const { apiOrigins } = stack;
+  await sendAlerts({ apiOrigins, history, count: options.alerts, perSecond: options.rate, onlyValid: true }, signal);
+  const queue = stack.openQueue();
   try {
-    const remembered = await queue.bull().getJobCountByTypes();
-    const wipedAt = Date.now();
-    await house.flushQueue();
-    const left = await queue.bull().getJobCountByTypes();
-    say(`the queue knew ${remembered} jobs and now knows ${left}: starting the workers`);
-    await Promise.all(house.workers.map((worker) => worker.start(signal)));
-    const tookMs = await allEnqueued({ house, signal }, queue, wipedAt);
-    const late = tookMs > ENQUEUED_WITHIN_MS ? [`it took ${tookMs} ms`] : [];
+    const before = await queue.bull().getJobCountByTypes();
+    const flushedAt = Date.now();
+    await stack.flushQueue();
+    const after = await queue.bull().getJobCountByTypes();
+    log(`the queue had ${before} jobs and now has ${after}: starting the workers`);
+    await Promise.all(stack.workers.map((worker) => worker.start(signal)));
+    const durationMs = await waitUntilAllEnqueued(stack, queue, flushedAt, signal);
+    const violations = durationMs > ENQUEUE_LIMIT_MS ? [`it took ${durationMs} ms`] : [];
     return {
-      findings: [{ promise: 'everything that a wiped queue forgot is enqueued within 60 s', broken: late }],
-      measures: {
-        'jobs before and after the wipe': `${remembered}, ${left}`,
-        'from the wipe until all were enqueued again': `${tookMs} ms`,
+      findings: [{ invariant: 'every alert of a flushed queue is enqueued again within 60 s', violations }],
+      measurements: {
+        'jobs before and after the flush': `${before}, ${after}`,
+        'from the flush until all were enqueued again': `${durationMs} ms`,
       },
     };
   } finally {
@@ -76,21 +91,22 @@ async function wipe({ house, ledger, options, signal, say }: Run): Promise<Outco
   }
 }
 
-/** Milliseconds from `since` until each row has a waiting job or has been claimed. */
-async function allEnqueued(
-  { house, signal }: Pick<Run, 'house' | 'signal'>,
+/** Returns the milliseconds from `since` until every row has a waiting job or has been claimed. */
+async function waitUntilAllEnqueued(
+  stack: ChaosStack,
   queue: AlertQueue,
   since: number,
+  signal: AbortSignal,
 ): Promise<number> {
   for (;;) {
     const waiting = await queue.bull().getJobCountByTypes('waiting', 'prioritized');
-    // Read after the jobs, which only become fewer by becoming claims.
-    const { untouched } = await readProgress(house.database);
+    // Read after the jobs: a job disappears only when its row is claimed.
+    const { untouched } = await readProgress(stack.database);
     if (waiting >= untouched) return Date.now() - since;
     await sleep(500, undefined, { signal });
   }
 }
 
-async function startAll(house: Stack, signal: AbortSignal): Promise<void> {
-  await Promise.all([house.window, ...house.workers, ...house.apis].map((part) => part.start(signal)));
+async function startAll({ fileServer, workers, apis }: ChaosStack, signal: AbortSignal): Promise<void> {
+  await Promise.all([fileServer, ...workers, ...apis].map((service) => service.start(signal)));
 }

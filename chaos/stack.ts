@@ -1,54 +1,52 @@
 import { join } from 'node:path';
 import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
 import { type RedisServer, startRedisServer } from '#test/harness/redis.ts';
-import type { Exit } from '#test/harness/service.ts';
+import type { Service } from '#test/harness/service.ts';
 import { createStack } from '#test/harness/stack.ts';
 import { startTcpProxy, type TcpProxy } from '#test/harness/tcp-proxy.ts';
 import { openStackDatabase, type StackDatabase } from './database.ts';
 import type { Backend } from './faults.ts';
-import { type History, noteLine } from './history.ts';
-import { type Part, toPart } from './part.ts';
+import { type History, recordNotification } from './history.ts';
 
-export type StackOptions = {
+export type ChaosStackOptions = {
   backend: Backend;
-  /** For data; the caller removes it. */
+  /** For data. The caller removes it. */
   folder: string;
-  /** Where the log of each process is kept; undefined: nowhere. */
+  /** A folder for the log of each service. */
   logs: string | undefined;
-  ledger: History;
+  history: History;
 };
 
-/** The processes of a whole stack on free ports of 127.0.0.1. */
-export type Stack = {
+/** A stack with two apis and two workers whose processes are supervised, with proxies in front of database and queue. */
+export type ChaosStack = {
   backend: Backend;
-  apis: [Part, Part];
-  workers: [Part, Part];
-  window: Part;
-  redis: Part | undefined;
-  database: StackDatabase;
+  apis: [Service, Service];
+  workers: [Service, Service];
+  fileServer: Service;
   /** Origins of the apis. */
-  doors: [string, string];
-  /** The connections to the queue pass through it. */
+  apiOrigins: [string, string];
+  database: StackDatabase;
+  /** Undefined if the queue is on PostgreSQL. */
+  redis: RedisServer | undefined;
+  /** The proxy in front of the queue. */
   queueProxy: TcpProxy;
-  /** The port of Redis itself; 0 on PostgreSQL. */
-  redisPort: number;
   /** Returns a client of the queue that does not use the proxy. */
   openQueue(): AlertQueue;
   /** Deletes everything in the queue. */
   flushQueue(): Promise<void>;
 };
 
-type Opened = { close(): Promise<void> }[];
+export type Opened = { close(): Promise<void> }[];
 
 /**
- * Opens database and queue, and puts what is to be closed into `opened`, last first. Apis, workers and file server do not
- * run yet. Throws one sentence if a program is missing on this machine.
+ * Starts database and queue, and adds what has to be closed to `opened`, last opened first. Apis, workers and file server
+ * do not run yet. Throws one sentence if a program is not installed.
  */
-export async function openStack(options: StackOptions, opened: Opened): Promise<Stack> {
-  const { backend, folder, logs, ledger } = options;
+export async function openStack(options: ChaosStackOptions, opened: Opened): Promise<ChaosStack> {
+  const { backend, folder, logs, history } = options;
+  const redis = backend === 'redis' ? await openRedis(options, opened) : undefined;
   const database = await openStackDatabase(join(folder, 'postgres'));
   opened.unshift(database);
-  const redis = backend === 'redis' ? await openRedis(options, opened) : undefined;
   const stack = await createStack({
     backend,
     apis: 2,
@@ -63,22 +61,20 @@ export async function openStack(options: StackOptions, opened: Opened): Promise<
     ...(redis && { redis: redis.server, queueUrl: `redis://127.0.0.1:${redis.proxy.port}` }),
     env: { LOG_LEVEL: logs === undefined ? 'warn' : 'info' },
     logs,
-    onLine: (line, processName) => noteLine(ledger, line, processName),
-    onExit: (exit) => noteExit(ledger, exit),
+    onLine: (line, processName) => recordNotification(history, line, processName),
+    onExit: (exit) => history.exits.push(exit),
   });
   opened.unshift(stack);
-  const queueUrl = () => redis?.server.url ?? database.directUrl();
   return {
     backend,
     database,
-    apis: pairOf(stack.apis.map(toPart)),
-    workers: pairOf(stack.workers.map(toPart)),
-    window: toPart(defined(stack.videoServer)),
-    redis: redis && toPart(redis.server.service),
-    redisPort: redis?.server.port ?? 0,
-    doors: pairOf(stack.apiUrls),
+    apis: pairOf(stack.apis),
+    workers: pairOf(stack.workers),
+    fileServer: defined(stack.videoServer),
+    apiOrigins: pairOf(stack.apiUrls),
+    redis: redis?.server,
     queueProxy: redis?.proxy ?? database.proxy,
-    openQueue: () => openAlertQueue(queueUrl(), () => {}),
+    openQueue: () => openAlertQueue(redis?.server.url ?? database.directUrl(), () => {}),
     async flushQueue() {
       if (redis) await redis.server.send('FLUSHALL');
       else await database.direct().$executeRaw`TRUNCATE bullmq.job CASCADE`;
@@ -86,24 +82,18 @@ export async function openStack(options: StackOptions, opened: Opened): Promise<
   };
 }
 
-type Redis = { server: RedisServer; proxy: TcpProxy };
-
-async function openRedis({ folder, logs, ledger }: StackOptions, opened: Opened): Promise<Redis> {
+async function openRedis({ folder, logs, history }: ChaosStackOptions, opened: Opened) {
   const server = await startRedisServer({
     folder: join(folder, 'redis'),
     fsync: 'everysec',
     supervised: true,
     logFile: logs && join(logs, 'redis.log'),
-    onExit: (exit) => noteExit(ledger, exit),
+    onExit: (exit) => history.exits.push(exit),
   });
   opened.unshift({ close: server.stop });
   const proxy = await startTcpProxy(server.port);
   opened.unshift(proxy);
   return { server, proxy };
-}
-
-function noteExit({ exits }: History, { process, at, sent, how, lastLines }: Exit): void {
-  exits.push({ by: process, at, asked: sent, how, lastWords: lastLines });
 }
 
 function pairOf<T>([first, second]: T[]): [T, T] {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { judge, type Terms } from '../checker.ts';
-import { type Change, type Evidence, newHistory, noteLine, type Row } from '../history.ts';
+import { type CheckOptions, checkInvariants } from '../checker.ts';
+import { type Change, newHistory, type Observation, type Row, recordNotification } from '../history.ts';
 
-// The judge of `npm run chaos` must be able to say no: each case changes one thing in what a good house would show.
+// The checker must be able to fail: each case changes one detail in the observation of a correct run.
 
 const UUID = '35df2857-3a48-4985-aed0-e68b5ae4c968';
-const STORM: Terms = { gentle: false };
-const GENTLE: Terms = { gentle: true };
+const FAULTS: CheckOptions = { onlyRestarts: false };
+const RESTARTS: CheckOptions = { onlyRestarts: true };
 
 function row(change: Partial<Row> = {}): Row {
   const done = { status: 'processed', resolution: '1280x720', failureCode: null, attempts: 1, notifiedAt: 1_040 };
@@ -17,15 +17,15 @@ function change(at: number, what: Partial<Change>): Change {
   return { ...row({ resolution: null, notifiedAt: null }), at, by: 'worker-1.1', processedAt: null, ...what };
 }
 
-/** One good alert: accepted at 1,010 ms, claimed, recorded, told at 1,035 ms, marked. */
-function goodRun(): Evidence {
+/** One alert without incident: accepted at 1,010 ms, claimed, recorded, notified at 1,035 ms, marked. */
+function correctRun(): Observation {
   const sent = { uuid: UUID, store: 'chaos-0', video: '/videos/test_1.avi', expected: { resolution: '1280x720' } };
   const record = { status: 'processed', resolution: '1280x720', processedAt: 1_030 };
   return {
     ...newHistory(),
     sent: [sent],
-    answers: [{ uuid: UUID, from: 1_000, to: 1_010, status: 202, retryAfter: true }],
-    told: [{ store: 'chaos-0', told: '1280x720', at: 1_035, by: 'worker-1.1' }],
+    responses: [{ uuid: UUID, from: 1_000, to: 1_010, status: 202, retryAfter: true }],
+    notifications: [{ store: 'chaos-0', result: '1280x720', at: 1_035, by: 'worker-1.1' }],
     rows: [row()],
     changes: [
       change(1_005, { by: 'api-1.1', status: 'pending', attempts: 0 }),
@@ -33,195 +33,203 @@ function goodRun(): Evidence {
       change(1_030, record),
       change(1_040, { ...record, notifiedAt: 1_040 }),
     ],
-    leftovers: [],
-    outOfTime: false,
+    leftoverJobs: [],
+    timedOut: false,
   };
 }
 
-/** The promises that this run broke. */
-function brokenBy(alter: (run: Evidence) => void, terms = STORM): string[] {
-  const run = goodRun();
-  alter(run);
-  return judge(run, terms)
-    .filter(({ broken }) => broken.length > 0)
-    .map(({ promise }) => promise);
+/** Returns the invariants that the changed run violates. */
+function violatedBy(change: (run: Observation) => void, options = FAULTS): string[] {
+  const run = correctRun();
+  change(run);
+  return checkInvariants(run, options)
+    .filter(({ violations }) => violations.length > 0)
+    .map(({ invariant }) => invariant);
 }
 
-const missing = (run: Evidence, code = 'video_server_unreachable') => {
+const missingVideo = (run: Observation, code = 'video_server_unreachable') => {
   const failed = { status: 'failed', resolution: null, failureCode: code };
   run.sent = run.sent.map((sent) => ({ ...sent, expected: { failure: 'video_not_found' } }));
-  run.told = run.told.map((line) => ({ ...line, told: code }));
+  run.notifications = run.notifications.map((notification) => ({ ...notification, result: code }));
   run.rows = [row(failed)];
   run.changes = run.changes.map((c) => (c.status === 'processed' ? { ...c, ...failed } : c));
 };
-const repeat = (run: Evidence, at = 15_000, by = 'worker-2.1') => {
-  run.told.push({ store: 'chaos-0', told: '1280x720', at, by });
+const notifyAgain = (run: Observation, at = 15_000, by = 'worker-2.1') => {
+  run.notifications.push({ store: 'chaos-0', result: '1280x720', at, by });
 };
-const claimAgain = (run: Evidence, at: number) => {
+const claimAgain = (run: Observation, at: number) => {
   run.changes.splice(2, 0, change(at, { by: 'worker-2.1', status: 'processing', attempts: 2 }));
 };
 
-describe('the judge of a run', () => {
-  it.each([STORM, GENTLE])('finds nothing in a good one (%j)', (terms) => {
-    expect(brokenBy(() => {}, terms)).toEqual([]);
+describe('checkInvariants', () => {
+  it.each([FAULTS, RESTARTS])('finds no violation in a correct run (%j)', (options) => {
+    expect(violatedBy(() => {}, options)).toEqual([]);
   });
 
-  it.each<[string, (run: Evidence) => void, string[]]>([
-    ['no row', (r) => Object.assign(r, { rows: [], changes: [] }), ['lost 0']],
+  it.each<[string, (run: Observation) => void, string[]]>([
+    ['no row', (r) => Object.assign(r, { rows: [], changes: [] }), ['no accepted alert is lost']],
     [
       'a pending row',
       (r) => (r.rows = [row({ status: 'pending', resolution: null, notifiedAt: null })]),
-      ['lost 0', 'stuck 0'],
+      ['no accepted alert is lost', 'no alert is stuck'],
     ],
-    ['a row that is not marked', (r) => (r.rows = [row({ notifiedAt: null })]), ['stuck 0']],
-    ['another resolution', (r) => (r.rows = [row({ resolution: '720x1280' })]), ['wrong 0']],
+    ['a row that is not marked as notified', (r) => (r.rows = [row({ notifiedAt: null })]), ['no alert is stuck']],
+    ['another resolution', (r) => (r.rows = [row({ resolution: '720x1280' })]), ['no result is wrong']],
     [
-      'a good video given up',
+      'a valid video that failed',
       (r) => (r.rows = [row({ resolution: null, failureCode: 'worker_crashed' })]),
-      ['wrong 0'],
+      ['no result is wrong'],
     ],
     [
-      'another resolution in the line',
-      (r) => r.told.splice(0, 1, { store: 'chaos-0', told: '1x1', at: 1_035, by: 'w' }),
-      ['wrong 0'],
+      'another resolution in the notification',
+      (r) => r.notifications.splice(0, 1, { store: 'chaos-0', result: '1x1', at: 1_035, by: 'w' }),
+      ['no result is wrong'],
     ],
-    ['a missing video called unreachable', (r) => missing(r), ['wrong 0']],
-    ['two rows', (r) => r.rows.push(row()), ['duplicate records 0']],
+    ['a missing video reported as unreachable', (r) => missingVideo(r), ['no result is wrong']],
+    ['two rows', (r) => r.rows.push(row()), ['no record is written twice']],
     [
       'a record written twice',
       (r) => r.changes.push(change(2_000, { status: 'processed', resolution: '1280x720', processedAt: 2_000 })),
-      ['duplicate records 0'],
+      ['no record is written twice'],
     ],
-    ['a record taken back', (r) => r.changes.push(change(2_000, { status: 'pending' })), ['duplicate records 0']],
-    ['no line', (r) => (r.told = []), ['every alert is told']],
-    ['a line twice, for no reason', (r) => repeat(r), ['no duplicate without a blow between line and mark']],
+    [
+      'a record that became pending again',
+      (r) => r.changes.push(change(2_000, { status: 'pending' })),
+      ['no record is written twice'],
+    ],
+    ['no notification', (r) => (r.notifications = []), ['every final alert is notified']],
+    [
+      'a second notification without a fault',
+      (r) => notifyAgain(r),
+      ['no duplicate notification without a fault before its mark'],
+    ],
     [
       'a 500',
-      (r) => r.answers.push({ uuid: UUID, from: 1_000, to: 1_001, status: 500, retryAfter: false }),
-      ['no 5xx but 503 while the database is away'],
+      (r) => r.responses.push({ uuid: UUID, from: 1_000, to: 1_001, status: 500, retryAfter: false }),
+      ['no 5xx except 503 while the database is unavailable'],
     ],
     [
-      'a 503 with the database there',
-      (r) => r.answers.push({ uuid: UUID, from: 1_000, to: 1_001, status: 503, retryAfter: true }),
-      ['no 5xx but 503 while the database is away'],
+      'a 503 while the database is available',
+      (r) => r.responses.push({ uuid: UUID, from: 1_000, to: 1_001, status: 503, retryAfter: true }),
+      ['no 5xx except 503 while the database is unavailable'],
     ],
     [
       'a conflict',
-      (r) => r.answers.push({ uuid: UUID, from: 1_000, to: 1_001, status: 409, retryAfter: false }),
-      ['no answer that a good client does not deserve'],
+      (r) => r.responses.push({ uuid: UUID, from: 1_000, to: 1_001, status: 409, retryAfter: false }),
+      ['no valid request is rejected'],
     ],
-    ['no 202', (r) => (r.answers = []), ['every alert is accepted in the end']],
+    ['no 202', (r) => (r.responses = []), ['every alert is eventually accepted']],
     [
-      'silence',
-      (r) => r.unanswered.push({ uuid: UUID, from: 0, to: 20_000, kind: 'timeout' }),
-      ['no request without an answer while the database is there'],
+      'a request that timed out',
+      (r) => r.failedRequests.push({ uuid: UUID, from: 0, to: 20_000, kind: 'timeout' }),
+      ['no request times out while the database is available'],
     ],
-    ['a job left', (r) => r.leftovers.push({ uuid: UUID, state: 'active' }), ['nothing left in the queue']],
+    ['an unfinished job', (r) => r.leftoverJobs.push({ uuid: UUID, state: 'active' }), ['no job is left in the queue']],
     [
-      'a process that fell',
-      (r) => r.exits.push({ by: 'api-1.1', at: 1, asked: undefined, how: 'exit code 1', lastWords: '' }),
-      ['no process ends by itself'],
+      'a process that exited by itself',
+      (r) => r.exits.push({ process: 'api-1.1', at: 1, sent: undefined, how: '1', lastLines: '' }),
+      ['no process exits by itself'],
     ],
-    ['a run out of time', (r) => (r.outOfTime = true), ['the run ends within its time']],
-  ])('tells of %s', (_what, alter, broken) => {
-    expect(brokenBy(alter)).toEqual(broken);
+    ['a run that reached its time limit', (r) => (r.timedOut = true), ['the run ends within its time limit']],
+  ])('reports %s', (_name, change, violated) => {
+    expect(violatedBy(change)).toEqual(violated);
   });
 
-  it('tells of a killed worker whose alert waited for over 20 s, and as much longer as the queue was away', () => {
-    const late = (run: Evidence) => {
-      run.blows.push({ kind: 'kill worker', hit: 'worker-1.1', from: 1_024, to: 1_025 });
+  it('reports an alert of a killed worker that waited over 20 s, plus the time the queue was unavailable', () => {
+    const late = (run: Observation) => {
+      run.faults.push({ kind: 'kill worker', process: 'worker-1.1', from: 1_024, to: 1_025 });
       claimAgain(run, 22_000);
     };
-    expect(brokenBy(late)).toContain('recovery from SIGKILL within 20 s');
-    const stalled = (ms: number) => (run: Evidence) => {
+    expect(violatedBy(late)).toContain('recovery from SIGKILL within 20 s');
+    const withPausedRedis = (ms: number) => (run: Observation) => {
       late(run);
-      run.blows.push({ kind: 'stop redis', hit: 'redis.1', from: 5_000, to: 5_000 + ms });
+      run.faults.push({ kind: 'pause redis', process: 'redis.1', from: 5_000, to: 5_000 + ms });
     };
-    expect(brokenBy(stalled(2_000))).not.toContain('recovery from SIGKILL within 20 s');
-    const muchLater = (run: Evidence) => {
-      stalled(2_000)(run);
+    expect(violatedBy(withPausedRedis(2_000))).not.toContain('recovery from SIGKILL within 20 s');
+    const muchLater = (run: Observation) => {
+      withPausedRedis(2_000)(run);
       run.changes = run.changes.map((c) => (c.by === 'worker-2.1' ? { ...c, at: 40_000 } : c));
     };
-    expect(brokenBy(muchLater)).toContain('recovery from SIGKILL within 20 s');
+    expect(violatedBy(muchLater)).toContain('recovery from SIGKILL within 20 s');
   });
 
-  it('allows a killed worker’s alert as much longer as the other worker was frozen, and no more', () => {
-    const late = (at: number) => (run: Evidence) => {
-      run.blows.push({ kind: 'kill worker', hit: 'worker-1.1', from: 1_024, to: 1_025 });
-      run.blows.push({ kind: 'stop worker', hit: 'worker-2.1', from: 2_000, to: 9_000 });
+  it('allows a killed worker’s alert the time the other worker was paused, and no more', () => {
+    const late = (at: number) => (run: Observation) => {
+      run.faults.push({ kind: 'kill worker', process: 'worker-1.1', from: 1_024, to: 1_025 });
+      run.faults.push({ kind: 'pause worker', process: 'worker-2.1', from: 2_000, to: 9_000 });
       claimAgain(run, at);
     };
-    expect(brokenBy(late(32_000))).not.toContain('recovery from SIGKILL within 20 s');
-    expect(brokenBy(late(34_000))).toContain('recovery from SIGKILL within 20 s');
+    expect(violatedBy(late(32_000))).not.toContain('recovery from SIGKILL within 20 s');
+    expect(violatedBy(late(34_000))).toContain('recovery from SIGKILL within 20 s');
   });
 
-  it('allows a second line where its worker was killed before the mark, and not after it', () => {
-    const kill = (from: number) => (run: Evidence) => {
-      repeat(run);
-      run.blows.push({ kind: 'kill worker', hit: 'worker-1.1', from, to: from });
+  it('allows a second notification if its worker was killed before the mark, but not after it', () => {
+    const kill = (from: number) => (run: Observation) => {
+      notifyAgain(run);
+      run.faults.push({ kind: 'kill worker', process: 'worker-1.1', from, to: from });
       if (from < 1_040) run.changes = run.changes.map((c) => (c.at === 1_040 ? { ...c, at: 15_010 } : c));
     };
-    expect(brokenBy(kill(1_036))).toEqual([]);
-    expect(brokenBy(kill(9_000))).toEqual(['no duplicate without a blow between line and mark']);
+    expect(violatedBy(kill(1_036))).toEqual([]);
+    expect(violatedBy(kill(9_000))).toEqual(['no duplicate notification without a fault before its mark']);
   });
 
-  it('allows a second line by a worker that was stopped meanwhile, and one while the database took no mark', () => {
-    const stopped = (run: Evidence) => {
-      repeat(run, 8_000);
-      run.blows.push({ kind: 'stop worker', hit: 'worker-2.1', from: 500, to: 7_990 });
+  it('allows a second notification by a worker that was paused, and one while the database was unavailable', () => {
+    const paused = (run: Observation) => {
+      notifyAgain(run, 8_000);
+      run.faults.push({ kind: 'pause worker', process: 'worker-2.1', from: 500, to: 7_990 });
     };
-    const unmarked = (run: Evidence) => {
-      repeat(run, 8_000);
-      run.blows.push({ kind: 'stall database', hit: undefined, from: 1_036, to: 7_000 });
+    const unmarked = (run: Observation) => {
+      notifyAgain(run, 8_000);
+      run.faults.push({ kind: 'freeze database', process: undefined, from: 1_036, to: 7_000 });
     };
-    expect(brokenBy(stopped)).toEqual([]);
-    expect(brokenBy(unmarked)).toEqual([]);
+    expect(violatedBy(paused)).toEqual([]);
+    expect(violatedBy(unmarked)).toEqual([]);
   });
 
-  it('allows 503 with Retry-After while the database is away and 15 s longer, and without the header never', () => {
-    const answer = (from: number, retryAfter: boolean) => (run: Evidence) => {
-      run.blows.push({ kind: 'restart database', hit: undefined, from: 50_000, to: 52_000 });
-      run.answers.push({ uuid: UUID, from, to: from + 1, status: 503, retryAfter });
+  it('allows 503 with Retry-After until 15 s after a database outage, and never without the header', () => {
+    const response = (from: number, retryAfter: boolean) => (run: Observation) => {
+      run.faults.push({ kind: 'restart database', process: undefined, from: 50_000, to: 52_000 });
+      run.responses.push({ uuid: UUID, from, to: from + 1, status: 503, retryAfter });
     };
-    expect(brokenBy(answer(51_000, true))).toEqual([]);
-    expect(brokenBy(answer(66_000, true))).toEqual([]);
-    expect(brokenBy(answer(68_000, true))).toHaveLength(1);
-    expect(brokenBy(answer(51_000, false))).toHaveLength(1);
+    expect(violatedBy(response(51_000, true))).toEqual([]);
+    expect(violatedBy(response(66_000, true))).toEqual([]);
+    expect(violatedBy(response(68_000, true))).toHaveLength(1);
+    expect(violatedBy(response(51_000, false))).toHaveLength(1);
   });
 
-  it('tells of work that does not resume within 15 s of a return, unless something else went away meanwhile', () => {
-    const silence = (run: Evidence) => {
-      run.blows.push({ kind: 'stall database', hit: undefined, from: 500, to: 1_000 });
+  it('reports work that does not resume within 15 s of an outage, unless another outage follows', () => {
+    const noClaim = (run: Observation) => {
+      run.faults.push({ kind: 'freeze database', process: undefined, from: 500, to: 1_000 });
       run.changes = run.changes.map((c) => (c.at >= 1_020 ? { ...c, at: c.at + 20_000 } : c));
     };
-    expect(brokenBy(silence)).toContain('work resumes within 15 s');
-    const again = (run: Evidence) => {
-      silence(run);
-      run.blows.push({ kind: 'stop redis', hit: 'redis.1', from: 9_000, to: 19_000 });
+    expect(violatedBy(noClaim)).toContain('work resumes within 15 s');
+    const secondOutage = (run: Observation) => {
+      noClaim(run);
+      run.faults.push({ kind: 'pause redis', process: 'redis.1', from: 9_000, to: 19_000 });
     };
-    expect(brokenBy(again)).not.toContain('work resumes within 15 s');
+    expect(violatedBy(secondOutage)).not.toContain('work resumes within 15 s');
   });
 
-  it('allows a missing video to end as unreachable only where the window was away in its last attempt', () => {
-    const away = (from: number) => (run: Evidence) => {
-      missing(run);
-      run.blows.push({ kind: 'kill window', hit: 'window.1', from, to: from + 500 });
+  it('allows a missing video to be unreachable only if the file server was unavailable in its last attempt', () => {
+    const outage = (from: number) => (run: Observation) => {
+      missingVideo(run);
+      run.faults.push({ kind: 'kill file server', process: 'file-server.1', from, to: from + 500 });
     };
-    expect(brokenBy(away(900))).toEqual([]);
-    expect(brokenBy(away(40_000))).toEqual(['wrong 0']);
+    expect(violatedBy(outage(900))).toEqual([]);
+    expect(violatedBy(outage(40_000))).toEqual(['no result is wrong']);
   });
 
-  it('wants of rolling restarts that nothing shows them', () => {
-    const exit = { by: 'worker-1.1', at: 1, asked: 'SIGTERM', how: 'exit code 1', lastWords: '' };
-    expect(brokenBy((r) => (r.rows = [row({ attempts: 2 })]), GENTLE)).toEqual(['no restart uses up an attempt']);
-    expect(brokenBy((r) => r.exits.push(exit), GENTLE)).toEqual(['SIGTERM ends in exit code 0']);
-    const cut = (from: number, to: number) => (run: Evidence) => {
-      run.unanswered.push({ uuid: UUID, from, to, kind: 'cut' });
+  it('requires that rolling restarts have no visible effect', () => {
+    const exit = { process: 'worker-1.1', at: 1, sent: 'SIGTERM', how: '1', lastLines: '' };
+    expect(violatedBy((r) => (r.rows = [row({ attempts: 2 })]), RESTARTS)).toEqual(['no restart uses up an attempt']);
+    expect(violatedBy((r) => r.exits.push(exit), RESTARTS)).toEqual(['SIGTERM leads to exit code 0']);
+    const cut = (from: number, to: number) => (run: Observation) => {
+      run.failedRequests.push({ uuid: UUID, from, to, kind: 'cut' });
     };
-    // Stored at 1,005 ms; never read; read and not stored.
-    expect(brokenBy(cut(1_000, 1_006), GENTLE)).toEqual(['no request under way is cut']);
-    expect(brokenBy(cut(990, 991), GENTLE)).toEqual([]);
-    expect(brokenBy(cut(0, 990), GENTLE)).toEqual(['no request under way is cut']);
+    // Its row was stored at 1,005 ms; never read; read but not stored.
+    expect(violatedBy(cut(1_000, 1_006), RESTARTS)).toEqual(['no request in progress is cut']);
+    expect(violatedBy(cut(990, 991), RESTARTS)).toEqual([]);
+    expect(violatedBy(cut(0, 990), RESTARTS)).toEqual(['no request in progress is cut']);
   });
 });
 
@@ -232,10 +240,10 @@ it.each([
     'video_unreadable',
   ],
   ['[Notification] Store: chaos-0 | Date: 2025-06-02 13:35:20 | Resolution: ', ''],
-  ['[Notification] Store: chaos-0 | nothing that a store could read', 'nothing that a store could read'],
-])('notes of %j what the store was told', (line, told) => {
-  const ledger = newHistory();
-  noteLine(ledger, line, 'worker-1.1');
-  noteLine(ledger, '{"level":30,"msg":"alert handled"}', 'worker-1.1');
-  expect(ledger.told).toMatchObject([{ store: 'chaos-0', told, by: 'worker-1.1' }]);
+  ['[Notification] Store: chaos-0 | malformed', 'malformed'],
+])('records the result of the notification %j', (line, result) => {
+  const history = newHistory();
+  recordNotification(history, line, 'worker-1.1');
+  recordNotification(history, '{"level":30,"msg":"alert handled"}', 'worker-1.1');
+  expect(history.notifications).toMatchObject([{ store: 'chaos-0', result, by: 'worker-1.1' }]);
 });

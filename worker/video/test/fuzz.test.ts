@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { randomOf } from '#chaos/random.ts';
+import { seededRandom } from '#chaos/random.ts';
 import { VideoError } from '../../errors.ts';
 import { detectSandbox } from '../ffprobe/sandbox.ts';
 import { probe } from '../probe.ts';
@@ -87,7 +87,7 @@ it(`${FILES} damaged files end in facts or a reason, soon, and leave nothing`, {
       const { name, bytes } = originals[number % originals.length] ?? { name: '', bytes: Buffer.alloc(0) };
       const started = performance.now();
       try {
-        const { facts } = await probe(inMemory(damaged(bytes, randomOf(SEED + number))), options);
+        const { facts } = await probe(inMemory(damaged(bytes, seededRandom(SEED + number))), options);
         if (!/^[1-9]\d*x[1-9]\d*$/.test(facts.resolution)) wrong.push(`${number} ${name}: ${JSON.stringify(facts)}`);
         outcomes.facts += 1;
       } catch (error) {

@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+import { FAULTS, faultSchedule, isOutage, type PlannedFault } from '../faults.ts';
+import { seededRandom } from '../random.ts';
+
+function firstFaults(seed: number, backend: 'redis' | 'postgres', count = 300): PlannedFault[] {
+  const schedule = faultSchedule(seed, backend);
+  return Array.from({ length: count }, () => schedule.next().value);
+}
+
+it('schedules the same faults for the same seed, and others for another seed', () => {
+  expect(firstFaults(7, 'redis')).toEqual(firstFaults(7, 'redis'));
+  expect(firstFaults(7, 'redis')).not.toEqual(firstFaults(8, 'redis'));
+  // The generator's known first numbers: a change would give every seed another schedule.
+  const random = seededRandom(1);
+  expect([random(), random()].map((x) => x.toFixed(6))).toEqual(['0.627074', '0.002736']);
+});
+
+it('schedules every kind of fault within its limits, and none of Redis on PostgreSQL', () => {
+  const faults = firstFaults(1, 'redis', 1_000);
+  expect(new Set(faults.map(({ kind }) => kind))).toEqual(new Set(Object.keys(FAULTS)));
+  for (const { delayMs, kind, durationMs } of faults) {
+    expect(delayMs).toBeGreaterThanOrEqual(500);
+    expect(delayMs).toBeLessThanOrEqual(3_000);
+    if (kind === 'pause worker') expect(durationMs).toBeGreaterThanOrEqual(5_000);
+    expect(durationMs).toBeLessThanOrEqual(20_000);
+  }
+  // The second period of 30 s has process faults only.
+  expect(faults.slice(20, 30).filter(({ kind }) => isOutage(kind))).toEqual([]);
+  const kinds = firstFaults(1, 'postgres', 1_000).map(({ kind }) => kind);
+  expect(kinds.filter((kind) => /redis|(freeze|half-open) queue/.test(kind))).toEqual([]);
+});

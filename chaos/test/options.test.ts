@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+import { readOptions } from '../options.ts';
+import { runChaos } from './run-chaos.ts';
+
+it('reports a missing Redis in one sentence', async () => {
+  const { out, err, code } = await runChaos(['--backend', 'redis'], { PATH: '/nowhere' });
+  expect(err).toBe('redis-server is not on the PATH: install it, or use --backend postgres\n');
+  expect({ out, code }).toEqual({ out: '', code: 1 });
+});
+
+it('prints the usage for --help', async () => {
+  const { out, code } = await runChaos(['--help']);
+  expect(out).toMatch(/^Usage: npm run chaos/);
+  expect(code).toBe(0);
+});
+
+it('rejects invalid options with a sentence for each, and the usage', () => {
+  expect(() => readOptions(['--alerts', 'many', '--backend', 'kafka'])).toThrow(
+    /--backend: must be redis or postgres\n--alerts: .+\n\nUsage: npm run chaos/s,
+  );
+});
+
+it('takes only --rate for the target compose', () => {
+  expect(readOptions(['--target', 'compose'])).toEqual({ target: 'compose', rate: 20 });
+  expect(readOptions(['--target', 'compose', '--rate', '5'])).toEqual({ target: 'compose', rate: 5 });
+  expect(() => readOptions(['--target', 'compose', '--seed', '1'])).toThrow('only --rate applies to --target compose');
+  expect(() => readOptions(['--target', 'compose', '--rate', '101'])).toThrow('--rate: must be 1 to 100');
+});

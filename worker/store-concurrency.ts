@@ -18,7 +18,7 @@ export type StoreConcurrency = {
  * Limits how many of the worker's slots each store can hold, so that stores with slow videos leave slots to others (as
  * long as there are more slots than slow stores). A store whose attempts finish quickly only waits for its next slot.
  * @param options.waitMs A waiting job occupies a slot of the queue consumer, so slow stores block others for this long.
- * @param options.cooldownMs How long further jobs of a store are refused at once after one of its jobs waited in vain.
+ * @param options.cooldownMs How long further jobs of a store are refused at once after one of its jobs waited without getting a slot.
  */
 export function createStoreConcurrency(
   slots: number,

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { claim, recordResolution, retryFailed } from '#prisma/alerts.ts';
 import { VideoTimeout } from '../errors.ts';
 import { startTestWorker, type TestWorker } from './test-worker.ts';
 
 let worker: TestWorker;
-beforeEach(async () => {
+beforeAll(async () => {
   worker = await startTestWorker();
 });
-afterEach(() => worker.close());
+beforeEach(() => worker.reset());
+afterAll(() => worker.close());
 
 describe('a readable video', () => {
   it.each([

@@ -58,7 +58,7 @@ describe('the per-store concurrency limit', () => {
     expect(started).toEqual(Array.from({ length: 12 }, (_, n) => n));
   });
 
-  it('refuses jobs at once during the cooldown after a job waited in vain', async () => {
+  it('refuses jobs at once during the cooldown after a job got no slot', async () => {
     concurrency = createStoreConcurrency(SLOTS, { ...LIMITS, waitMs: 200 });
     const [held, waited] = [await acquire(...jobs('slow', 8)), concurrency.acquire('slow')];
     expect(held).toHaveLength(8);

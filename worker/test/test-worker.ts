@@ -33,6 +33,8 @@ export type TestWorker = {
   add(video: string, ageMs?: number): Promise<Alert>;
   handle(uuid: string, options?: { signal?: AbortSignal; ffprobePath?: string; queuedAt?: Date }): Promise<JobResult>;
   row(uuid: string): Promise<Alert>;
+  /** For a test that shares the worker with others: forgets notifications, requests, log lines and settings. */
+  reset(): void;
   close(): Promise<void>;
 };
 
@@ -97,6 +99,11 @@ export async function startTestWorker({
       const alert = await findAlert(db, uuid);
       if (!alert) throw new Error(`no row ${uuid}`);
       return alert;
+    },
+    reset() {
+      for (const list of [worker.notified, worker.logged, videos.requests]) list.length = 0;
+      worker.failNotifying = undefined;
+      worker.pause = undefined;
     },
     async close() {
       reader.close();

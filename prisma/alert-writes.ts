@@ -2,17 +2,21 @@ import { createMicroBatcher } from '#async/micro-batch.ts';
 import { DatabaseUnavailable } from './errors.ts';
 import type { Alert } from './generated/client.ts';
 
-/** Sends a prepared statement and gives all its rows, or throws DatabaseUnavailable or DatabaseFault. */
-export type Ask = <Row extends object>(statement: { name: string; text: string; values: unknown[] }) => Promise<Row[]>;
+/** Runs a prepared statement and returns its rows. Throws DatabaseUnavailable or DatabaseError. */
+export type RunQuery = <Row extends object>(statement: {
+  name: string;
+  text: string;
+  values: unknown[];
+}) => Promise<Row[]>;
 
 export type NewAlert = Pick<Alert, 'uuid' | 'video' | 'store' | 'timestamp' | 'requestId'> & {
   traceparent?: string | undefined;
 };
 
-/** The right to write the result of one attempt: void as soon as a later claim raises the number. */
+/** The right to write the result of one attempt. A later claim raises the attempt number and so ends this right. */
 export type Lease = { uuid: string; attempt: number };
 
-/** What whoever claimed an alert has to know of it. */
+/** The columns that an attempt needs. */
 export type ClaimedAlert = Pick<
   Alert,
   'uuid' | 'video' | 'store' | 'timestamp' | 'requestId' | 'attempts' | 'attemptsBefore' | 'crashes' | 'receivedAt'
@@ -43,21 +47,21 @@ type Keyed = { uuid: string };
 type Statement<Item> = { name: string; text: string; keyOf(item: Item): string; columns: ((item: Item) => unknown)[] };
 
 /**
- * The writes that every alert costs. Those asked for at the same time go in one statement. Each of them changes its
- * row or finds it in another state and leaves it alone: then its answer is undefined.
+ * Returns the writes that every alert needs. Writes requested at the same time share one statement. Each write changes
+ * its row, or returns undefined if the row is in another state.
  */
-export function openAlertWrites(ask: Ask) {
-  const open: (() => Promise<void>)[] = [];
+export function openAlertWrites(runQuery: RunQuery) {
+  const closers: (() => Promise<void>)[] = [];
   const batched = <Item, Row extends Keyed>(statement: Statement<Item>) => {
     const batcher = createMicroBatcher<Item, Row | undefined>({
-      run: (items) => runStatement(ask, statement, items),
+      run: (items) => runStatement(runQuery, statement, items),
       keyOf: statement.keyOf,
       // PostgreSQL may accept the batch without the one item that it refused; after a deadlock too.
       mayBeCausedByOneItem: (error) => !(error instanceof DatabaseUnavailable),
       maxBatchSize: 200,
       concurrency: 2,
     });
-    open.push(batcher.close);
+    closers.push(batcher.close);
     return batcher.add;
   };
   return {
@@ -65,23 +69,23 @@ export function openAlertWrites(ask: Ask) {
     claim: batched<{ uuid: string; queuedAt?: Date | undefined }, ClaimedAlert>(CLAIM),
     finish: batched<Result, Keyed>(FINISH),
     release: batched<Release, Keyed>(RELEASE),
-    mark: batched<Keyed, Keyed>(MARK),
-    /** Waits for the writes under way. */
+    markNotified: batched<Keyed, Keyed>(MARK_NOTIFIED),
+    /** Waits for the writes in progress. */
     async close() {
-      await Promise.all(open.map((close) => close()));
+      await Promise.all(closers.map((close) => close()));
     },
   };
 }
 
-/** One array for each column. Sorted: two statements that touch the same rows lock them in the same order. */
+/** Sends one array per column. The items are sorted, so that two statements lock the same rows in the same order. */
 async function runStatement<Item, Row extends Keyed>(
-  ask: Ask,
+  runQuery: RunQuery,
   { name, text, keyOf, columns }: Statement<Item>,
   items: Item[],
 ): Promise<(Row | undefined)[]> {
   const sorted = items.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   const values = columns.map((column) => sorted.map(column));
-  const rows = new Map((await ask<Row>({ name, text, values })).map((row) => [row.uuid, row]));
+  const rows = new Map((await runQuery<Row>({ name, text, values })).map((row) => [row.uuid, row]));
   return items.map((item) => rows.get(keyOf(item)));
 }
 
@@ -147,7 +151,7 @@ const FINISH: Statement<Result> = {
 
 const RELEASE: Statement<Release> = {
   name: 'alerts_release',
-  // Lowering the fencing token is safe here alone: it is the last write of the only holder of this number.
+  // Only here is it safe to lower the fencing token: this is the last write by the only holder of this number.
   text: `
     UPDATE alerts SET status = 'pending', attempts = attempts - CASE WHEN release.refund THEN 1 ELSE 0 END,
       bytes_fetched = bytes_fetched + release.bytes, last_error = COALESCE(release.error, last_error), updated_at = now(),
@@ -166,11 +170,11 @@ const RELEASE: Statement<Release> = {
   ],
 };
 
-const MARK: Statement<Keyed> = {
-  name: 'alerts_mark',
+const MARK_NOTIFIED: Statement<Keyed> = {
+  name: 'alerts_mark_notified',
   text: `
-    UPDATE alerts SET notified_at = now(), updated_at = now() FROM unnest($1::uuid[]) AS told (uuid)
-    WHERE alerts.uuid = told.uuid AND status IN ('processed', 'failed') AND notified_at IS NULL
+    UPDATE alerts SET notified_at = now(), updated_at = now() FROM unnest($1::uuid[]) AS notified (uuid)
+    WHERE alerts.uuid = notified.uuid AND status IN ('processed', 'failed') AND notified_at IS NULL
     RETURNING alerts.uuid`,
   keyOf: ({ uuid }) => uuid.toLowerCase(),
   columns: [({ uuid }) => uuid],

@@ -6,12 +6,12 @@ import type { AlertStatus, FailureCode } from './generated/enums.ts';
 export type { ClaimedAlert, Lease, NewAlert } from './alert-writes.ts';
 export type { Alert } from './generated/client.ts';
 
-/** What an alert's job is made of. */
+/** The columns that an alert's job needs. */
 export type AlertKey = Pick<Alert, 'uuid' | 'requestId' | 'store' | 'traceparent'>;
 
 export type Claim = { kind: 'claimed'; alert: ClaimedAlert } | { kind: 'final'; alert: Alert } | { kind: 'unknown' };
 
-/** The fault lies with the video server or the way to it: trying again may help. All other codes are permanent. */
+/** The video server or the network failed, so a retry may help. All other codes are permanent. */
 export const RETRYABLE_CODES: ReadonlySet<FailureCode> = new Set([
   'video_server_error',
   'video_server_unreachable',
@@ -20,18 +20,18 @@ export const RETRYABLE_CODES: ReadonlySet<FailureCode> = new Set([
 
 const FINAL: AlertStatus[] = ['processed', 'failed'];
 
-/** Stores the alert as pending, or finds the row that has its uuid: of two at once, one is `created`. */
+/** Inserts the alert as pending, or returns the row with its uuid. Of two concurrent calls, one returns `created`. */
 export async function addPending(db: Database, alert: NewAlert): Promise<{ created: boolean; alert: Alert }> {
   const inserted = await db.writes.insert(alert);
   if (!inserted) return { created: false, alert: await db.alert.findUniqueOrThrow({ where: { uuid: alert.uuid } }) };
   const { uuid, id, receivedAt } = inserted;
   const { traceparent = null } = alert;
   const times = { receivedAt, updatedAt: receivedAt };
-  return { created: true, alert: { ...UNTOUCHED, ...alert, ...times, traceparent, uuid, id: BigInt(id) } };
+  return { created: true, alert: { ...NEW_ROW, ...alert, ...times, traceparent, uuid, id: BigInt(id) } };
 }
 
-/** A row as INSERT leaves it, so that it need not be sent back for each alert. */
-const UNTOUCHED = {
+/** The column defaults, so that the database need not return the row of each new alert. */
+const NEW_ROW = {
   status: 'pending',
   resolution: null,
   width: null,
@@ -59,20 +59,20 @@ export async function findAlert(db: Database, uuid: string): Promise<Alert | nul
 
 export type AlertFilter = {
   store?: string | undefined;
-  /** Of these stores alone, whatever `store` says; undefined: of all. */
+  /** Limits the result to these stores, in addition to `store`; undefined: all stores. */
   stores?: readonly string[] | undefined;
   status?: AlertStatus | undefined;
   failureCode?: FailureCode | undefined;
-  /** Received at or after. */
+  /** Received at or after this time. */
   from?: Date | undefined;
-  /** Received before. */
+  /** Received before this time. */
   to?: Date | undefined;
 };
 
-/** The place in the listing behind which a page begins. */
+/** The last alert of the page before. */
 export type AlertCursor = Pick<Alert, 'receivedAt' | 'id'>;
 
-/** At most `limit` alerts behind the cursor, the newest received first. */
+/** Returns at most `limit` alerts after the cursor, newest first by time of receipt. */
 export async function listAlerts(
   db: Database,
   filter: AlertFilter,
@@ -80,7 +80,7 @@ export async function listAlerts(
 ): Promise<Alert[]> {
   const { store, stores } = filter;
   if (store !== undefined || stores === undefined || stores.length < 2) return pageOf(db, filter, page);
-  // A page of each, of which the index knows where it begins: of several at once it would read the table from its top.
+  // One query per store starts in the index at the cursor. One query for all stores would read from the newest alert.
   const pages = await Promise.all(stores.map((each) => pageOf(db, { ...filter, stores: [each] }, page)));
   return pages.flat().sort(newestFirst).slice(0, page.limit);
 }
@@ -93,7 +93,7 @@ function pageOf(db: Database, filter: AlertFilter, page: { limit: number; after?
   const where = whereOf(filter);
   if (page.after) {
     const { receivedAt, id } = page.after;
-    // `lte` beside the row comparison lets the index start at the cursor: OR alone would scan from the top.
+    // `lte` lets the index scan start at the cursor; OR alone would scan from the newest alert.
     where.AND = [{ receivedAt: { lte: receivedAt } }, { OR: [{ receivedAt: { lt: receivedAt } }, { id: { lt: id } }] }];
   }
   return db.alert.findMany({ where, orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }], take: page.limit });
@@ -109,7 +109,7 @@ function whereOf({ status, failureCode, ...filter }: AlertFilter): Prisma.AlertW
   if (filter.from) received.gte = filter.from;
   if (filter.to) received.lt = filter.to;
   where.receivedAt = received;
-  // In the words of the partial indexes: a row has a code exactly while it is failed, and who owes work was not told.
+  // In the terms of the partial indexes: exactly the failed rows have a code, and unfinished alerts are not notified.
   if (failureCode !== undefined) where.failureCode = failureCode;
   else if (status === 'failed') where.failureCode = { not: null };
   if (status === 'pending' || status === 'processing') where.notifiedAt = null;
@@ -118,19 +118,19 @@ function whereOf({ status, failureCode, ...filter }: AlertFilter): Prisma.AlertW
 }
 
 /**
- * Takes an open alert for one more attempt; whoever held it before can write no more. One that was still held counts
- * as a crash: its holder vanished. `queuedAt`: when the job that led to it entered the queue.
+ * Claims a pending or processing alert for one more attempt; the holder of the attempt before can write no more. An alert
+ * that is still `processing` counts as a crash, because its worker vanished. `queuedAt`: when the job entered the queue.
  */
 export async function claim(db: Database, uuid: string, queuedAt?: Date): Promise<Claim> {
   const claimed = await db.writes.claim({ uuid, queuedAt });
   if (claimed) return { kind: 'claimed', alert: claimed };
   const alert = await findAlert(db, uuid);
   if (!alert) return { kind: 'unknown' };
-  // Open after all: an operator's retry came in between.
+  // Not final: an operator retried it between the two queries.
   return FINAL.includes(alert.status) ? { kind: 'final', alert } : claim(db, alert.uuid, queuedAt);
 }
 
-/** Returns false where another attempt was first: then nothing changed. */
+/** Returns false, and changes nothing, if another attempt was first. */
 export async function recordResolution(
   db: Database,
   lease: Lease,
@@ -140,7 +140,7 @@ export async function recordResolution(
   return (await db.writes.finish({ lease, resolution, bytesFetched })) !== undefined;
 }
 
-/** Returns false where another attempt was first: then nothing changed. */
+/** Returns false, and changes nothing, if another attempt was first. */
 export async function recordFailure(
   db: Database,
   lease: Lease,
@@ -163,10 +163,10 @@ export async function release(
   await db.writes.release({ lease, bytesFetched, refund, error });
 }
 
-/** Which failed alerts an operator's retry is meant for. */
+/** Selects failed alerts for an operator's retry. */
 export type FailedFilter = Pick<AlertFilter, 'store' | 'stores' | 'failureCode' | 'from' | 'to'>;
 
-/** How many failed alerts match, and at most `limit` of them, the longest failed first. */
+/** Returns the number of matching failed alerts, and the uuids of the `limit` oldest. */
 export async function findFailed(
   db: Database,
   filter: FailedFilter,
@@ -181,8 +181,8 @@ export async function findFailed(
 }
 
 /**
- * Gives failed alerts a new round of attempts, and a notification of its own. Returns the keys of those that were
- * failed and are pending now; the others are left as they are.
+ * Sets failed alerts to pending, with a new round of attempts and a new notification. Returns the keys of the alerts that
+ * changed; alerts that are not failed stay as they are.
  */
 export async function retryFailed(db: Database, uuids: string[]): Promise<AlertKey[]> {
   return db.$queryRaw<AlertKey[]>`
@@ -192,22 +192,22 @@ export async function retryFailed(db: Database, uuids: string[]): Promise<AlertK
     RETURNING uuid::text, request_id AS "requestId", store, traceparent`;
 }
 
-/** Returns false where the notification was already marked, or the alert is not final. */
+/** Returns false if the alert was already marked as notified, or is not final. */
 export async function markNotified(db: Database, uuid: string): Promise<boolean> {
-  return (await db.writes.mark({ uuid })) !== undefined;
+  return (await db.writes.markNotified({ uuid })) !== undefined;
 }
 
 /**
- * At most `limit` alerts that still owe work or a notification and were last touched over `quietMs` ago, the longest
- * untouched first. Touches them, so that no other caller gets them for as long.
+ * Returns at most `limit` unfinished alerts (not processed or not notified) that were not updated for `quietMs`, oldest
+ * update first. Updates them, so that other callers skip them for the same time.
  */
 export async function takeOverdue(db: Database, options: { quietMs: number; limit: number }): Promise<AlertKey[]> {
-  // MATERIALIZED: a join that reads the rows twice would skip those it has locked itself, and take others instead.
+  // MATERIALIZED: a plan that evaluates the subquery twice would skip the rows that it has locked, and take others.
   return db.$queryRaw<AlertKey[]>`
-    WITH owed AS MATERIALIZED (
+    WITH overdue AS MATERIALIZED (
       SELECT id FROM alerts
       WHERE notified_at IS NULL AND updated_at < now() - make_interval(secs => ${options.quietMs / 1000})
       ORDER BY updated_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED)
-    UPDATE alerts SET updated_at = now() FROM owed WHERE alerts.id = owed.id
+    UPDATE alerts SET updated_at = now() FROM overdue WHERE alerts.id = overdue.id
     RETURNING uuid, request_id AS "requestId", store, traceparent`;
 }

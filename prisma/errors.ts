@@ -1,29 +1,29 @@
 import { Prisma } from './generated/client.ts';
 
-/** The database did not answer, or not in time. Trying again later helps. */
+/** The database did not respond, or not in time. A later retry may succeed. */
 export class DatabaseUnavailable extends Error {
   readonly code = 'database_unavailable';
 
   constructor(cause: Error) {
-    super('the database does not answer', { cause });
+    super('the database is unavailable', { cause });
     this.name = 'DatabaseUnavailable';
   }
 }
 
-/** The database answered with a refusal: a fault of this program or of the schema. */
+/** The database rejected a query: a bug in this program or in the schema. */
 export class DatabaseError extends Error {
   readonly code: string;
 
   constructor(code: string, cause: Error) {
-    super(`the database refused a query (${code})`, { cause });
-    this.name = 'DatabaseFault';
+    super(`the database rejected a query (${code})`, { cause });
+    this.name = 'DatabaseError';
     this.code = code;
   }
 }
 
-// Prisma's own codes for a server that is not there, slow or gone (P10xx), and for a spent pool.
+// Prisma's codes for a server that is unreachable, slow or gone (P10xx), and for an exhausted pool.
 const UNAVAILABLE_PRISMA = new Set(['P1000', 'P1001', 'P1002', 'P1003', 'P1008', 'P1010', 'P1017', 'P2024', 'P2037']);
-// What its adapter calls them: a raw query has no other sign (its code is P2010, whatever happened).
+// The same in terms of its adapter. Raw queries have no other sign: their code is always P2010.
 const UNAVAILABLE_KINDS = new Set([
   'AuthenticationFailed',
   'ConnectionClosed',
@@ -39,25 +39,25 @@ const UNAVAILABLE_KINDS = new Set([
 const UNAVAILABLE_SQLSTATE = /^(08|28|53|57P|57014|25006)/;
 const SQLSTATE = /^(?!P[12]\d{3})[0-9A-Z]{5}$/;
 const UNAVAILABLE_NODE = /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)/;
-// node-postgres gives these no code. https://github.com/brianc/node-postgres (pg/lib/client.js, pg-pool/index.js)
-const UNAVAILABLE_TEXT =
+// node-postgres sets no code on these. https://github.com/brianc/node-postgres (pg/lib/client.js, pg-pool/index.js)
+const UNAVAILABLE_MESSAGE =
   /timeout exceeded when trying to connect|Connection terminated|Query read timeout|not queryable|connection error/i;
 
-/** What Prisma or pg threw as one of the two errors above: the cause keeps the text, never the query's arguments. */
+/** Translates an error of Prisma or pg into one of the two above. The cause keeps the message, never query arguments. */
 export function translateDatabaseError(error: unknown): Error {
   const codes = [...errorCodes(error)];
   const sqlstate = codes.findLast((code) => SQLSTATE.test(code));
-  // Above its last line Prisma prints the call with its arguments, in which a value may read like a lost connection.
-  const text = (error instanceof Error ? error.message : String(error)).split('\n').at(-1) ?? '';
-  // Class 22 (data exception) repeats the value that did not fit, over as many lines as it has.
-  const cause = new Error(sqlstate?.startsWith('22') ? 'a value does not fit its column or type' : text);
-  return isUnavailable(error, codes, sqlstate === undefined ? text : '')
+  // Before the last line, Prisma prints the call with its arguments, and a value may read like a lost connection.
+  const message = (error instanceof Error ? error.message : String(error)).split('\n').at(-1) ?? '';
+  // Class 22 (data exception) quotes the invalid value, which may span lines.
+  const cause = new Error(sqlstate?.startsWith('22') ? 'a value does not fit its column or type' : message);
+  return isUnavailable(error, codes, sqlstate === undefined ? message : '')
     ? new DatabaseUnavailable(cause)
     : new DatabaseError(sqlstate ?? codes.at(-1) ?? 'unknown', cause);
 }
 
-/** `ownText` is empty where the server answered: its texts quote values as well. */
-function isUnavailable(error: unknown, codes: string[], ownText: string): boolean {
+/** `clientMessage` is empty if the server responded: its messages quote values too. */
+function isUnavailable(error: unknown, codes: string[], clientMessage: string): boolean {
   return (
     error instanceof Prisma.PrismaClientInitializationError ||
     codes.some(
@@ -67,11 +67,11 @@ function isUnavailable(error: unknown, codes: string[], ownText: string): boolea
         UNAVAILABLE_SQLSTATE.test(code) ||
         UNAVAILABLE_NODE.test(code),
     ) ||
-    UNAVAILABLE_TEXT.test(ownText)
+    UNAVAILABLE_MESSAGE.test(clientMessage)
   );
 }
 
-/** The codes along the chain of causes: Prisma's, the adapter's, PostgreSQL's, Node's. */
+/** Yields the codes along the chain of causes: Prisma's, the adapter's, PostgreSQL's, Node's. */
 function* errorCodes(error: unknown, depth = 0): Generator<string> {
   if (typeof error !== 'object' || error === null || depth > 5) return;
   const fields: Record<string, unknown> = { ...error };
@@ -79,7 +79,7 @@ function* errorCodes(error: unknown, depth = 0): Generator<string> {
     const value = fields[key];
     if (typeof value === 'string') yield value;
   }
-  // `cause` is no own enumerable field of an Error.
+  // `cause` is not an enumerable property of an Error.
   const cause = error instanceof Error ? error.cause : fields.cause;
   for (const next of [cause, fields.meta, fields.driverAdapterError]) yield* errorCodes(next, depth + 1);
 }

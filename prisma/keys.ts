@@ -5,18 +5,18 @@ export type { ApiKey } from './generated/client.ts';
 
 export type NewApiKey = Pick<ApiKey, 'id' | 'name' | 'sha256' | 'scopes' | 'stores' | 'expiresAt'>;
 
-/** Stores the key; false where its id is taken: then nothing changed. */
+/** Inserts the key. Returns false, and changes nothing, if its id exists. */
 export async function addKey(db: Database, key: NewApiKey): Promise<boolean> {
   const { count } = await db.apiKey.createMany({ data: [key], skipDuplicates: true });
   return count === 1;
 }
 
-/** Every key there ever was, the oldest first. */
+/** Returns all keys, revoked and expired ones too, oldest first. */
 export async function listKeys(db: Database): Promise<ApiKey[]> {
   return db.apiKey.findMany({ orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
 }
 
-/** The keys that are good now: neither revoked nor expired, by the database's clock. */
+/** Returns the keys that are neither revoked nor expired, by the database's clock. */
 export async function validKeys(db: Database): Promise<ApiKey[]> {
   return db.$queryRaw<ApiKey[]>`
     SELECT id, name, sha256, scopes, stores, created_at AS "createdAt", expires_at AS "expiresAt", revoked_at AS "revokedAt"
@@ -27,7 +27,7 @@ export async function hasKeys(db: Database): Promise<boolean> {
   return (await db.apiKey.findFirst({ select: { id: true } })) !== null;
 }
 
-/** Revoking twice keeps the first time. */
+/** Revokes a key. A second call keeps the time of the first. */
 export async function revokeKey(db: Database, id: string): Promise<'revoked' | 'revoked before' | 'unknown'> {
   const { count } = await db.apiKey.updateMany({ where: { id, revokedAt: null }, data: { revokedAt: new Date() } });
   if (count === 1) return 'revoked';

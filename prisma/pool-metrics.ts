@@ -1,11 +1,11 @@
 import { Gauge, type Registry } from '@prometheus-io/client';
 import type { Database } from './client.ts';
 
-/** Tells of the connections of this process to the database. */
+/** Registers a gauge of this process's database connections. */
 export function registerPoolMetrics(registry: Registry, db: Database): void {
   new Gauge({
     name: 'database_pool_connections',
-    help: 'Open connections (total), those of them that do nothing (idle), and queries that wait for one (waiting).',
+    help: 'Open connections (total), idle ones among them (idle), and queries that wait for a connection (waiting).',
     labelNames: ['state'],
     registers: [registry],
     collect() {

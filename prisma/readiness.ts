@@ -1,30 +1,46 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { singleFlight } from '#async/single-flight.ts';
 import type { Database } from './client.ts';
 import { DatabaseUnavailable } from './errors.ts';
 import { assertMigrated, type MigrationRow, readMigrationState } from './migration-state.ts';
 
-/** Throws DatabaseUnavailable, or one sentence where the migrations are not exactly those known here. */
+/** Returns undefined, or a message that says what is wrong. */
+type Check = () => Promise<string | undefined>;
+
+/** Throws DatabaseUnavailable, or an error that says which migrations are missing, unknown or failed. */
 export async function assertReady(db: Database): Promise<void> {
   assertMigrated(await readMigrationState((sql) => db.$queryRawUnsafe<MigrationRow[]>(sql)));
 }
 
-/** One sentence where the database does not answer. */
-export async function checkDatabase(db: Database): Promise<string | undefined> {
-  return assertReady(db).then(
-    () => undefined,
-    (error: Error) => (error instanceof DatabaseUnavailable ? error.message : undefined),
+/** Returns two checks that share one query: the database is available, and its migrations are those of this version. */
+export function databaseChecks(db: Database): { database: Check; migrations: Check } {
+  const errorOf = singleFlight(() =>
+    assertReady(db).then(
+      () => undefined,
+      (error: Error) => error,
+    ),
   );
+  return {
+    async database() {
+      const error = await errorOf();
+      return error instanceof DatabaseUnavailable ? error.message : undefined;
+    },
+    async migrations() {
+      const error = await errorOf();
+      return error instanceof DatabaseUnavailable ? undefined : error?.message;
+    },
+  };
 }
 
-/** One sentence where the database answers and its migrations are not those known here. */
-export async function checkMigrations(db: Database): Promise<string | undefined> {
-  return assertReady(db).then(
-    () => undefined,
-    (error: Error) => (error instanceof DatabaseUnavailable ? undefined : error.message),
-  );
+export function checkDatabase(db: Database): Promise<string | undefined> {
+  return databaseChecks(db).database();
 }
 
-/** Waits, for as long as it takes, until the database answers; then as assertReady. `onWait` is told of each try. */
+export function checkMigrations(db: Database): Promise<string | undefined> {
+  return databaseChecks(db).migrations();
+}
+
+/** Waits until the database is available, then behaves like assertReady. Calls `onWait` after each failed try. */
 export async function waitUntilReady(
   db: Database,
   onWait: (error: Error) => void,

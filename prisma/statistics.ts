@@ -2,16 +2,16 @@ import type { Database } from './client.ts';
 import { Prisma } from './generated/client.ts';
 import type { AlertStatus, FailureCode } from './generated/enums.ts';
 
-/** Of one question: what it may cost is bounded by rows, not by the length of its window. 100,000 take some 0.1 s. */
+/** Rows that one query may count: rows limit its cost, not the length of its period. 100,000 take about 0.1 s. */
 export const MAX_COUNTED = 100_000;
 
 export type StatisticsFilter = {
   store?: string | undefined;
-  /** Of these stores alone, whatever `store` says; undefined: of all. */
+  /** Limits the result to these stores, in addition to `store`; undefined: all stores. */
   stores?: readonly string[] | undefined;
 };
 
-/** Alerts alike in status, failure and (the failed ones) store. */
+/** Alerts with the same status and failure code; failed alerts also with the same store. */
 export type AlertCount = {
   status: AlertStatus;
   failureCode: FailureCode | null;
@@ -21,7 +21,7 @@ export type AlertCount = {
   newest: Date;
 };
 
-/** Counts the newest MOST_COUNTED alerts received within the window; `from` inclusive, `to` exclusive. */
+/** Counts the newest MAX_COUNTED alerts that were received in the period; `from` is inclusive, `to` exclusive. */
 export async function countAlerts(
   db: Database,
   filter: StatisticsFilter,
@@ -33,7 +33,7 @@ export async function countAlerts(
     FROM (${newest(filter, window)}) counted GROUP BY 1, 2, 3 ORDER BY count DESC`;
 }
 
-/** What was received in one minute, and how long it took from receipt to the result, in ms. */
+/** The alerts received in one minute, and percentiles of the time from receipt to result in ms. */
 export type AlertMinute = {
   /** Minutes since 1970. */
   minute: number;
@@ -44,15 +44,15 @@ export type AlertMinute = {
   p95: number | null;
 };
 
-/** One entry per minute in which something was received, the oldest first. */
+/** Returns one entry per minute in which an alert was received, oldest first. */
 export async function minutesOf(db: Database, filter: StatisticsFilter, from: Date): Promise<AlertMinute[]> {
-  const took = Prisma.sql`1000 * extract(epoch FROM processed_at - received_at)::float8`;
+  const elapsed = Prisma.sql`1000 * extract(epoch FROM processed_at - received_at)::float8`;
   return db.$queryRaw<AlertMinute[]>`
     SELECT floor(extract(epoch FROM received_at) / 60)::int AS minute, count(*)::int AS received,
       (count(*) FILTER (WHERE status = 'processed'))::int AS processed,
       (count(*) FILTER (WHERE status = 'failed'))::int AS failed,
-      percentile_cont(0.5) WITHIN GROUP (ORDER BY ${took}) AS p50,
-      percentile_cont(0.95) WITHIN GROUP (ORDER BY ${took}) AS p95
+      percentile_cont(0.5) WITHIN GROUP (ORDER BY ${elapsed}) AS p50,
+      percentile_cont(0.95) WITHIN GROUP (ORDER BY ${elapsed}) AS p95
     FROM (${newest(filter, { from })}) counted GROUP BY 1 ORDER BY 1`;
 }
 
@@ -67,8 +67,8 @@ function newest({ store, stores }: StatisticsFilter, { from, to }: { from?: Date
 }
 
 /**
- * Seconds since the receipt of the oldest alert that is still owed its result or its notification; 0 without one.
- * One row of an index that holds no others.
+ * Returns the seconds since the receipt of the oldest unfinished alert; 0 if there is none. Reads one row of an index
+ * of unfinished alerts.
  */
 export async function oldestUnfinishedSeconds(db: Database): Promise<number> {
   const [oldest] = await db.$queryRaw<{ seconds: number }[]>`

@@ -27,7 +27,15 @@ afterAll(async () => {
   await database.drop();
 });
 
-const FACTS = { resolution: '2x1', width: 2, height: 1, rotation: 0, codec: 'c', container: 'mp4', duration: null };
+const RESOLUTION = {
+  resolution: '2x1',
+  width: 2,
+  height: 1,
+  rotation: 0,
+  codec: 'c',
+  container: 'mp4',
+  duration: null,
+};
 
 function newUuids(count: number): string[] {
   return Array.from({ length: count }, () => randomUUID());
@@ -44,8 +52,8 @@ async function addClaimed(count: number): Promise<Lease[]> {
   return uuids.map((uuid) => ({ uuid, attempt: 1 }));
 }
 
-/** Which transaction changed each of these rows last. */
-async function changes(uuids: string[]): Promise<Map<string, bigint>> {
+/** Returns the transaction that last changed each of these rows. */
+async function transactionsOf(uuids: string[]): Promise<Map<string, bigint>> {
   const rows = await db.$queryRaw<{ uuid: string; xid: string }[]>`
     SELECT uuid::text, change_xid::text AS xid FROM alerts WHERE uuid = ANY(${uuids}::uuid[])`;
   return new Map(rows.map(({ uuid, xid }) => [uuid, BigInt(xid)]));
@@ -58,29 +66,29 @@ async function openSession(): Promise<pg.Client> {
   return client;
 }
 
-/** Until that many sessions wait for a lock of another one. */
-async function untilWaiting(count: number): Promise<void> {
+/** Waits until this many sessions wait for a lock. */
+async function waitForLockWaiters(count: number): Promise<void> {
   const waiting = () => db.$queryRaw<{ n: number }[]>`SELECT count(*)::int AS n FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-  await expect.poll(waiting, { timeout: 5_000, interval: 10 }).toEqual([{ n: count }]);
+  await expect.poll(waiting, { timeout: 20_000, interval: 10 }).toEqual([{ n: count }]);
 }
 
-describe('writes of the same moment', () => {
-  it('go in one transaction each kind', async () => {
+describe('concurrent writes', () => {
+  it('of one kind share a transaction', async () => {
     const uuids = newUuids(60);
     await Promise.all(uuids.map((uuid) => add(uuid)));
-    expect(new Set((await changes(uuids)).values()).size).toBe(1);
+    expect(new Set((await transactionsOf(uuids)).values()).size).toBe(1);
     await Promise.all(uuids.map((uuid) => claim(db, uuid)));
-    expect(new Set((await changes(uuids)).values()).size).toBe(1);
+    expect(new Set((await transactionsOf(uuids)).values()).size).toBe(1);
     const leases = uuids.map((uuid) => ({ uuid, attempt: 1 }));
-    await Promise.all(leases.map((lease) => recordResolution(db, lease, FACTS, 1)));
-    expect(new Set((await changes(uuids)).values()).size).toBe(1);
+    await Promise.all(leases.map((lease) => recordResolution(db, lease, RESOLUTION, 1)));
+    expect(new Set((await transactionsOf(uuids)).values()).size).toBe(1);
     await Promise.all(uuids.map((uuid) => markNotified(db, uuid)));
     const marks = await db.alert.groupBy({ by: ['notifiedAt'], where: { uuid: { in: uuids } } });
     expect(marks).toEqual([{ notifiedAt: expect.any(Date) }]);
   });
 
-  it('give every caller its own row, whatever the order', async () => {
+  it('return each caller its own row', async () => {
     const uuids = newUuids(40);
     const stored = await Promise.all(uuids.map((uuid, n) => add(uuid, `store ${n}`)));
     expect(stored.map(({ alert }) => [alert.uuid, alert.store])).toEqual(uuids.map((uuid, n) => [uuid, `store ${n}`]));
@@ -88,19 +96,21 @@ describe('writes of the same moment', () => {
     expect(claims.map((one) => one.kind === 'claimed' && one.alert.store)).toEqual(uuids.map((_, n) => `store ${n}`));
   });
 
-  it('with results of every kind give each row its own end', async () => {
-    const [good, bad, stale, back, unused] = await addClaimed(5);
-    if (!good || !bad || !stale || !back || !unused) throw new Error('five were claimed');
+  it('of all kinds of results update each row on its own', async () => {
+    const [processed, failed, stale, released, refunded] = await addClaimed(5);
+    if (!processed || !failed || !stale || !released || !refunded) throw new Error('claimed fewer than five');
     await claim(db, stale.uuid);
-    const told = await Promise.all([
-      recordResolution(db, good, FACTS, 1),
-      recordFailure(db, bad, { code: 'video_timeout', detail: 'slow' }, 2),
-      recordResolution(db, stale, FACTS, 3),
-      release(db, back, 4, { refund: false, error: 'video_timeout: silent' }),
-      release(db, unused, 5, { refund: true }),
+    const results = await Promise.all([
+      recordResolution(db, processed, RESOLUTION, 1),
+      recordFailure(db, failed, { code: 'video_timeout', detail: 'slow' }, 2),
+      recordResolution(db, stale, RESOLUTION, 3),
+      release(db, released, 4, { refund: false, error: 'video_timeout: silent' }),
+      release(db, refunded, 5, { refund: true }),
     ]);
-    expect(told).toEqual([true, true, false, undefined, undefined]);
-    const rows = await Promise.all([good, bad, stale, back, unused].map(({ uuid }) => findAlert(db, uuid)));
+    expect(results).toEqual([true, true, false, undefined, undefined]);
+    const rows = await Promise.all(
+      [processed, failed, stale, released, refunded].map(({ uuid }) => findAlert(db, uuid)),
+    );
     expect(rows).toMatchObject([
       { status: 'processed', resolution: '2x1', failureCode: null, bytesFetched: 1n, lastError: null },
       { status: 'failed', resolution: null, failureCode: 'video_timeout', failureDetail: 'slow', bytesFetched: 2n },
@@ -110,38 +120,38 @@ describe('writes of the same moment', () => {
     ]);
   });
 
-  it('with one that PostgreSQL refuses among them fail for that one alone', async () => {
+  it('fail only for the one that PostgreSQL rejects', async () => {
     const leases = await addClaimed(30);
-    const told = await Promise.allSettled(
+    const results = await Promise.allSettled(
       leases.map((lease, n) =>
         n === 11
           ? recordFailure(db, lease, { code: 'video_unreadable', detail: 'a NUL \0 in it' }, 0)
-          : recordResolution(db, lease, FACTS, 0),
+          : recordResolution(db, lease, RESOLUTION, 0),
       ),
     );
-    const refused = told.flatMap((one, n) => (one.status === 'rejected' ? [[n, one.reason]] : []));
-    expect(refused).toEqual([[11, expect.any(DatabaseError)]]);
+    const rejected = results.flatMap((one, n) => (one.status === 'rejected' ? [[n, one.reason]] : []));
+    expect(rejected).toEqual([[11, expect.any(DatabaseError)]]);
     const rows = await Promise.all(leases.map(({ uuid }) => findAlert(db, uuid)));
     expect(rows.map((row) => row?.status)).toEqual(leases.map((_, n) => (n === 11 ? 'processing' : 'processed')));
   });
 
-  it('that deadlock with another session are repeated', async () => {
+  it('are repeated after a deadlock with another session', async () => {
     const [first, second] = (await addClaimed(2)).sort((a, b) => (a.uuid < b.uuid ? -1 : 1));
-    if (!first || !second) throw new Error('two were claimed');
+    if (!first || !second) throw new Error('claimed fewer than two');
     const other = await openSession();
-    await other.query(`SET deadlock_timeout = '60s'`); // the victim is whoever looks first
+    await other.query(`SET deadlock_timeout = '60s'`); // so that our session detects the deadlock and is its victim
     await other.query('BEGIN');
     await other.query('SELECT 1 FROM alerts WHERE uuid = $1 FOR UPDATE', [second.uuid]);
-    const told = Promise.all([first, second].map((lease) => recordResolution(db, lease, FACTS, 0)));
-    await untilWaiting(1);
+    const results = Promise.all([first, second].map((lease) => recordResolution(db, lease, RESOLUTION, 0)));
+    await waitForLockWaiters(1);
     await other.query('SELECT 1 FROM alerts WHERE uuid = $1 FOR UPDATE', [first.uuid]);
     await other.query('COMMIT');
-    expect(await told).toEqual([true, true]);
+    expect(await results).toEqual([true, true]);
   });
 });
 
-describe('one alert twice in the same moment', () => {
-  it('is created once, and found by the others, one uuid or many', async () => {
+describe('one alert twice at the same time', () => {
+  it('is created once, and returned to the other caller', async () => {
     const [twice = '', ...others] = newUuids(5);
     const stored = await Promise.all([twice, ...others, twice].map((uuid, n) => add(uuid, `store ${n}`)));
     expect(stored.map(({ created }) => created)).toEqual([true, true, true, true, true, false]);
@@ -159,34 +169,34 @@ describe('one alert twice in the same moment', () => {
     ]);
   });
 
-  it('is recorded by the first of two results alone', async () => {
+  it('is written only by the first of two results', async () => {
     const [lease] = await addClaimed(1);
-    if (!lease) throw new Error('one was claimed');
-    const told = await Promise.all([
+    if (!lease) throw new Error('claimed none');
+    const results = await Promise.all([
       recordFailure(db, lease, { code: 'video_timeout', detail: 'first' }, 1),
-      recordResolution(db, lease, FACTS, 1),
+      recordResolution(db, lease, RESOLUTION, 1),
     ]);
-    expect(told).toEqual([true, false]);
+    expect(results).toEqual([true, false]);
     expect(await findAlert(db, lease.uuid)).toMatchObject({ status: 'failed', failureDetail: 'first' });
   });
 });
 
 describe('a claim', () => {
-  it('takes an alert that its holder gives back in the very moment', async () => {
+  it('claims an alert that its holder releases at the same time', async () => {
     const [lease] = await addClaimed(1);
-    if (!lease) throw new Error('one was claimed');
+    if (!lease) throw new Error('claimed none');
     const holder = await openSession();
     await holder.query('BEGIN');
     await holder.query(`UPDATE alerts SET status = 'pending' WHERE uuid = $1`, [lease.uuid]);
     const claimed = claim(db, lease.uuid);
-    await untilWaiting(1);
+    await waitForLockWaiters(1);
     await holder.query('COMMIT');
     expect(await claimed).toMatchObject({ kind: 'claimed', alert: { attempts: 2, crashes: 0 } });
   });
 
-  it('takes an alert that an operator retries in the very moment', async () => {
+  it('claims an alert that an operator retries at the same time', async () => {
     const [lease] = await addClaimed(1);
-    if (!lease) throw new Error('one was claimed');
+    if (!lease) throw new Error('claimed none');
     await recordFailure(db, lease, { code: 'video_timeout', detail: '' }, 0);
     let claims = 0;
     const racing: Database = {
@@ -206,7 +216,7 @@ describe('a claim', () => {
     expect(claims).toBe(2);
   });
 
-  it('keeps when its job entered the queue', async () => {
+  it('stores when its job entered the queue', async () => {
     const [uuid = '', other = ''] = newUuids(2);
     await Promise.all([uuid, other].map((one) => add(one)));
     const queuedAt = new Date('2026-11-22T10:00:00.123Z');
@@ -217,7 +227,7 @@ describe('a claim', () => {
 });
 
 describe('closing the database', () => {
-  it('waits for the writes that were asked for', async () => {
+  it('waits for the writes in progress', async () => {
     const closing = openDatabase(database.url, { poolSize: 2, onError: () => {} });
     const uuids = newUuids(500);
     const stored = uuids.map((uuid) =>

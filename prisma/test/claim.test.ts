@@ -47,24 +47,24 @@ async function addClaimed(): Promise<Lease> {
   return { uuid, attempt: 1 };
 }
 
-/** Every write that a lease gives the right to; each says whether it changed the row. */
+/** Every write that a lease permits; each returns whether it changed the row. */
 const WRITES: [string, (lease: Lease) => Promise<unknown>][] = [
   ['recordResolution', (lease) => recordResolution(db, lease, RESOLUTION, 7)],
   ['recordFailure', (lease) => recordFailure(db, lease, FAILURE, 7)],
   ['release', (lease) => release(db, lease, 7, { refund: false })],
-  ['release as unused', (lease) => release(db, lease, 7, { refund: true })],
+  ['release with refund', (lease) => release(db, lease, 7, { refund: true })],
 ];
 
 describe('addPending', () => {
-  it('of fifty at once creates one, and all get its row', async () => {
+  it('creates one row for fifty concurrent calls and returns it to all', async () => {
     const alert = newAlert();
-    const answers = await Promise.all(Array.from({ length: 50 }, () => addPending(db, alert)));
-    expect(answers.filter(({ created }) => created)).toHaveLength(1);
-    expect(new Set(answers.map((answer) => answer.alert.id)).size).toBe(1);
+    const results = await Promise.all(Array.from({ length: 50 }, () => addPending(db, alert)));
+    expect(results.filter(({ created }) => created)).toHaveLength(1);
+    expect(new Set(results.map((result) => result.alert.id)).size).toBe(1);
     expect(await db.alert.count({ where: { uuid: alert.uuid } })).toBe(1);
   });
 
-  it('leaves the row of a uuid as it is, whatever else comes with it', async () => {
+  it('does not change an existing row, even if other fields differ', async () => {
     const alert = newAlert();
     await addPending(db, alert);
     const { created, alert: kept } = await addPending(db, { ...alert, store: 'other', requestId: 'later' });
@@ -72,7 +72,7 @@ describe('addPending', () => {
     expect(kept).toMatchObject({ store: 'store', requestId: 'r' });
   });
 
-  it('stores a pending alert that owes everything', async () => {
+  it('stores a pending alert that is not notified', async () => {
     const alert = newAlert();
     const { alert: stored } = await addPending(db, alert);
     expect(stored).toMatchObject({ ...alert, status: 'pending', attempts: 0, bytesFetched: 0n, notifiedAt: null });
@@ -87,26 +87,26 @@ describe('addPending', () => {
 });
 
 describe('findAlert', () => {
-  it('finds nothing for a uuid that nobody sent', async () => {
+  it('returns null for an unknown uuid', async () => {
     expect(await findAlert(db, randomUUID())).toBeNull();
   });
 });
 
 describe('claim', () => {
-  it('takes a pending alert, counts the attempt and notes its start', async () => {
+  it('claims a pending alert, counts the attempt and stores its start', async () => {
     const { uuid } = await addClaimed();
     const alert = await findAlert(db, uuid);
     expect(alert).toMatchObject({ status: 'processing', attempts: 1 });
     expect(Date.now() - (alert?.startedAt?.getTime() ?? 0)).toBeLessThan(60_000);
   });
 
-  it('takes over an alert that somebody holds, under the next number', async () => {
+  it('takes over an alert that another worker holds, with the next attempt number', async () => {
     const { uuid } = await addClaimed();
     expect(await claim(db, uuid)).toMatchObject({ kind: 'claimed', alert: { attempts: 2, crashes: 1 } });
     expect(await findAlert(db, uuid)).toMatchObject({ status: 'processing', attempts: 2, crashes: 1 });
   });
 
-  it('gives every one of several at once a number of its own', async () => {
+  it('gives concurrent claims different attempt numbers', async () => {
     const { uuid } = await addClaimed();
     const claims = await Promise.all(Array.from({ length: 8 }, () => claim(db, uuid)));
     const numbers = claims.map((one) => (one.kind === 'claimed' ? one.alert.attempts : 0));
@@ -116,7 +116,7 @@ describe('claim', () => {
   it.each([
     ['processed', (lease: Lease) => recordResolution(db, lease, RESOLUTION, 0)],
     ['failed', (lease: Lease) => recordFailure(db, lease, FAILURE, 0)],
-  ])('shows a %s alert as final and leaves it alone', async (status, end) => {
+  ])('returns a %s alert as final and does not change it', async (status, end) => {
     const lease = await addClaimed();
     await end(lease);
     const before = await findAlert(db, lease.uuid);
@@ -125,13 +125,13 @@ describe('claim', () => {
     expect(before?.status).toBe(status);
   });
 
-  it('knows no alert of a uuid that nobody sent', async () => {
+  it('returns unknown for an unknown uuid', async () => {
     expect(await claim(db, randomUUID())).toEqual({ kind: 'unknown' });
   });
 });
 
 describe('the result of an attempt', () => {
-  it('is the resolution and its facts, and the end of the alert', async () => {
+  it('stores the resolution and ends the alert', async () => {
     const lease = await addClaimed();
     expect(await recordResolution(db, lease, RESOLUTION, 65_536)).toBe(true);
     const alert = await findAlert(db, lease.uuid);
@@ -139,7 +139,7 @@ describe('the result of an attempt', () => {
     expect(alert?.processedAt).toBeInstanceOf(Date);
   });
 
-  it('is the failure with its code, and the end of the alert', async () => {
+  it('stores the failure code and ends the alert', async () => {
     const lease = await addClaimed();
     expect(await recordFailure(db, lease, FAILURE, 12)).toBe(true);
     const alert = await findAlert(db, lease.uuid);
@@ -153,7 +153,7 @@ describe('the result of an attempt', () => {
     expect(alert?.processedAt).toBeInstanceOf(Date);
   });
 
-  it.each(WRITES)('%s changes nothing once another attempt has begun', async (_, write) => {
+  it.each(WRITES)('%s changes nothing after another attempt has started', async (_, write) => {
     const stale = await addClaimed();
     await claim(db, stale.uuid);
     const before = await findAlert(db, stale.uuid);
@@ -161,7 +161,7 @@ describe('the result of an attempt', () => {
     expect(await findAlert(db, stale.uuid)).toEqual(before);
   });
 
-  it.each(WRITES)('%s changes nothing once the alert is final', async (_, write) => {
+  it.each(WRITES)('%s changes nothing after the alert is final', async (_, write) => {
     const lease = await addClaimed();
     await recordResolution(db, lease, RESOLUTION, 0);
     const before = await findAlert(db, lease.uuid);
@@ -169,7 +169,7 @@ describe('the result of an attempt', () => {
     expect(await findAlert(db, lease.uuid)).toEqual(before);
   });
 
-  it.each(WRITES)('%s changes nothing once the alert was given back', async (_, write) => {
+  it.each(WRITES)('%s changes nothing after the alert was released', async (_, write) => {
     const lease = await addClaimed();
     await release(db, lease, 0, { refund: false });
     const before = await findAlert(db, lease.uuid);
@@ -179,13 +179,13 @@ describe('the result of an attempt', () => {
 });
 
 describe('release', () => {
-  it('gives the alert back, and keeps the count of a used attempt', async () => {
+  it('sets the alert to pending and counts the attempt', async () => {
     const lease = await addClaimed();
     await release(db, lease, 5, { refund: false });
     expect(await findAlert(db, lease.uuid)).toMatchObject({ status: 'pending', attempts: 1, bytesFetched: 5n });
   });
 
-  it('gives the number of an unused attempt back with it', async () => {
+  it('does not count an attempt that is refunded', async () => {
     const lease = await addClaimed();
     await release(db, lease, 5, { refund: true });
     expect(await findAlert(db, lease.uuid)).toMatchObject({ status: 'pending', attempts: 0, bytesFetched: 5n });

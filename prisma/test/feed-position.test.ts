@@ -4,9 +4,17 @@ import { createTestDatabase } from '#test/harness/test-database.ts';
 import { addPending, claim, recordFailure, recordResolution, release, retryFailed } from '../alerts.ts';
 import { openDatabase } from '../client.ts';
 
-const FACTS = { resolution: '2x1', width: 2, height: 1, rotation: 0, codec: 'c', container: 'mp4', duration: null };
+const RESOLUTION = {
+  resolution: '2x1',
+  width: 2,
+  height: 1,
+  rotation: 0,
+  codec: 'c',
+  container: 'mp4',
+  duration: null,
+};
 
-it('every change of a status has a place behind all before it', async () => {
+it('every status change gets a feed position after all earlier ones', async () => {
   const database = await createTestDatabase();
   const db = openDatabase(database.url, { poolSize: 2, onError: () => {} });
   onTestFinished(async () => {
@@ -22,14 +30,14 @@ it('every change of a status has a place behind all before it', async () => {
     () => recordFailure(db, { uuid, attempt: 2 }, { code: 'video_timeout', detail: '' }, 0),
     () => retryFailed(db, [uuid]),
     () => claim(db, uuid),
-    () => recordResolution(db, { uuid, attempt: 3 }, FACTS, 0),
+    () => recordResolution(db, { uuid, attempt: 3 }, RESOLUTION, 0),
   ];
-  const places: bigint[] = [];
+  const positions: bigint[] = [];
   for (const step of steps) {
     await step();
     const [row] = await db.$queryRaw<{ xid: string }[]>`SELECT change_xid::text AS xid FROM alerts`;
-    places.push(BigInt(row?.xid ?? 0));
+    positions.push(BigInt(row?.xid ?? 0));
   }
-  expect(new Set(places).size).toBe(steps.length);
-  expect(places.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(places);
+  expect(new Set(positions).size).toBe(steps.length);
+  expect(positions.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(positions);
 });

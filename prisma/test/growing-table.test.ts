@@ -4,9 +4,17 @@ import { createTestDatabase } from '#test/harness/test-database.ts';
 import { addPending, claim, markNotified, recordResolution, release } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
 
-const FACTS = { resolution: '2x1', width: 2, height: 1, rotation: 0, codec: 'c', container: 'mp4', duration: null };
+const RESOLUTION = {
+  resolution: '2x1',
+  width: 2,
+  height: 1,
+  rotation: 0,
+  codec: 'c',
+  container: 'mp4',
+  duration: null,
+};
 
-/** Every write that an alert can meet, ten alerts at a time. */
+/** Runs every kind of write, on ten alerts at a time. */
 async function writeAll(db: Database): Promise<void> {
   const uuids = Array.from({ length: 10 }, () => randomUUID());
   const all = (write: (uuid: string) => Promise<unknown>) => Promise.all(uuids.map(write));
@@ -14,32 +22,32 @@ async function writeAll(db: Database): Promise<void> {
   await all((uuid) => claim(db, uuid));
   await all((uuid) => release(db, { uuid, attempt: 1 }, 0, { refund: false }));
   await all((uuid) => claim(db, uuid));
-  await all((uuid) => recordResolution(db, { uuid, attempt: 2 }, FACTS, 1));
+  await all((uuid) => recordResolution(db, { uuid, attempt: 2 }, RESOLUTION, 1));
   await all((uuid) => markNotified(db, uuid));
 }
 
-/** Rows that this database's one connection has read so far without an index. */
-async function readWhole(db: Database): Promise<number> {
+/** Returns the rows read so far by sequential scans. */
+async function sequentialReads(db: Database): Promise<number> {
   await db.$queryRaw`SELECT pg_stat_force_next_flush()::text`;
   const [row] = await db.$queryRaw<{ n: number }[]>`
     SELECT seq_tup_read::float8 AS n FROM pg_stat_user_tables WHERE relname = 'alerts'`;
   return row?.n ?? Number.NaN;
 }
 
-it('writes find their rows by an index, also where their plans were made for an empty table', async () => {
+it('writes find their rows by an index even if their first plans were for an empty table', async () => {
   const database = await createTestDatabase();
   const db = openDatabase(database.url, { poolSize: 1, onError: () => {} });
   onTestFinished(async () => {
     await db.$disconnect();
     await database.drop();
   });
-  // Its statistics would throw the plans away, sooner or later.
+  // Autovacuum updates the statistics, which would invalidate the plans at some point.
   await db.$executeRaw`ALTER TABLE alerts SET (autovacuum_enabled = false)`;
-  // PostgreSQL decides on a plan to keep at the sixth time.
+  // PostgreSQL chooses a generic plan at the sixth execution at the earliest.
   for (let time = 1; time <= 10; time += 1) await writeAll(db);
   await db.$executeRaw`INSERT INTO alerts (uuid, video, store, timestamp, request_id)
     SELECT gen_random_uuid(), '/a.mp4', 's', 1, 'r' FROM generate_series(1, 20000)`;
-  const before = await readWhole(db);
+  const before = await sequentialReads(db);
   await writeAll(db);
-  expect(await readWhole(db)).toBe(before);
+  expect(await sequentialReads(db)).toBe(before);
 });

@@ -13,7 +13,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   observer = new pg.Client({ connectionString: database.url });
   await observer.connect();
-  // A minute apart, 20 stores; all but 200 old ones are done.
+  // One minute apart, 20 stores; all but 200 are finished.
   await observer.query(
     `INSERT INTO alerts (uuid, video, store, timestamp, request_id, received_at, updated_at, status, notified_at)
      SELECT gen_random_uuid(), '/a.mp4', 'store-' || n % 20, n, 'r', at, at, 'processed', CASE WHEN n % 100 > 0 THEN at END
@@ -29,7 +29,7 @@ afterAll(async () => {
 
 type Reads = { seq: number } & Record<string, number>;
 
-/** Rows read so far from the table as a whole, and from each of its indexes. */
+/** Returns the rows read so far by sequential scans, and through each index. */
 async function reads(): Promise<Reads> {
   const { rows } = await observer.query<{ name: string; n: string }>(
     `SELECT 'seq' AS name, seq_tup_read AS n FROM pg_stat_user_tables WHERE relname = 'alerts'
@@ -38,22 +38,19 @@ async function reads(): Promise<Reads> {
   return { seq: 0, ...Object.fromEntries(rows.map(({ name, n }) => [name, Number(n)])) };
 }
 
-/**
- * What these queries read, as PostgreSQL itself counted while it ran them, not as it would plan them: the statement is
- * Prisma's. A session reports when it ends.
- */
+/** Returns the rows that these queries read, by PostgreSQL's own statistics. A session reports them when it ends. */
 async function readsOf(work: (db: Database) => Promise<unknown>): Promise<Reads> {
   const before = await reads();
   const db = openDatabase(database.url, { poolSize: 1, onError: () => {} });
   await work(db).finally(() => db.$disconnect());
   const others = `SELECT count(*)::int AS n FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`;
-  await expect.poll(async () => (await observer.query(others)).rows[0].n, { timeout: 5_000 }).toBe(0);
+  await expect.poll(async () => (await observer.query(others)).rows[0].n, { timeout: 20_000 }).toBe(0);
   const after = await reads();
   return { seq: 0, ...Object.fromEntries(Object.entries(after).map(([name, n]) => [name, n - (before[name] ?? 0)])) };
 }
 
-/** Somewhere in the middle of the table. */
+/** A cursor in the middle of the table. */
 const MIDDLE = { receivedAt: new Date('2026-01-07T00:00:30Z'), id: BigInt(ROWS) };
 const LISTING = 'alerts_received_at_id_idx';
 const LISTING_OF_STORE = 'alerts_store_received_at_id_idx';
@@ -62,10 +59,10 @@ describe(`on ${ROWS} alerts`, () => {
   it.each([
     ['the newest', LISTING, {}, undefined],
     ['a page in the middle', LISTING, {}, MIDDLE],
-    ['a stretch of time', LISTING, { from: new Date('2026-01-02'), to: new Date('2026-01-03') }, undefined],
+    ['a period', LISTING, { from: new Date('2026-01-02'), to: new Date('2026-01-03') }, undefined],
     ['the newest of a store', LISTING_OF_STORE, { store: 'store-3' }, undefined],
     ['a page in the middle of a store', LISTING_OF_STORE, { store: 'store-3' }, MIDDLE],
-  ])('listing %s reads by %s no more rows than it gives', async (_, index, filter, after) => {
+  ])('listing %s reads through %s only the rows that it returns', async (_, index, filter, after) => {
     const limit = 50;
     const read = await readsOf(async (db) =>
       expect(await listAlerts(db, filter, { limit, after })).toHaveLength(limit),
@@ -75,7 +72,7 @@ describe(`on ${ROWS} alerts`, () => {
     expect(read[index]).toBeLessThanOrEqual(limit + 5);
   });
 
-  it('taking what is owed reads only what is owed', async () => {
+  it('takeOverdue reads only unfinished alerts', async () => {
     const read = await readsOf(async (db) =>
       expect(await takeOverdue(db, { quietMs: 60_000, limit: 50 })).toHaveLength(50),
     );
@@ -84,10 +81,10 @@ describe(`on ${ROWS} alerts`, () => {
     expect(read.alerts_unfinished_idx).toBeLessThanOrEqual(55);
   });
 
-  it('the age of the oldest alert that is owed something costs a few rows, whatever waits', async () => {
+  it('the age of the oldest unfinished alert costs a few rows, however many are unfinished', async () => {
     const read = await readsOf(async (db) => expect(await oldestUnfinishedSeconds(db)).toBeGreaterThan(0));
     expect(read.seq).toBe(0);
-    // One, and those that the test before left for the vacuum.
+    // One, and the dead rows of the test before.
     expect(read.alerts_oldest_unfinished_idx).toBeGreaterThanOrEqual(1);
     expect(read.alerts_oldest_unfinished_idx).toBeLessThanOrEqual(51);
   });

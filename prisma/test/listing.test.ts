@@ -6,7 +6,7 @@ import { type Database, openDatabase } from '../client.ts';
 
 let database: TestDatabase;
 let db: Database;
-/** Received a second apart, n = 0 the oldest; 4 to 6 at the very same time. */
+/** Received one second apart, n = 0 first; 4 to 6 at the same time. */
 const uuids: string[] = [];
 const received = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, n >= 4 && n <= 6 ? 4 : n));
 
@@ -35,18 +35,18 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Which alerts are listed, by number. */
+/** Returns the numbers of the listed alerts. */
 async function list(filter: AlertFilter = {}, limit = 100): Promise<number[]> {
   const alerts = await listAlerts(db, filter, { limit });
   return alerts.map(({ uuid }) => uuids.indexOf(uuid));
 }
 
 describe('listAlerts', () => {
-  it('lists the newest first, those of one moment by their order of arrival', async () => {
+  it('lists the newest first, and alerts of the same time by insertion order', async () => {
     expect(await list()).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
   });
 
-  it('lists at most so many', async () => {
+  it('lists at most `limit` alerts', async () => {
     expect(await list({}, 3)).toEqual([9, 8, 7]);
   });
 
@@ -70,13 +70,13 @@ describe('listAlerts', () => {
     expect(await list(filter)).toEqual(expected);
   });
 
-  it('counts the first moment in and the last one out', async () => {
+  it('includes the start of the period and excludes its end', async () => {
     expect(await list({ from: received(2), to: received(4) })).toEqual([3, 2]);
     expect(await list({ from: received(8) })).toEqual([9, 8]);
     expect(await list({ to: received(1) })).toEqual([0]);
   });
 
-  it.each([1, 2, 3, 4])('in pages of %d lists every alert once, also those of one moment', async (limit) => {
+  it.each([1, 2, 3, 4])('lists every alert once in pages of %d, also alerts of the same time', async (limit) => {
     const seen: number[] = [];
     let after: { receivedAt: Date; id: bigint } | undefined;
     for (let pages = 0; pages <= 10; pages += 1) {
@@ -88,7 +88,7 @@ describe('listAlerts', () => {
     expect(seen).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
   });
 
-  it.each([1, 3, 4])('in pages of %d lists several stores as one', async (limit) => {
+  it.each([1, 3, 4])('lists several stores as one list in pages of %d', async (limit) => {
     const stores = ['odd', 'even'];
     const seen: number[] = [];
     let after: { receivedAt: Date; id: bigint } | undefined;

@@ -22,8 +22,8 @@ import { type Database, openDatabase } from '../client.ts';
 import { countAlerts, minutesOf } from '../statistics.ts';
 
 const ROWS = 200_000;
-const OWED = 100;
-/** Given back between two claims, and so on: rows that a statement looks at to find the few that it wants. */
+const UNFINISHED = 100;
+/** Dead and neighbouring rows that a statement reads in addition to the rows that it returns. */
 const SPARE = 20;
 
 let database: TestDatabase;
@@ -38,7 +38,7 @@ beforeAll(async () => {
     `INSERT INTO alerts (uuid, video, store, timestamp, request_id, received_at, updated_at, status, attempts)
      SELECT gen_random_uuid(), '/a.mp4', 'store-1', n, 'r', at, at, (CASE WHEN n % 2 = 0 THEN 'pending' ELSE 'processing' END)::alert_status, 1
      FROM generate_series(1, $1) n, LATERAL (SELECT timestamptz '2026-01-02' + n * interval '1 s' AS at) t`,
-    [OWED],
+    [UNFINISHED],
   );
   await observer.query('VACUUM ANALYZE alerts');
   db = openDatabase(database.url, { poolSize: 2, onError: () => {} });
@@ -52,7 +52,7 @@ afterAll(async () => {
 
 type Statement = { name: string | undefined; text: string; values: unknown[] };
 
-/** The statements on alerts that the work sends, as they go to PostgreSQL. */
+/** Returns the statements on alerts that `work` sends to PostgreSQL. */
 async function statementsOf(work: (db: Database) => Promise<unknown>): Promise<Statement[]> {
   const query = vi.spyOn(pg.Client.prototype, 'query');
   try {
@@ -84,7 +84,7 @@ const planSchema = z.looseObject({
 });
 type Plan = z.infer<typeof planSchema>;
 
-/** What PostgreSQL did for the statement, undone again. A prepared one is also run by the plan for any values. */
+/** Runs the statement in a transaction that is rolled back, and returns its plans: prepared ones also with the generic plan. */
 async function plansOf({ name, text, values }: Statement): Promise<Plan[]> {
   const modes = name === undefined ? ['force_custom_plan'] : ['force_custom_plan', 'force_generic_plan'];
   const plans: Plan[] = [];
@@ -102,30 +102,30 @@ function nodesOf(plan: Plan): Plan[] {
   return [plan, ...plan.Plans.flatMap(nodesOf)];
 }
 
-function rowsLookedAt(node: Plan): number {
+function rowsRead(node: Plan): number {
   const removed = node['Rows Removed by Filter'] + node['Rows Removed by Index Recheck'];
   return (node['Actual Rows'] + removed) * node['Actual Loops'];
 }
 
-/** What makes the statement dearer the larger the table is: a scan of all of it, or of far more than is wanted; a sort of them. */
-function faultsOf(plan: Plan, most: number): string[] {
+/** Returns what makes the statement slower as the table grows: a scan of the whole table, or a scan or sort of more than `maxRows`. */
+function problemsOf(plan: Plan, maxRows: number): string[] {
   return nodesOf(plan).flatMap((node) => {
     const type = node['Node Type'];
     const onAlerts = node['Relation Name'] === 'alerts';
-    if (onAlerts && type === 'Seq Scan') return ['a scan of the whole table'];
-    if (/Scan$/.test(type) && rowsLookedAt(node) > most) return [`${type} looks at ${rowsLookedAt(node)} rows`];
+    if (onAlerts && type === 'Seq Scan') return ['sequential scan'];
+    if (/Scan$/.test(type) && rowsRead(node) > maxRows) return [`${type} reads ${rowsRead(node)} rows`];
     const input = node.Plans.reduce((sum, child) => sum + child['Actual Rows'] * child['Actual Loops'], 0);
-    if (/Sort$/.test(type) && input > most) return [`${type} of ${input} rows`];
+    if (/Sort$/.test(type) && input > maxRows) return [`${type} of ${input} rows`];
     return [];
   });
 }
 
-async function expectFlat(most: number, work: (db: Database) => Promise<unknown>): Promise<void> {
+async function expectFlat(maxRows: number, work: (db: Database) => Promise<unknown>): Promise<void> {
   const statements = await statementsOf(work);
   expect(statements.length).toBeGreaterThan(0);
   for (const statement of statements) {
     for (const plan of await plansOf(statement)) {
-      expect(faultsOf(plan, most), `${statement.text}\n${JSON.stringify(plan, null, 1)}`).toEqual([]);
+      expect(problemsOf(plan, maxRows), `${statement.text}\n${JSON.stringify(plan, null, 1)}`).toEqual([]);
     }
   }
 }
@@ -137,40 +137,40 @@ const DAY = { from: new Date('2026-01-05'), to: new Date('2026-01-06') };
 describe(`with ${ROWS} alerts stored`, () => {
   it.each([
     ['all', {}, undefined],
-    ['all, far down', {}, MIDDLE],
+    ['all, deep page', {}, MIDDLE],
     ['a day', DAY, undefined],
     ['a store', { store: 'store-3' }, undefined],
-    ['a store, far down', { store: 'store-3' }, MIDDLE],
-    ['a store that has none', { store: 'nobody' }, undefined],
+    ['a store, deep page', { store: 'store-3' }, MIDDLE],
+    ['a store without alerts', { store: 'unknown' }, undefined],
     ['several stores', { stores: ['store-3', 'store-5'] }, undefined],
-    ['the failed', { status: 'failed' }, undefined],
-    ['the failed, far down', { status: 'failed' }, MIDDLE],
-    ['a failure', { failureCode: 'video_timeout' }, undefined],
-    ['a failure, far down', { failureCode: 'video_timeout' }, MIDDLE],
-    ['a failure of the failed', { status: 'failed', failureCode: 'worker_crashed' }, undefined],
-    ['a failure of a day', { status: 'failed', failureCode: 'worker_crashed', ...DAY }, undefined],
-    ['the failed of a store', { store: 'store-7', status: 'failed' }, undefined],
-    ['the failed of a store that has none', { store: 'store-8', status: 'failed' }, undefined],
-  ] as const)('a page of %s looks at little more than it gives', async (_, filter, after) => {
+    ['failed alerts', { status: 'failed' }, undefined],
+    ['failed alerts, deep page', { status: 'failed' }, MIDDLE],
+    ['a failure code', { failureCode: 'video_timeout' }, undefined],
+    ['a failure code, deep page', { failureCode: 'video_timeout' }, MIDDLE],
+    ['a failure code of failed alerts', { status: 'failed', failureCode: 'worker_crashed' }, undefined],
+    ['a failure code of a day', { status: 'failed', failureCode: 'worker_crashed', ...DAY }, undefined],
+    ['failed alerts of a store', { store: 'store-7', status: 'failed' }, undefined],
+    ['failed alerts of a store without any', { store: 'store-8', status: 'failed' }, undefined],
+  ] as const)('a page of %s reads few more rows than it returns', async (_, filter, after) => {
     await expectFlat(LIMIT + SPARE, (db) => listAlerts(db, { ...filter }, { limit: LIMIT, after }));
   });
 
   it.each([
-    ['the pending', { status: 'pending' }],
-    ['those in work', { status: 'processing' }],
-    ['the pending of a store', { store: 'store-1', status: 'pending' }],
-  ] as const)('a page of %s looks at what is owed, at the most', async (_, filter) => {
-    await expectFlat(OWED + SPARE, (db) => listAlerts(db, { ...filter }, { limit: LIMIT }));
+    ['pending alerts', { status: 'pending' }],
+    ['alerts in progress', { status: 'processing' }],
+    ['pending alerts of a store', { store: 'store-1', status: 'pending' }],
+  ] as const)('a page of %s reads at most the unfinished alerts', async (_, filter) => {
+    await expectFlat(UNFINISHED + SPARE, (db) => listAlerts(db, { ...filter }, { limit: LIMIT }));
   });
 
-  it('finding one alert, and what failed, looks at no other rows', async () => {
+  it('finding one alert, or failed alerts, reads no other rows', async () => {
     await expectFlat(1, (db) => findAlert(db, filledUuid(1_000)));
-    // A hundredth failed, all of whom are counted.
+    // One percent failed, and all of them are counted.
     await expectFlat(ROWS / 200 + SPARE, (db) => findFailed(db, { failureCode: 'video_timeout' }, 100));
     await expectFlat(ROWS / 200 + SPARE, (db) => findFailed(db, { store: 'store-7', ...DAY }, 100));
   });
 
-  it('what every alert costs touches its row alone', async () => {
+  it('the writes of every alert read only its row', async () => {
     const alert = { uuid: randomUUID(), video: '/a.mp4', store: 'store-1', timestamp: 1, requestId: 'r' };
     const { uuid } = alert;
     await expectFlat(1, (db) => addPending(db, alert));
@@ -183,22 +183,22 @@ describe(`with ${ROWS} alerts stored`, () => {
     await expectFlat(1, (db) => markNotified(db, uuid));
     await expectFlat(1, (db) => retryFailed(db, [uuid]));
     await claim(db, uuid);
-    const facts = { width: 16, height: 16, rotation: 0, codec: 'h264', container: 'mp4', duration: 1 };
-    await expectFlat(1, (db) => recordResolution(db, { uuid, attempt: 3 }, { ...facts, resolution: '16x16' }, 0));
+    const resolution = { width: 16, height: 16, rotation: 0, codec: 'h264', container: 'mp4', duration: 1 };
+    await expectFlat(1, (db) => recordResolution(db, { uuid, attempt: 3 }, { ...resolution, resolution: '16x16' }, 0));
   });
 
-  it('taking what is owed looks at what is owed', async () => {
+  it('takeOverdue reads only unfinished alerts', async () => {
     await expectFlat(50 + SPARE, (db) => takeOverdue(db, { quietMs: 60_000, limit: 50 }));
   });
 
-  it('reading changes looks at those behind the reader alone', async () => {
+  it('reading changes reads only those after the position', async () => {
     const { now } = await readHorizon(db);
     await addPending(db, { uuid: randomUUID(), video: '/a.mp4', store: 'store-1', timestamp: 1, requestId: 'r' });
     await expectFlat(100 + SPARE, (db) => readChanges(db, now, 100));
     await expectFlat(100 + SPARE, (db) => readChanges(db, { changed: 0n, id: 0n }, 100));
   });
 
-  it('statistics look at their window', async () => {
+  it('statistics read only their period', async () => {
     const rows = (24 * 3_600) / 5;
     await expectFlat(rows + SPARE, (db) => countAlerts(db, {}, DAY));
     await expectFlat(rows + SPARE, (db) => countAlerts(db, { store: 'store-3' }, DAY));

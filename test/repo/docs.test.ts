@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { apiFields } from '#api/config.ts';
 import { PROBLEMS } from '#api/http/problem.ts';
+import { USAGE as BENCH_USAGE } from '#bench/options.ts';
+import { USAGE as CHAOS_USAGE } from '#chaos/options.ts';
 import { FailureCode } from '#prisma/generated/enums.ts';
 import { workerFields } from '#worker/config.ts';
 
@@ -50,13 +52,23 @@ describe('documentation', () => {
     }
   });
 
-  it.each(pages)('%s names only npm scripts that exist', (page) => {
+  it.each(pages)('%s names only options of chaos and bench that exist', (page) => {
+    const usages: Record<string, string> = { chaos: CHAOS_USAGE, bench: BENCH_USAGE };
+    for (const [, script = '', options = ''] of read(page).matchAll(/npm run (chaos|bench) --((?: [^\s`#]+)+)/g)) {
+      for (const [option] of options.matchAll(/--[a-z-]+/g)) expect(usages[script], option).toContain(option);
+    }
+  });
+
+  // The changelog also names what was removed.
+  const current = pages.filter((page) => page !== 'CHANGELOG.md');
+
+  it.each(current)('%s names only npm scripts that exist', (page) => {
     for (const [, name = ''] of read(page).matchAll(/npm (?:run )?(?:--silent )?(start|test|(?<=run )[a-z][\w:-]*)/g)) {
       expect(scripts, name).toHaveProperty(name);
     }
   });
 
-  it.each(pages.filter((page) => page !== 'CHANGELOG.md'))('%s names only files that exist', (page) => {
+  it.each(current)('%s names only files that exist', (page) => {
     const folders = [...new Set(tracked.map((path) => path.split('/')[0]))].join('|').replaceAll('.', '\\.');
     const named = read(page).matchAll(new RegExp(`\`((?:${folders})/[\\w./-]*)\``, 'g'));
     const exists = (path: string) => existsSync(join(ROOT, path)) || existsSync(join(ROOT, dirname(page), path));

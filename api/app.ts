@@ -10,7 +10,7 @@ import type { LongPoll } from './alerts/long-poll.ts';
 import { reportRoutes } from './alerts/report-routes.ts';
 import { retryRoutes } from './alerts/retry-routes.ts';
 import { alertRoutes } from './alerts/routes.ts';
-import { type Auth, identify } from './auth/caller.ts';
+import { type Auth, authenticate } from './auth/client.ts';
 import { loginRoutes } from './auth/login.ts';
 import { readAssets } from './dashboard/assets.ts';
 import { assetRoutes, pageRoutes } from './dashboard/routes.ts';
@@ -19,15 +19,16 @@ import { sameOriginOnly } from './http/cross-site.ts';
 import { LongPollSlots } from './http/long-poll-slots.ts';
 import { notFound, problemHandler } from './http/problem.ts';
 import type { RateLimits } from './http/rate-limit.ts';
-import { requestContext } from './http/request-context.ts';
-import { requestTracing } from './http/request-tracing.ts';
-import { responseMetrics } from './http/response-metrics.ts';
+import { logResponse, requestContext } from './http/request-context.ts';
+import { endSpan, requestTracing } from './http/request-tracing.ts';
+import { observeResponses } from './http/response-observer.ts';
 import { securityHeaders } from './http/security-headers.ts';
 import { docsRoutes } from './openapi/docs-route.ts';
 import { queueRoutes } from './operations/bull-board.ts';
 import { healthRoutes, type Readiness } from './operations/health.ts';
 import type { ApiMetrics } from './operations/metrics.ts';
 import { metricsRoutes } from './operations/metrics-route.ts';
+import { responseMetrics } from './operations/response-metrics.ts';
 
 export type AppDeps = {
   db: Database;
@@ -36,30 +37,29 @@ export type AppDeps = {
   log: Logger;
   trustProxy: number;
   auth: Auth;
-  /** None with AUTH=off: who is trusted with everything is not counted. */
-  limits?: RateLimits | undefined;
-  room: Backpressure;
-  changes: ChangeFeed;
-  waits: LongPoll;
-  /** Event streams and waits held open at a time, of one key or address. */
+  /** Undefined with AUTH=off: without keys there are no limits. */
+  rateLimits?: RateLimits | undefined;
+  backpressure: Backpressure;
+  changeFeed: ChangeFeed;
+  longPoll: LongPoll;
+  /** Event streams and waits that a key, or an address if there are no keys, may hold open at the same time. */
   maxHeld: number;
-  /** Of pages elsewhere that may call this api. */
+  /** The origins of pages that may call this api. */
   corsOrigins: readonly string[];
-  /** Origin of the video server as browsers reach it; undefined: the operator's page shows no videos. */
+  /** The origin of the video server as browsers reach it. Undefined: the operator's page shows no videos. */
   videos?: string | undefined;
   metrics: ApiMetrics;
 };
 
-/** The Express app on what it is given: opens nothing, so closes nothing. */
+/** Returns the Express app. It opens no connection, so there is nothing to close. */
 export function createApp(deps: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('trust proxy', deps.trustProxy);
   app.set('etag', 'strong');
   app.set('query parser', 'simple');
-  app.use(requestTracing);
-  app.use(requestContext(deps.log));
-  app.use(responseMetrics(deps.metrics));
+  app.use(observeResponses(logResponse, responseMetrics(deps.metrics), endSpan));
+  app.use(requestTracing, requestContext(deps.log));
   app.use((_req, res, next) => {
     if (deps.readiness.stopping()) res.set('Connection', 'close');
     next();
@@ -68,23 +68,23 @@ export function createApp(deps: AppDeps): Express {
   app.use(healthRoutes(deps.readiness));
   const origins = new Set(deps.corsOrigins);
   app.use(cors(origins));
-  if (deps.limits) app.use(deps.limits.ofAddress);
+  if (deps.rateLimits) app.use(deps.rateLimits.byAddress);
   app.use(sameOriginOnly(origins));
   app.use(docsRoutes());
   app.use(loginRoutes(deps.auth));
   const assets = readAssets();
   app.use(assetRoutes(assets));
-  // Above this line is what anyone may ask for; below it each route says which scope it needs.
-  app.use(identify(deps.auth));
-  if (deps.limits) app.use(deps.limits.ofKey);
-  const holds = new LongPollSlots(deps.maxHeld);
+  // Routes above need no key; each route below declares its scope.
+  app.use(authenticate(deps.auth));
+  if (deps.rateLimits) app.use(deps.rateLimits.byKey);
+  const longPollSlots = new LongPollSlots(deps.maxHeld);
   app.use(metricsRoutes(deps.metrics.registry));
-  app.use(eventRoutes({ ...deps, holds }));
+  app.use(eventRoutes({ ...deps, longPollSlots }));
   app.use(retryRoutes(deps));
   app.use(pageRoutes(assets, { videos: deps.videos, doneJobs: deps.queue.keepsCompletedJobs }));
   app.use(reportRoutes(deps));
   app.use(batchRoutes(deps));
-  app.use(alertRoutes({ ...deps, holds }));
+  app.use(alertRoutes({ ...deps, longPollSlots }));
   app.use(queueRoutes(deps));
   app.use(notFound);
   app.use(problemHandler);

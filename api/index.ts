@@ -3,25 +3,27 @@ import { startService } from '#observability/service.ts';
 import { openDatabase } from '#prisma/client.ts';
 import { hasKeys, validKeys } from '#prisma/keys.ts';
 import { registerPoolMetrics } from '#prisma/pool-metrics.ts';
-import { checkDatabase, checkMigrations, waitUntilReady } from '#prisma/readiness.ts';
-import { checkQueue, openAlertQueue } from '#redis/queue.ts';
+import { waitUntilReady } from '#prisma/readiness.ts';
+import { openAlertQueue } from '#redis/queue.ts';
 import { openLimits } from '#redis/rate-limit.ts';
 import { queueTelemetry } from '#redis/telemetry.ts';
 import { createBackpressure } from './alerts/backpressure.ts';
 import { ChangeFeed } from './alerts/change-feed.ts';
 import { LongPoll } from './alerts/long-poll.ts';
 import { type AppDeps, createApp } from './app.ts';
+import { keyIdOf } from './auth/client.ts';
 import { createKeyAuth } from './auth/key-auth.ts';
 import { createKeyCache } from './auth/key-cache.ts';
 import { readApiConfig } from './config.ts';
 import { createRateLimits } from './http/rate-limit.ts';
 import { createMetrics } from './operations/metrics.ts';
+import { createReadiness } from './operations/readiness.ts';
 import { registerSystemGauges } from './operations/system-gauges.ts';
 import { closeServer, createAlertServer } from './server.ts';
 
 const service = await startService('api', () => readApiConfig(process.env));
-const { config, log, onClose } = service;
-const telemetry = service.traced ? await queueTelemetry() : undefined;
+const { config, log, onClose, stopping } = service;
+const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
 
 const db = openDatabase(config.DATABASE_URL, {
   poolSize: 10,
@@ -30,46 +32,41 @@ const db = openDatabase(config.DATABASE_URL, {
 onClose(() => db.$disconnect());
 await service.orExit(waitUntilReady(db, (err) => log.warn({ err }, 'waiting for the database')));
 
-const onQueueError = (err: Error) => log.warn({ err }, 'queue connection lost');
-const queue = openAlertQueue(config.QUEUE_URL ?? config.DATABASE_URL, onQueueError, telemetry);
+const telemetry = service.traced ? await queueTelemetry() : undefined;
+const queue = openAlertQueue(queueUrl, (err) => log.warn({ err }, 'queue connection lost'), telemetry);
 onClose(() => queue.close());
 
-const changes = new ChangeFeed(db, log);
-const waits = new LongPoll(db);
 const metrics = createMetrics(createProcessRegistry());
 registerPoolMetrics(metrics.registry, db);
 registerSystemGauges(metrics.registry, { db, queue });
+const changeFeed = new ChangeFeed(db, log);
+const longPoll = new LongPoll(db);
 const app = createApp({
   db,
   queue,
   log,
-  changes,
-  waits,
+  changeFeed,
+  longPoll,
   metrics,
   maxHeld: config.MAX_HELD,
   trustProxy: config.TRUST_PROXY,
-  ...openDoor(),
-  room: createBackpressure(queue, config.QUEUE_MAX_DEPTH),
+  ...openAuth(),
+  backpressure: createBackpressure(queue, config.QUEUE_MAX_DEPTH),
   corsOrigins: config.CORS_ORIGINS,
   videos: config.VIDEO_PUBLIC_URL,
-  readiness: {
-    required: { database: () => checkDatabase(db), migrations: () => checkMigrations(db) },
-    deferrable: { queue: () => checkQueue(queue) },
-    stopping: service.stopping,
-  },
+  readiness: createReadiness({ db, queue, stopping }),
 });
 
 const server = createAlertServer(app);
 server.once('error', (error: NodeJS.ErrnoException) => {
-  const taken = error.code === 'EADDRINUSE';
   process.stderr.write(
-    taken
-      ? `Port ${config.PORT} is taken: end what listens there, or set PORT.\n`
+    error.code === 'EADDRINUSE'
+      ? `Port ${config.PORT} is in use: stop the program that listens there, or set PORT.\n`
       : `Cannot listen: ${error.message}\n`,
   );
   process.exit(1);
 });
-if (config.AUTH === 'keys') await sayFirstKey();
+if (config.AUTH === 'keys') await explainFirstKey();
 server.listen(config.PORT, config.HOST, () => {
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : config.PORT;
@@ -78,32 +75,27 @@ server.listen(config.PORT, config.HOST, () => {
 });
 onClose(() => closeServer(server));
 // First: streams and waits end only here. Clients reconnect after 3 s, when the server no longer listens.
-onClose(() => changes.close());
-onClose(() => waits.close());
+onClose(() => changeFeed.close());
+onClose(() => longPoll.close());
 
-/** Who gets in, and how often. */
-function openDoor(): Pick<AppDeps, 'auth' | 'limits'> {
+function openAuth(): Pick<AppDeps, 'auth' | 'rateLimits'> {
   if (config.AUTH === 'off') return { auth: 'off' };
-  const shared = openLimits(config.QUEUE_URL ?? config.DATABASE_URL, (line, err) => log.warn({ err }, line));
-  onClose(() => shared.close());
-  const limits = createRateLimits(shared, {
+  const limits = openLimits(queueUrl, (line, err) => log.warn({ err }, line));
+  onClose(() => limits.close());
+  const settings = {
     perKey: config.RATE_LIMIT_PER_KEY,
     perAddress: config.RATE_LIMIT_PER_IP,
     failedKeys: config.RATE_LIMIT_FAILED_KEYS,
-  });
-  return {
-    auth: createKeyAuth(
-      createKeyCache(() => validKeys(db)),
-      limits.countFailure,
-    ),
-    limits,
   };
+  const rateLimits = createRateLimits(limits, settings, keyIdOf);
+  const keys = createKeyCache(() => validKeys(db));
+  return { auth: createKeyAuth(keys, rateLimits.countInvalidKey), rateLimits };
 }
 
-/** Without a key nobody gets in: whoever starts the api for the first time is told how. */
-async function sayFirstKey(): Promise<void> {
-  if (await hasKeys(db).catch(() => true)) return; // a database that just went tells it itself, at every request
-  process.stderr.write(`No key exists yet, so the api answers nobody. Make the first one where DATABASE_URL is this api's:
+/** Explains how to create the first key: without one, every request gets 401. */
+async function explainFirstKey(): Promise<void> {
+  if (await hasKeys(db).catch(() => true)) return; // if the database is unavailable now, every request reports that
+  process.stderr.write(`No key exists yet, so every request is rejected. Create the first key with the api's DATABASE_URL:
   npm run keys -- create --name first --scope write,read,operate
 (in compose: docker compose exec api node api/auth/keys-cli.ts create --name first --scope write,read,operate)\n`);
 }

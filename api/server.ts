@@ -2,10 +2,10 @@ import { createServer, type RequestListener, type Server, type ServerResponse, S
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PROBLEMS, type ProblemName } from './http/problem.ts';
 
-// Who sends slowly holds a socket, not a handler: 10 s for the headers, 30 s for the whole request, 65 s between two of
-// them (over the 60 s of most proxies). Node looks after these times every half minute unless told otherwise. Who takes
-// nothing of an answer, or says nothing, is cut off after 65 s; a stream pings and a wait ends long before.
-const TIMES = {
+// A slow sender occupies a socket, not a handler: it gets 10 s for the headers, 30 s for the whole request, and 65 s
+// between two requests, longer than the 60 s of most proxies. Node checks these limits every 30 s by default. `timeout`
+// closes sockets that are idle for 65 s, such as those of clients that do not read. Streams and waits stay below it.
+const TIMEOUTS = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 65_000,
@@ -13,41 +13,39 @@ const TIMES = {
   connectionsCheckingInterval: 1_000,
 };
 
-// 16 KiB, Node's own; said because a bigger one is a decision.
+// Node's default, written down because raising it is a decision.
 const MAX_HEADER_BYTES = 16_384;
 
-// Below the 4,096 descriptors that are left to a process in most places; beyond them connections are closed at once.
+// Below the usual limit of 4,096 file descriptors per process. Node closes further connections at once.
 const MAX_CONNECTIONS = 4_000;
 
-// Requests sent ahead of the answers before them. Node reads them all, and would keep as many answers for who takes none:
-// 64 KB of requests are 1,600 answers. Browsers and proxies send none ahead.
-const MAX_AHEAD = 10;
+// Requests that a connection may pipeline. Node reads all of them and keeps a response for each, even if the client reads
+// none: 64 KB of requests become 1,600 responses. Browsers and proxies do not pipeline.
+const MAX_PIPELINED = 10;
 
-/** The HTTP server of the app. What Node refuses by itself is answered with a problem too. `times`: tests wait less. */
-export function createAlertServer(app: RequestListener, times: Partial<typeof TIMES> = {}): Server {
-  const sizes = { maxHeaderSize: MAX_HEADER_BYTES };
-  // Node's own refusals of a missing Host and of an unknown Expect have no body: the app refuses the one and ignores the other.
-  const { timeout, ...nodeTimes } = { ...TIMES, ...times };
-  const server = createServer({ ...nodeTimes, ...sizes, requireHostHeader: false });
+/** Returns the HTTP server of the app. It also sends problems for what Node rejects before the app sees it. */
+export function createAlertServer(app: RequestListener, timeouts: Partial<typeof TIMEOUTS> = {}): Server {
+  const { timeout, ...nodeTimeouts } = { ...TIMEOUTS, ...timeouts };
+  // Node rejects a missing Host and an unknown Expect without a body. The app rejects the former and ignores the latter.
+  const server = createServer({ ...nodeTimeouts, maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false });
   server.timeout = timeout;
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   server.maxConnections = MAX_CONNECTIONS;
-  const answers = new WeakMap<object, ServerResponse[]>();
+  const responses = new WeakMap<object, ServerResponse[]>();
   server.on('request', (req, res) => {
-    const open = (answers.get(req.socket) ?? []).filter((answer) => !answer.closed);
-    answers.set(req.socket, [...open, res]);
-    if (open.length > MAX_AHEAD) req.socket.destroy();
+    const open = (responses.get(req.socket) ?? []).filter((response) => !response.closed);
+    responses.set(req.socket, [...open, res]);
+    if (open.length > MAX_PIPELINED) req.socket.destroy();
     else app(req, res);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const answer = answers.get(socket)?.at(-1);
-    const halfSent = answer?.headersSent && !answer.writableFinished;
-    // A peer that is gone, or in the middle of an answer, gets none.
-    if (error.code === 'ECONNRESET' || !socket.writable || halfSent) {
+    const response = responses.get(socket)?.at(-1);
+    const partlySent = response?.headersSent && !response.writableFinished;
+    if (error.code === 'ECONNRESET' || !socket.writable || partlySent) {
       socket.destroy();
       return;
     }
-    // Not left to its own end: a peer that goes on sending, or never closes, would keep it.
+    // Destroyed, not only ended: a client that keeps sending, or never closes, would occupy the socket.
     socket.end(rawProblem(problemOf(error.code)), () => socket.destroy());
   });
   return server;
@@ -66,16 +64,16 @@ function rawProblem(name: ProblemName): string {
   return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
-// Requests sent before their sender can know that the api stops are still served: without this second 13 of 60
-// restarts under load cut one.
+// Clients cannot know that the api is stopping, so requests that arrive during this second are still served. Without it,
+// 13 of 60 restarts under load aborted a request.
 const DRAIN_MS = 1_000;
 
-/** Serves a moment longer, then takes no new connection, lets each request end, and closes connections once idle. */
+/** Serves for one more second, then accepts no connection, finishes all requests and closes idle connections. */
 export async function closeServer(server: Server): Promise<void> {
   await sleep(DRAIN_MS);
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // Node looks for idle connections once, at close(): those whose request ends later would stay for keepAliveTimeout.
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  // close() closes idle connections once. Those that become idle later would stay open for keepAliveTimeout.
+  const interval = setInterval(() => server.closeIdleConnections(), 50);
   await closed;
-  clearInterval(idle);
+  clearInterval(interval);
 }

@@ -3,40 +3,52 @@ import { traceparent } from '#observability/tracing.ts';
 import { findAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
-import { reaches } from '../auth/caller.ts';
+import { canAccessStore } from '../auth/client.ts';
 import { Problem } from '../http/problem.ts';
-import type { ApiMetrics, Received } from '../operations/metrics.ts';
+import type { ApiMetrics } from '../operations/metrics.ts';
 import type { Backpressure } from './backpressure.ts';
-import { type Accepted, createAlert } from './create.ts';
+import { type CreateResult, createAlert } from './create.ts';
 import type { NewAlertBody } from './schema.ts';
 
-export type Admitted = Exclude<Accepted, { kind: 'conflict' }>;
+export type AdmitDeps = { db: Database; queue: AlertQueue; backpressure: Backpressure; metrics: ApiMetrics };
 
-/** Accepts an alert of a caller; throws the Problem of a store that is not the caller's, of a uuid in use, and of a full queue. */
+export type Admitted = Exclude<CreateResult, { kind: 'conflict' }>;
+
+/**
+ * Accepts an alert from a client. Throws a Problem if the client may not post for its store, the uuid belongs to another
+ * alert, or the queue is full.
+ */
 export async function admitAlert(
-  deps: { db: Database; queue: AlertQueue; room: Backpressure; metrics: ApiMetrics },
-  req: Pick<Request, 'caller' | 'id' | 'log'>,
+  deps: AdmitDeps,
+  req: Pick<Request, 'apiClient' | 'id' | 'log'>,
   alert: NewAlertBody,
 ): Promise<Admitted> {
-  if (!reaches(req.caller, alert.store)) {
-    throw new Problem('forbidden', `The key ${req.caller.id} may not post alerts of this store.`);
+  if (!canAccessStore(req.apiClient, alert.store)) {
+    throw new Problem('forbidden', `The key ${req.apiClient.id} may not post alerts of this store.`);
   }
-  if (await deps.room.isFull()) {
-    // What was accepted before is answered as ever.
-    const known = await findAlert(deps.db, alert.uuid);
-    if (!known) throw new Problem('queue-full', 'Too many alerts wait already.', { headers: { 'Retry-After': '10' } });
+  if (await deps.backpressure.isFull()) {
+    // An alert that was accepted before gets its usual response.
+    const existing = await findAlert(deps.db, alert.uuid);
+    if (!existing)
+      throw new Problem('queue-full', 'Too many alerts are waiting.', { headers: { 'Retry-After': '10' } });
   }
-  const accepted = await createAlert(
+  const created = await createAlert(
     { ...deps, log: req.log },
     { ...alert, requestId: req.id, traceparent: traceparent() },
   );
-  if (accepted.kind === 'created' && accepted.dispatch === 'queued') deps.room.added();
-  const result: Received = accepted.kind === 'created' && accepted.dispatch === 'deferred' ? 'deferred' : accepted.kind;
-  deps.metrics.received.inc({ result });
-  if (accepted.kind !== 'conflict') return accepted;
-  // Of another store's alert no more is told than that it is one.
-  const fields = reaches(req.caller, accepted.alert.store) ? accepted.fields : ['store'];
-  throw new Problem('alert-conflict', `An alert with this uuid has another ${fields.join(', ')}.`, {
+  if (created.kind === 'created' && created.dispatch === 'queued') deps.backpressure.added();
+  const deferred = created.kind === 'created' && created.dispatch === 'deferred';
+  deps.metrics.received.inc({ result: deferred ? 'deferred' : created.kind });
+  if (created.kind !== 'conflict') return created;
+  // If the existing alert belongs to a store that the client may not access, only that fact is revealed.
+  const fields = canAccessStore(req.apiClient, created.alert.store) ? created.fields : ['store'];
+  throw new Problem('alert-conflict', `This uuid already exists with a different ${listOf(fields)}.`, {
     extra: { fields, existing: `/alerts/${alert.uuid}` },
   });
+}
+
+/** Returns `a`, `a and b` or `a, b and c`. */
+function listOf(words: string[]): string {
+  const last = words.at(-1) ?? '';
+  return words.length < 2 ? last : `${words.slice(0, -1).join(', ')} and ${last}`;
 }

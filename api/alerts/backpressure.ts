@@ -1,37 +1,37 @@
+import { singleFlight } from '#async/single-flight.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 
-// A look takes a millisecond while the queue is short, and on PostgreSQL tens of them when it is long.
-const LOOK_MS = 1_000;
-const LOOK_SHARE = 50;
+// Reading the depth takes 1 ms while the queue is short, and tens of ms on PostgreSQL when it is long. So it takes place
+// at most once per second and uses at most 1/50 of the time.
+const READ_INTERVAL_MS = 1_000;
+const INTERVAL_PER_DURATION = 50;
 
-/** Whether the queue takes one more alert: at most `most` jobs may wait. */
+/** Tells whether the queue accepts one more alert. */
 export type Backpressure = { isFull(): Promise<boolean>; added(): void };
 
 /**
- * Looks once a second at most, or so rarely that looking takes a fiftieth of the time; between two looks counts what this
- * process adds. A queue that does not answer is not full: its alerts are stored and sent later.
+ * Returns the backpressure of a queue in which at most `maxDepth` jobs may wait. Between two reads of the depth it counts
+ * what this process adds. A queue that is unavailable is not full: its alerts are stored and enqueued later.
  */
-export function createBackpressure(queue: Pick<AlertQueue, 'depth'>, most: number): Backpressure {
+export function createBackpressure(queue: Pick<AlertQueue, 'depth'>, maxDepth: number): Backpressure {
   let depth = 0;
-  let nextLook = 0;
-  let looking: Promise<void> | undefined;
-  const look = async () => {
-    const started = performance.now();
-    const seen = await queue.depth().catch(() => undefined);
+  let nextReadAt = 0;
+  const readDepth = singleFlight(async () => {
+    const startedAt = performance.now();
+    const current = await queue.depth().catch(() => undefined);
     const now = performance.now();
-    depth = seen ?? 0;
-    nextLook = now + (seen === undefined ? LOOK_MS : Math.max(LOOK_MS, (now - started) * LOOK_SHARE));
-  };
+    depth = current ?? 0;
+    const interval = current === undefined ? 0 : (now - startedAt) * INTERVAL_PER_DURATION;
+    nextReadAt = now + Math.max(READ_INTERVAL_MS, interval);
+  });
   return {
     async isFull() {
-      if (performance.now() >= nextLook) {
-        looking ??= look().finally(() => {
-          looking = undefined;
-        });
-        // Near the limit the answer counts; far from it nobody waits for it.
-        if (depth >= most / 2 || nextLook === 0) await looking;
+      if (performance.now() >= nextReadAt) {
+        const reading = readDepth();
+        // Near the limit, and at the start, the request waits for the current depth. Otherwise it does not.
+        if (depth >= maxDepth / 2 || nextReadAt === 0) await reading;
       }
-      return depth >= most;
+      return depth >= maxDepth;
     },
     added() {
       depth += 1;

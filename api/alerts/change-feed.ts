@@ -5,28 +5,29 @@ import type { Database } from '#prisma/client.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
 
 const POLL_MS = 200;
-// After a database that did not answer.
-const REST_MS = 1_000;
-// Some 350 kB of events.
-const PAGE = 500;
+// After a query that failed because the database is unavailable.
+const RETRY_MS = 1_000;
+// About 350 kB of events.
+const PAGE_SIZE = 500;
 
-type Waiter = { wake(changes: Change[]): void; fail(error: unknown): void; leave(): void };
+type Waiter = { onChanges(changes: Change[]): void; onError(error: unknown): void; cancel(): void };
 
 /**
- * The status changes of all replicas, read from the database: one query every 200 ms for all who wait at its end, and
- * none while nobody does. Who is further behind reads pages of their own until they have caught up.
+ * The status changes made by all processes, read from the database. All waiters at the end of the feed share one query
+ * every 200 ms; without waiters there is none. A waiter further behind reads its own pages until it has caught up.
  */
 export class ChangeFeed {
   readonly #db: Database;
   readonly #log: Logger;
   readonly #waiters = new Set<Waiter>();
-  /** The last changes that a poll found, the place they lie behind, and their end, where the next poll begins. */
-  #found: Change[] = [];
-  #from: Place | undefined;
-  #head: Place | undefined;
-  /** Set from the first wait until nobody waits any more. */
+  /** The changes that the last poll found, and the position before them. */
+  #recent: Change[] = [];
+  #recentFrom: Place | undefined;
+  /** The end of the feed, where the next poll starts. */
+  #end: Place | undefined;
+  /** Set while the feed is polled: from the first waiter until there is none. */
   #timer: NodeJS.Timeout | undefined;
-  #down = false;
+  #unavailable = false;
   #closed = false;
 
   constructor(db: Database, log: Logger) {
@@ -35,67 +36,70 @@ export class ChangeFeed {
   }
 
   /**
-   * The next changes behind a place; waits until there are some, through an outage of the database too. Empty once the
-   * signal is given or the feed is closed.
+   * Returns the next changes after a position. Waits until there are some, even while the database is unavailable.
+   * Returns none once the signal is aborted or the feed is closed.
    */
-  async after(place: Place, signal: AbortSignal): Promise<Change[]> {
+  async after(position: Place, signal: AbortSignal): Promise<Change[]> {
     while (!this.#closed && !signal.aborted) {
-      if (this.#timer && this.#from && comparePositions(place, this.#from) >= 0) {
-        const found = behind(place, this.#found);
+      if (this.#timer && this.#recentFrom && comparePositions(position, this.#recentFrom) >= 0) {
+        const found = changesAfter(position, this.#recent);
         if (found.length > 0) return found;
       }
-      if (this.#timer && this.#head && comparePositions(place, this.#head) >= 0) return this.#wait(place, signal);
-      const changes = await this.#read(place);
+      if (this.#timer && this.#end && comparePositions(position, this.#end) >= 0) return this.#wait(position, signal);
+      const changes = await this.#read(position);
       if (changes?.length) return changes;
-      if (changes) return this.#wait(place, signal);
-      await sleep(REST_MS, undefined, { signal }).catch(() => {}); // the loop sees why
+      if (changes) return this.#wait(position, signal);
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => {}); // aborted: the loop ends
     }
     return [];
   }
 
-  /** Ends every wait, now and later. */
+  /** Ends all current and future waits. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const waiter of this.#waiters) waiter.leave();
+    for (const waiter of this.#waiters) waiter.cancel();
   }
 
-  #wait(place: Place, signal: AbortSignal): Promise<Change[]> {
+  #wait(position: Place, signal: AbortSignal): Promise<Change[]> {
     if (this.#closed || signal.aborted) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
-      const leave = () => {
+      const cancel = () => {
         this.#waiters.delete(waiter);
-        signal.removeEventListener('abort', leave);
-        resolve([]); // nothing where it was told already
+        signal.removeEventListener('abort', cancel);
+        resolve([]); // no effect if the promise is settled already
       };
       const waiter: Waiter = {
-        wake(changes) {
-          const fresh = behind(place, changes);
-          if (fresh.length === 0) return;
-          resolve(fresh);
-          leave();
+        onChanges(changes) {
+          const newChanges = changesAfter(position, changes);
+          if (newChanges.length === 0) return;
+          resolve(newChanges);
+          cancel();
         },
-        fail(error) {
+        onError(error) {
           reject(error);
-          leave();
+          cancel();
         },
-        leave,
+        cancel,
       };
       this.#waiters.add(waiter);
-      signal.addEventListener('abort', leave);
-      if (this.#timer) return;
-      // The first to wait: what was found before is old.
-      this.#found = [];
-      this.#from = undefined;
-      this.#head = place;
-      this.#schedule(POLL_MS);
+      signal.addEventListener('abort', cancel);
+      if (!this.#timer) this.#startPolling(position);
     });
   }
 
-  #schedule(ms: number): void {
+  #startPolling(position: Place): void {
+    // What the polls before the pause found is outdated.
+    this.#recent = [];
+    this.#recentFrom = undefined;
+    this.#end = position;
+    this.#schedulePoll(POLL_MS);
+  }
+
+  #schedulePoll(ms: number): void {
     if (this.#closed) return;
     this.#timer = setTimeout(() => {
-      if (this.#head && this.#waiters.size > 0) void this.#poll(this.#head);
+      if (this.#end && this.#waiters.size > 0) void this.#poll(this.#end);
       else this.#timer = undefined;
     }, ms);
   }
@@ -106,33 +110,33 @@ export class ChangeFeed {
       changes = await this.#read(start);
       const last = changes?.at(-1);
       if (changes && last) {
-        this.#found = changes;
-        this.#from = start;
-        this.#head = last.place;
-        for (const waiter of this.#waiters) waiter.wake(changes);
+        this.#recent = changes;
+        this.#recentFrom = start;
+        this.#end = last.place;
+        for (const waiter of this.#waiters) waiter.onChanges(changes);
       }
     } catch (error) {
-      for (const waiter of this.#waiters) waiter.fail(error);
+      for (const waiter of this.#waiters) waiter.onError(error);
     }
-    if (changes) this.#schedule(changes.length === PAGE ? 0 : POLL_MS);
-    else this.#schedule(REST_MS);
+    if (changes) this.#schedulePoll(changes.length === PAGE_SIZE ? 0 : POLL_MS);
+    else this.#schedulePoll(RETRY_MS);
   }
 
-  /** Undefined where the database does not answer: told once, until it does. */
-  async #read(place: Place): Promise<Change[] | undefined> {
+  /** Returns undefined while the database is unavailable, and logs once per outage. */
+  async #read(position: Place): Promise<Change[] | undefined> {
     try {
-      const changes = await readChanges(this.#db, place, PAGE);
-      this.#down = false;
+      const changes = await readChanges(this.#db, position, PAGE_SIZE);
+      this.#unavailable = false;
       return changes;
     } catch (error) {
       if (!(error instanceof DatabaseUnavailable)) throw error;
-      if (!this.#down) this.#log.warn({ err: error }, 'events wait: the database does not answer');
-      this.#down = true;
+      if (!this.#unavailable) this.#log.warn({ err: error }, 'change feed paused: database unavailable');
+      this.#unavailable = true;
       return undefined;
     }
   }
 }
 
-function behind(place: Place, changes: Change[]): Change[] {
-  return changes.filter((change) => comparePositions(change.place, place) > 0);
+function changesAfter(position: Place, changes: Change[]): Change[] {
+  return changes.filter((change) => comparePositions(change.place, position) > 0);
 }

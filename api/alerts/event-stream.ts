@@ -3,18 +3,18 @@ import { type RequestHandler, type Response, Router } from 'express';
 import type { Alert } from '#prisma/alerts.ts';
 import { type Change, comparePositions, type Place, readHorizon } from '#prisma/change-feed.ts';
 import type { Database } from '#prisma/client.ts';
-import { type Auth, checkScopeAgain, reaches, requireScope } from '../auth/caller.ts';
+import { type Auth, canAccessStore, recheckScope, requireScope, slotHolderOf } from '../auth/client.ts';
 import type { LongPollSlots } from '../http/long-poll-slots.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse } from '../http/request-body.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import { eventQuerySchema, presentAlert } from './schema.ts';
 
-type Deps = { db: Database; auth: Auth; changes: ChangeFeed; holds: LongPollSlots };
+type Deps = { db: Database; auth: Auth; changeFeed: ChangeFeed; longPollSlots: LongPollSlots };
 
-/** `slowMs`: a reader that takes nothing for so long is cut off, and comes again where it was. */
-type Timing = { pingMs: number; slowMs: number };
-const TIMING: Timing = { pingMs: 15_000, slowMs: 30_000 };
+/** A client that reads nothing for `drainMs` is disconnected. It reconnects and continues where it was. */
+type Timing = { pingMs: number; drainMs: number };
+const TIMING: Timing = { pingMs: 15_000, drainMs: 30_000 };
 
 /** GET /alerts/events: status changes as Server-Sent Events. */
 export function eventRoutes(deps: Deps, timing = TIMING): Router {
@@ -25,59 +25,65 @@ export function eventRoutes(deps: Deps, timing = TIMING): Router {
 
 function getEvents(deps: Deps, timing: Timing): RequestHandler {
   return async (req, res) => {
-    const query = parse(eventQuerySchema, req.query, 'The query was refused');
-    const id = req.get('last-event-id') || query.last_event_id;
-    const last = id === undefined ? undefined : parsePlace(id);
-    const closed = deps.holds.take(req, res);
+    const query = parse(eventQuerySchema, req.query, 'query');
+    const lastId = req.get('last-event-id') || query.last_event_id;
+    const last = lastId === undefined ? undefined : parseEventId(lastId);
+    const closed = deps.longPollSlots.take(slotHolderOf(req), res);
     const { now, end } = await readHorizon(deps.db);
-    const gone = last !== undefined && comparePositions(last, end) > 0;
-    const start = gone || !last ? now : last;
+    // A position after the end of the feed comes from another database, for example from before a restore.
+    const unknownPosition = last !== undefined && comparePositions(last, end) > 0;
+    const start = unknownPosition || !last ? now : last;
     res.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
     if (req.method === 'HEAD') {
       res.end();
       return;
     }
-    // An id without data is kept by the reader and is no event: from here on nothing is missed.
-    res.write(`retry: 3000\nid: ${formatPlace(start)}\n\n`);
-    // The database was made anew: the reader's place is none of its.
-    if (gone) res.write(`event: reset\nid: ${formatPlace(start)}\ndata: {}\n\n`);
-    const wanted = (alert: Alert) =>
-      reaches(req.caller, alert.store) &&
+    // Clients remember an id without data, which is no event: from here on they miss nothing.
+    res.write(`retry: 3000\nid: ${eventIdOf(start)}\n\n`);
+    if (unknownPosition) res.write(`event: reset\nid: ${eventIdOf(start)}\ndata: {}\n\n`);
+    const matches = (alert: Alert) =>
+      canAccessStore(req.apiClient, alert.store) &&
       (query.store === undefined || query.store === alert.store) &&
       (query.status === undefined || query.status === alert.status);
-    const keyIsGood = () =>
-      checkScopeAgain(deps.auth, req, 'read').then(
+    const isKeyValid = () =>
+      recheckScope(deps.auth, req, 'read').then(
         () => true,
-        (error: unknown) => !(error instanceof Problem), // a database that is away says nothing of the key
+        (error: unknown) => !(error instanceof Problem), // any other error says nothing about the key
       );
-    await stream(deps.changes, res, { ...timing, start, closed, wanted, keyIsGood });
+    await stream(deps.changeFeed, res, { ...timing, start, closed, matches, isKeyValid });
   };
 }
 
-type Reader = { start: Place; closed: AbortSignal; wanted(alert: Alert): boolean; keyIsGood(): Promise<boolean> };
+type Subscription = {
+  start: Place;
+  closed: AbortSignal;
+  matches(alert: Alert): boolean;
+  isKeyValid(): Promise<boolean>;
+};
 
-/** Writes events until the reader goes, the key does, or the feed is closed. */
-async function stream(feed: ChangeFeed, res: Response, options: Timing & Reader): Promise<void> {
-  const keyGone = new AbortController();
-  const gone = AbortSignal.any([options.closed, keyGone.signal]);
-  let place = options.start;
+/** Writes events until the client disconnects, its key becomes invalid, or the feed is closed. */
+async function stream(feed: ChangeFeed, res: Response, options: Timing & Subscription): Promise<void> {
+  const keyInvalid = new AbortController();
+  const ended = AbortSignal.any([options.closed, keyInvalid.signal]);
+  let position = options.start;
   const ping = setInterval(async () => {
-    // The place too: behind a filter it moves without an event.
-    if (!res.writableNeedDrain) res.write(`id: ${formatPlace(place)}\n: ping\n\n`);
-    if (!(await options.keyIsGood())) keyGone.abort();
+    // With the position: changes that the filter skips advance it without an event.
+    if (!res.writableNeedDrain) res.write(`id: ${eventIdOf(position)}\n: ping\n\n`);
+    if (!(await options.isKeyValid())) keyInvalid.abort();
   }, options.pingMs);
   try {
-    while (!gone.aborted) {
-      const changes = await feed.after(place, gone);
+    while (!ended.aborted) {
+      const changes = await feed.after(position, ended);
       const last = changes.at(-1);
-      if (!last || !(await options.keyIsGood())) break;
-      place = last.place;
+      if (!last || !(await options.isKeyValid())) break;
+      position = last.place;
       const text = changes
-        .filter(({ alert }) => options.wanted(alert))
+        .filter(({ alert }) => options.matches(alert))
         .map(formatEvent)
         .join('');
-      if (text !== '' && !res.write(text))
-        await drained(res, AbortSignal.any([gone, AbortSignal.timeout(options.slowMs)]));
+      if (text !== '' && !res.write(text)) {
+        await drain(res, AbortSignal.any([ended, AbortSignal.timeout(options.drainMs)]));
+      }
     }
     res.end();
   } finally {
@@ -85,26 +91,26 @@ async function stream(feed: ChangeFeed, res: Response, options: Timing & Reader)
   }
 }
 
-/** Cuts off a reader that has not taken what was written when the signal is given. */
-async function drained(res: Response, signal: AbortSignal): Promise<void> {
+/** Waits until the client has read what was written. Disconnects it when the signal is aborted. */
+async function drain(res: Response, signal: AbortSignal): Promise<void> {
   await once(res, 'drain', { signal }).catch(() => res.destroy());
 }
 
 function formatEvent({ place, alert }: Change): string {
-  return `id: ${formatPlace(place)}\nevent: alert.${alert.status}\ndata: ${JSON.stringify(presentAlert(alert))}\n\n`;
+  return `id: ${eventIdOf(place)}\nevent: alert.${alert.status}\ndata: ${JSON.stringify(presentAlert(alert))}\n\n`;
 }
 
-function formatPlace({ changed, id }: Place): string {
+function eventIdOf({ changed, id }: Place): string {
   return `${changed}.${id}`;
 }
 
 const MAX_XID = 2n ** 64n - 1n;
 const MAX_ID = 2n ** 63n - 1n;
 
-function parsePlace(id: string): Place {
-  const [, changed, row] = /^(\d{1,20})\.(\d{1,19})$/.exec(id) ?? [];
-  if (changed !== undefined && row !== undefined && BigInt(changed) <= MAX_XID && BigInt(row) <= MAX_ID) {
-    return { changed: BigInt(changed), id: BigInt(row) };
+function parseEventId(eventId: string): Place {
+  const [, changed, id] = /^(\d{1,20})\.(\d{1,19})$/.exec(eventId) ?? [];
+  if (changed !== undefined && id !== undefined && BigInt(changed) <= MAX_XID && BigInt(id) <= MAX_ID) {
+    return { changed: BigInt(changed), id: BigInt(id) };
   }
-  throw new Problem('bad-event-id', 'The event id was not made by this server.');
+  throw new Problem('bad-event-id', 'This server did not issue this event id.');
 }

@@ -4,15 +4,20 @@ import type { Database } from '#prisma/client.ts';
 
 const POLL_MS = 100;
 
-type Wait = { uuid: string; isNews: (alert: Alert) => boolean; end(alert?: Alert): void; fail(error: unknown): void };
+type Waiter = {
+  uuid: string;
+  isChanged: (alert: Alert) => boolean;
+  resolve(alert?: Alert): void;
+  reject(error: unknown): void;
+};
 
 /**
- * Requests that wait for a change of their alert, whichever process makes it: one query every 100 ms for all of them,
- * and none while nobody waits.
+ * Requests that wait for a change of their alert, made by any process. They share one query every 100 ms; without
+ * waiting requests there is none.
  */
 export class LongPoll {
   readonly #db: Database;
-  readonly #waits = new Set<Wait>();
+  readonly #waiters = new Set<Waiter>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -20,59 +25,62 @@ export class LongPoll {
     this.#db = db;
   }
 
-  /** How many wait now. */
+  /** The number of waiting requests. */
   get size(): number {
-    return this.#waits.size;
+    return this.#waiters.size;
   }
 
-  /** The alert as soon as `isNews` says so; undefined once the signal is given. Throws DatabaseUnavailable. */
-  until(uuid: string, isNews: (alert: Alert) => boolean, signal: AbortSignal): Promise<Alert | undefined> {
+  /**
+   * Returns the alert once `isChanged` is true for it, or undefined once the signal is aborted. Throws
+   * DatabaseUnavailable.
+   */
+  waitForChange(uuid: string, isChanged: (alert: Alert) => boolean, signal: AbortSignal): Promise<Alert | undefined> {
     if (this.#closed || signal.aborted) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => {
-      const leave = () => {
-        this.#waits.delete(wait);
-        signal.removeEventListener('abort', give);
+      const remove = () => {
+        this.#waiters.delete(waiter);
+        signal.removeEventListener('abort', cancel);
       };
-      const give = () => wait.end();
-      const wait: Wait = {
+      const cancel = () => waiter.resolve();
+      const waiter: Waiter = {
         uuid,
-        isNews,
-        end(alert) {
-          leave();
+        isChanged,
+        resolve(alert) {
+          remove();
           resolve(alert);
         },
-        fail(error) {
-          leave();
+        reject(error) {
+          remove();
           reject(error);
         },
       };
-      this.#waits.add(wait);
-      signal.addEventListener('abort', give);
+      this.#waiters.add(waiter);
+      signal.addEventListener('abort', cancel);
       this.#timer ??= setTimeout(() => void this.#poll(), POLL_MS);
     });
   }
 
-  /** Ends every wait, now and later. */
+  /** Ends all current and future waits. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const wait of this.#waits) wait.end();
+    for (const waiter of this.#waiters) waiter.resolve();
   }
 
   async #poll(): Promise<void> {
-    const asked = [...this.#waits];
+    const waiters = [...this.#waiters];
     try {
-      const alerts = await readAlerts(this.#db, [...new Set(asked.map(({ uuid }) => uuid))]);
+      const alerts = await readAlerts(this.#db, [...new Set(waiters.map(({ uuid }) => uuid))]);
       const byUuid = new Map(alerts.map((alert) => [alert.uuid, alert]));
-      for (const wait of asked) {
-        const alert = byUuid.get(wait.uuid);
-        // One that ended meanwhile has its answer already.
-        if (alert && this.#waits.has(wait) && wait.isNews(alert)) wait.end(alert);
+      for (const waiter of waiters) {
+        const alert = byUuid.get(waiter.uuid);
+        // A waiter may have been resolved during the query.
+        if (alert && this.#waiters.has(waiter) && waiter.isChanged(alert)) waiter.resolve(alert);
       }
     } catch (error) {
-      for (const wait of asked) wait.fail(error);
+      for (const waiter of waiters) waiter.reject(error);
     }
-    const again = this.#waits.size > 0 && !this.#closed;
-    this.#timer = again ? setTimeout(() => void this.#poll(), POLL_MS) : undefined;
+    const pollAgain = this.#waiters.size > 0 && !this.#closed;
+    this.#timer = pollAgain ? setTimeout(() => void this.#poll(), POLL_MS) : undefined;
   }
 }

@@ -1,14 +1,14 @@
 import { type RequestHandler, Router } from 'express';
 import { findAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
-import { reaches, requireScope } from '../auth/caller.ts';
+import { canAccessStore, requireScope } from '../auth/client.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse } from '../http/request-body.ts';
 import { alertPathSchema } from './schema.ts';
 import { createStatistics, statisticsQuerySchema } from './statistics.ts';
 import { timelineOf } from './timeline.ts';
 
-/** What the operator's page asks beside the alerts: GET /alerts/statistics, GET /alerts/:uuid/timeline. */
+/** GET /alerts/statistics and GET /alerts/:uuid/timeline, made for the operator's page. */
 export function reportRoutes({ db }: { db: Database }): Router {
   const router = Router();
   router.route('/alerts/statistics').get(requireScope('read'), getStatistics(db)).all(allow('GET'));
@@ -17,19 +17,20 @@ export function reportRoutes({ db }: { db: Database }): Router {
 }
 
 function getStatistics(db: Database): RequestHandler {
-  const statistics = createStatistics(db);
+  const readStatistics = createStatistics(db);
   return async (req, res) => {
-    const { store, from, to } = parse(statisticsQuerySchema, req.query, 'The query was refused');
-    const answer = await statistics({ store, stores: req.caller.stores, from, to });
-    res.set('Cache-Control', 'private, no-cache').json(answer);
+    const { store, from, to } = parse(statisticsQuerySchema, req.query, 'query');
+    const statistics = await readStatistics({ store, stores: req.apiClient.stores, from, to });
+    res.set('Cache-Control', 'private, no-cache').json(statistics);
   };
 }
 
 function getTimeline(db: Database): RequestHandler {
   return async (req, res) => {
-    const { uuid } = parse(alertPathSchema, req.params, 'The path was refused');
+    const { uuid } = parse(alertPathSchema, req.params, 'path');
     const alert = await findAlert(db, uuid);
-    if (!alert || !reaches(req.caller, alert.store)) throw new Problem('not-found', 'No alert has this uuid.');
+    if (!alert || !canAccessStore(req.apiClient, alert.store))
+      throw new Problem('not-found', 'No alert has this uuid.');
     res.set('Cache-Control', 'private, no-cache').json(timelineOf(alert, new Date()));
   };
 }

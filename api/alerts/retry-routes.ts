@@ -2,7 +2,7 @@ import { type RequestHandler, Router } from 'express';
 import { findAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
-import { reaches, requireScope } from '../auth/caller.ts';
+import { canAccessStore, requireScope } from '../auth/client.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
 import { retryAlert, retryAlerts } from './retry.ts';
@@ -10,19 +10,20 @@ import { alertPathSchema, bulkRetrySchema, presentAlert } from './schema.ts';
 
 type Deps = { db: Database; queue: AlertQueue };
 
-/** POST /alerts/:uuid/retry, POST /alerts/retry. */
+/** POST /alerts/:uuid/retry and POST /alerts/retry. */
 export function retryRoutes(deps: Deps): Router {
   const router = Router();
-  router.route('/alerts/retry').post(requireScope('operate'), readJson, postRedrive(deps)).all(allow('POST'));
+  router.route('/alerts/retry').post(requireScope('operate'), readJson, postBulkRetry(deps)).all(allow('POST'));
   router.route('/alerts/:uuid/retry').post(requireScope('operate'), postRetry(deps)).all(allow('POST'));
   return router;
 }
 
 function postRetry(deps: Deps): RequestHandler {
   return async (req, res) => {
-    const { uuid } = parse(alertPathSchema, req.params, 'The path was refused');
+    const { uuid } = parse(alertPathSchema, req.params, 'path');
     const before = await findAlert(deps.db, uuid);
-    if (!before || !reaches(req.caller, before.store)) throw new Problem('not-found', 'No alert has this uuid.');
+    if (!before || !canAccessStore(req.apiClient, before.store))
+      throw new Problem('not-found', 'No alert has this uuid.');
     const dispatch = await retryAlert({ ...deps, log: req.log }, uuid);
     const alert = (await findAlert(deps.db, uuid)) ?? before;
     if (!dispatch) {
@@ -36,14 +37,14 @@ function postRetry(deps: Deps): RequestHandler {
   };
 }
 
-function postRedrive(deps: Deps): RequestHandler {
+function postBulkRetry(deps: Deps): RequestHandler {
   return async (req, res) => {
-    const { filter, max, rate_per_s, dry_run } = parse(bulkRetrySchema, req.body, 'The retry was refused');
-    const redrive = await retryAlerts(
+    const { filter, max, rate_per_s, dry_run } = parse(bulkRetrySchema, req.body, 'retry request');
+    const retry = await retryAlerts(
       { ...deps, log: req.log },
       {
         store: filter.store,
-        stores: req.caller.stores,
+        stores: req.apiClient.stores,
         failureCode: filter.failure_code,
         from: filter.from,
         to: filter.to,
@@ -52,11 +53,11 @@ function postRedrive(deps: Deps): RequestHandler {
     );
     res.status(dry_run ? 200 : 202).json({
       dry_run,
-      matched: redrive.matched,
-      selected: redrive.uuids.length,
-      retried: redrive.retried,
-      dispatch: redrive.dispatch,
-      sample: redrive.uuids.slice(0, 10),
+      matched: retry.matched,
+      selected: retry.uuids.length,
+      retried: retry.retried,
+      dispatch: retry.dispatch,
+      sample: retry.uuids.slice(0, 10),
     });
   };
 }

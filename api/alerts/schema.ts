@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Alert, RETRYABLE_CODES } from '#prisma/alerts.ts';
 import { AlertStatus, FailureCode } from '#prisma/generated/enums.ts';
 
-/** The video formats stores' cameras send; the worker tells them by content, the api only refuses other names. */
+/** The video formats that cameras send. The api only checks the name; the worker detects the format from the content. */
 export const VIDEO_EXTENSION = /\.(mp4|avi|mov|mkv|webm)$/i;
 
 const CONTROL_CHARACTER = /\p{Cc}/u;
@@ -15,8 +15,8 @@ const video = z
   .min(1, { error: 'must not be empty', abort: true })
   .max(1024, { error: 'must be at most 1024 characters', abort: true })
   .superRefine((path, context) => {
-    const fault = videoPathFault(path);
-    if (fault) context.addIssue({ code: 'custom', params: { code: fault.code }, message: fault.detail });
+    const error = videoPathError(path);
+    if (error) context.addIssue({ code: 'custom', params: { code: error.code }, message: error.message });
   });
 
 const timestamp = z
@@ -25,10 +25,10 @@ const timestamp = z
   .superRefine((seconds, context) => {
     const ahead = seconds - Date.now() / 1000;
     if (ahead <= DAY_S) return;
-    const milliseconds = seconds / 1000 - Date.now() / 1000 <= DAY_S && seconds > 1e11;
-    const message = milliseconds
-      ? 'lies more than a day ahead; it looks like milliseconds, send seconds'
-      : 'lies more than a day ahead; send Unix seconds';
+    const looksLikeMilliseconds = seconds / 1000 - Date.now() / 1000 <= DAY_S && seconds > 1e11;
+    const message = looksLikeMilliseconds
+      ? 'is more than a day in the future; it looks like milliseconds, send seconds'
+      : 'is more than a day in the future; send Unix seconds';
     context.addIssue({ code: 'custom', params: { code: 'too_far_ahead' }, message });
   });
 
@@ -44,9 +44,13 @@ const store = z
 /** The body of POST /alerts. */
 export const newAlertSchema = z
   .strictObject({
-    uuid: uuid.meta({ description: 'Of the caller: the same uuid again is the same alert.' }),
-    video: video.meta({ description: 'Absolute path on the video server, ending in .mp4 .avi .mov .mkv or .webm.' }),
-    timestamp: timestamp.meta({ description: 'When it happened: Unix seconds, at most a day ahead.' }),
+    uuid: uuid.meta({
+      description: 'Chosen by the client. Sending the same uuid again does not create a second alert.',
+    }),
+    video: video.meta({ description: 'Absolute path on the video server, ending in .mp4, .avi, .mov, .mkv or .webm.' }),
+    timestamp: timestamp.meta({
+      description: 'When the camera recorded it: Unix seconds, at most a day in the future.',
+    }),
     store: store.meta({ description: 'No control characters.' }),
   })
   .meta({
@@ -65,7 +69,7 @@ const status = z.enum(AlertStatus);
 const failureCode = z.enum(FailureCode);
 const instant = z.iso.datetime();
 
-/** The alert as every answer shows it. */
+/** An alert in responses. */
 export const alertSchema = z
   .strictObject({
     uuid: z.uuid(),
@@ -77,7 +81,7 @@ export const alertSchema = z
       .string()
       .regex(/^\d+x\d+$/)
       .nullable()
-      .meta({ description: 'Width x height as shown, rotation applied.' }),
+      .meta({ description: 'Width x height as shown, with the rotation applied.' }),
     width: z.int().nullable(),
     height: z.int().nullable(),
     rotation: z.int().nullable().meta({ description: 'Degrees clockwise.' }),
@@ -88,24 +92,24 @@ export const alertSchema = z
     bytes_fetched: z.int(),
     failure: z.strictObject({ code: failureCode, detail: z.string(), retryable: z.boolean() }).nullable(),
     received_at: instant,
-    started_at: instant.nullable().meta({ description: 'When the newest attempt began.' }),
+    started_at: instant.nullable().meta({ description: 'When the latest attempt started.' }),
     processed_at: instant.nullable(),
     notified_at: instant.nullable(),
     links: z.strictObject({ self: z.string() }),
   })
   .meta({ id: 'Alert' });
 
-/** The answer to a new alert: the alert, and whether its job is queued already or will be. */
+/** The response to a new alert: the alert, and whether its job is in the queue or will be enqueued later. */
 export const acceptedAlertSchema = alertSchema
   .extend({ dispatch: z.enum(['queued', 'deferred']) })
   .meta({ id: 'AcceptedAlert' });
 
 export const alertPathSchema = z.strictObject({ uuid });
 
-const moment = z.iso
+const dateTime = z.iso
   .datetime({ offset: true, error: 'must be an RFC 3339 date-time', abort: true })
-  // PostgreSQL knows no year 0 and none before it.
-  .refine((text) => new Date(text).getUTCFullYear() > 0, 'must not lie before the year 1')
+  // PostgreSQL has no year 0.
+  .refine((text) => new Date(text).getUTCFullYear() > 0, 'must not be before the year 1')
   .transform((text) => new Date(text));
 
 /** The query of GET /alerts. */
@@ -113,8 +117,8 @@ export const alertQuerySchema = z.strictObject({
   store: store.optional(),
   status: status.optional(),
   failure_code: failureCode.optional(),
-  from: moment.optional(),
-  to: moment.optional(),
+  from: dateTime.optional(),
+  to: dateTime.optional(),
   limit: z
     .string()
     .regex(/^([1-9]|[1-9]\d|1\d\d|200)$/, 'must be a whole number from 1 to 200')
@@ -130,7 +134,7 @@ export const eventQuerySchema = z.strictObject({
   last_event_id: z
     .string()
     .optional()
-    .meta({ description: 'As the header Last-Event-ID, which goes before it: for a first connection.' }),
+    .meta({ description: 'Same as the header Last-Event-ID, which takes precedence. For the first connection.' }),
 });
 
 /** The body of POST /alerts/retry. */
@@ -140,26 +144,32 @@ export const bulkRetrySchema = z
       .strictObject({
         store: store.optional(),
         failure_code: failureCode.optional(),
-        from: moment.optional(),
-        to: moment.optional(),
+        from: dateTime.optional(),
+        to: dateTime.optional(),
       })
-      .meta({ description: 'Which failed alerts; {} means all. `from` and `to` bound the time of receipt.' }),
+      .meta({ description: 'Selects failed alerts; {} selects all. `from` and `to` limit the time of receipt.' }),
     max: z.int().min(1).max(5_000).default(1_000),
-    rate_per_s: z.int().min(1).max(1_000).default(50).meta({ description: 'Their jobs are spread over time.' }),
-    dry_run: z.boolean().default(true).meta({ description: 'Only tells what would be retried; false does it.' }),
+    rate_per_s: z.int().min(1).max(1_000).default(50).meta({ description: 'Jobs that start per second.' }),
+    dry_run: z
+      .boolean()
+      .default(true)
+      .meta({ description: 'true only reports what would be retried; false retries it.' }),
   })
-  .meta({ id: 'Redrive', example: { filter: { store: 'test-store', failure_code: 'video_timeout' }, dry_run: true } });
+  .meta({
+    id: 'BulkRetry',
+    example: { filter: { store: 'test-store', failure_code: 'video_timeout' }, dry_run: true },
+  });
 
 export const bulkRetryResponseSchema = z
   .strictObject({
     dry_run: z.boolean(),
     matched: z.int().meta({ description: 'Failed alerts that match.' }),
-    selected: z.int().meta({ description: 'Those of them within `max`, the longest received first.' }),
+    selected: z.int().meta({ description: 'Matching alerts within `max`, the oldest first.' }),
     retried: z.int(),
     dispatch: z.enum(['queued', 'deferred']),
-    sample: z.array(z.uuid()).meta({ description: 'The first ten selected.' }),
+    sample: z.array(z.uuid()).meta({ description: 'The first ten selected alerts.' }),
   })
-  .meta({ id: 'RedriveAnswer' });
+  .meta({ id: 'BulkRetryResponse' });
 
 export const alertPageSchema = z
   .strictObject({ data: z.array(alertSchema), next_cursor: z.string().nullable() })
@@ -176,11 +186,11 @@ export const problemSchema = z
     errors: z
       .array(z.strictObject({ pointer: z.string(), code: z.string(), detail: z.string() }))
       .optional()
-      .meta({ description: 'For validation: one entry per fault.' }),
+      .meta({ description: 'For `validation`: one entry per error.' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details.' });
 
-/** The row as answers show it. */
+/** Returns the row as responses show it. */
 export function presentAlert(alert: Alert): z.infer<typeof alertSchema> {
   return {
     uuid: alert.uuid,
@@ -210,37 +220,38 @@ export function presentAlert(alert: Alert): z.infer<typeof alertSchema> {
   };
 }
 
-/** Why a path may not be asked of the video server, or undefined where it may. */
-function videoPathFault(path: string): { code: string; detail: string } | undefined {
+/** Returns why a path must not be requested from the video server, or undefined if it may be. */
+function videoPathError(path: string): { code: string; message: string } | undefined {
   if (!path.isWellFormed() || CONTROL_CHARACTER.test(path)) {
-    return { code: 'control_character', detail: 'must not contain control characters' };
+    return { code: 'control_character', message: 'must not contain control characters' };
   }
-  if (!path.startsWith('/')) return { code: 'not_absolute', detail: 'must be an absolute path: no scheme, no host' };
+  if (!path.startsWith('/'))
+    return { code: 'not_absolute', message: 'must be an absolute path without scheme and host' };
   let decoded: string;
   try {
     decoded = decodeURIComponent(path);
   } catch {
-    return { code: 'bad_encoding', detail: 'has a percent sign that begins no encoded character' };
+    return { code: 'bad_encoding', message: 'contains an invalid percent-encoding' };
   }
   for (const form of [path, decoded]) {
     if (/[\\?#]|\/\/|\p{Cc}/u.test(form)) {
       return {
         code: 'forbidden_character',
-        detail: 'must not contain //, \\, ?, # or control characters, encoded or not',
+        message: 'must not contain //, \\, ?, # or control characters, encoded or not',
       };
     }
     if (form.split('/').some((segment) => segment === '.' || segment === '..')) {
-      return { code: 'dot_segment', detail: 'must not contain . or .. segments, encoded or not' };
+      return { code: 'dot_segment', message: 'must not contain . or .. segments, encoded or not' };
     }
   }
-  if (/%2f/i.test(path)) return { code: 'forbidden_character', detail: 'must not contain an encoded slash' };
+  if (/%2f/i.test(path)) return { code: 'forbidden_character', message: 'must not contain an encoded slash' };
   if (!VIDEO_EXTENSION.test(path)) {
-    return { code: 'extension', detail: 'must end in .mp4, .avi, .mov, .mkv or .webm' };
+    return { code: 'extension', message: 'must end in .mp4, .avi, .mov, .mkv or .webm' };
   }
-  // A second lock: whatever the rules above overlook, the URL parser that the worker uses has the last word.
+  // Defence in depth: the worker resolves the path with the same URL parser.
   const server = 'http://video.invalid';
   if (new URL(path, server).origin !== server) {
-    return { code: 'not_absolute', detail: 'must stay on the video server' };
+    return { code: 'not_absolute', message: 'must be a path on the video server' };
   }
   return undefined;
 }

@@ -11,28 +11,28 @@ const ms = z.int().min(0);
 export const timelineSchema = z
   .strictObject({
     uuid: z.uuid(),
-    summary: z.string().meta({ description: 'One sentence: the longest wait, and what it was for.' }),
+    summary: z.string().meta({ description: 'The longest wait and its reason, in one sentence.' }),
     steps: z
       .array(
         z.strictObject({
           step: z.enum(STEPS),
-          at: instant.nullable().meta({ description: 'null: not yet, or not known.' }),
-          wait_ms: ms.nullable().meta({ description: 'Since the step before it that is known.' }),
+          at: instant.nullable().meta({ description: 'null: not yet, or unknown.' }),
+          wait_ms: ms.nullable().meta({ description: 'Since the previous known step.' }),
         }),
       )
-      .meta({ description: 'All five, in order; queued, claimed and probed are those of the newest attempt.' }),
+      .meta({ description: 'All five, in order. queued, claimed and probed are those of the latest attempt.' }),
     waiting: z
       .strictObject({ for: z.enum(STEPS), since: instant, ms })
       .nullable()
-      .meta({ description: 'What it waits for now; null once it was notified.' }),
-    total_ms: ms.meta({ description: 'From receipt to the notification, or to now.' }),
+      .meta({ description: 'The step it waits for now; null after the notification.' }),
+    total_ms: ms.meta({ description: 'From receipt to the notification, or until now.' }),
     attempts: z.int().min(0),
-    attempts_before: z.int().min(0).meta({ description: 'Those of them made before an operator retried it.' }),
-    crashes: z.int().min(0).meta({ description: 'Attempts since then whose worker vanished.' }),
+    attempts_before: z.int().min(0).meta({ description: 'The attempts before an operator retried it.' }),
+    crashes: z.int().min(0).meta({ description: 'Attempts since then whose worker crashed.' }),
     last_fault: z
       .string()
       .nullable()
-      .meta({ description: 'Why the newest attempt failed that is followed by another.' }),
+      .meta({ description: 'Why the last failed attempt that was, or will be, followed by another one failed.' }),
     failure: z.strictObject({ code: z.enum(FailureCode), detail: z.string(), retryable: z.boolean() }).nullable(),
     bytes_fetched: z.int().min(0),
   })
@@ -41,7 +41,7 @@ export const timelineSchema = z
 export type Timeline = z.infer<typeof timelineSchema>;
 type Wait = { for: Step; since: Date; ms: number };
 
-/** The way of an alert so far and what held it up. `now` ends a wait that still goes on. */
+/** Returns the steps of an alert and what delayed it. A wait that continues is measured until `now`. */
 export function timelineOf(alert: Alert, now: Date): Timeline {
   const times = timesOf(alert);
   const waits: Wait[] = [];
@@ -74,9 +74,9 @@ export function timelineOf(alert: Alert, now: Date): Timeline {
   };
 }
 
-/** Of an alert that was retried and not claimed since, the row still has the steps of the round before. */
+/** If an alert was retried and not claimed since, its row still has the times of the attempts before; they are omitted. */
 function timesOf(alert: Alert): Record<Step, Date | null> {
-  const claimed = triesOf(alert) > 0;
+  const claimed = attemptsSinceRetry(alert) > 0;
   return {
     received: alert.receivedAt,
     queued: claimed ? alert.queuedAt : null,
@@ -86,8 +86,8 @@ function timesOf(alert: Alert): Record<Step, Date | null> {
   };
 }
 
-/** Attempts since an operator's retry, or all. */
-function triesOf(alert: Alert): number {
+/** Returns the attempts since an operator's retry, or all attempts without one. */
+function attemptsSinceRetry(alert: Alert): number {
   return alert.attempts - alert.attemptsBefore;
 }
 
@@ -99,38 +99,39 @@ function waitingOf(alert: Alert, last: Date, now: Date): Wait | null {
 }
 
 function summaryOf(alert: Alert, waits: Wait[], waiting: Wait | null): string {
-  if (waiting && waiting.for !== 'notified') return openSummary(alert, waiting);
+  if (waiting && waiting.for !== 'notified') return unfinishedSummary(alert, waiting);
   const longest = [...waits, ...(waiting ? [waiting] : [])].reduce<Wait | undefined>(
-    (most, wait) => (most === undefined || wait.ms > most.ms ? wait : most),
+    (longest, wait) => (longest === undefined || wait.ms > longest.ms ? wait : longest),
     undefined,
   );
-  if (!longest) return 'Nothing is known of its way.';
-  return `Longest wait: ${inWords(longest.ms)} ${reasonOf(alert, longest.for, longest === waiting)}`;
+  if (!longest) return 'The times of its steps are unknown.';
+  return `Longest wait: ${formatDuration(longest.ms)} ${reasonOf(alert, longest.for, longest === waiting)}`;
 }
 
-function openSummary(alert: Alert, waiting: Wait): string {
-  const span = inWords(waiting.ms);
-  const tries = triesOf(alert);
-  if (waiting.for === 'probed')
-    return `Attempt ${alert.attempts} has been reading the video for ${span}.${earlier(alert)}`;
-  if (tries > 0)
-    return `Attempt ${alert.attempts} began ${span} ago and gave no result; the next one will follow.${earlier(alert)}`;
-  if (alert.attempts > 0) return 'An operator retried it; it waits for a free worker.';
-  return `It has waited ${span} for a free worker; if that goes on, look whether workers run and whether the queue answers.`;
+function unfinishedSummary(alert: Alert, waiting: Wait): string {
+  const duration = formatDuration(waiting.ms);
+  if (waiting.for === 'probed') {
+    return `Attempt ${alert.attempts} has been reading the video for ${duration}.${historyOf(alert)}`;
+  }
+  if (attemptsSinceRetry(alert) > 0) {
+    return `Attempt ${alert.attempts} started ${duration} ago without a result; another attempt will follow.${historyOf(alert)}`;
+  }
+  if (alert.attempts > 0) return 'Retried by an operator; waiting for a free worker.';
+  return `Waiting for a free worker for ${duration}. If this continues, check that workers are running and the queue is available.`;
 }
 
-function reasonOf(alert: Alert, step: Step, goesOn: boolean): string {
+function reasonOf(alert: Alert, step: Step, continues: boolean): string {
   switch (step) {
     case 'queued':
       return alert.attemptsBefore > 0
-        ? 'until it was queued anew: it had failed, and an operator retried it.'
-        : 'until it was queued: the queue did not answer, or its job was lost and sent again.';
+        ? 'until an operator retried it after it had failed.'
+        : 'until it was queued: the queue was unavailable, or its job was lost and enqueued again.';
     case 'claimed':
-      return triesOf(alert) > 1
-        ? `until attempt ${alert.attempts} began, which was the one that ended it.${earlier(alert)}`
+      return attemptsSinceRetry(alert) > 1
+        ? `until the last attempt, number ${alert.attempts}, started.${historyOf(alert)}`
         : 'for a free worker.';
     case 'notified':
-      return goesOn
+      return continues
         ? 'so far for its notification; the result is known.'
         : 'for its notification, after the result was known.';
     default:
@@ -138,30 +139,28 @@ function reasonOf(alert: Alert, step: Step, goesOn: boolean): string {
   }
 }
 
-/** Why there were attempts before the newest one, as a sentence of its own. */
-function earlier(alert: Alert): string {
-  const crashed =
-    alert.crashes === 0
-      ? ''
-      : ` Its worker vanished ${['once', 'twice'][alert.crashes - 1] ?? `${alert.crashes} times`}.`;
-  return alert.lastError === null ? crashed : `${crashed} The one before failed: ${alert.lastError}`;
+/** Returns why there were attempts before the latest one, or an empty string. */
+function historyOf({ crashes, lastError }: Alert): string {
+  const times = ['once', 'twice'][crashes - 1] ?? `${crashes} times`;
+  const crashed = crashes === 0 ? '' : ` Its worker crashed ${times}.`;
+  return lastError === null ? crashed : `${crashed} Last error: ${lastError}`;
 }
 
-/** Clocks of two machines may disagree: never negative. */
+/** Returns milliseconds, at least 0: the clocks of two machines may differ. */
 function between(from: Date, to: Date): number {
   return Math.max(0, to.getTime() - from.getTime());
 }
 
-/** 240 ms, 4.2 s, 3 min 20 s, 5 h 10 min, 2 d 3 h. */
-export function inWords(span: number): string {
-  if (span < 1_000) return `${Math.round(span)} ms`;
-  if (span < 59_950) return `${(span / 1_000).toFixed(1)} s`;
-  const seconds = Math.round(span / 1_000);
-  const [big, unit, small, rest] =
+/** Formats milliseconds as 240 ms, 4.2 s, 3 min 20 s, 5 h 10 min or 2 d 3 h. */
+export function formatDuration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${(ms / 1_000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1_000);
+  const [large, largeUnit, small, smallUnit] =
     seconds < 3_600
       ? [Math.floor(seconds / 60), 'min', seconds % 60, 's']
       : seconds < 86_400
         ? [Math.floor(seconds / 3_600), 'h', Math.floor((seconds % 3_600) / 60), 'min']
         : [Math.floor(seconds / 86_400), 'd', Math.floor((seconds % 86_400) / 3_600), 'h'];
-  return small === 0 ? `${big} ${unit}` : `${big} ${unit} ${small} ${rest}`;
+  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 }

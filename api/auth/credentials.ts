@@ -1,7 +1,7 @@
 import { parseCookie } from 'cookie';
 import type { Request, Response } from 'express';
 
-/** The key that a request shows: as Bearer, as Basic's password, or in the cookie of /login; the header goes first. */
+/** Returns the key of a request: from Bearer, from the password of Basic, or from the cookie of /login, in this order. */
 export function readKey(req: Request): string | undefined {
   const header = req.get('authorization');
   if (header !== undefined) {
@@ -13,7 +13,7 @@ export function readKey(req: Request): string | undefined {
   return parseCookie(req.get('cookie') ?? '')[cookieName(req)] || undefined;
 }
 
-// A working day. The cookie is the key itself: nothing to store, and revoking the key ends it everywhere.
+// A working day. The cookie contains the key: there is no session to store, and revoking the key ends it everywhere.
 const COOKIE_MS = 12 * 3_600_000;
 
 export function setKeyCookie(req: Request, res: Response, key: string): void {
@@ -24,7 +24,7 @@ export function clearKeyCookie(req: Request, res: Response): void {
   res.clearCookie(cookieName(req), cookieOptions(req));
 }
 
-/** `__Host-`: over TLS no other host and no plain page may set it. Browsers refuse the prefix without TLS. */
+/** With `__Host-`, neither another host nor a plain-HTTP page can set the cookie. Browsers accept the prefix only with TLS. */
 function cookieName(req: Request): string {
   return req.secure ? '__Host-alerts-key' : 'alerts-key';
 }

@@ -1,22 +1,22 @@
-import { ANONYMOUS, type Auth, unauthorized } from './caller.ts';
+import { ANONYMOUS, type Auth, unauthorized } from './client.ts';
 import { readKey } from './credentials.ts';
 import type { KeyCache } from './key-cache.ts';
 
 /**
- * Callers by their keys. A key that is not good counts against its address by `countFailure`, which throws when there
- * were too many. A good one always passes: cameras behind one address do not suffer for a neighbour's old key.
+ * Returns the authentication by keys. `countInvalidKey` counts an invalid key against its address and throws if there
+ * were too many. A valid key always passes, so cameras behind one address do not suffer from a neighbour's old key.
  */
 export function createKeyAuth(
-  ring: KeyCache,
-  countFailure: (address: string | undefined) => Promise<void>,
+  keys: KeyCache,
+  countInvalidKey: (address: string | undefined) => Promise<void>,
 ): Exclude<Auth, 'off'> {
   return {
-    async callerOf(req, key = readKey(req)) {
+    async clientOf(req, key = readKey(req)) {
       if (key === undefined) return ANONYMOUS;
-      const caller = await ring.callerOf(key);
-      if (caller) return caller;
-      await countFailure(req.ip);
-      throw unauthorized('The key is not good: unknown, revoked or expired.');
+      const client = await keys.clientOf(key);
+      if (client) return client;
+      await countInvalidKey(req.ip);
+      throw unauthorized('Invalid key: unknown, revoked or expired.');
     },
   };
 }

@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
 
-/** `va_<id>_<secret>`: the id is public and names the key, the secret is 256 random bits in base64url. */
+/** Written as `va_<id>_<secret>`. The id is public; the secret is 256 random bits in base64url. */
 export type Key = { id: string; secret: string };
 
 export function makeKey(): Key {
@@ -11,15 +11,15 @@ export function formatKey({ id, secret }: Key): string {
   return `va_${id}_${secret}`;
 }
 
-const FORM = /^va_([0-9a-f]{10})_([\w-]{43})$/;
+const KEY = /^va_([0-9a-f]{10})_([\w-]{43})$/;
 
-/** The parts of what looks like a key, else undefined. */
+/** Returns the parts of a key, or undefined if the text has another format. */
 export function parseKey(text: string): Key | undefined {
-  const [, id, secret] = FORM.exec(text) ?? [];
+  const [, id, secret] = KEY.exec(text) ?? [];
   return id !== undefined && secret !== undefined ? { id, secret } : undefined;
 }
 
-/** What is stored of a secret. No salt and no slow hash: 256 random bits cannot be guessed. */
+/** Returns the digest that the database stores. No salt and no slow hash: 256 random bits cannot be guessed. */
 export function digest(secret: string): Buffer {
   return hash('sha256', secret, 'buffer');
 }

@@ -6,24 +6,24 @@ import type { Database } from '#prisma/client.ts';
 import { openDatabase } from '#prisma/client.ts';
 import { type ApiKey, addKey, hasKeys, listKeys, revokeKey } from '#prisma/keys.ts';
 import { checkMigrations } from '#prisma/readiness.ts';
-import { SCOPES } from './caller.ts';
+import { SCOPES } from './client.ts';
 import { digest, formatKey, makeKey } from './key.ts';
 
 const USAGE = `Usage: npm run keys -- create --name NAME --scope SCOPE,… [--store STORE]… [--expires 90d] [--first]
        npm run keys -- list
        npm run keys -- revoke ID
 
-  --name     who will have it, as you will find it in the list
-  --scope    write: post alerts; read: see them; operate: retry them, act on Bull Board; metrics: GET /metrics
-  --store    the key reaches the alerts of this store alone; more than once for more stores; none: all
-  --expires  so many hours or days from now (12h, 90d) or a moment (2027-01-31T00:00:00Z); none: never
-  --first    only where there is no key yet, else nothing is done
+  --name     who uses the key, shown by list
+  --scope    write: post alerts; read: read alerts; operate: retry alerts, act on Bull Board; metrics: GET /metrics
+  --store    limit the key to this store; repeat for several stores; default: all
+  --expires  12h, 90d or a time such as 2027-01-31T00:00:00Z; default: never
+  --first    do nothing if a key exists already
 
-The rows' database is told by DATABASE_URL or DATABASE_URL_FILE, as for the api.
+DATABASE_URL or DATABASE_URL_FILE selects the database, as for the api.
 `;
 
-/** Told to the user with the usage. */
-class Misuse extends Error {}
+/** An invalid command line. The message is printed with the usage. */
+class UsageError extends Error {}
 
 const HOUR_MS = 3_600_000;
 const UNITS: Record<string, number> = { h: HOUR_MS, d: 24 * HOUR_MS };
@@ -37,10 +37,10 @@ const newKeySchema = z.object({
   store: z.array(z.string().min(1, '--store is empty').max(128, '--store is over 128 characters')).default([]),
   expires: z
     .string()
-    .transform((text) => momentOf(text))
+    .transform((text) => expiryOf(text))
     .refine(
-      (moment) => moment.getTime() > Date.now(),
-      '--expires takes 12h, 90d or a moment to come, as 2027-01-31T00:00:00Z',
+      (expiry) => expiry.getTime() > Date.now(),
+      '--expires takes 12h, 90d or a time in the future such as 2027-01-31T00:00:00Z',
     )
     .optional(),
   first: z.boolean().default(false),
@@ -58,12 +58,12 @@ async function main(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
         : command === 'revoke'
           ? revoke(rest)
           : undefined;
-  if (!run) throw new Misuse(`There is no command ${command}.`);
+  if (!run) throw new UsageError(`Unknown command ${command}.`);
   const { DATABASE_URL } = parseConfig(databaseFields, env);
-  const db = openDatabase(DATABASE_URL, { poolSize: 1, onError: () => {} }); // the query under way tells it
+  const db = openDatabase(DATABASE_URL, { poolSize: 1, onError: () => {} }); // the query in flight throws
   try {
-    const fault = await checkMigrations(db);
-    if (fault !== undefined) throw new Error(`${fault}.`);
+    const problem = await checkMigrations(db);
+    if (problem !== undefined) throw new Error(`${problem}.`);
     await run(db);
   } finally {
     await db.$disconnect();
@@ -85,14 +85,14 @@ function readArguments(args: string[]) {
       },
     });
   } catch (error) {
-    throw new Misuse(error instanceof Error ? error.message : String(error));
+    throw new UsageError(error instanceof Error ? error.message : String(error));
   }
 }
 
 function create(values: unknown, rest: string[]) {
-  if (rest.length > 0) throw new Misuse(`create takes no ${rest.join(' ')}.`);
+  if (rest.length > 0) throw new UsageError(`create takes no argument ${rest.join(' ')}.`);
   const parsed = newKeySchema.safeParse(values);
-  if (!parsed.success) throw new Misuse(parsed.error.issues.map(({ message }) => `${message}.`).join('\n'));
+  if (!parsed.success) throw new UsageError(parsed.error.issues.map(({ message }) => `${message}.`).join('\n'));
   const { name, scope, store, expires, first } = parsed.data;
   return async (db: Database) => {
     if (first && (await hasKeys(db))) return;
@@ -102,23 +102,24 @@ function create(values: unknown, rest: string[]) {
       return { id: key.id, name, sha256, scopes: scope, stores: store, expiresAt: expires ?? null };
     };
     while (!(await addKey(db, stored()))) key = makeKey();
-    process.stderr.write(`Key ${key.id} for ${name}: ${told(scope, store, expires)}. It is shown this once:\n`);
+    process.stderr.write(`Key ${key.id} for ${name}: ${summaryOf(scope, store, expires)}. It is shown only once:\n`);
     process.stdout.write(`${formatKey(key)}\n`);
   };
 }
 
 function list(rest: string[]) {
-  if (rest.length > 0) throw new Misuse(`list takes no ${rest.join(' ')}.`);
+  if (rest.length > 0) throw new UsageError(`list takes no argument ${rest.join(' ')}.`);
   return async (db: Database) => {
     const keys = await listKeys(db);
-    if (keys.length === 0) return void process.stdout.write('There is no key yet. npm run keys -- create makes one.\n');
+    if (keys.length === 0)
+      return void process.stdout.write('No key exists yet. Create one with npm run keys -- create.\n');
     const rows = keys.map((key) => [
       key.id,
       key.name,
       key.scopes.join(','),
       key.stores.join(',') || 'all',
-      day(key.createdAt),
-      key.expiresAt ? day(key.expiresAt) : 'never',
+      minuteOf(key.createdAt),
+      key.expiresAt ? minuteOf(key.expiresAt) : 'never',
       stateOf(key),
     ]);
     process.stdout.write(table([['id', 'name', 'scopes', 'stores', 'created', 'expires', 'state'], ...rows]));
@@ -126,38 +127,38 @@ function list(rest: string[]) {
 }
 
 function revoke(rest: string[]) {
-  const [given, ...more] = rest;
-  // The whole key is taken too: who revokes a leaked one has it at hand.
-  const id = /^(?:va_)?([0-9a-f]{10})(?:_[\w-]*)?$/.exec(given ?? '')?.[1];
-  if (id === undefined || more.length > 0) throw new Misuse('revoke takes one ID, as list shows it.');
+  const [keyOrId, ...more] = rest;
+  // Accepts the whole key too: that is what people have at hand when they revoke a leaked one.
+  const id = /^(?:va_)?([0-9a-f]{10})(?:_[\w-]*)?$/.exec(keyOrId ?? '')?.[1];
+  if (id === undefined || more.length > 0) throw new UsageError('revoke takes one ID, as shown by list.');
   return async (db: Database) => {
     const outcome = await revokeKey(db, id);
-    if (outcome === 'unknown') throw new Error(`There is no key ${id}: npm run keys -- list shows them.`);
-    const text = outcome === 'revoked' ? 'is revoked: every api refuses it within 5 seconds' : 'was revoked before';
+    if (outcome === 'unknown') throw new Error(`No key has the id ${id}. npm run keys -- list shows all keys.`);
+    const text = outcome === 'revoked' ? 'revoked: every api rejects it within 5 seconds' : 'was already revoked';
     process.stdout.write(`Key ${id} ${text}.\n`);
   };
 }
 
-/** Invalid where the text is neither a span nor a moment. */
-function momentOf(text: string): Date {
+/** Returns the time that a duration or a timestamp stands for. The Date is invalid for other text. */
+function expiryOf(text: string): Date {
   const [, count, unit = ''] = /^(\d{1,5})([hd])$/.exec(text) ?? [];
   if (count !== undefined) return new Date(Date.now() + Number(count) * (UNITS[unit] ?? Number.NaN));
   return new Date(z.iso.datetime({ offset: true }).safeParse(text).success ? text : Number.NaN);
 }
 
-function told(scopes: string[], stores: string[], expires: Date | undefined): string {
-  const where = stores.length > 0 ? `stores ${stores.join(', ')}` : 'all stores';
-  return `${scopes.join(', ')}; ${where}; ${expires ? `until ${expires.toISOString()}` : 'for ever'}`;
+function summaryOf(scopes: string[], stores: string[], expires: Date | undefined): string {
+  const storeList = stores.length > 0 ? `stores ${stores.join(', ')}` : 'all stores';
+  return `${scopes.join(', ')}; ${storeList}; ${expires ? `until ${expires.toISOString()}` : 'never expires'}`;
 }
 
 function stateOf({ revokedAt, expiresAt }: ApiKey): string {
-  if (revokedAt) return `revoked ${day(revokedAt)}`;
-  return expiresAt && expiresAt.getTime() <= Date.now() ? 'expired' : 'good';
+  if (revokedAt) return `revoked ${minuteOf(revokedAt)}`;
+  return expiresAt && expiresAt.getTime() <= Date.now() ? 'expired' : 'active';
 }
 
-const day = (moment: Date) => moment.toISOString().slice(0, 16).replace('T', ' ');
+const minuteOf = (time: Date) => time.toISOString().slice(0, 16).replace('T', ' ');
 
-/** Columns as wide as their widest cell, at least two blanks between. */
+/** Formats rows as columns with two spaces between them. */
 function table(rows: string[][]): string {
   const widths = rows[0]?.map((_cell, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   return rows
@@ -172,6 +173,6 @@ function table(rows: string[][]): string {
 }
 
 await main(process.argv.slice(2), process.env).catch((error: Error) => {
-  process.stderr.write(`${error.message}\n${error instanceof Misuse ? `\n${USAGE}` : ''}`);
+  process.stderr.write(`${error.message}\n${error instanceof UsageError ? `\n${USAGE}` : ''}`);
   process.exitCode = 1;
 });

@@ -1,7 +1,7 @@
 import express, { type RequestHandler, Router } from 'express';
 import { escapeHtml } from '../http/escape-html.ts';
 import { allow, Problem } from '../http/problem.ts';
-import { ANONYMOUS, type Auth } from './caller.ts';
+import { ANONYMOUS, type Auth } from './client.ts';
 import { clearKeyCookie, setKeyCookie } from './credentials.ts';
 
 const STYLE = `:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
@@ -11,7 +11,7 @@ button { font: inherit; padding: .4rem 1rem }
 [role=alert] { border-left: .25rem solid #c33; padding-left: .75rem }
 `;
 
-/** GET and POST /login: a key for a cookie. POST /logout: the cookie goes. */
+/** GET /login shows a form for the key, POST /login stores the key in a cookie, POST /logout deletes the cookie. */
 export function loginRoutes(auth: Auth): Router {
   const router = Router();
   const form = express.urlencoded({ extended: false, limit: '4kb', parameterLimit: 8 });
@@ -30,10 +30,10 @@ export function loginRoutes(auth: Auth): Router {
   return router;
 }
 
-/** Leads people without a key to the form and back; programs get their 401 from the route. */
-export const askToLogIn: RequestHandler = (req, res, next) => {
-  const page = req.method === 'GET' && req.accepts(['json', 'html']) === 'html';
-  if (req.caller !== ANONYMOUS || !page) return next();
+/** Redirects browsers without a key to the login form. Other clients get 401 from the route. */
+export const redirectToLogin: RequestHandler = (req, res, next) => {
+  const wantsPage = req.method === 'GET' && req.accepts(['json', 'html']) === 'html';
+  if (req.apiClient !== ANONYMOUS || !wantsPage) return next();
   res.redirect(303, `/login?${new URLSearchParams({ next: req.originalUrl })}`);
 };
 
@@ -41,7 +41,7 @@ function showForm(auth: Auth): RequestHandler {
   return (req, res) => {
     if (auth === 'off') return res.redirect(303, '/');
     const { next, wrong } = req.query;
-    const told = wrong === undefined ? '' : '<p role="alert">This key is not good: unknown, revoked or expired.</p>';
+    const error = wrong === undefined ? '' : '<p role="alert">Invalid key: unknown, revoked or expired.</p>';
     res
       .set('Cache-Control', 'no-store')
       .type('html')
@@ -53,7 +53,7 @@ function showForm(auth: Auth): RequestHandler {
 <link rel="stylesheet" href="/login.css">
 <main>
 <h1>Video alerts</h1>
-${told}
+${error}
 <form method="post" action="/login">
 <label>Key <input name="key" type="password" required autofocus autocomplete="current-password" placeholder="va_…"></label>
 <input name="next" type="hidden" value="${escapeHtml(localPath(next))}">
@@ -71,7 +71,7 @@ function logIn(auth: Auth): RequestHandler {
     const path = localPath(next);
     if (auth === 'off') return res.redirect(303, path);
     try {
-      await auth.callerOf(req, String(key).trim());
+      await auth.clientOf(req, String(key).trim());
     } catch (error) {
       if (!(error instanceof Problem && error.problem === 'unauthorized')) throw error;
       return res.redirect(303, `/login?${new URLSearchParams({ wrong: '1', next: path })}`);
@@ -81,7 +81,7 @@ function logIn(auth: Auth): RequestHandler {
   };
 }
 
-/** A path of ours, else `/`: a link to the form may not lead on to another host. */
+/** Returns `next` if it is a path on this host, else `/`: a link to the form must not redirect to another host. */
 function localPath(next: unknown): string {
   const server = 'http://alerts.invalid';
   if (typeof next !== 'string' || !next.startsWith('/') || !URL.canParse(next, server)) return '/';

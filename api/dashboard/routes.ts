@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { type RequestHandler, Router } from 'express';
-import { type Caller, EVERYONE, requireScope } from '../auth/caller.ts';
-import { askToLogIn } from '../auth/login.ts';
+import { type Client, EVERYONE, requireScope } from '../auth/client.ts';
+import { redirectToLogin } from '../auth/login.ts';
 import { escapeHtml } from '../http/escape-html.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { type Assets, PAGE_FOLDER } from './assets.ts';
@@ -38,8 +38,8 @@ export function pageRoutes(
   const router = Router();
   router
     .route('/')
-    .get(askToLogIn, requireScope('read'), (req, res) => {
-      const settings: PageSettings = { ...settingsOf(req.caller), videos, doneJobs };
+    .get(redirectToLogin, requireScope('read'), (req, res) => {
+      const settings: PageSettings = { ...settingsOf(req.apiClient), videos, doneJobs };
       // The import map is the only inline script: browsers do not load import maps from a URL.
       const policy = res.get('Content-Security-Policy');
       if (policy) res.set('Content-Security-Policy', `${policy};script-src 'self' '${assets.importMapHash}'`);
@@ -53,14 +53,14 @@ export function pageRoutes(
   return router;
 }
 
-/** Returns what the page offers this caller. The routes behind it check the scopes themselves. */
-function settingsOf(caller: Caller) {
+/** Returns what the page offers this client. The routes behind it check the scopes themselves. */
+function settingsOf(client: Client) {
   return {
-    name: caller.name,
-    keyed: caller !== EVERYONE,
-    scopes: [...caller.scopes],
+    name: client.name,
+    keyed: client !== EVERYONE,
+    scopes: [...client.scopes],
     // Bull Board shows the jobs of all stores.
-    board: caller.stores === undefined,
+    board: client.stores === undefined,
   };
 }
 

@@ -2,19 +2,19 @@ import type { RequestHandler } from 'express';
 
 const METHODS = 'GET, HEAD, POST';
 const REQUEST_HEADERS = 'Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer, X-Request-Id';
-const ANSWER_HEADERS =
+const RESPONSE_HEADERS =
   'ETag, Idempotency-Replayed, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id';
 
 /**
- * Lets pages of these origins, and no others, call the api and read its answers. They bring their key as Bearer: no
- * cookie and no Basic of a browser is sent along.
+ * Lets pages of these origins, and no others, call the api and read its responses. They must send their key as Bearer:
+ * the browser adds no cookie and no Basic credentials.
  */
 export function cors(origins: ReadonlySet<string>): RequestHandler {
   return (req, res, next) => {
     const origin = req.get('origin');
     if (origins.size > 0) res.vary('Origin');
     if (origin === undefined || !origins.has(origin)) return next();
-    res.set({ 'Access-Control-Allow-Origin': origin, 'Access-Control-Expose-Headers': ANSWER_HEADERS });
+    res.set({ 'Access-Control-Allow-Origin': origin, 'Access-Control-Expose-Headers': RESPONSE_HEADERS });
     if (req.method !== 'OPTIONS' || req.get('access-control-request-method') === undefined) return next();
     res
       .set({

@@ -1,27 +1,28 @@
 import type { RequestHandler } from 'express';
 import { Problem } from './problem.ts';
 
-const HARMLESS = new Set(['GET', 'HEAD', 'OPTIONS']);
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Refuses what another site's page makes a browser send. A browser adds cookies and Basic's password by itself, and with
- * AUTH=off nothing needs adding; a Bearer key is only added by who has it. SameSite alone would let other ports of this
- * host through. `origins`: those that CORS allows.
+ * Rejects writes that a page of another origin makes a browser send. Browsers add cookies and Basic credentials by
+ * themselves, and with AUTH=off no credentials are needed; a Bearer key is only sent by a client that has it. SameSite
+ * cookies alone would accept pages from other ports of this host. `origins` are those that CORS allows.
  */
 export function sameOriginOnly(origins: ReadonlySet<string>): RequestHandler {
   return (req, _res, next) => {
-    if (HARMLESS.has(req.method) || /^bearer /i.test(req.get('authorization') ?? '')) return next();
+    if (SAFE_METHODS.has(req.method) || /^bearer /i.test(req.get('authorization') ?? '')) return next();
     const origin = req.get('origin');
-    if (origin !== undefined && origins.has(origin) && req.get('cookie') === undefined) return next();
+    const hasCookie = req.get('cookie') !== undefined;
+    if (origin !== undefined && origins.has(origin) && !hasCookie) return next();
     const site = req.get('sec-fetch-site');
-    const own = site !== undefined ? site === 'same-origin' || site === 'none' : isOwn(origin, req.host);
-    // Neither header: no browser of this decade, so nobody but a cookie's thief has reason to send one.
-    const unsaid = site === undefined && origin === undefined && req.get('cookie') === undefined;
-    if (own || unsaid) return next();
+    const sameOrigin = site !== undefined ? site === 'same-origin' || site === 'none' : isSameHost(origin, req.host);
+    // Every browser of the last ten years sends one of the two headers, so this client is no browser.
+    const noBrowser = site === undefined && origin === undefined && !hasCookie;
+    if (sameOrigin || noBrowser) return next();
     throw new Problem('cross-site', 'The request comes from a page of another origin.');
   };
 }
 
-function isOwn(origin: string | undefined, host: string | undefined): boolean {
+function isSameHost(origin: string | undefined, host: string | undefined): boolean {
   return origin !== undefined && host !== undefined && URL.canParse(origin) && new URL(origin).host === host;
 }

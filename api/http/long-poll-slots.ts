@@ -1,36 +1,40 @@
-import type { Request, Response } from 'express';
-import { EVERYONE } from '../auth/caller.ts';
+import type { Response } from 'express';
 import { Problem } from './problem.ts';
 
-/** Counts the answers that are held open: event streams and waits. */
+/** Limits how many responses each holder keeps open at the same time: event streams and `Prefer: wait` requests. */
 export class LongPollSlots {
-  readonly #most: number;
-  readonly #open = new Map<string, number>();
+  readonly #slotsPerHolder: number;
+  readonly #taken = new Map<string, number>();
 
-  /** `most`: at a time, of one key; where everyone may call, of one address. */
-  constructor(most: number) {
-    this.#most = most;
+  constructor(slotsPerHolder: number) {
+    this.#slotsPerHolder = slotsPerHolder;
   }
 
-  /** Counts this one until its answer is closed, which the signal tells; throws the Problem of one too many. */
-  take(req: Request, res: Response): AbortSignal {
-    // Its caller may have gone while others were asked about it: then no 'close' comes any more.
+  /**
+   * Takes a slot of the holder, such as `key 0123456789`, until the response is closed. Returns a signal that aborts at
+   * that moment. Throws a Problem if no slot is free.
+   */
+  take(holder: string, res: Response): AbortSignal {
+    // The client may have disconnected during an earlier query. Then no 'close' event follows.
     if (res.closed) return AbortSignal.abort();
-    const whose = req.caller === EVERYONE ? `address ${req.ip}` : `key ${req.caller.id}`;
-    const open = this.#open.get(whose) ?? 0;
-    if (open >= this.#most) {
-      throw new Problem('too-many-held', `${open} answers are held open for the ${whose} already.`, {
+    const taken = this.#taken.get(holder) ?? 0;
+    if (taken >= this.#slotsPerHolder) {
+      throw new Problem('too-many-held', `The ${holder} already holds ${taken} event streams and waits open.`, {
         headers: { 'Retry-After': '5' },
       });
     }
-    this.#open.set(whose, open + 1);
+    this.#taken.set(holder, taken + 1);
     const closed = new AbortController();
     res.once('close', () => {
       closed.abort();
-      const left = (this.#open.get(whose) ?? 1) - 1;
-      if (left > 0) this.#open.set(whose, left);
-      else this.#open.delete(whose);
+      this.#release(holder);
     });
     return closed.signal;
+  }
+
+  #release(holder: string): void {
+    const taken = (this.#taken.get(holder) ?? 1) - 1;
+    if (taken > 0) this.#taken.set(holder, taken);
+    else this.#taken.delete(holder);
   }
 }

@@ -1,17 +1,17 @@
-const MOST_S = 25;
+const MAX_WAIT_S = 25;
 
 /**
- * Seconds that a Prefer header (RFC 7240) asks to be held, at most 25; undefined where it does not, or not in a form that can be
- * read: a preference is no demand.
+ * Returns the seconds of `wait` in a Prefer header (RFC 7240), at most 25. Returns undefined without a valid `wait`:
+ * servers ignore preferences that they do not understand.
  */
 export function preferredWait(prefer: string | undefined): number | undefined {
   for (const preference of (prefer ?? '').split(',')) {
-    // Of several the first counts; what comes behind a semicolon are parameters, of which `wait` has none.
+    // The first `wait` counts. Parameters follow a semicolon, and `wait` has none.
     const [name = '', value = ''] = (preference.split(';')[0] ?? '').split('=').map((part) => part.trim());
     if (name.toLowerCase() !== 'wait') continue;
-    const seconds = /^(\d{1,9})$|^"(\d{1,9})"$/.exec(value);
-    const asked = Number(seconds?.[1] ?? seconds?.[2] ?? 0);
-    return asked > 0 ? Math.min(asked, MOST_S) : undefined;
+    const match = /^(\d{1,9})$|^"(\d{1,9})"$/.exec(value);
+    const seconds = Number(match?.[1] ?? match?.[2] ?? 0);
+    return seconds > 0 ? Math.min(seconds, MAX_WAIT_S) : undefined;
   }
   return undefined;
 }

@@ -1,70 +1,73 @@
 import { hash } from 'node:crypto';
-import { isIPv6, SocketAddress } from 'node:net';
+import { isIPv6 } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
+import ipaddr from 'ipaddr.js';
 import type { Hit, Limits } from '#redis/rate-limit.ts';
-import { ANONYMOUS } from '../auth/caller.ts';
 import { Problem } from './problem.ts';
 
 const WINDOW_MS = 60_000;
 
-/** Requests a minute. 0: not limited. */
+/** Requests per minute. 0: no limit. */
 export type RateLimitSettings = { perKey: number; perAddress: number; failedKeys: number };
 
 export type RateLimits = {
-  /** Before the caller is known. */
-  ofAddress: RequestHandler;
-  /** Once the caller is known. */
-  ofKey: RequestHandler;
-  /** Counts a request as `more` than the one it was counted as; throws the Problem where these are too many. */
-  countMore(req: Request, res: Response, more: number): Promise<void>;
-  /** Counts a key that is not good against its address; throws the Problem where there were too many. */
-  countFailure(address: string | undefined): Promise<void>;
+  /** Runs before authentication. */
+  byAddress: RequestHandler;
+  /** Runs after authentication. */
+  byKey: RequestHandler;
+  /** Counts a request as `extra` more requests. Throws a Problem if they exceed a limit. */
+  countExtra(req: Request, res: Response, extra: number): Promise<void>;
+  /** Counts an invalid key against its address. Throws a Problem if the address has sent too many. */
+  countInvalidKey(address: string | undefined): Promise<void>;
 };
 
-export function createRateLimits(limits: Limits, settings: RateLimitSettings): RateLimits {
-  const failures = settings.failedKeys > 0 ? limits.counter('failed', settings.failedKeys, WINDOW_MS) : undefined;
-  const address = createLimit(limits, 'address', settings.perAddress, (req) => subnetOf(req.ip));
-  const key = createLimit(limits, 'key', settings.perKey, ({ caller }) =>
-    caller === ANONYMOUS ? undefined : caller.id,
-  );
+/** Returns the rate limits of the api. `keyIdOf` returns the id of the request's key, or undefined without a key. */
+export function createRateLimits(
+  limits: Limits,
+  settings: RateLimitSettings,
+  keyIdOf: (req: Request) => string | undefined,
+): RateLimits {
+  const invalidKeys = settings.failedKeys > 0 ? limits.counter('failed', settings.failedKeys, WINDOW_MS) : undefined;
+  const address = createLimit(limits, 'address', settings.perAddress, (req) => networkOf(req.ip));
+  const key = createLimit(limits, 'key', settings.perKey, keyIdOf);
   return {
-    ofAddress: handlerOf(address),
-    ofKey: handlerOf(key),
-    async countMore(req, res, more) {
-      // Told anew below.
+    byAddress: handlerOf(address),
+    byKey: handlerOf(key),
+    async countExtra(req, res, extra) {
+      // Both limits below set them again.
       for (const name of ['RateLimit', 'RateLimit-Policy']) res.removeHeader(name);
-      await address(req, res, more);
-      await key(req, res, more);
+      await address(req, res, extra);
+      await key(req, res, extra);
     },
-    async countFailure(from) {
-      const hit = await failures?.hit(subnetOf(from));
+    async countInvalidKey(from) {
+      const hit = await invalidKeys?.hit(networkOf(from));
       if (!hit || hit.number <= settings.failedKeys) return;
-      throw tooMany(hit, `Over ${settings.failedKeys} bad keys in a minute from this address.`);
+      throw tooMany(hit, `More than ${settings.failedKeys} invalid keys per minute from this address.`);
     },
   };
 }
 
-/** Counts requests of a caller and tells the rest in the draft's headers; throws the Problem, or rejects, where they are too many. */
+/** Counts requests and sets the RateLimit headers. Throws a Problem, or rejects with it, if they exceed the limit. */
 type Limit = (req: Request, res: Response, hits: number) => Promise<void> | void;
 
 function createLimit(limits: Limits, name: string, limit: number, keyOf: (req: Request) => string | undefined): Limit {
   if (limit === 0) return () => {};
   const counter = limits.counter(name, limit, WINDOW_MS);
   const policy = `"${name}"; q=${limit}; w=${WINDOW_MS / 1_000}; pk=:`;
-  const judge = (res: Response, key: string, hits: number, hit: Hit) => {
+  const apply = (res: Response, key: string, hits: number, hit: Hit) => {
     res.appendHeader('RateLimit', `"${name}"; r=${Math.max(0, limit - hit.number)}; t=${secondsTo(hit)}`);
     res.appendHeader('RateLimit-Policy', `${policy}${partitionOf(key)}:`);
     if (hit.number <= limit) return;
-    const counted = hits > 1 ? ` A batch counts as many as it holds alerts: ${hits + 1} here.` : '';
-    throw tooMany(hit, `Over ${limit} requests a minute of this ${name}.${counted}`);
+    const reason = hits > 1 ? ` Each alert of a batch counts as one request: ${hits + 1} here.` : '';
+    throw tooMany(hit, `More than ${limit} requests per minute for this ${name}.${reason}`);
   };
   return (req, res, hits) => {
     const key = keyOf(req);
     if (key === undefined) return;
     const hit = counter.hit(key, hits);
-    // Mostly the count is at hand: then nothing waits.
-    if (!(hit instanceof Promise)) return judge(res, key, hits, hit);
-    return hit.then((asked) => judge(res, key, hits, asked));
+    // Usually the count is in memory, and the request need not wait for a promise.
+    if (!(hit instanceof Promise)) return apply(res, key, hits, hit);
+    return hit.then((counted) => apply(res, key, hits, counted));
   };
 }
 
@@ -84,24 +87,21 @@ function secondsTo({ resetAt }: Hit): number {
   return Math.max(0, Math.ceil((resetAt - Date.now()) / 1_000));
 }
 
-/** The draft's partition key: tells callers apart without telling who they are. */
+/** Returns the draft's partition key, which distinguishes clients without identifying them. */
 function partitionOf(key: string): string {
   return hash('sha256', key, 'buffer').toString('base64', 0, 9);
 }
 
 /**
- * A whole network of IPv6 addresses belongs to one customer: the /64, the smallest that providers give out. An IPv4
- * address written as IPv6 is itself.
+ * Returns what an address is counted as. One customer owns a whole IPv6 network: at least a /64, the smallest that
+ * providers assign. An IPv4-mapped IPv6 address counts as its IPv4 address.
  */
-function subnetOf(address: string | undefined): string {
+function networkOf(address: string | undefined): string {
   if (address === undefined) return 'unknown';
   if (!isIPv6(address)) return address;
-  const [bare = ''] = address.split('%', 1); // of a zone
-  const { address: plain } = new SocketAddress({ address: bare, family: 'ipv6' });
-  if (plain.startsWith('::ffff:') && plain.includes('.')) return plain.slice('::ffff:'.length);
-  const [head = '', tail] = plain.split('::');
-  const before = head.split(':').filter(Boolean);
-  const after = tail?.split(':').filter(Boolean) ?? [];
-  const zeros = Array<string>(8 - before.length - after.length).fill('0');
-  return `${[...before, ...zeros, ...after].slice(0, 4).join(':')}::/64`;
+  const [withoutZone = ''] = address.split('%', 1); // ipaddr.js rejects a zone such as eth0.1
+  const parsed = ipaddr.process(withoutZone);
+  if (!(parsed instanceof ipaddr.IPv6)) return parsed.toString();
+  const network = parsed.parts.slice(0, 4).map((part) => part.toString(16));
+  return `${network.join(':')}::/64`;
 }

@@ -13,24 +13,24 @@ function parseJson(limit: string): RequestHandler {
     limit,
     inflate: false,
     type: 'application/json',
-    // The parser takes an empty body for {}, other bytes than UTF-8's for U+FFFD, and UTF-7 for what it is.
+    // The parser accepts UTF-7, takes an empty body for {}, and replaces invalid UTF-8 by U+FFFD.
     verify(_req, _res, body, charset) {
-      if (charset !== 'utf-8') throw new Problem('not-json', 'JSON is read in UTF-8 alone.');
+      if (charset !== 'utf-8') throw new Problem('not-json', 'The charset of JSON must be UTF-8.');
       if (body.length === 0) throw new Problem('malformed-json', 'The request has no body.');
       if (!isUtf8(body)) throw new Problem('malformed-json', 'The body is not valid UTF-8.');
     },
   });
 }
 
-/** Reads a body of at most 16 KiB of uncompressed JSON; the rest is 400, 413 or 415. */
+/** Reads a body of at most 16 KiB of uncompressed JSON. Responds with 400, 413 or 415 to any other body. */
 export const readJson: RequestHandler[] = [jsonOnly, parseJson('16kb')];
 
-/** The same for at most 512 KiB. */
+/** Reads a body like readJson, but of at most 512 KiB. */
 export const readBatch: RequestHandler[] = [jsonOnly, parseJson('512kb')];
 
-/** The input as the schema gives it back; throws a Problem that names each field at fault. */
-export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, refusal: string): z.output<Schema> {
+/** Returns the parsed input. Throws a Problem that lists each invalid field of the `subject`, such as `alert`. */
+export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, subject: string): z.output<Schema> {
   const parsed = schema.safeParse(input);
-  if (!parsed.success) throw validationProblem(parsed.error, refusal);
+  if (!parsed.success) throw validationProblem(parsed.error, subject);
   return parsed.data;
 }

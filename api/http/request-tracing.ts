@@ -1,18 +1,28 @@
-import { context } from '@opentelemetry/api';
-import type { RequestHandler } from 'express';
+import { context, type Span } from '@opentelemetry/api';
+import type { Request, RequestHandler, Response } from 'express';
 import { startServerSpan } from '#observability/tracing.ts';
 
-const UNTRACED = new Set(['/livez', '/readyz', '/metrics']);
+declare module 'express-serve-static-core' {
+  interface Request {
+    /** Undefined for paths that are not traced. */
+    span?: Span;
+  }
+}
 
-/** A span for each request, within the trace of its `traceparent`; a no-op while nothing is traced. */
-export const requestTracing: RequestHandler = (req, res, next) => {
-  if (UNTRACED.has(req.path)) return next();
+const UNTRACED_PATHS = new Set(['/livez', '/readyz', '/metrics']);
+
+/** Starts the span of a request, within the trace of its `traceparent`. A no-op if tracing is off. */
+export const requestTracing: RequestHandler = (req, _res, next) => {
+  if (UNTRACED_PATHS.has(req.path)) return next();
   const { span, within } = startServerSpan(req.method, req.headers);
-  res.once('close', () => {
-    const route: unknown = req.route?.path;
-    if (typeof route === 'string') span.updateName(`${req.method} ${route}`).setAttribute('http.route', route);
-    span.setAttributes({ 'http.request.method': req.method, 'http.response.status_code': res.statusCode });
-    span.end();
-  });
+  req.span = span;
   context.with(within, next);
 };
+
+/** Ends the span of a request once its response is closed. */
+export function endSpan(req: Request, res: Response): void {
+  const route: unknown = req.route?.path;
+  if (typeof route === 'string') req.span?.updateName(`${req.method} ${route}`).setAttribute('http.route', route);
+  req.span?.setAttributes({ 'http.request.method': req.method, 'http.response.status_code': res.statusCode });
+  req.span?.end();
+}

@@ -1,10 +1,15 @@
 import type { RequestHandler } from 'express';
 import helmet from 'helmet';
 
-/** What pages may load: what this host serves, nothing inline. `board`: Bull Board styles its elements inline; `videos`: origin of the videos. */
-function policy(board: boolean, videos: string | undefined): RequestHandler {
+/** Returns the headers of pages: they load files of this host and play videos of `videos`, the video server's origin. */
+export function securityHeaders(videos?: string): RequestHandler {
+  const [strict, bullBoard] = [policy(videos, false), policy(videos, true)];
+  return (req, res, next) => (/^\/queues(\/|$)/i.test(req.path) ? bullBoard : strict)(req, res, next);
+}
+
+function policy(videos: string | undefined, inlineStyles: boolean): RequestHandler {
   return helmet({
-    // Plain HTTP behind a proxy or on loopback: whoever ends TLS says HSTS.
+    // The api serves plain HTTP, on loopback or behind a proxy. HSTS is for the proxy that terminates TLS.
     strictTransportSecurity: false,
     contentSecurityPolicy: {
       useDefaults: false,
@@ -16,13 +21,9 @@ function policy(board: boolean, videos: string | undefined): RequestHandler {
         formAction: ["'self'"],
         imgSrc: ["'self'", 'data:'],
         mediaSrc: ["'self'", ...(videos === undefined ? [] : [videos])],
-        styleSrc: board ? ["'self'", "'unsafe-inline'"] : ["'self'"],
+        // Bull Board styles its elements inline.
+        styleSrc: inlineStyles ? ["'self'", "'unsafe-inline'"] : ["'self'"],
       },
     },
   });
-}
-
-export function securityHeaders(videos?: string): RequestHandler {
-  const [strict, board] = [policy(false, videos), policy(true, videos)];
-  return (req, res, next) => (/^\/queues(\/|$)/i.test(req.path) ? board : strict)(req, res, next);
 }

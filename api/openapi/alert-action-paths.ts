@@ -27,9 +27,9 @@ const batch = operation('post', '/alerts/batch', 'Alerts', {
             status: 422,
             problem: {
               type: '/problems/validation',
-              title: 'The request does not match the schema',
+              title: 'Validation failed',
               status: 422,
-              detail: 'The alert was refused: 1 field is at fault.',
+              detail: 'The alert has 1 invalid field.',
               errors: [{ pointer: '#/store', code: 'too_small', detail: 'must not be empty' }],
             },
           },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ZodOpenApiOperationObject, ZodOpenApiParameters, ZodOpenApiResponsesObject } from 'zod-openapi';
 import { alertPathSchema } from '../alerts/schema.ts';
-import type { Scope } from '../auth/caller.ts';
+import type { Scope } from '../auth/client.ts';
 import type { ProblemName } from '../http/problem.ts';
 import { UUID } from './examples.ts';
 import { problems } from './problems.ts';

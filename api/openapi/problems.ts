@@ -26,7 +26,7 @@ const EXTRAS: Partial<Record<ProblemName, Extra>> = {
 const DETAILS: Partial<Record<ProblemName, string>> = {
   'alert-conflict': 'An alert with this uuid has another video.',
   'not-retryable': 'The alert is processing, not failed.',
-  validation: 'The alert was refused: 1 field is at fault.',
+  validation: 'The alert has 1 invalid field.',
   unauthorized: 'This needs a key.',
   forbidden: 'The key 7d3c1f0a2b lacks the scope write.',
   unavailable: 'The database does not answer.',

@@ -2,41 +2,42 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
 import { type Express, type RequestHandler, Router } from 'express';
+import { z } from 'zod';
 import { retryFailed } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import type { AlertQueue } from '#redis/queue.ts';
-import { alertPathSchema } from '../alerts/schema.ts';
-import { checkScope } from '../auth/caller.ts';
-import { askToLogIn } from '../auth/login.ts';
+import { checkScope } from '../auth/client.ts';
+import { redirectToLogin } from '../auth/login.ts';
 import { Problem } from '../http/problem.ts';
 
-/** GET /queues: Bull Board, on whichever queue is open now; with actions for who may operate, else without. */
+/** GET /queues: Bull Board on the queue that is open now. It is read-only for clients without the scope operate. */
 export function queueRoutes({ db, queue }: { db: Database; queue: AlertQueue }): Router {
-  const [operating, reading] = [createBoard(queue, false), createBoard(queue, true)];
+  const [writable, readOnly] = [createBoard(queue, false), createBoard(queue, true)];
   const router = Router();
-  router.use('/queues', askToLogIn, boardScope);
+  router.use('/queues', redirectToLogin, checkAccess);
   router.put('/queues/api/queues/:queue/:uuid/retry', retryRow(db));
   router.put('/queues/api/queues/:queue/retry/failed', retryRows(db, queue));
-  router.use('/queues', (req, res, next) => (req.caller.scopes.has('operate') ? operating : reading)(req, res, next));
+  router.use('/queues', (req, res, next) =>
+    (req.apiClient.scopes.has('operate') ? writable : readOnly)(req, res, next),
+  );
   return router;
 }
 
-// The page asks for it from another host; the system's own fonts do as well.
+// Loads a font from another host. The system's fonts are good enough.
 const FONT_LINK = /<link [^>]*fonts\.googleapis\.com[^>]*>/;
 
 function createBoard(queue: AlertQueue, readOnlyMode: boolean): RequestHandler {
   const serverAdapter = new ExpressAdapter();
   serverAdapter.setBasePath('/queues');
-  let shown = queue.bull();
-  // `readOnlyMode` is refused by the library; hidden buttons alone would not be.
-  const board = createBullBoard({ queues: [new BullMQAdapter(shown, { readOnlyMode })], serverAdapter });
+  let current = queue.bull();
+  // With `readOnlyMode` the library rejects actions; it does not only hide their buttons.
+  const board = createBullBoard({ queues: [new BullMQAdapter(current, { readOnlyMode })], serverAdapter });
   const app: Express = serverAdapter.getRouter();
   app.disable('x-powered-by');
   return (req, res, next) => {
-    const current = queue.bull();
-    if (current !== shown) {
+    if (queue.bull() !== current) {
+      current = queue.bull();
       board.replaceQueues([new BullMQAdapter(current, { readOnlyMode })]);
-      shown = current;
     }
     res.render = (view: string, values?: unknown) => {
       app.render(view, Object(values), (error: Error | null, page: string) =>
@@ -47,29 +48,29 @@ function createBoard(queue: AlertQueue, readOnlyMode: boolean): RequestHandler {
   };
 }
 
-/** Looking needs `read`, anything else `operate`; and a key of all stores, as the board shows them all. */
-const boardScope: RequestHandler = (req, _res, next) => {
-  if (req.method === 'GET' || req.method === 'HEAD') checkScope(req.caller, 'read', 'operate');
-  else checkScope(req.caller, 'operate');
-  if (req.caller.stores !== undefined) {
-    throw new Problem('forbidden', `The board shows all stores, the key ${req.caller.id} reaches only some.`);
+/** Reading needs the scope read, actions need operate. The key must have access to all stores, because the board shows all. */
+const checkAccess: RequestHandler = ({ method, apiClient }, _res, next) => {
+  if (method === 'GET' || method === 'HEAD') checkScope(apiClient, 'read', 'operate');
+  else checkScope(apiClient, 'operate');
+  if (apiClient.stores !== undefined) {
+    throw new Problem('forbidden', `Bull Board shows all stores, but the key ${apiClient.id} is limited to some.`);
   }
   next();
 };
 
-/** Who adds a job on the board may give it any id. */
+/** Operators can add jobs with any id on the board. */
 function isUuid(id: string | undefined): id is string {
-  return alertPathSchema.safeParse({ uuid: id }).success;
+  return z.uuid().safeParse(id).success;
 }
 
-// The board retries jobs, and a job is only a key: without its row pending again it would find nothing to do.
+// The board retries the job, which is only the key of a row. Unless the row is pending again, the job has no effect.
 
 function retryRow(db: Database): RequestHandler<{ uuid: string }> {
   return async (req, _res, next) => {
     const { uuid } = req.params;
     if (isUuid(uuid)) {
       const retried = await retryFailed(db, [uuid]);
-      if (retried.length > 0) req.log.info({ alert: uuid }, 'alert retried on the board');
+      if (retried.length > 0) req.log.info({ alert: uuid }, 'alert retried on Bull Board');
     }
     next();
   };
@@ -82,7 +83,7 @@ function retryRows(db: Database, queue: AlertQueue): RequestHandler {
       db,
       jobs.flatMap(({ id }) => (isUuid(id) ? id : [])),
     );
-    req.log.info({ alerts: retried.length }, 'alerts retried on the board');
+    req.log.info({ alerts: retried.length }, 'alerts retried on Bull Board');
     next();
   };
 }

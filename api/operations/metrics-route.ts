@@ -1,9 +1,9 @@
 import type { Registry } from '@prometheus-io/client';
 import { Router } from 'express';
-import { requireScope } from '../auth/caller.ts';
+import { requireScope } from '../auth/client.ts';
 import { allow } from '../http/problem.ts';
 
-/** GET /metrics: what this process counted, in Prometheus' text form. */
+/** GET /metrics: the metrics of this process in Prometheus' text format. */
 export function metricsRoutes(registry: Registry): Router {
   const router = Router();
   router

@@ -1,69 +1,64 @@
 import { Gauge, type Registry } from '@prometheus-io/client';
+import { waitAtMost } from '#async/timeout.ts';
 import type { Database } from '#prisma/client.ts';
 import { oldestUnfinishedSeconds } from '#prisma/statistics.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 
-/** Each is asked at most this often, and a scrape waits at most so long for it. */
-const FRESH_MS = 5_000;
-const PATIENCE_MS = 1_000;
+const CACHE_MS = 5_000;
+/** A scrape waits at most this long for a value. */
+const TIMEOUT_MS = 1_000;
 
-const EVERY_REPLICA = 'Of the whole house, told by each replica of the api: take max(), not sum().';
+const EVERY_REPLICA = 'About the whole system, reported by each api replica: use max(), not sum().';
 
 /**
- * What is true of the house and not of one process. Told by the api, which sees it when every worker is gone. Where the
- * database or the queue does not answer, its gauges are absent.
+ * Registers gauges about the system as a whole. The api reports them because it also runs when every worker is down.
+ * Gauges of an unavailable database or queue are absent.
  */
 export function registerSystemGauges(registry: Registry, { db, queue }: { db: Database; queue: AlertQueue }): void {
   const registers = [registry];
-  const oldest = sometimes(() => oldestUnfinishedSeconds(db));
+  const oldestSeconds = cached(() => oldestUnfinishedSeconds(db));
   new Gauge({
     name: 'alerts_oldest_pending_seconds',
-    help: `Age of the oldest alert that is still owed its result or its notification; 0 without one. ${EVERY_REPLICA}`,
+    help: `Age of the oldest alert without a result or notification; 0 if there is none. ${EVERY_REPLICA}`,
     registers,
     async collect() {
-      const seconds = await oldest();
+      const seconds = await oldestSeconds();
       if (seconds === undefined) this.remove();
       else this.set(seconds);
     },
   });
-  const state = sometimes(() => queue.state());
+  const queueState = cached(() => queue.state());
   new Gauge({
     name: 'alerts_queue_jobs',
-    help: `Jobs in the queue; those that ended well are not counted. ${EVERY_REPLICA}`,
+    help: `Jobs in the queue, without completed ones. ${EVERY_REPLICA}`,
     labelNames: ['state'],
     registers,
     async collect() {
       this.reset();
-      for (const [name, jobs] of Object.entries((await state())?.jobs ?? {})) this.set({ state: name }, jobs);
+      for (const [state, jobs] of Object.entries((await queueState())?.jobs ?? {})) this.set({ state }, jobs);
     },
   });
   new Gauge({
     name: 'queue_memory_bytes',
-    help: `Memory of a Redis that holds the queue: used, and the max at which it takes no more (0: none). ${EVERY_REPLICA}`,
+    help: `Memory of the queue's Redis: used, and max, at which it accepts no more jobs (0: no limit). ${EVERY_REPLICA}`,
     labelNames: ['kind'],
     registers,
     async collect() {
       this.reset();
-      for (const [kind, bytes] of Object.entries((await state())?.memory ?? {})) this.set({ kind }, bytes);
+      for (const [kind, bytes] of Object.entries((await queueState())?.memory ?? {})) this.set({ kind }, bytes);
     },
   });
 }
 
-/** The last answer while it is fresh; undefined where the question fails or is not answered in time. */
-function sometimes<T>(ask: () => Promise<T>): () => Promise<T | undefined> {
-  let asked = Number.NEGATIVE_INFINITY;
-  let answer: Promise<T | undefined> = Promise.resolve(undefined);
-  return async () => {
-    if (performance.now() - asked > FRESH_MS) {
-      asked = performance.now();
-      answer = ask().catch(() => undefined);
+/** Caches the result of `read`. Returns undefined if it fails or takes too long. */
+function cached<T>(read: () => Promise<T>): () => Promise<T | undefined> {
+  let readAt = Number.NEGATIVE_INFINITY;
+  let value: Promise<T | undefined> = Promise.resolve(undefined);
+  return () => {
+    if (performance.now() - readAt > CACHE_MS) {
+      readAt = performance.now();
+      value = read().catch(() => undefined);
     }
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), PATIENCE_MS);
-    });
-    const told = await Promise.race([answer, late]);
-    clearTimeout(timer);
-    return told;
+    return waitAtMost(value, TIMEOUT_MS);
   };
 }

@@ -125,7 +125,7 @@ describe('the request id', () => {
     expect(answer.headers.get('x-request-id')).toBe('store-17.42');
     expect(api.logged.filter((line) => line.requestId === 'store-17.42').map((line) => line.msg)).toEqual([
       'alert received',
-      'answered',
+      'response sent',
     ]);
   });
 

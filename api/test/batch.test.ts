@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ANONYMOUS, type Caller } from '../auth/caller.ts';
+import { ANONYMOUS, type Client } from '../auth/client.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;
@@ -105,8 +105,8 @@ describe('POST /alerts/batch', () => {
   });
 
   it('takes a key’s own stores alone', async () => {
-    let caller: Caller = ANONYMOUS;
-    const own = await startTestApi({ auth: { callerOf: async () => caller } });
+    let caller: Client = ANONYMOUS;
+    const own = await startTestApi({ auth: { clientOf: async () => caller } });
     expect((await send({ alerts: [newAlert()] }, own)).status).toBe(401);
     caller = { id: 'k', name: 'k', scopes: new Set(['write']), stores: ['harbour'] };
     const [mine, other] = [newAlert({ store: 'harbour' }), newAlert({ store: 'station' })];

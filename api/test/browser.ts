@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import type { Database } from '#prisma/client.ts';
 import { addKey, validKeys } from '#prisma/keys.ts';
-import type { Auth, Scope } from '../auth/caller.ts';
+import type { Auth, Scope } from '../auth/client.ts';
 import { digest, formatKey, makeKey } from '../auth/key.ts';
 import { createKeyAuth } from '../auth/key-auth.ts';
 import { createKeyCache } from '../auth/key-cache.ts';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ANONYMOUS, type Caller, type Scope } from '../auth/caller.ts';
+import { ANONYMOUS, type Client, type Scope } from '../auth/client.ts';
 import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 // Who is asked for what, and what a caller of some stores sees. How a key is checked is another file's matter.
-const callers = new Map<string, Caller>();
+const callers = new Map<string, Client>();
 function caller(name: string, scopes: Scope[], stores?: string[]): Record<string, string> {
   callers.set(name, { id: name, name, scopes: new Set(scopes), stores });
   return { 'x-as': name };
@@ -16,7 +16,7 @@ const harbour = caller('harbour', ['write', 'read', 'operate'], ['harbour']);
 let api: TestApi;
 beforeAll(async () => {
   const auth = {
-    callerOf: async (req: { get(name: string): string | undefined }) => callers.get(req.get('x-as') ?? '') ?? ANONYMOUS,
+    clientOf: async (req: { get(name: string): string | undefined }) => callers.get(req.get('x-as') ?? '') ?? ANONYMOUS,
   };
   api = await startTestApi({ auth });
 });

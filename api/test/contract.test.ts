@@ -24,7 +24,7 @@ const NOT_FOUND: Answer = {
   headers: { 'content-type': 'application/problem+json; charset=utf-8', 'x-request-id': REQUEST_ID },
   body: JSON.stringify({
     type: '/problems/not-found',
-    title: 'There is nothing here',
+    title: 'Not found',
     status: 404,
     detail: 'No alert has this uuid.',
     instance: `/alerts/${UUID}`,
@@ -51,7 +51,7 @@ const WRONG_METHOD: Answer = {
   headers: { ...NOT_FOUND.headers, allow: 'HEAD, GET, POST' },
   body: NOT_FOUND.body
     .replace('not-found', 'method-not-allowed')
-    .replace('There is nothing here', 'The method is not allowed here')
+    .replace('Not found', 'The method is not allowed here')
     .replace(`/alerts/${UUID}`, '/alerts')
     .replace('404', '405'),
 };

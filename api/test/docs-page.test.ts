@@ -1,11 +1,11 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findTestProgram } from '#test/harness/system-packages.ts';
-import { ANONYMOUS, type Caller } from '../auth/caller.ts';
+import { ANONYMOUS, type Client } from '../auth/client.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 const KEY = 'va_0123456789_not-a-secret';
-const BY_KEY: Caller = { id: '0123456789', name: 'test', scopes: new Set(['read', 'write']), stores: undefined };
+const BY_KEY: Client = { id: '0123456789', name: 'test', scopes: new Set(['read', 'write']), stores: undefined };
 
 const found = await findTestProgram(
   { commands: ['chromium', 'chromium-browser', 'google-chrome'], aptPackage: 'chromium' },
@@ -19,9 +19,9 @@ describe.skipIf('missing' in found)('/docs in a browser', () => {
   const strange: string[] = [];
 
   beforeAll(async () => {
-    const callerOf = async (req: { get(name: string): string | undefined }) =>
+    const clientOf = async (req: { get(name: string): string | undefined }) =>
       req.get('authorization') === `Bearer ${KEY}` ? BY_KEY : ANONYMOUS;
-    api = await startTestApi({ auth: { callerOf } });
+    api = await startTestApi({ auth: { clientOf } });
     const executablePath = 'path' in found ? found.path : '';
     // Under a name that counts as secure, as on the internet: some of what Swagger UI does it leaves on loopback.
     const origin = `http://alerts.example:${new URL(api.url).port}`;

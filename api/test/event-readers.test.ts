@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ChangeFeed } from '../alerts/change-feed.ts';
 import { eventRoutes } from '../alerts/event-stream.ts';
-import { type Caller, identify, unauthorized } from '../auth/caller.ts';
+import { authenticate, type Client, unauthorized } from '../auth/client.ts';
 import { LongPollSlots } from '../http/long-poll-slots.ts';
 import { requestContext } from '../http/request-context.ts';
 import { type EventReader, openEvents } from './event-reader.ts';
@@ -37,9 +37,11 @@ async function posted(changes: Record<string, unknown> = {}): Promise<string> {
 
 describe('a stream of events', () => {
   it('that nobody reads is held within bounds, and misses nothing when it is read again', async () => {
-    const app = express().use(requestContext(pino({ level: 'silent' })), identify('off'));
+    const app = express().use(requestContext(pino({ level: 'silent' })), authenticate('off'));
     const own = createServer(
-      app.use(eventRoutes({ ...api, auth: 'off', holds: new LongPollSlots(2) }, { pingMs: 60_000, slowMs: 60_000 })),
+      app.use(
+        eventRoutes({ ...api, auth: 'off', longPollSlots: new LongPollSlots(2) }, { pingMs: 60_000, drainMs: 60_000 }),
+      ),
     ).listen(0);
     const served = new Promise<Socket>((resolve) => own.once('connection', resolve));
     const reader = connect((own.address() as AddressInfo).port); // listening on TCP
@@ -70,10 +72,10 @@ describe('a stream of events', () => {
 
 describe('an open stream', () => {
   const lacks = new Error('not asked');
-  let key: Caller | Error = lacks;
+  let key: Client | Error = lacks;
   let hold = async () => {};
   const auth = {
-    async callerOf() {
+    async clientOf() {
       await hold();
       if (key instanceof Error) throw key;
       return key;
@@ -81,9 +83,9 @@ describe('an open stream', () => {
   };
 
   /** A server that pings, and cuts off slow readers, at once. */
-  async function impatient({ pingMs = 50, changes = api.changes } = {}) {
-    const app = express().use(requestContext(pino({ level: 'silent' })), identify(auth));
-    app.use(eventRoutes({ ...api, changes, auth, holds: new LongPollSlots(2) }, { pingMs, slowMs: 200 }));
+  async function impatient({ pingMs = 50, changeFeed = api.changeFeed } = {}) {
+    const app = express().use(requestContext(pino({ level: 'silent' })), authenticate(auth));
+    app.use(eventRoutes({ ...api, changeFeed, auth, longPollSlots: new LongPollSlots(2) }, { pingMs, drainMs: 200 }));
     const server = createServer(app).listen(0);
     const { port } = server.address() as AddressInfo; // listening on TCP
     const connections = () => new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
@@ -140,7 +142,7 @@ describe('an open stream', () => {
       }
     }
     const changes = new Watched(api.db, pino({ level: 'silent' }));
-    const own = await impatient({ changes });
+    const own = await impatient({ changeFeed: changes });
     const ask = Promise.withResolvers<void>();
     const asked = new Promise<void>((resolve) => {
       hold = () => {
@@ -208,7 +210,7 @@ describe('the end of a process', () => {
   it('ends its streams in order', async () => {
     const own = await startTestApi({ databaseUrl: api.databaseUrl, queueUrl: api.databaseUrl });
     const reader = await open(own);
-    own.changes.close();
+    own.changeFeed.close();
     await reader.ended;
     const late = await open(own);
     await late.ended;

@@ -185,6 +185,6 @@ describe('a stream of events', () => {
     const reader = await open('', { 'x-request-id': 'reader-1' });
     reader.close();
     const line = await eventually(async () => api.logged.find((l) => l.requestId === 'reader-1' && l.path));
-    expect(line).toMatchObject({ msg: 'answered', level: 30 });
+    expect(line).toMatchObject({ msg: 'response sent', level: 30 });
   });
 });

@@ -42,14 +42,12 @@ describe('asked by many at once', () => {
     const seen = Promise.withResolvers<void>();
     const app = express().use(
       healthRoutes({
-        required: {
-          async database() {
-            looks += 1;
-            await seen.promise;
-            return undefined;
-          },
+        async required() {
+          looks += 1;
+          await seen.promise;
+          return { database: undefined };
         },
-        deferrable: {},
+        deferrable: async () => ({}),
         stopping: () => false,
       }),
     );
@@ -80,7 +78,7 @@ describe('without its database', () => {
     const { status, body } = await readyz();
     expect(status).toBe(503);
     expect(body).toMatchObject({
-      detail: 'At fault: database.',
+      detail: 'Failed checks: database.',
       checks: { database: expect.any(String), queue: 'ok' },
     });
     const refused = await api.post(newAlert());
@@ -99,7 +97,7 @@ describe('on a database whose migrations are missing', () => {
     expect(await readyz()).toMatchObject({
       status: 503,
       body: {
-        detail: 'At fault: migrations.',
+        detail: 'Failed checks: migrations.',
         checks: { database: 'ok', migrations: expect.stringContaining('migrat') },
       },
     });
@@ -145,7 +143,7 @@ describe('a caller that goes away in mid-request', () => {
     // Sent before this question, so begun before its answer.
     expect((await fetch(`${api.url}/livez`)).status).toBe(200);
     socket.destroy();
-    await eventually(async () => api.logged.some(({ msg }) => msg === 'caller went away') || undefined);
+    await eventually(async () => api.logged.some(({ msg }) => msg === 'client disconnected') || undefined);
     expect((await api.post(newAlert())).status).toBe(202);
   });
 });

@@ -4,6 +4,7 @@ import { validKeys } from '#prisma/keys.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { type Limits, openLimits } from '#redis/rate-limit.ts';
 import { startRedisServer } from '#test/harness/redis.ts';
+import { keyIdOf } from '../auth/client.ts';
 import { createKeyAuth } from '../auth/key-auth.ts';
 import { createKeyCache } from '../auth/key-cache.ts';
 import { createRateLimits, type RateLimitSettings } from '../http/rate-limit.ts';
@@ -19,15 +20,15 @@ async function replicas(url: string, settings: Partial<RateLimitSettings>, trust
   const open = async (databaseUrl?: string) => {
     const limits = openLimits(url, () => {});
     shared.push(limits);
-    const of = createRateLimits(limits, { perKey: 0, perAddress: 0, failedKeys: 0, ...settings });
+    const of = createRateLimits(limits, { perKey: 0, perAddress: 0, failedKeys: 0, ...settings }, keyIdOf);
     return startTestApi({
       ...(databaseUrl === undefined ? {} : { databaseUrl }),
       auth: (db) =>
         createKeyAuth(
           createKeyCache(() => validKeys(db)),
-          of.countFailure,
+          of.countInvalidKey,
         ),
-      limits: of,
+      rateLimits: of,
       trustProxy,
     });
   };
@@ -110,7 +111,7 @@ describe.each(STORES)('limits shared through $store', ({ store, missing }) => {
       expect(refused.status).toBe(429);
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
       expect(await json(refused)).toMatchObject({
-        detail: expect.stringMatching(/^Over 10 requests .+ key.+: 4 here/),
+        detail: expect.stringMatching(/^More than 10 requests .+ key.+: 4 here/),
       });
       expect(await apis[0].db.alert.count()).toBe(8);
       // Refused, it was one request like any other.
@@ -118,7 +119,7 @@ describe.each(STORES)('limits shared through $store', ({ store, missing }) => {
       expect((await apis[0].post(newAlert(), { authorization: `Bearer ${key}` })).status).toBe(429);
       const elsewhere = await send(1, four(), other);
       expect(elsewhere.status).toBe(429);
-      expect(await json(elsewhere)).toMatchObject({ detail: expect.stringContaining('of this address') });
+      expect(await json(elsewhere)).toMatchObject({ detail: expect.stringContaining('for this address') });
       await close();
     },
   );

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Scope } from '../auth/caller.ts';
+import type { Scope } from '../auth/client.ts';
 import { type Answer, ask, keyAuth, keyOf } from './browser.ts';
 import { json, startTestApi, type TestApi } from './test-api.ts';
 
@@ -56,7 +56,7 @@ describe('a browser without a key', () => {
     const answer = await logIn('va_0123456789_wrong');
     expect(answer.headers['set-cookie']).toBeUndefined();
     expect(answer.headers.location).toBe('/login?wrong=1&next=%2Fqueues');
-    expect((await ask(`${api.url}${answer.headers.location}`)).text).toContain('This key is not good');
+    expect((await ask(`${api.url}${answer.headers.location}`)).text).toContain('Invalid key');
   });
 
   it.each([

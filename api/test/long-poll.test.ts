@@ -36,7 +36,7 @@ describe('all who wait', () => {
       looks += 1;
       return false;
     };
-    const all = Array.from({ length: 50 }, (_, i) => waits.until(uuids[i % 2] ?? '', look, gone.signal));
+    const all = Array.from({ length: 50 }, (_, i) => waits.waitForChange(uuids[i % 2] ?? '', look, gone.signal));
     await eventually(async () => looks >= 150 || undefined);
     expect(asked).toBeLessThanOrEqual(4);
     gone.abort();
@@ -68,8 +68,8 @@ describe('one whose wait ends while its alert is looked up', () => {
     const waits = new LongPoll(slow);
     const uuid = await posted();
     const gone = new AbortController();
-    const first = waits.until(uuid, () => expect.unreachable(), gone.signal);
-    const second = waits.until(uuid, () => true, new AbortController().signal);
+    const first = waits.waitForChange(uuid, () => expect.unreachable(), gone.signal);
+    const second = waits.waitForChange(uuid, () => true, new AbortController().signal);
     await looked.promise;
     gone.abort();
     expect(await first).toBeUndefined();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startRedisServer } from '#test/harness/redis.ts';
 import { startTcpProxy } from '#test/harness/tcp-proxy.ts';
-import { ANONYMOUS, type Caller, type Scope } from '../auth/caller.ts';
+import { ANONYMOUS, type Client, type Scope } from '../auth/client.ts';
 import { newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 /** The value of one series, as printed; undefined where there is none. */
@@ -93,13 +93,13 @@ describe('GET /metrics', () => {
   });
 
   it('is for callers with the scope metrics alone', async () => {
-    const caller = (...scopes: Scope[]): Caller => ({ ...ANONYMOUS, id: 'k', scopes: new Set(scopes) });
+    const caller = (...scopes: Scope[]): Client => ({ ...ANONYMOUS, id: 'k', scopes: new Set(scopes) });
     const callers = new Map([
       ['reader', caller('read', 'write', 'operate')],
       ['scraper', caller('metrics')],
     ]);
     const shut = await startTestApi({
-      auth: { callerOf: async (req) => callers.get(req.get('authorization') ?? '') ?? ANONYMOUS },
+      auth: { clientOf: async (req) => callers.get(req.get('authorization') ?? '') ?? ANONYMOUS },
     });
     const status = async (authorization?: string) =>
       (await fetch(`${shut.url}/metrics`, { headers: authorization ? { authorization } : {} })).status;

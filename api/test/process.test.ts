@@ -66,9 +66,9 @@ describe('an api process', () => {
     });
     expect(red.headers.get('connection')).toBe('close');
     await eventually(async () => (await fetch(`${url}/livez`).catch(() => 'refused')) === 'refused' || undefined);
-    const withQueueTimeout = once(sent, 'response');
+    const responded = once(sent, 'response');
     sent.end(body.slice(10));
-    const [answer] = await withQueueTimeout;
+    const [answer] = await responded;
     expect(answer.statusCode).toBe(202);
     answer.resume();
     expect(await api.ended).toBe('0');
@@ -81,7 +81,7 @@ describe('an api process', () => {
     expect((await fetch(`${url}/alerts`)).status).toBe(401);
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
     const told = api.lines.join('\n');
-    expect(told).toContain('No key exists yet, so the api answers nobody.');
+    expect(told).toContain('No key exists yet, so every request is rejected.');
     const [, args = ''] = /npm run keys -- (create .+)/.exec(told) ?? [];
     const entry = fileURLToPath(new URL('../auth/keys-cli.ts', import.meta.url));
     const { stdout } = spawnSync(process.execPath, [entry, ...args.split(' ')], {
@@ -95,7 +95,7 @@ describe('an api process', () => {
     const api = start({ DATABASE_URL: database.url, PORT: '0', AUTH: 'off', HOST: '0.0.0.0', PUBLISHED_ON: '0.0.0.0' });
     expect(await api.ended).toBe('1');
     expect(api.lines.join('\n')).toMatch(
-      /AUTH: off lets everyone in, and HOST is not loopback.+PUBLISHED_ON=127\.0\.0\.1/,
+      /AUTH: off accepts requests from everyone, and HOST is not loopback.+PUBLISHED_ON=127\.0\.0\.1/,
     );
   });
 
@@ -143,7 +143,7 @@ describe('an api process', () => {
     const port = typeof address === 'object' && address ? address.port : 0;
     const api = start({ DATABASE_URL: database.url, PORT: `${port}` });
     expect(await api.ended).toBe('1');
-    expect(api.lines).toContain(`Port ${port} is taken: end what listens there, or set PORT.`);
+    expect(api.lines).toContain(`Port ${port} is in use: stop the program that listens there, or set PORT.`);
     taken.close();
   });
 

@@ -97,7 +97,7 @@ describe('GET /alerts/statistics', () => {
 
   it('shows a caller its own stores alone, and nothing of the answer kept for another', async () => {
     let stores = ['south'];
-    const restricted = await startTestApi({ auth: { callerOf: async () => caller(stores) } });
+    const restricted = await startTestApi({ auth: { clientOf: async () => caller(stores) } });
     await restricted.db.alert.createMany({ data: [...rows(2, 'north', {}), ...rows(1, 'south', {})] });
     expect((await ask('', restricted)).counted).toBe(1);
     stores = ['north'];

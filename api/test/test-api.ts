@@ -6,24 +6,24 @@ import type { Express } from 'express';
 import { pino } from 'pino';
 import { afterEach, expect } from 'vitest';
 import { type Database, openDatabase } from '#prisma/client.ts';
-import { checkDatabase, checkMigrations } from '#prisma/readiness.ts';
 import { migrateQueue } from '#redis/migrate.ts';
-import { type AlertQueue, checkQueue, openAlertQueue } from '#redis/queue.ts';
+import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { createBackpressure } from '../alerts/backpressure.ts';
 import { ChangeFeed } from '../alerts/change-feed.ts';
 import { LongPoll } from '../alerts/long-poll.ts';
 import { type AppDeps, createApp } from '../app.ts';
-import type { Auth } from '../auth/caller.ts';
+import type { Auth } from '../auth/client.ts';
 import { createMetrics } from '../operations/metrics.ts';
+import { createReadiness } from '../operations/readiness.ts';
 import { registerSystemGauges } from '../operations/system-gauges.ts';
 import { createAlertServer } from '../server.ts';
 import { watched } from './contract.ts';
 
-// Every answer that a test gets is held against the OpenAPI document; one that departs from it fails that test.
-const faults: string[] = [];
+// Every response is validated against the OpenAPI document. A violation fails the test that got the response.
+const violations: string[] = [];
 afterEach(() => {
-  expect(faults.splice(0)).toEqual([]);
+  expect(violations.splice(0)).toEqual([]);
 });
 
 export type TestApi = {
@@ -32,16 +32,17 @@ export type TestApi = {
   databaseUrl: string;
   db: Database;
   queue: AlertQueue;
-  /** Every line the api logged, parsed. */
+  /** Every line that the api logged, parsed. */
   logged: Record<string, unknown>[];
   post(body: unknown, headers?: Record<string, string>): Promise<Response>;
-  changes: ChangeFeed;
-  waits: LongPoll;
+  changeFeed: ChangeFeed;
+  longPoll: LongPoll;
+  /** Marks the process as stopping, as during a shutdown. */
   stop(): void;
   close(): Promise<void>;
 };
 
-/** The app on a port of its own, on a database of its own; the queue in that database unless told otherwise. */
+/** Starts the app on a free port and on a new database. By default the queue is in that database. */
 export async function startTestApi(
   options: {
     databaseUrl?: string;
@@ -50,7 +51,7 @@ export async function startTestApi(
     maxHeld?: number;
     corsOrigins?: string[];
     trustProxy?: number;
-    limits?: AppDeps['limits'];
+    rateLimits?: AppDeps['rateLimits'];
     maxDepth?: number;
     videos?: string;
   } = {},
@@ -63,31 +64,27 @@ export async function startTestApi(
   const logged: Record<string, unknown>[] = [];
   let stopping = false;
   const log = pino({ level: 'debug' }, { write: (line) => logged.push(JSON.parse(line)) });
-  const changes = new ChangeFeed(db, log);
-  const waits = new LongPoll(db);
+  const changeFeed = new ChangeFeed(db, log);
+  const longPoll = new LongPoll(db);
   const metrics = createMetrics(new Registry());
   registerSystemGauges(metrics.registry, { db, queue });
   const app = createApp({
     db,
     queue,
     log,
-    changes,
-    waits,
+    changeFeed,
+    longPoll,
     metrics,
     maxHeld: options.maxHeld ?? 32,
     trustProxy: options.trustProxy ?? 0,
     auth: typeof options.auth === 'function' ? options.auth(db) : (options.auth ?? 'off'),
     corsOrigins: options.corsOrigins ?? [],
-    limits: options.limits,
-    room: createBackpressure(queue, options.maxDepth ?? 1_000_000),
+    rateLimits: options.rateLimits,
+    backpressure: createBackpressure(queue, options.maxDepth ?? 1_000_000),
     videos: options.videos,
-    readiness: {
-      required: { database: () => checkDatabase(db), migrations: () => checkMigrations(db) },
-      deferrable: { queue: () => checkQueue(queue) },
-      stopping: () => stopping,
-    },
+    readiness: createReadiness({ db, queue, stopping: () => stopping }),
   });
-  const server = createAlertServer(watched(app, (fault) => faults.push(fault))).listen(0, '127.0.0.1');
+  const server = createAlertServer(watched(app, (violation) => violations.push(violation))).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // listening on TCP
   return {
@@ -97,8 +94,8 @@ export async function startTestApi(
     db,
     queue,
     logged,
-    changes,
-    waits,
+    changeFeed,
+    longPoll,
     post: (body, headers = {}) =>
       fetch(`${url}/alerts`, {
         method: 'POST',
@@ -109,8 +106,8 @@ export async function startTestApi(
       stopping = true;
     },
     async close() {
-      changes.close();
-      waits.close();
+      changeFeed.close();
+      longPoll.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await queue.close();
@@ -120,13 +117,13 @@ export async function startTestApi(
   };
 }
 
-/** The body of an answer; tests say what they expect of it. */
-// biome-ignore lint/suspicious/noExplicitAny: every use is an assertion about its form
-export async function json(answer: Response): Promise<any> {
-  return answer.json();
+/** Returns the body of a response. Its shape is what tests assert. */
+// biome-ignore lint/suspicious/noExplicitAny: every use is an assertion about its shape
+export async function json(response: Response): Promise<any> {
+  return response.json();
 }
 
-/** A body that is accepted, with a uuid of its own. */
+/** Returns a valid body of POST /alerts with a new uuid. */
 export function newAlert(changes: Record<string, unknown> = {}) {
   return {
     uuid: randomUUID(),

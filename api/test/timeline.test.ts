@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Alert } from '#prisma/alerts.ts';
-import { inWords, timelineOf } from '../alerts/timeline.ts';
+import { formatDuration, timelineOf } from '../alerts/timeline.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 const RECEIVED = Date.parse('2026-11-22T10:00:00Z');
@@ -68,18 +68,18 @@ describe('the timeline', () => {
     const { steps, waiting, summary } = timelineOf(retried, NOW);
     expect(steps.map(({ at }) => at !== null)).toEqual([true, false, false, false, false]);
     expect(waiting).toMatchObject({ for: 'claimed' });
-    expect(summary).toBe('An operator retried it; it waits for a free worker.');
+    expect(summary).toBe('Retried by an operator; waiting for a free worker.');
   });
 
   it.each<[string, Partial<Alert>]>([
     ['Longest wait: 200 ms to fetch and read the video.', {}],
     ['Longest wait: 40.0 s for a free worker.', { startedAt: at(40_005), processedAt: at(40_100) }],
     [
-      'Longest wait: 50.0 s until it was queued: the queue did not answer, or its job was lost and sent again.',
+      'Longest wait: 50.0 s until it was queued: the queue was unavailable, or its job was lost and enqueued again.',
       { queuedAt: at(50_000), startedAt: at(50_010), processedAt: at(50_100), notifiedAt: at(50_110) },
     ],
     [
-      'Longest wait: 30.0 s until it was queued anew: it had failed, and an operator retried it.',
+      'Longest wait: 30.0 s until an operator retried it after it had failed.',
       {
         attempts: 3,
         attemptsBefore: 2,
@@ -90,7 +90,7 @@ describe('the timeline', () => {
       },
     ],
     [
-      'Longest wait: 9.0 s until attempt 3 began, which was the one that ended it. The one before failed: video_timeout: no byte for 3 s',
+      'Longest wait: 9.0 s until the last attempt, number 3, started. Last error: video_timeout: no byte for 3 s',
       {
         attempts: 3,
         lastError: 'video_timeout: no byte for 3 s',
@@ -102,15 +102,15 @@ describe('the timeline', () => {
     ['Longest wait: 20.0 s for its notification, after the result was known.', { notifiedAt: at(20_225) }],
     ['Longest wait: 59.8 s so far for its notification; the result is known.', { notifiedAt: null }],
     [
-      'It has waited 1 min for a free worker; if that goes on, look whether workers run and whether the queue answers.',
+      'Waiting for a free worker for 1 min. If this continues, check that workers are running and the queue is available.',
       { ...pending, attempts: 0, queuedAt: null, startedAt: null },
     ],
     [
-      'Attempt 2 began 30.0 s ago and gave no result; the next one will follow. The one before failed: video_server_error: 503',
+      'Attempt 2 started 30.0 s ago without a result; another attempt will follow. Last error: video_server_error: 503',
       { ...pending, attempts: 2, startedAt: at(30_000), lastError: 'video_server_error: 503' },
     ],
     [
-      'Attempt 3 has been reading the video for 10.0 s. Its worker vanished twice.',
+      'Attempt 3 has been reading the video for 10.0 s. Its worker crashed twice.',
       { ...pending, status: 'processing', attempts: 3, crashes: 2, startedAt: at(50_000) },
     ],
   ])('says %j', (summary, changes) => {
@@ -128,7 +128,7 @@ describe('the timeline', () => {
     [18_600_000, '5 h 10 min'],
     [183_600_000, '2 d 3 h'],
   ])('puts %d ms as %j', (ms, words) => {
-    expect(inWords(ms)).toBe(words);
+    expect(formatDuration(ms)).toBe(words);
   });
 });
 
@@ -161,7 +161,7 @@ describe('GET /alerts/{uuid}/timeline', () => {
     const body = newAlert({ store: 'theirs' });
     await api.post(body);
     const caller = { id: 'k', name: 'k', scopes: new Set(['read'] as const), stores: ['ours'] };
-    const restricted = await startTestApi({ auth: { callerOf: async () => caller } });
+    const restricted = await startTestApi({ auth: { clientOf: async () => caller } });
     await restricted.db.alert.createMany({ data: [alert({ store: 'theirs', uuid: body.uuid })] });
     expect((await fetch(`${restricted.url}/alerts/${body.uuid}/timeline`)).status).toBe(404);
     await restricted.close();

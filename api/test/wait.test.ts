@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { claim, markNotified, recordFailure } from '#prisma/alerts.ts';
-import { type Caller, unauthorized } from '../auth/caller.ts';
+import { type Client, unauthorized } from '../auth/client.ts';
 import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;
@@ -40,16 +40,16 @@ function ask(uuid: string, prefer: string, headers: Record<string, string> = {},
 
 /** A request that is certainly held. */
 async function held(uuid: string, prefer: string, headers: Record<string, string> = {}, at = api): Promise<Asked> {
-  const before = at.waits.size;
+  const before = at.longPoll.size;
   const asked = ask(uuid, prefer, headers, at);
-  await eventually(async () => at.waits.size > before || asked.settled() || undefined);
+  await eventually(async () => at.longPoll.size > before || asked.settled() || undefined);
   expect(asked.settled()).toBe(false);
   return asked;
 }
 
-const READER: Caller = { id: 'reader', name: 'reader', scopes: new Set(['read']), stores: undefined };
-let callerOf = async () => READER;
-const auth = { callerOf: () => callerOf() };
+const READER: Client = { id: 'reader', name: 'reader', scopes: new Set(['read']), stores: undefined };
+let clientOf = async () => READER;
+const auth = { clientOf: () => clientOf() };
 
 describe('Prefer: wait', () => {
   it('holds the answer until the state changes, whichever process changes it', async () => {
@@ -138,11 +138,11 @@ describe('Prefer: wait', () => {
   it('does not count for ever who left before it was held', async () => {
     const at = await startTestApi({ auth, databaseUrl: api.databaseUrl, queueUrl: api.databaseUrl, maxHeld: 1 });
     const uuid = await posted();
-    callerOf = async () => READER;
+    clientOf = async () => READER;
     await fetch(`${at.url}/alerts/${uuid}`); // the connection to the database stands
     const late = Promise.withResolvers<void>();
     const early = Promise.withResolvers<void>();
-    callerOf = async () => {
+    clientOf = async () => {
       early.resolve();
       await late.promise;
       return READER;
@@ -151,9 +151,9 @@ describe('Prefer: wait', () => {
     await early.promise;
     left.leave();
     await expect(left.answer).rejects.toThrow();
-    await eventually(async () => at.logged.find(({ msg }) => msg === 'caller went away'));
+    await eventually(async () => at.logged.find(({ msg }) => msg === 'client disconnected'));
     late.resolve();
-    callerOf = async () => READER;
+    clientOf = async () => READER;
     // Asked later, answered later: by then the one that left has been found.
     for (let n = 0; n < 10; n += 1) await fetch(`${at.url}/alerts/${uuid}`);
     expect((await fetch(`${at.url}/alerts/${uuid}`, { headers: { prefer: 'wait=1' } })).status).toBe(200);
@@ -161,11 +161,11 @@ describe('Prefer: wait', () => {
   });
 
   it('ends in 401 where the key has gone meanwhile', async () => {
-    callerOf = async () => READER;
+    clientOf = async () => READER;
     const at = await startTestApi({ auth, databaseUrl: api.databaseUrl, queueUrl: api.databaseUrl });
     const uuid = await posted();
     const asked = await held(uuid, 'wait=20', {}, at);
-    callerOf = async () => {
+    clientOf = async () => {
       throw unauthorized('The key was revoked.');
     };
     await claim(api.db, uuid);
@@ -179,7 +179,7 @@ describe('Prefer: wait', () => {
     const uuid = await posted();
     const asked = await held(uuid, 'wait=20', {}, own);
     await claim(api.db, uuid);
-    own.waits.close();
+    own.longPoll.close();
     const answer = await asked.answer;
     expect(asked.ms()).toBeLessThan(10_000);
     expect((await json(answer)).status).toBe('processing');

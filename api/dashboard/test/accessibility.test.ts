@@ -1,7 +1,7 @@
 import axe from 'axe-core';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Auth, type Caller, EVERYONE } from '../../auth/caller.ts';
+import { type Auth, type Client, EVERYONE } from '../../auth/client.ts';
 import { keyAuth, keyOf } from '../../test/browser.ts';
 import { startTestApi, type TestApi } from '../../test/test-api.ts';
 import { findBrowser, goTo, launch, openPage, POLL_TIMEOUT, TEST_TIMEOUT, type WatchedPage } from './browser.ts';
@@ -14,7 +14,7 @@ const found = await findBrowser();
 
 /** One API serves all tests: this request header selects how it authenticates the caller; default: not at all. */
 const AUTH_HEADER = 'x-test-auth';
-const READER: Caller = { id: 'k', name: 'reader <b>', scopes: new Set(['read']), stores: ['harbour-store'] };
+const READER: Client = { id: 'k', name: 'reader <b>', scopes: new Set(['read']), stores: ['harbour-store'] };
 
 describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () => {
   let api: TestApi;
@@ -25,9 +25,9 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
     const auth = (db: TestApi['db']): Auth => {
       const keys = keyAuth(db);
       return {
-        callerOf: async (req) => {
+        clientOf: async (req) => {
           const mode = req.get(AUTH_HEADER);
-          if (mode === 'keys' && keys !== 'off') return keys.callerOf(req);
+          if (mode === 'keys' && keys !== 'off') return keys.clientOf(req);
           return mode === 'reader' ? READER : EVERYONE;
         },
       };

@@ -1,0 +1,94 @@
+import type { Request, RequestHandler } from 'express';
+import { Problem } from '../http/problem.ts';
+
+/** `write`: post alerts. `read`: read alerts. `operate`: retry alerts. `metrics`: GET /metrics. */
+export const SCOPES = ['write', 'read', 'operate', 'metrics'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** Who sends a request, as far as the api knows. */
+export type Client = {
+  /** The public id of the client's key. */
+  id: string;
+  name: string;
+  scopes: ReadonlySet<Scope>;
+  /** The stores whose alerts the client may access. Undefined: all stores. */
+  stores: readonly string[] | undefined;
+};
+
+declare module 'express-serve-static-core' {
+  interface Request {
+    /** Set by `authenticate`. Not `client`: Node uses that name for the socket. */
+    apiClient: Client;
+  }
+}
+
+/** The client of a request without a key. It has no scope and no store, so every route that forgets to check denies it. */
+export const ANONYMOUS: Client = { id: 'anonymous', name: 'anonymous', scopes: new Set(), stores: [] };
+
+/** The client of every request with AUTH=off. */
+export const EVERYONE: Client = { id: 'everyone', name: 'AUTH=off', scopes: new Set(SCOPES), stores: undefined };
+
+/**
+ * `off`, or the check of a request's key (or of `key`). `clientOf` returns ANONYMOUS without a key and throws a Problem
+ * for an invalid one.
+ */
+export type Auth = 'off' | { clientOf(req: Request, key?: string): Promise<Client> };
+
+/** Hosts that are no public DNS name, so that no attacker can resolve them to this host: IP addresses, names without a dot. */
+const LOCAL_HOST = /^(\[[\da-f:.]+\]|[\d.]+|[\w-]+|.+\.localhost)(:\d+)?$/i;
+
+/** Sets `req.apiClient`. Nothing else does. */
+export function authenticate(auth: Auth): RequestHandler {
+  if (auth === 'off') {
+    return (req, _res, next) => {
+      // DNS rebinding: a foreign page can let its own name resolve to this host, and is then of the same origin.
+      if (!LOCAL_HOST.test(req.get('host') ?? '')) {
+        throw new Problem('misdirected', 'Use localhost or the IP address, or set AUTH=keys.');
+      }
+      req.apiClient = EVERYONE;
+      next();
+    };
+  }
+  return async (req, _res, next) => {
+    req.apiClient = await auth.clientOf(req);
+    next();
+  };
+}
+
+/** Returns a handler that passes clients with one of the scopes. Others get 401 without a key, 403 with one. */
+export function requireScope(...scopes: Scope[]): RequestHandler {
+  return (req, _res, next) => {
+    checkScope(req.apiClient, ...scopes);
+    next();
+  };
+}
+
+/** Throws a Problem if the client has none of the scopes. */
+export function checkScope(client: Client, ...scopes: Scope[]): void {
+  if (scopes.some((scope) => client.scopes.has(scope))) return;
+  if (client === ANONYMOUS) throw unauthorized('Authentication required: send Authorization: Bearer <key>.');
+  throw new Problem('forbidden', `The key ${client.id} lacks the scope ${scopes.join(' or ')}.`);
+}
+
+/** Like checkScope, for a response that was held open: the key may have been revoked since. */
+export async function recheckScope(auth: Auth, req: Request, scope: Scope): Promise<void> {
+  if (auth !== 'off') checkScope(await auth.clientOf(req), scope);
+}
+
+export function unauthorized(detail: string): Problem {
+  return new Problem('unauthorized', detail);
+}
+
+export function canAccessStore({ stores }: Client, store: string): boolean {
+  return stores === undefined || stores.includes(store);
+}
+
+/** Returns the id that rate limits count by. Undefined: the request is only counted by its address. */
+export function keyIdOf({ apiClient }: Request): string | undefined {
+  return apiClient === ANONYMOUS ? undefined : apiClient.id;
+}
+
+/** Returns what long-poll slots are counted by: the key, or the address if there are no keys. */
+export function slotHolderOf({ apiClient, ip }: Request): string {
+  return apiClient === EVERYONE ? `address ${ip}` : `key ${apiClient.id}`;
+}

@@ -1,11 +1,8 @@
 import { z } from 'zod';
 import { type Alert, RETRYABLE_CODES } from '#prisma/alerts.ts';
 import { AlertStatus, FailureCode } from '#prisma/generated/enums.ts';
+import { CONTROL_CHARACTER, videoPathError } from './video-path.ts';
 
-/** The video formats that cameras send. The api only checks the name; the worker detects the format from the content. */
-export const VIDEO_EXTENSION = /\.(mp4|avi|mov|mkv|webm)$/i;
-
-const CONTROL_CHARACTER = /\p{Cc}/u;
 const DAY_S = 86_400;
 
 const uuid = z.uuid('must be a UUID as in RFC 9562').toLowerCase();
@@ -218,40 +215,4 @@ export function presentAlert(alert: Alert): z.infer<typeof alertSchema> {
     notified_at: alert.notifiedAt?.toISOString() ?? null,
     links: { self: `/alerts/${alert.uuid}` },
   };
-}
-
-/** Returns why a path must not be requested from the video server, or undefined if it may be. */
-function videoPathError(path: string): { code: string; message: string } | undefined {
-  if (!path.isWellFormed() || CONTROL_CHARACTER.test(path)) {
-    return { code: 'control_character', message: 'must not contain control characters' };
-  }
-  if (!path.startsWith('/'))
-    return { code: 'not_absolute', message: 'must be an absolute path without scheme and host' };
-  let decoded: string;
-  try {
-    decoded = decodeURIComponent(path);
-  } catch {
-    return { code: 'bad_encoding', message: 'contains an invalid percent-encoding' };
-  }
-  for (const form of [path, decoded]) {
-    if (/[\\?#]|\/\/|\p{Cc}/u.test(form)) {
-      return {
-        code: 'forbidden_character',
-        message: 'must not contain //, \\, ?, # or control characters, encoded or not',
-      };
-    }
-    if (form.split('/').some((segment) => segment === '.' || segment === '..')) {
-      return { code: 'dot_segment', message: 'must not contain . or .. segments, encoded or not' };
-    }
-  }
-  if (/%2f/i.test(path)) return { code: 'forbidden_character', message: 'must not contain an encoded slash' };
-  if (!VIDEO_EXTENSION.test(path)) {
-    return { code: 'extension', message: 'must end in .mp4, .avi, .mov, .mkv or .webm' };
-  }
-  // Defence in depth: the worker resolves the path with the same URL parser.
-  const server = 'http://video.invalid';
-  if (new URL(path, server).origin !== server) {
-    return { code: 'not_absolute', message: 'must be a path on the video server' };
-  }
-  return undefined;
 }

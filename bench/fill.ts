@@ -7,7 +7,7 @@ export const INTERVAL_MS = 5_000;
 /**
  * Stores alerts `from` up to but not including `to`, with the data of long finished alerts: received at intervals of five
  * seconds, from 200 stores, all of them final and notified, every 200th failed with each code in turn. For measurements on
- * a large table. It locks the table meanwhile: about a minute for five million rows. Throws PostgreSQL's error.
+ * a large table. It locks the table for its duration: about a minute for five million rows. Throws PostgreSQL's error.
  */
 export async function fillAlerts(url: string, { from, to }: { from: number; to: number }): Promise<void> {
   const client = new pg.Client({ connectionString: url });

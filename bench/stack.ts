@@ -52,28 +52,11 @@ const LIMITS = { RATE_LIMIT_PER_IP: '100000000', RATE_LIMIT_PER_KEY: '100000000'
 
 /** Starts a stack without a worker, and adds what has to be closed to `opened`, last opened first. */
 export async function openStack(options: BenchStackOptions, opened: Opened): Promise<BenchStack> {
-  const { backend, folder, videos, profiles, settings } = options;
   const failures: string[] = [];
   const onExit = ({ sent, process, how, lastLines }: Exit) => {
     if (sent === undefined) failures.push(`${process} exited (${how}): ${lastLines}`);
   };
-  const redis = backend === 'redis' ? await openRedis(join(folder, 'redis'), onExit, opened) : undefined;
-  const postgres = await openPostgres(join(folder, 'postgres'), opened);
-  const nginx = await findProgram(['nginx'], process.env.PATH ?? '');
-  const stack = await createStack({
-    backend,
-    database: postgres,
-    ...(redis && { redis }),
-    workers: 0,
-    videos: nginx === undefined ? 'file-server' : 'nginx',
-    videosFolder: videos,
-    env: { ...LIMITS, ...settings },
-    logs: folder,
-    unread: true,
-    profiles,
-    onExit,
-  });
-  opened.unshift(stack);
+  const { redis, postgres, stack, videoServer } = await openServices(options, onExit, opened);
   const workers = {
     current: stack.addService('worker', 'worker/index.ts'),
     baseline: stack.addService('baseline', 'bench/baseline.ts'),
@@ -82,15 +65,11 @@ export async function openStack(options: BenchStackOptions, opened: Opened): Pro
   opened.unshift({ close: () => database.$disconnect() });
   await stack.start();
   return {
-    backend,
+    backend: options.backend,
     apiPort: Number(new URL(stack.apiUrl).port),
     database,
     databaseUrl: postgres.url,
-    videoServer: {
-      kind: nginx === undefined ? 'local/file-server.ts' : 'nginx',
-      origin: stack.videosUrl,
-      served: stack.served,
-    },
+    videoServer,
     redis,
     ...workerSwitch(workers, {
       api: () => stack.apis[0]?.pid(),
@@ -107,6 +86,29 @@ export async function openStack(options: BenchStackOptions, opened: Opened): Pro
       if (failures.length > 0) throw new Error(failures.join('\n'));
     },
   };
+}
+
+async function openServices(options: BenchStackOptions, onExit: (exit: Exit) => void, opened: Opened) {
+  const { backend, folder, videos, profiles, settings } = options;
+  const redis = backend === 'redis' ? await openRedis(join(folder, 'redis'), onExit, opened) : undefined;
+  const postgres = await openPostgres(join(folder, 'postgres'), opened);
+  const hasNginx = (await findProgram(['nginx'], process.env.PATH ?? '')) !== undefined;
+  const stack = await createStack({
+    backend,
+    database: postgres,
+    ...(redis && { redis }),
+    workers: 0,
+    videos: hasNginx ? 'nginx' : 'file-server',
+    videosFolder: videos,
+    env: { ...LIMITS, ...settings },
+    logs: folder,
+    unread: true,
+    profiles,
+    onExit,
+  });
+  opened.unshift(stack);
+  const kind: BenchStack['videoServer']['kind'] = hasNginx ? 'nginx' : 'local/file-server.ts';
+  return { redis, postgres, stack, videoServer: { kind, origin: stack.videosUrl, served: stack.served } };
 }
 
 function workerSwitch(

@@ -58,7 +58,7 @@ it('keeps its pace while the server is blocked, and measures each response from 
   let received = 0;
   const port = await serve((_req, res) => {
     received += 1;
-    // A blocked event loop accepts no connection and reads no request. 120 requests become due meanwhile.
+    // A blocked event loop accepts no connection and reads no request. 120 requests become due during the pause.
     if (received === 50) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
     res.end('{}');
   });

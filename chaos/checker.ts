@@ -93,7 +93,7 @@ const RESTART_INVARIANTS: Record<string, Invariant> = {
       .map(({ uuid, kind, from, to }) => `${uuid} was in progress: ${kind} after ${to - from} ms`),
   'SIGTERM leads to exit code 0': ({ observation }) =>
     observation.exits
-      .filter(({ sent, how }) => sent === 'SIGTERM' && how !== '0')
+      .filter(({ sent, how }) => sent === 'SIGTERM' && how !== 'exit code 0')
       .map(({ process, how }) => `${process}: ${how}`),
 };
 

@@ -127,7 +127,7 @@ describe('checkInvariants', () => {
     ['an unfinished job', (r) => r.leftoverJobs.push({ uuid: UUID, state: 'active' }), ['no job is left in the queue']],
     [
       'a process that exited by itself',
-      (r) => r.exits.push({ process: 'api-1.1', at: 1, sent: undefined, how: '1', lastLines: '' }),
+      (r) => r.exits.push({ process: 'api-1.1', at: 1, sent: undefined, how: 'exit code 1', lastLines: '' }),
       ['no process exits by itself'],
     ],
     ['a run that reached its time limit', (r) => (r.timedOut = true), ['the run ends within its time limit']],
@@ -220,9 +220,10 @@ describe('checkInvariants', () => {
   });
 
   it('requires that rolling restarts have no visible effect', () => {
-    const exit = { process: 'worker-1.1', at: 1, sent: 'SIGTERM', how: '1', lastLines: '' };
+    const exit = { process: 'worker-1.1', at: 1, sent: 'SIGTERM', how: 'exit code 1', lastLines: '' };
     expect(violatedBy((r) => (r.rows = [row({ attempts: 2 })]), RESTARTS)).toEqual(['no restart uses up an attempt']);
     expect(violatedBy((r) => r.exits.push(exit), RESTARTS)).toEqual(['SIGTERM leads to exit code 0']);
+    expect(violatedBy((r) => r.exits.push({ ...exit, how: 'exit code 0' }), RESTARTS)).toEqual([]);
     const cut = (from: number, to: number) => (run: Observation) => {
       run.failedRequests.push({ uuid: UUID, from, to, kind: 'cut' });
     };

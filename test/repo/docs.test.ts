@@ -97,6 +97,27 @@ describe('documentation', () => {
   });
 });
 
+describe('the ten questions in CONTRIBUTING.md', () => {
+  const [, section = ''] = read('CONTRIBUTING.md').split('## Ten questions\n');
+  const [table = ''] = section.split('\n## ');
+  const rows = [...table.matchAll(/^\| (.+\?) \| (.+) \|$/gm)].map(([, question = '', answer = '']) => [
+    question,
+    answer,
+  ]);
+
+  it('are ten', () => expect(rows).toHaveLength(10));
+
+  it.each(rows)('%s names identifiers that its files contain', (_question, answer = '') => {
+    const names = [...answer.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+    const files = names.filter((name) => /\/.+\.ts$/.test(name));
+    const sources = files.map(read).join('\n');
+    for (const name of names.filter((each) => /^#?\w+$/.test(each))) {
+      if (files.length > 0) expect(sources, name).toContain(name);
+    }
+    expect(files.length > 0 || answer.includes('](#')).toBe(true);
+  });
+});
+
 describe('configuration variables', () => {
   const ofStart = [...read('local/start.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name = '']) => name);
   const ofFileServer = [...read('local/file-server.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(

@@ -10,18 +10,18 @@ import { type PublicEndpoint, startPublicEndpoint } from '#test/harness/nginx.ts
 const started = await startPublicEndpoint();
 
 describe.skipIf('missing' in started)('nginx', () => {
-  let front: PublicEndpoint;
+  let nginx: PublicEndpoint;
   beforeAll(() => {
-    if (!('missing' in started)) front = started;
+    if (!('missing' in started)) nginx = started;
   });
-  afterAll(() => front.close());
-  beforeEach(() => void front.requests.splice(0));
+  afterAll(() => nginx.close());
+  beforeEach(() => void nginx.requests.splice(0));
 
   const https = async (path: string, headers: Record<string, string> = {}) => {
     const outgoing = request({
       host: 'localhost',
-      port: front.ports.https,
-      ca: front.ca,
+      port: nginx.ports.https,
+      ca: nginx.ca,
       path,
       headers,
       family: 4,
@@ -34,34 +34,34 @@ describe.skipIf('missing' in started)('nginx', () => {
 
   describe('the reverse proxy', () => {
     it('appends the client’s address to X-Forwarded-For and sets X-Forwarded-Proto itself', async () => {
-      await fetch(`http://127.0.0.1:${front.ports.api}/livez`, {
+      await fetch(`http://127.0.0.1:${nginx.ports.api}/livez`, {
         headers: { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' },
       });
-      expect(front.requests[0]?.headers).toMatchObject({
+      expect(nginx.requests[0]?.headers).toMatchObject({
         'x-forwarded-for': '203.0.113.9, 127.0.0.1',
         'x-forwarded-proto': 'http',
       });
     });
 
     it('holds a request while no api is available, and forwards it once', async () => {
-      await front.stopApi();
-      const held = fetch(`http://127.0.0.1:${front.ports.api}/alerts`, { method: 'POST', body: '{}' });
+      await nginx.stopApi();
+      const held = fetch(`http://127.0.0.1:${nginx.ports.api}/alerts`, { method: 'POST', body: '{}' });
       await new Promise((resolve) => setTimeout(resolve, 1_500)); // the duration of the outage, not a wait for a state
-      await front.startApi();
+      await nginx.startApi();
       expect((await held).status).toBe(200);
-      expect(front.requests).toHaveLength(1);
+      expect(nginx.requests).toHaveLength(1);
     });
 
     it('forwards each event as it arrives, and closes the stream when the client disconnects', async () => {
       const disconnect = new AbortController();
-      const url = `http://127.0.0.1:${front.ports.api}/alerts/events?store=a`;
+      const url = `http://127.0.0.1:${nginx.ports.api}/alerts/events?store=a`;
       const stream = await fetch(url, { headers: { 'last-event-id': '1.0' }, signal: disconnect.signal });
       const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
       expect((await reader?.read())?.value).toBe('id: 1.1\n\n');
       expect((await reader?.read())?.value).toBe('id: 1.2\n\n');
-      expect(front.requests[0]).toMatchObject({ url: '/alerts/events?store=a', headers: { 'last-event-id': '1.0' } });
+      expect(nginx.requests[0]).toMatchObject({ url: '/alerts/events?store=a', headers: { 'last-event-id': '1.0' } });
       disconnect.abort();
-      await expect.poll(() => front.requests[0]?.disconnected, { timeout: 10_000 }).toBe(true);
+      await expect.poll(() => nginx.requests[0]?.disconnected, { timeout: 10_000 }).toBe(true);
     });
 
     it.each([
@@ -70,25 +70,25 @@ describe.skipIf('missing' in started)('nginx', () => {
       'GET / HTTP/2.0\r\nHost: x',
       'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: odd\r\nConnection: close',
     ])('rejects %j with a problem, without a request to the api', async (request) => {
-      const socket = connectTcp(front.ports.api, '127.0.0.1');
+      const socket = connectTcp(nginx.ports.api, '127.0.0.1');
       socket.end(`${request}\r\n\r\n`);
       const response = await text(socket);
       expect(response).toContain('application/problem+json');
       expect(response).toContain('"status":400');
-      expect(front.requests).toEqual([]);
+      expect(nginx.requests).toEqual([]);
     });
 
     it('rejects a body over 600 KiB with a problem', async () => {
       const body = 'x'.repeat(601 * 1024);
-      const response = await fetch(`http://127.0.0.1:${front.ports.api}/alerts/batch`, { method: 'POST', body });
+      const response = await fetch(`http://127.0.0.1:${nginx.ports.api}/alerts/batch`, { method: 'POST', body });
       expect([response.status, response.headers.get('content-type')]).toEqual([413, 'application/problem+json']);
-      expect(front.requests).toEqual([]);
+      expect(nginx.requests).toEqual([]);
     });
   });
 
   it('serves ranges of videos', async () => {
     const range = { range: 'bytes=0-11' };
-    const response = await fetch(`http://127.0.0.1:${front.ports.videos}/videos/test_1.avi`, { headers: range });
+    const response = await fetch(`http://127.0.0.1:${nginx.ports.videos}/videos/test_1.avi`, { headers: range });
     expect([response.status, (await response.text()).slice(0, 4)]).toEqual([206, 'RIFF']);
   });
 
@@ -108,22 +108,22 @@ describe.skipIf('missing' in started)('nginx', () => {
     });
 
     it('redirects HTTP to HTTPS with path, query and method, without a request to the api', async () => {
-      const response = await fetch(`http://127.0.0.1:${front.ports.http}/alerts?limit=1`, {
+      const response = await fetch(`http://127.0.0.1:${nginx.ports.http}/alerts?limit=1`, {
         method: 'POST',
         redirect: 'manual',
       });
       expect([response.status, response.headers.get('location')]).toEqual([308, 'https://127.0.0.1/alerts?limit=1']);
-      expect(front.requests).toEqual([]);
+      expect(nginx.requests).toEqual([]);
     });
 
     it('serves the ACME challenge over HTTP', async () => {
-      const response = await fetch(`http://127.0.0.1:${front.ports.http}/.well-known/acme-challenge/token`);
+      const response = await fetch(`http://127.0.0.1:${nginx.ports.http}/.well-known/acme-challenge/token`);
       expect(await response.text()).toBe('proof');
     });
 
     const handshake = (options: object) =>
       new Promise<string>((resolve) => {
-        const target = { host: '127.0.0.1', port: front.ports.https, ca: front.ca, servername: 'localhost' };
+        const target = { host: '127.0.0.1', port: nginx.ports.https, ca: nginx.ca, servername: 'localhost' };
         const socket: TLSSocket = connect({ ...target, ...options }, () => {
           resolve(socket.getProtocol() ?? '');
           socket.destroy();

@@ -12,9 +12,10 @@ import { startVideoServer, type VideoServer } from '#test/harness/video-server.t
 import { withNotificationMetrics } from '../attempt-metrics.ts';
 import { handleJob } from '../handle-job.ts';
 import { createMetrics, type WorkerMetrics } from '../metrics.ts';
-import type { Notification } from '../notify/notifier.ts';
+import type { Notification, Notifier } from '../notify/notifier.ts';
 import { createVideoReader } from '../video/http/range-reader.ts';
 import { probe } from '../video/probe.ts';
+import type { OpenVideo } from '../video/types.ts';
 import { FIXTURES } from './worker-fixture.ts';
 
 export type TestWorker = {
@@ -51,50 +52,24 @@ export async function startTestWorker({
   const videos = await startVideoServer({ root: FIXTURES });
   const reader = createVideoReader({ origin: videos.origin, connections: 8, byteBudget: 8 * 1024 * 1024, timeoutMs });
   const temporaryFolder = await mkdtemp(join(folder, 'worker-test-'));
+  const limits = { maxAttempts, maxCrashes: 3, attemptTimeoutMs };
+  const state = { notified: [], failNotifying: undefined, pause: undefined, logged: [] };
   const worker: TestWorker = {
+    ...state,
     db,
     databaseUrl: database.url,
     videos,
-    notified: [],
-    failNotifying: undefined,
-    pause: undefined,
-    logged: [],
     metrics: createMetrics(new Registry()),
     async add(video, ageMs = 60_000) {
       const uuid = randomUUID();
       await addPending(db, { uuid, video, store: 'test-store', timestamp: 1748871320.6882, requestId: 'request-1' });
       return db.alert.update({ where: { uuid }, data: { receivedAt: new Date(Date.now() - ageMs) } });
     },
-    handle: (uuid, { signal = new AbortController().signal, ffprobePath, queuedAt } = {}) =>
-      handleJob(
-        {
-          db,
-          metrics: worker.metrics,
-          log: pino({ level: 'debug' }, { write: (line) => worker.logged.push(JSON.parse(line)) }),
-          notifier: withNotificationMetrics(
-            {
-              async notify(notification) {
-                if (worker.failNotifying) throw worker.failNotifying;
-                worker.notified.push(notification);
-              },
-            },
-            worker.metrics,
-          ),
-          videoServer: videos.origin,
-          openVideo: reader.open,
-          async probe(video, abort) {
-            const { facts } = await probe(video, { ffprobePath, timeoutMs: 30_000, signal: abort, temporaryFolder });
-            await worker.pause?.();
-            return facts;
-          },
-          maxAttempts,
-          maxCrashes: 3,
-          attemptTimeoutMs,
-        },
-        { uuid, requestId: 'request-1' },
-        signal,
-        queuedAt,
-      ),
+    handle(uuid, { signal = new AbortController().signal, ffprobePath, queuedAt } = {}) {
+      const openVideo = reader.open;
+      const deps = { ...depsOf(worker, { ffprobePath, temporaryFolder }), ...limits, openVideo };
+      return handleJob(deps, { uuid, requestId: 'request-1' }, signal, queuedAt);
+    },
     async row(uuid) {
       const alert = await findAlert(db, uuid);
       if (!alert) throw new Error(`no row ${uuid}`);
@@ -116,4 +91,25 @@ export async function startTestWorker({
     },
   };
   return worker;
+}
+
+function depsOf(worker: TestWorker, options: { ffprobePath: string | undefined; temporaryFolder: string }) {
+  const notifier: Notifier = {
+    async notify(notification) {
+      if (worker.failNotifying) throw worker.failNotifying;
+      worker.notified.push(notification);
+    },
+  };
+  return {
+    db: worker.db,
+    metrics: worker.metrics,
+    log: pino({ level: 'debug' }, { write: (line) => worker.logged.push(JSON.parse(line)) }),
+    notifier: withNotificationMetrics(notifier, worker.metrics),
+    videoServer: worker.videos.origin,
+    async probe(video: OpenVideo, signal: AbortSignal) {
+      const { facts } = await probe(video, { ...options, timeoutMs: 30_000, signal });
+      await worker.pause?.();
+      return facts;
+    },
+  };
 }

@@ -50,20 +50,8 @@ export async function openWorkerFixture(
   onTestFinished(async () => {
     for (const close of closers.reverse()) await close();
   }, 60_000);
-  const database = await createTestDatabase();
-  closers.push(database.drop);
-  const redis = backend === 'redis' ? await startRedisServer() : undefined;
-  if (redis) closers.push(redis.stop);
-  const queueUrl = redis?.url ?? database.url;
-  await migrateQueue(queueUrl);
-  const db = openDatabase(database.url, { poolSize: 2, onError: () => {} });
-  closers.push(() => db.$disconnect());
-  const queue = openAlertQueue(queueUrl, () => {});
-  closers.push(queue.close);
-  const videos = await startVideoServer({ root: FIXTURES });
-  closers.push(videos.close);
-  const proxies = { database: await startTcpProxy(portOf(database.url)), redis: await startTcpProxy(redis?.port) };
-  closers.push(proxies.database.close, proxies.redis.close);
+  const servers = await openServers(backend, closers);
+  const { db, queue, videos } = servers;
   const workers: Process[] = [];
   closers.push(() => Promise.all(workers.map((worker) => worker.kill())));
   const row = async (uuid: string) => {
@@ -71,38 +59,25 @@ export async function openWorkerFixture(
     if (!alert) throw new Error(`no row ${uuid}`);
     return alert;
   };
-  const insert = async (uuid: string, video: string, store: string) => {
-    await addPending(db, { uuid, video, store, timestamp: 1, requestId: 'r' });
-  };
   return {
-    databaseUrl: database.url,
-    db,
-    queue,
-    redis,
-    videos,
-    proxies,
+    ...servers,
     row,
     startWorker(env = {}) {
-      const DATABASE_URL = withPort(database.url, proxies.database.port);
-      const QUEUE_URL = redis ? withPort(redis.url, proxies.redis.port) : DATABASE_URL;
-      const worker = startProcess({
-        name: 'worker',
-        entry: 'worker/index.ts',
-        env: { DATABASE_URL, QUEUE_URL, VIDEO_SERVER: videos.origin, ...env },
-      });
+      const worker = startProcess({ name: 'worker', entry: 'worker/index.ts', env: { ...workerEnv(servers), ...env } });
       workers.push(worker);
       return worker;
     },
     async insert(video) {
       const uuid = randomUUID();
-      await insert(uuid, video, uuid);
+      await addPending(db, { uuid, video, store: uuid, timestamp: 1, requestId: 'r' });
       await db.alert.update({ where: { uuid }, data: { updatedAt: new Date(Date.now() - 60_000) } });
       return uuid;
     },
     async send(video, store) {
       const uuid = randomUUID();
-      await insert(uuid, video, store ?? uuid);
-      await queue.enqueue({ uuid, requestId: 'r', store: store ?? uuid });
+      const key = { uuid, requestId: 'r', store: store ?? uuid };
+      await addPending(db, { ...key, video, timestamp: 1 });
+      await queue.enqueue(key);
       return uuid;
     },
     waitUntilNotified: (uuid) =>
@@ -121,7 +96,32 @@ export async function openWorkerFixture(
   };
 }
 
-const portOf = (url: string) => Number(new URL(url).port);
+type Servers = Pick<WorkerFixture, 'databaseUrl' | 'db' | 'queue' | 'redis' | 'videos' | 'proxies'>;
+
+async function openServers(backend: 'postgres' | 'redis', closers: (() => Promise<unknown>)[]): Promise<Servers> {
+  const database = await createTestDatabase();
+  closers.push(database.drop);
+  const redis = backend === 'redis' ? await startRedisServer() : undefined;
+  if (redis) closers.push(redis.stop);
+  const queueUrl = redis?.url ?? database.url;
+  await migrateQueue(queueUrl);
+  const db = openDatabase(database.url, { poolSize: 2, onError: () => {} });
+  closers.push(() => db.$disconnect());
+  const queue = openAlertQueue(queueUrl, () => {});
+  closers.push(queue.close);
+  const videos = await startVideoServer({ root: FIXTURES });
+  closers.push(videos.close);
+  const databasePort = Number(new URL(database.url).port);
+  const proxies = { database: await startTcpProxy(databasePort), redis: await startTcpProxy(redis?.port) };
+  closers.push(proxies.database.close, proxies.redis.close);
+  return { databaseUrl: database.url, db, queue, redis, videos, proxies };
+}
+
+function workerEnv({ databaseUrl, redis, proxies, videos }: Servers): Record<string, string> {
+  const DATABASE_URL = withPort(databaseUrl, proxies.database.port);
+  const QUEUE_URL = redis ? withPort(redis.url, proxies.redis.port) : DATABASE_URL;
+  return { DATABASE_URL, QUEUE_URL, VIDEO_SERVER: videos.origin };
+}
 
 function withPort(url: string, port: number): string {
   const changed = new URL(url);

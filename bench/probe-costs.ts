@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { probeWithFfprobe } from '#worker/video/ffprobe/probe.ts';
 import { createVideoReader, type VideoReader } from '#worker/video/http/range-reader.ts';
-import { type Probed, probe } from '#worker/video/probe.ts';
-import type { Meter, OpenVideo, VideoFacts } from '#worker/video/types.ts';
+import { probe } from '#worker/video/probe.ts';
+import type { Meter, OpenVideo, Probed, VideoFacts } from '#worker/video/types.ts';
 import { cpuMsOf } from './processes.ts';
 import type { ProbeCost } from './report.ts';
 import { probeWholeFile } from './whole-file.ts';

@@ -17,7 +17,7 @@ import { createQuarantine } from './quarantine.ts';
 import { startReconciler } from './reconcile.ts';
 import { createStoreConcurrency } from './store-concurrency.ts';
 import { detectSandbox } from './video/ffprobe/sandbox.ts';
-import { removeAbandoned } from './video/ffprobe/temporary-folder.ts';
+import { removeAbandonedFolders } from './video/ffprobe/temporary-folder.ts';
 import { createVideoReader } from './video/http/range-reader.ts';
 import { probe } from './video/probe.ts';
 
@@ -59,7 +59,7 @@ onClose(() => reader.close());
 
 const sandbox = await detectSandbox();
 log.info(sandbox, 'ffprobe sandboxed');
-await removeAbandoned(tmpdir()).then(
+await removeAbandonedFolders(tmpdir()).then(
   (abandoned) => abandoned > 0 && log.info({ abandoned }, 'removed folders of killed probes'),
   // Only unusual videos need this folder; their alerts are retried.
   (err) => log.warn({ err }, 'cannot remove folders of killed probes'),
@@ -73,7 +73,7 @@ const deps: HandleJobDeps = {
   videoServer: config.VIDEO_SERVER,
   openVideo: reader.open,
   async probe(video, signal) {
-    const options = { ffprobePath: config.FFPROBE_PATH, timeoutMs: config.PROBE_TIMEOUT_MS, signal, cage: sandbox };
+    const options = { ffprobePath: config.FFPROBE_PATH, timeoutMs: config.PROBE_TIMEOUT_MS, signal, sandbox };
     const { facts, path } = await probe(video, options);
     metrics.probes.inc({ path });
     return facts;

@@ -1,16 +1,16 @@
 import { NoVideoStream } from '../errors.ts';
 import type { VideoFacts } from './types.ts';
 
-/** A picture as its decoder puts it out, cropped but not yet turned. */
+/** A picture as the decoder outputs it: cropped but not yet rotated. */
 export type CodedPicture = {
-  /** Pixels; undefined where the header has none. */
+  /** Pixels; undefined if the header does not state them. */
   codedWidth: number | undefined;
   codedHeight: number | undefined;
-  /** Degrees clockwise, any multiple or fraction of 90. */
+  /** Degrees clockwise, not necessarily a multiple of 90. */
   rotation: number;
 };
 
-/** The one place that turns a picture: width and height as shown. Throws NoVideoStream where there is no area. */
+/** Returns width and height as shown; nothing else applies a rotation. Throws NoVideoStream for a picture without area. */
 export function shownResolution(
   picture: CodedPicture,
 ): Pick<VideoFacts, 'resolution' | 'width' | 'height' | 'rotation'> {
@@ -18,7 +18,7 @@ export function shownResolution(
   if (!isLength(codedWidth) || !isLength(codedHeight)) {
     throw new NoVideoStream(`the picture is ${codedWidth ?? '?'}x${codedHeight ?? '?'}`);
   }
-  const rotation = quarterTurn(picture.rotation);
+  const rotation = nearestQuarterTurn(picture.rotation);
   const sideways = rotation === 90 || rotation === 270;
   const width = sideways ? codedHeight : codedWidth;
   const height = sideways ? codedWidth : codedHeight;
@@ -29,8 +29,8 @@ function isLength(pixels: number | undefined): pixels is number {
   return pixels !== undefined && Number.isInteger(pixels) && pixels > 0;
 }
 
-/** The nearest quarter turn, as players do with a tilted display matrix. */
-function quarterTurn(degrees: number): VideoFacts['rotation'] {
+/** Players do the same with a tilted display matrix. */
+function nearestQuarterTurn(degrees: number): VideoFacts['rotation'] {
   const turns = ((Math.round(degrees / 90) % 4) + 4) % 4;
   return ([0, 90, 180, 270] as const)[turns] ?? 0;
 }

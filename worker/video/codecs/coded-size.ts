@@ -1,30 +1,23 @@
-import { Bits } from './bit-reader.ts';
-import { isAnnexB, type Size, sizesOfParameterSets } from './parameter-sets.ts';
-
-/** Where a codec tells the size of its pictures; either may be missing. */
-export type CrossCheck = {
-  /** The decoder's configuration: what avcC, hvcC or av1C holds, an esds descriptor, Matroska's CodecPrivate. */
-  config?: Buffer | undefined;
-  /** The first frame, or its beginning. Asked for only where the configuration tells nothing. */
-  frame: () => Promise<Buffer | undefined>;
-};
+import type { CrossCheck, Size } from '../types.ts';
+import { BitReader } from './bit-reader.ts';
+import { isAnnexB, sizesOfParameterSets } from './parameter-sets.ts';
 
 const startCode = Buffer.from([0, 0, 1]);
 
-type Told = (bytes: Buffer) => Size[];
+type ReadSizes = (bytes: Buffer) => Size[];
 
-/** Those whose bits tell nothing: a decoder takes the container's word, but for pictures beyond all bounds. */
-const silent = new Set(['rawvideo', 'ffv1', 'huffyuv', 'ffvhuff', 'msmpeg4v2', 'msmpeg4v3']);
-const mostPixels = 2 ** 27;
+/** Codecs whose data states no size: the decoder uses the container's, unless the picture is too large. */
+const codecsWithoutSize = new Set(['rawvideo', 'ffv1', 'huffyuv', 'ffvhuff', 'msmpeg4v2', 'msmpeg4v3']);
+const maxPixels = 2 ** 27;
 
-const inConfig: Record<string, Told> = {
+const inConfig: Record<string, ReadSizes> = {
   h264: (bytes) => sizesOfParameterSets('h264', bytes),
   hevc: (bytes) => sizesOfParameterSets('hevc', bytes),
-  // Behind the four bytes of the box; a frame has the units alone.
+  // av1C has four bytes before its units; a frame has units only.
   av1: (bytes) => sizesOfAv1(bytes.subarray(4)),
   mpeg4: sizesOfMpeg4,
 };
-const inFrame: Record<string, Told> = {
+const inFrame: Record<string, ReadSizes> = {
   h264: (bytes) => (isAnnexB(bytes) ? sizesOfParameterSets('h264', bytes) : []),
   hevc: (bytes) => (isAnnexB(bytes) ? sizesOfParameterSets('hevc', bytes) : []),
   av1: sizesOfAv1,
@@ -36,21 +29,21 @@ const inFrame: Record<string, Told> = {
 };
 
 /**
- * Whether the codec's own bits tell the size that the container tells. Where they differ, say nothing, or cannot be
- * read, only a decoder knows what will be shown.
- * @param codec ffmpeg's name. Throws what `frame` throws.
+ * Whether the codec's own data states the same size as the container. If they differ, or the data states none or cannot
+ * be read, only a decoder knows what will be shown.
+ * @param codec ffmpeg's name. Throws any error of `crossCheck.frame`.
  */
-export async function confirmsSize(codec: string, size: Size, witness: CrossCheck): Promise<boolean> {
-  if (silent.has(codec)) return size.width * size.height <= mostPixels;
-  const told = witness.config === undefined ? [] : tellSizes(inConfig[codec], witness.config);
-  if (told.length > 0) return agree(told, size);
+export async function confirmsSize(codec: string, size: Size, crossCheck: CrossCheck): Promise<boolean> {
+  if (codecsWithoutSize.has(codec)) return size.width * size.height <= maxPixels;
+  const configured = crossCheck.config === undefined ? [] : readSizes(inConfig[codec], crossCheck.config);
+  if (configured.length > 0) return allEqual(configured, size);
   const read = inFrame[codec];
   if (read === undefined) return false;
-  const frame = await witness.frame();
-  return frame !== undefined && agree(tellSizes(read, frame), size);
+  const frame = await crossCheck.frame();
+  return frame !== undefined && allEqual(readSizes(read, frame), size);
 }
 
-function tellSizes(read: Told | undefined, bytes: Buffer): Size[] {
+function readSizes(read: ReadSizes | undefined, bytes: Buffer): Size[] {
   try {
     return read?.(bytes) ?? [];
   } catch (error) {
@@ -59,8 +52,8 @@ function tellSizes(read: Told | undefined, bytes: Buffer): Size[] {
   }
 }
 
-function agree(told: Size[], { width, height }: Size): boolean {
-  return told.length > 0 && told.every((each) => each.width === width && each.height === height);
+function allEqual(sizes: Size[], { width, height }: Size): boolean {
+  return sizes.length > 0 && sizes.every((each) => each.width === width && each.height === height);
 }
 
 /** RFC 6386, 9.1: a key frame begins with its size. */
@@ -73,7 +66,7 @@ function sizesOfVp8(frame: Buffer): Size[] {
 
 /** VP9 bitstream specification, 6.2. */
 function sizesOfVp9(frame: Buffer): Size[] {
-  const bits = new Bits(frame);
+  const bits = new BitReader(frame);
   if (bits.read(2) !== 2) return [];
   const profile = bits.read(1) + 2 * bits.read(1);
   if (profile === 3) bits.skip(1);
@@ -88,7 +81,7 @@ function sizesOfVp9(frame: Buffer): Size[] {
   return [{ width: bits.read(16) + 1, height: bits.read(16) + 1 }];
 }
 
-/** AV1 bitstream specification, 5.3 and 5.5: the sequence header, wherever it stands among the units. */
+/** AV1 bitstream specification, 5.3 and 5.5: the sequence header, which may be any of the units. */
 function sizesOfAv1(units: Buffer): Size[] {
   for (let position = 0; position < units.length; ) {
     const header = units[position] ?? 0;
@@ -99,41 +92,41 @@ function sizesOfAv1(units: Buffer): Size[] {
       byte = units[position] ?? 0;
       length += (byte & 0x7f) * 2 ** shift;
     }
-    if (((header >> 3) & 15) === 1) return [sizeOfSequence(new Bits(units.subarray(position, position + length)))];
+    if (((header >> 3) & 15) === 1) return [sizeOfSequence(new BitReader(units.subarray(position, position + length)))];
     position += length;
   }
   return [];
 }
 
-function sizeOfSequence(bits: Bits): Size {
+function sizeOfSequence(bits: BitReader): Size {
   bits.skip(4);
-  // Its short form has the level only. Timing comes with broadcasts; we leave that to the decoder.
-  const short = bits.flag();
-  if (short) bits.skip(5);
+  // The short form has the level only. Timing information is rare (broadcasts) and left to the decoder.
+  const isShort = bits.flag();
+  if (isShort) bits.skip(5);
   else skipOperatingPoints(bits);
   const [widthBits, heightBits] = [bits.read(4) + 1, bits.read(4) + 1];
   return { width: bits.read(widthBits) + 1, height: bits.read(heightBits) + 1 };
 }
 
-function skipOperatingPoints(bits: Bits): void {
-  if (bits.flag()) throw new RangeError('the sequence header has timing');
-  const delayed = bits.flag();
-  for (let left = bits.read(5); left >= 0; left -= 1) {
+function skipOperatingPoints(bits: BitReader): void {
+  if (bits.flag()) throw new RangeError('the sequence header has timing information');
+  const hasDelay = bits.flag();
+  for (let remaining = bits.read(5); remaining >= 0; remaining -= 1) {
     bits.skip(12);
     if (bits.read(5) > 7) bits.skip(1);
-    if (delayed && bits.flag()) bits.skip(4);
+    if (hasDelay && bits.flag()) bits.skip(4);
   }
 }
 
 /** ISO/IEC 14496-2, 6.2.3: the video object layer, in an esds descriptor or before the first frame. */
 function sizesOfMpeg4(bytes: Buffer): Size[] {
   for (let at = bytes.indexOf(startCode); at >= 0; at = bytes.indexOf(startCode, at + 3)) {
-    if (((bytes[at + 3] ?? 0) & 0xf0) === 0x20) return sizesOfLayer(new Bits(bytes.subarray(at + 4)));
+    if (((bytes[at + 3] ?? 0) & 0xf0) === 0x20) return sizesOfLayer(new BitReader(bytes.subarray(at + 4)));
   }
   return [];
 }
 
-function sizesOfLayer(bits: Bits): Size[] {
+function sizesOfLayer(bits: BitReader): Size[] {
   bits.skip(9);
   if (bits.flag()) bits.skip(7);
   if (bits.read(4) === 15) bits.skip(16);
@@ -152,7 +145,7 @@ function sizesOfLayer(bits: Bits): Size[] {
   return rectangular ? [{ width, height: bits.read(13) }] : [];
 }
 
-/** ITU-T T.81, B.2.2: the frame header, behind tables and application data. */
+/** ITU-T T.81, B.2.2: the frame header, after tables and application data. */
 function sizesOfJpeg(frame: Buffer): Size[] {
   if (frame.length < 2 || frame.readUInt16BE(0) !== 0xffd8) return [];
   for (let position = 2; position + 9 <= frame.length; ) {

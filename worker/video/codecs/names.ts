@@ -1,5 +1,5 @@
-/** ffmpeg's names for what AVI and QuickTime write as four letters. What is not here, ffprobe is asked about. */
-const names: Record<string, readonly string[]> = {
+/** Maps ffmpeg's codec names to the four-character codes of AVI and QuickTime. ffprobe handles all others. */
+const fourccs: Record<string, readonly string[]> = {
   h264: ['H264', 'X264', 'AVC1', 'DAVC', 'VSSH', 'h264', 'x264', 'avc1'],
   hevc: ['HEVC', 'H265', 'hevc', 'h265'],
   av1: ['AV01', 'av01'],
@@ -15,10 +15,10 @@ const names: Record<string, readonly string[]> = {
   rawvideo: ['\0\0\0\0', 'I420', 'IYUV', 'YV12', 'YUY2', 'UYVY', 'Y800'],
 };
 const byFourcc = new Map(
-  Object.entries(names).flatMap(([name, fourccs]) => fourccs.map((fourcc) => [fourcc, name] as const)),
+  Object.entries(fourccs).flatMap(([name, codes]) => codes.map((code) => [code, name] as const)),
 );
 
-/** ffmpeg's name of the codec behind biCompression; undefined where it is not among the usual ones. */
+/** Returns ffmpeg's name of the codec for AVI's biCompression; undefined for an uncommon one. */
 export function codecOfFourcc(fourcc: string): string | undefined {
   return byFourcc.get(fourcc);
 }
@@ -51,25 +51,26 @@ const byObjectType = new Map([
 ]);
 
 /**
- * ffmpeg's name of a codec; undefined where it is not a usual one.
- * @param name mediabunny's, or where it has none what the track calls it.
- * @param config what the track has for its decoder: two kinds of track tell only there what they are.
+ * Returns ffmpeg's name of a codec; undefined for an uncommon one.
+ * @param name mediabunny's name, or the track's own if mediabunny has none.
+ * @param config the track's decoder configuration: two kinds of track name their codec only there.
  */
 export function codecOfTrack(name: string, config: Buffer | undefined): string | undefined {
-  // AVI's header of a picture within Matroska.
+  // Matroska with the picture header of an AVI.
   if (name === 'V_MS/VFW/FOURCC') return codecOfFourcc(config?.toString('latin1', 16, 20) ?? '');
   if (name === 'mp4v') return byObjectType.get(objectTypeOf(config) ?? 0);
   return byTrack.get(name);
 }
 
-/** ISO/IEC 14496-1, 7.2.6: within the elementary stream's descriptor, 3, that of its decoder, 4, begins with the type. */
+/** ISO/IEC 14496-1, 7.2.6: ES_Descriptor (tag 3) contains DecoderConfigDescriptor (tag 4), which begins with the type. */
 function objectTypeOf(esds: Buffer | undefined): number | undefined {
   if (esds?.[4] !== 3) return undefined;
-  const at = behindLength(esds, 5) + 3;
-  return esds[at] === 4 ? esds[behindLength(esds, at + 1)] : undefined;
+  const at = afterLength(esds, 5) + 3;
+  return esds[at] === 4 ? esds[afterLength(esds, at + 1)] : undefined;
 }
 
-function behindLength(bytes: Buffer, from: number): number {
+/** Returns the offset after a length field, whose bytes but the last have their highest bit set. */
+function afterLength(bytes: Buffer, from: number): number {
   let at = from;
   while (((bytes[at] ?? 0) & 0x80) > 0) at += 1;
   return at + 1;

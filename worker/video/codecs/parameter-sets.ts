@@ -1,16 +1,16 @@
-import { Bits } from './bit-reader.ts';
+import type { Size } from '../types.ts';
+import { BitReader } from './bit-reader.ts';
 
-export type Size = { width: number; height: number };
-
-const withChroma = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]);
+/** H.264 profiles whose parameter sets state the chroma format. */
+const profilesWithChroma = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]);
 const startCode = Buffer.from([0, 0, 1]);
 const sequenceTypes = { h264: 7, hevc: 33 };
 
 type Codec = keyof typeof sequenceTypes;
 
-/** The sizes that the sequence parameter sets of an avcC or hvcC box, or of a frame in Annex B, tell: cropped. */
+/** Returns the cropped sizes in the sequence parameter sets of an avcC or hvcC box, or of a frame in Annex B format. */
 export function sizesOfParameterSets(codec: Codec, bytes: Uint8Array): Size[] {
-  const units = isAnnexB(bytes) ? annexB(bytes) : codec === 'h264' ? avcUnits(bytes) : hevcUnits(bytes);
+  const units = isAnnexB(bytes) ? annexBUnits(bytes) : codec === 'h264' ? avcUnits(bytes) : hevcUnits(bytes);
   return units.filter((unit) => typeOf(codec, unit) === sequenceTypes[codec]).map((unit) => sizeOf(codec, unit));
 }
 
@@ -20,17 +20,17 @@ function typeOf(codec: Codec, unit: Uint8Array): number {
 }
 
 function sizeOf(codec: Codec, unit: Uint8Array): Size {
-  // Each 3 that follows two zeros is there to keep the bytes from looking like the start of a unit.
+  // A 3 after two zeros was inserted so that the bytes do not look like a start code.
   const plain = unit.filter((byte, index) => !(byte === 3 && unit[index - 1] === 0 && unit[index - 2] === 0));
   return codec === 'h264' ? sizeOfAvc(plain) : sizeOfHevc(plain);
 }
 
-/** Units one behind the other, each announced by zeros and a one; else by its length. */
+/** Whether units are separated by start codes; otherwise each is preceded by its length. */
 export function isAnnexB(bytes: Uint8Array): boolean {
   return bytes[0] === 0 && bytes[1] === 0 && (bytes[2] === 1 || (bytes[2] === 0 && bytes[3] === 1));
 }
 
-function annexB(bytes: Uint8Array): Uint8Array[] {
+function annexBUnits(bytes: Uint8Array): Uint8Array[] {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const starts: number[] = [];
   for (let at = all.indexOf(startCode); at >= 0; at = all.indexOf(startCode, at + 3)) starts.push(at + 3);
@@ -66,11 +66,11 @@ function unitsWithLength(bytes: Uint8Array, start: number, count: number): { uni
 
 /** ITU-T H.264, 7.3.2.1.1. */
 function sizeOfAvc(unit: Uint8Array): Size {
-  const bits = new Bits(unit.subarray(1));
+  const bits = new BitReader(unit.subarray(1));
   const profile = bits.read(8);
   bits.skip(16);
   bits.golomb();
-  const chroma = withChroma.has(profile) ? avcChroma(bits) : 1;
+  const chroma = profilesWithChroma.has(profile) ? avcChroma(bits) : 1;
   bits.golomb();
   const order = bits.golomb();
   if (order === 0) bits.golomb();
@@ -78,7 +78,7 @@ function sizeOfAvc(unit: Uint8Array): Size {
     bits.skip(1);
     bits.golomb();
     bits.golomb();
-    for (let left = bits.golomb(); left > 0; left -= 1) bits.golomb();
+    for (let remaining = bits.golomb(); remaining > 0; remaining -= 1) bits.golomb();
   }
   bits.golomb();
   bits.skip(1);
@@ -92,7 +92,7 @@ function sizeOfAvc(unit: Uint8Array): Size {
   return cropped({ width, height }, bits, stepX, stepY);
 }
 
-function avcChroma(bits: Bits): number {
+function avcChroma(bits: BitReader): number {
   const chroma = bits.golomb();
   if (chroma === 3) bits.skip(1);
   bits.golomb();
@@ -106,7 +106,7 @@ function avcChroma(bits: Bits): number {
   return chroma;
 }
 
-function skipScalingList(bits: Bits, length: number): void {
+function skipScalingList(bits: BitReader, length: number): void {
   let next = 8;
   for (let index = 0, last = 8; index < length && next !== 0; index += 1) {
     const number = bits.golomb();
@@ -118,7 +118,7 @@ function skipScalingList(bits: Bits, length: number): void {
 
 /** ITU-T H.265, 7.3.2.2.1. */
 function sizeOfHevc(unit: Uint8Array): Size {
-  const bits = new Bits(unit.subarray(2));
+  const bits = new BitReader(unit.subarray(2));
   bits.skip(4);
   const layers = bits.read(3);
   bits.skip(1 + 96);
@@ -132,7 +132,7 @@ function sizeOfHevc(unit: Uint8Array): Size {
   return cropped(size, bits, chroma === 1 || chroma === 2 ? 2 : 1, chroma === 1 ? 2 : 1);
 }
 
-function cropped({ width, height }: Size, bits: Bits, stepX: number, stepY: number): Size {
+function cropped({ width, height }: Size, bits: BitReader, stepX: number, stepY: number): Size {
   if (!bits.flag()) return { width, height };
   const [left, right, top, bottom] = [bits.golomb(), bits.golomb(), bits.golomb(), bits.golomb()];
   return { width: width - stepX * (left + right), height: height - stepY * (top + bottom) };

@@ -4,39 +4,40 @@ import type { OpenVideo } from '../types.ts';
 /** Bytes [start, end). */
 export type Span = [start: number, end: number];
 
-/** Many small pieces of a video out of the window that holds them, which is read once. */
+/** Serves many small reads from the part of the video that was read last. */
 export class BufferedReader {
-  /** What was read, in this order. */
+  /** What was read from the video, in order. */
   readonly spans: Span[] = [];
   readonly #video: OpenVideo;
-  #start = 0;
-  #window: Uint8Array = new Uint8Array();
+  #bufferStart = 0;
+  #buffer: Uint8Array = new Uint8Array();
 
   constructor(video: OpenVideo) {
     this.#video = video;
   }
 
+  /** Size of the whole file in bytes. */
   get size(): number {
     return this.#video.size;
   }
 
-  /** Up to `length` bytes from `start` on, fewer at the end of the file. Throws what `video.read` throws. */
+  /** Returns up to `length` bytes from `start`, fewer at the end of the file. Throws any error of `video.read`. */
   async upTo(length: number, start: number): Promise<Buffer> {
     const end = start + length;
-    if (start < this.#start || end > this.#start + this.#window.length) {
-      const windowEnd = Math.ceil(end / windowBytes) * windowBytes;
-      this.#window = await this.#video.read(start, windowEnd);
-      this.#start = start;
-      this.spans.push([start, windowEnd]);
+    if (start < this.#bufferStart || end > this.#bufferStart + this.#buffer.length) {
+      const readEnd = Math.ceil(end / windowBytes) * windowBytes;
+      this.#buffer = await this.#video.read(start, readEnd);
+      this.#bufferStart = start;
+      this.spans.push([start, readEnd]);
     }
-    const offset = start - this.#start;
-    const { buffer, byteOffset, length: held } = this.#window;
-    return Buffer.from(buffer, byteOffset + offset, Math.max(0, Math.min(length, held - offset)));
+    const offset = start - this.#bufferStart;
+    const { buffer, byteOffset, length: buffered } = this.#buffer;
+    return Buffer.from(buffer, byteOffset + offset, Math.max(0, Math.min(length, buffered - offset)));
   }
 
-  /** The beginning of something `length` bytes long: what its window holds of it, `enough` at least. */
+  /** Returns the first bytes of an item `length` bytes long: the rest of its window, or `enough` if that is more. */
   beginning(start: number, length: number, enough: number): Promise<Buffer> {
-    const here = windowBytes - (start % windowBytes);
-    return this.upTo(Math.min(length, Math.max(here, enough)), start);
+    const restOfWindow = windowBytes - (start % windowBytes);
+    return this.upTo(Math.min(length, Math.max(restOfWindow, enough)), start);
   }
 }

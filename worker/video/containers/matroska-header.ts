@@ -1,8 +1,8 @@
 import { VideoUnreadable } from '../../errors.ts';
+import type { HeaderView } from '../types.ts';
 import type { BufferedReader } from './buffered-reader.ts';
-import type { HeaderView } from './mediabunny.ts';
 
-/** An element: where it and its content begin, and where it ends; a live recording leaves the end of a Segment or Cluster open. */
+/** Offsets of an element's start, content (`at`) and end. A live recording leaves the end of Segment and Cluster open. */
 type Element = { id: number; start: number; at: number; end: number };
 
 type TrackEntry = { number: number; config: Buffer | undefined };
@@ -21,115 +21,115 @@ const ids = {
   blockGroup: 0xa0,
   block: 0xa1,
 };
-/** SeekHead, Void, Info, Tags, Attachments, Cues …; within a Cluster also the blocks of other tracks. */
-const mostElements = 256;
-/** The description of a track is some hundred bytes. */
-const mostKept = 256 * 1024;
+/** SeekHead, Void, Info, Tags, Attachments, Cues …; in a Cluster also the blocks of other tracks. */
+const maxElements = 256;
+/** A track's description takes a few hundred bytes. */
+const maxElementBytes = 256 * 1024;
 const enoughOfFrame = 1024;
-/** A Segment without an end. */
+/** The header of a Segment whose end is open. */
 const openSegment = Buffer.from('1853806701ffffffffffffff', 'hex');
 
 /**
- * Walks the top of the Segment to the Tracks element by the sizes of what stands before it.
- * Throws VideoUnreadable for what it cannot follow, and whatever `video.read` throws.
+ * Walks the top level of the Segment to the Tracks element, skipping the elements before it by their sizes.
+ * Throws VideoUnreadable for anything it cannot follow, and any error of `video.read`.
  */
-export async function viewTracks(pieces: BufferedReader): Promise<HeaderView> {
-  const whole = { at: 0, end: pieces.size };
-  const ebml = await find(pieces, ids.ebml, whole);
-  const segment = await find(pieces, ids.segment, whole);
-  const parts = [await take(pieces, { ...ebml, start: 0 }), openSegment];
-  for await (const element of elementsOf(pieces, segment.at, segment.end)) {
-    // What tells of the tracks can stand behind the frames; nobody walks over all of them to see.
+export async function readMatroskaHeader(reader: BufferedReader): Promise<HeaderView> {
+  const file = { at: 0, end: reader.size };
+  const ebml = await find(reader, ids.ebml, file);
+  const segment = await find(reader, ids.segment, file);
+  const parts = [await copy(reader, { ...ebml, start: 0 }), openSegment];
+  for await (const element of elementsOf(reader, segment.at, segment.end)) {
+    // Tracks may follow the frames, but finding it there would mean walking over all of them.
     if (element.id === ids.cluster) break;
-    if (element.id === ids.info || element.id === ids.tracks) parts.push(await take(pieces, element));
+    if (element.id === ids.info || element.id === ids.tracks) parts.push(await copy(reader, element));
     if (element.id !== ids.tracks) continue;
-    const entries = await readEntries(pieces, element);
-    const witness = (id: number) => ({
+    const entries = await readEntries(reader, element);
+    const crossCheck = (id: number) => ({
       config: entries.find(({ number }) => number === id)?.config,
-      frame: () => firstFrame(pieces, element.end, id),
+      frame: () => firstFrame(reader, element.end, id),
     });
-    return { file: Buffer.concat(parts), isPicture: () => true, witness };
+    return { file: Buffer.concat(parts), isPicture: () => true, crossCheck };
   }
-  throw new VideoUnreadable('the tracks do not come before the frames');
+  throw new VideoUnreadable('the file has no Tracks element before its frames');
 }
 
-/** Not a view: the next piece may lie in another window. */
-async function take(pieces: BufferedReader, { start, end }: Pick<Element, 'start' | 'end'>): Promise<Buffer> {
-  if (end - start > mostKept) throw new VideoUnreadable(`an element is ${end - start} bytes long`);
-  return Buffer.from(await pieces.upTo(end - start, start));
+/** Returns a copy, because the reader reuses its buffer. */
+async function copy(reader: BufferedReader, { start, end }: Pick<Element, 'start' | 'end'>): Promise<Buffer> {
+  if (end - start > maxElementBytes) throw new VideoUnreadable(`a header element is ${end - start} bytes long`);
+  return Buffer.from(await reader.upTo(end - start, start));
 }
 
-async function readEntries(pieces: BufferedReader, tracks: Element): Promise<TrackEntry[]> {
+async function readEntries(reader: BufferedReader, tracks: Element): Promise<TrackEntry[]> {
   const entries: TrackEntry[] = [];
-  for await (const entry of elementsOf(pieces, tracks.at, tracks.end)) {
-    if (entry.id === ids.trackEntry) entries.push(await readEntry(pieces, entry));
+  for await (const entry of elementsOf(reader, tracks.at, tracks.end)) {
+    if (entry.id === ids.trackEntry) entries.push(await readEntry(reader, entry));
   }
   return entries;
 }
 
-/** The beginning of the first frame of a track; undefined where it has none in the first cluster. */
-async function firstFrame(pieces: BufferedReader, from: number, number: number): Promise<Buffer | undefined> {
-  const cluster = await find(pieces, ids.cluster, { at: from, end: pieces.size });
-  for await (const element of elementsOf(pieces, cluster.at, cluster.end)) {
-    const group = element.id === ids.blockGroup;
-    const block = group ? await find(pieces, ids.block, element) : element;
-    if (!group && block.id !== ids.simpleBlock) continue;
-    const header = await pieces.upTo(12, block.at);
+/** Returns the beginning of a track's first frame; undefined if the first cluster has none. */
+async function firstFrame(reader: BufferedReader, from: number, trackNumber: number): Promise<Buffer | undefined> {
+  const cluster = await find(reader, ids.cluster, { at: from, end: reader.size });
+  for await (const element of elementsOf(reader, cluster.at, cluster.end)) {
+    const isGroup = element.id === ids.blockGroup;
+    const block = isGroup ? await find(reader, ids.block, element) : element;
+    if (!isGroup && block.id !== ids.simpleBlock) continue;
+    const header = await reader.upTo(12, block.at);
     const track = readNumber(header, 0);
-    if (track?.value !== number) continue;
-    const skipped = track.length + 3;
-    // Where it is laced, sizes of frames come first, and confirm nothing.
-    return pieces.beginning(block.at + skipped, block.end - block.at - skipped, enoughOfFrame);
+    if (track?.value !== trackNumber) continue;
+    const headerBytes = track.length + 3;
+    // With lacing, frame sizes come first; these confirm no size, so ffprobe decides.
+    return reader.beginning(block.at + headerBytes, block.end - block.at - headerBytes, enoughOfFrame);
   }
   return undefined;
 }
 
-async function find(pieces: BufferedReader, id: number, { at, end }: Pick<Element, 'at' | 'end'>): Promise<Element> {
-  for await (const element of elementsOf(pieces, at, end)) if (element.id === id) return element;
-  throw new VideoUnreadable(`the element ${id.toString(16)} does not come`);
+async function find(reader: BufferedReader, id: number, { at, end }: Pick<Element, 'at' | 'end'>): Promise<Element> {
+  for await (const element of elementsOf(reader, at, end)) if (element.id === id) return element;
+  throw new VideoUnreadable(`the file has no element ${id.toString(16)} where it is expected`);
 }
 
-async function readEntry(pieces: BufferedReader, entry: Element): Promise<TrackEntry> {
+async function readEntry(reader: BufferedReader, entry: Element): Promise<TrackEntry> {
   const track: TrackEntry = { number: 0, config: undefined };
-  for await (const { id, at, end } of elementsOf(pieces, entry.at, entry.end)) {
-    if (id === ids.trackNumber) track.number = await readInteger(pieces, at, end);
-    if (id === ids.flagEnabled && (await readInteger(pieces, at, end)) === 0) {
+  for await (const { id, at, end } of elementsOf(reader, entry.at, entry.end)) {
+    if (id === ids.trackNumber) track.number = await readInteger(reader, at, end);
+    if (id === ids.flagEnabled && (await readInteger(reader, at, end)) === 0) {
       throw new VideoUnreadable('a track is disabled');
     }
-    if (id === ids.codecPrivate) track.config = await take(pieces, { start: at, end });
+    if (id === ids.codecPrivate) track.config = await copy(reader, { start: at, end });
   }
   return track;
 }
 
-async function readInteger(pieces: BufferedReader, at: number, end: number): Promise<number> {
-  return (await pieces.upTo(end - at, at)).readUIntBE(0, Math.min(end - at, 6));
+async function readInteger(reader: BufferedReader, at: number, end: number): Promise<number> {
+  return (await reader.upTo(end - at, at)).readUIntBE(0, Math.min(end - at, 6));
 }
 
-async function* elementsOf(pieces: BufferedReader, from: number, to: number): AsyncGenerator<Element, void> {
+async function* elementsOf(reader: BufferedReader, from: number, to: number): AsyncGenerator<Element, void> {
   let start = from;
   for (let elements = 0; start < to; elements += 1) {
-    if (elements === mostElements) throw new VideoUnreadable('there is no end of elements');
-    const element = await readElement(pieces, start, to);
+    if (elements === maxElements) throw new VideoUnreadable(`the header has more than ${maxElements} elements`);
+    const element = await readElement(reader, start, to);
     yield element;
     start = element.end;
   }
 }
 
-async function readElement(pieces: BufferedReader, start: number, to: number): Promise<Element> {
-  const header = await pieces.upTo(Math.min(12, to - start), start);
+async function readElement(reader: BufferedReader, start: number, to: number): Promise<Element> {
+  const header = await reader.upTo(Math.min(12, to - start), start);
   const idLength = Math.clz32(header[0] ?? 0) - 23;
   const size = readNumber(header, idLength);
-  if (idLength > 4 || size === undefined) throw new VideoUnreadable('the elements are damaged');
+  if (idLength > 4 || size === undefined) throw new VideoUnreadable('the header elements are damaged');
   const at = start + idLength + size.length;
-  const open = size.value === 2 ** (7 * size.length) - 1;
-  const end = open ? to : at + size.value;
+  const isOpen = size.value === 2 ** (7 * size.length) - 1;
+  const end = isOpen ? to : at + size.value;
   const id = header.readUIntBE(0, idLength);
-  const mayBeLonger = id === ids.segment || id === ids.cluster;
-  if (end > to && !mayBeLonger) throw new VideoUnreadable('an element is longer than what it is in');
+  const mayExceed = id === ids.segment || id === ids.cluster;
+  if (end > to && !mayExceed) throw new VideoUnreadable('an element is longer than the element that contains it');
   return { id, start, at, end: Math.min(end, to) };
 }
 
-/** A number whose first bit set tells its length: 1 to 8 bytes. */
+/** Reads a variable-length integer of 1 to 8 bytes; the position of the first set bit gives its length. */
 function readNumber(bytes: Buffer, at: number): { value: number; length: number } | undefined {
   const first = bytes[at] ?? 0;
   const length = Math.clz32(first) - 23;

@@ -1,52 +1,44 @@
 import { BufferSource, Input, type InputVideoTrack, Logging, LogLevel, MATROSKA, MP4, WEBM } from 'mediabunny';
 import { NoVideoStream, VideoUnreadable } from '../../errors.ts';
-import { type CrossCheck, confirmsSize } from '../codecs/coded-size.ts';
+import { confirmsSize } from '../codecs/coded-size.ts';
 import { codecOfTrack } from '../codecs/names.ts';
 import { shownResolution } from '../resolution.ts';
-import type { VideoFacts } from '../types.ts';
+import type { HeaderView, Size, VideoFacts } from '../types.ts';
 import type { BufferedReader } from './buffered-reader.ts';
-import { viewTracks } from './matroska-header.ts';
-import { viewMoov } from './mp4-header.ts';
+import { readMatroskaHeader } from './matroska-header.ts';
+import { readMp4Header } from './mp4-header.ts';
 
 type Container = Exclude<VideoFacts['container'], 'avi'>;
 
-/** The little of a file that tells of its pictures, and how to ask the codec for its word. */
-export type HeaderView = {
-  /** A valid file of its own, some kilobytes, without any frame. */
-  file: Buffer;
-  /** Whether a track of pictures is more than an index to another one. */
-  isPicture(trackId: number): boolean;
-  /** Throws VideoUnreadable for a track that is not there. */
-  witness(trackId: number): CrossCheck;
-};
-
 /**
- * Reads the header of an mp4, mov, mkv or webm in this process, 0.1 ms, mostly one read, and has the codec confirm it.
- * Throws VideoUnreadable or NoVideoStream for what it cannot read or be sure of, and whatever `video.read` throws.
+ * Parses the header of an mp4, mov, mkv or webm in this process and checks the size against the codec's own data. Takes
+ * 0.1 ms and usually one read.
+ * Throws VideoUnreadable or NoVideoStream for anything it cannot read or confirm, and any error of `video.read`.
  */
-export async function probeWithMediabunny(pieces: BufferedReader, container: Container): Promise<VideoFacts> {
+export async function probeWithMediabunny(reader: BufferedReader, container: Container): Promise<VideoFacts> {
   try {
-    const view = await (container === 'mkv' || container === 'webm' ? viewTracks(pieces) : viewMoov(pieces));
+    const isMatroska = container === 'mkv' || container === 'webm';
+    const view = await (isMatroska ? readMatroskaHeader(reader) : readMp4Header(reader));
     const { trackId, size, ...facts } = await parse(view, container);
-    const witness = view.witness(trackId);
-    const codec = codecOfTrack(facts.codec, witness.config);
-    if (codec === undefined || !(await confirmsSize(codec, size, witness))) {
-      // Who judges next has to see it.
-      await witness.frame();
+    const crossCheck = view.crossCheck(trackId);
+    const codec = codecOfTrack(facts.codec, crossCheck.config);
+    if (codec === undefined || !(await confirmsSize(codec, size, crossCheck))) {
+      // ffprobe comes next and needs the first frame: this read puts it into `reader.spans`.
+      await crossCheck.frame();
       throw new VideoUnreadable('the codec does not confirm the size in the header');
     }
     return { ...facts, codec };
   } catch (error) {
-    // Numbers that lead outside of what there is.
+    // An offset or a length that lies outside of the file.
     if (error instanceof RangeError) throw new VideoUnreadable('the header of the video is damaged', { cause: error });
     throw error;
   }
 }
 
-type Parsed = VideoFacts & { trackId: number; size: { width: number; height: number } };
+type Parsed = VideoFacts & { trackId: number; size: Size };
 
 async function parse({ file, isPicture }: HeaderView, container: Container): Promise<Parsed> {
-  // It would print to the console what it finds odd, four-letter codes out of the file included.
+  // Otherwise mediabunny prints warnings, which may contain bytes of the file, to the console.
   Logging.level = LogLevel.Silent;
   const input = new Input({ formats: [MP4, MATROSKA, WEBM], source: new BufferSource(file) });
   try {
@@ -69,7 +61,7 @@ async function factsOf(track: InputVideoTrack, container: Container): Promise<Pa
     ...shownResolution({ codedWidth: size.width, codedHeight: size.height, rotation }),
     codec: (await track.getCodec()) ?? String(await track.getInternalCodecId()),
     container,
-    // A damaged time scale makes it infinite or not a number.
+    // A damaged time scale makes it infinite or NaN.
     duration: Number.isFinite(duration) ? duration : null,
     trackId: track.id,
     size,

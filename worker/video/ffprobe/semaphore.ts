@@ -1,37 +1,37 @@
-/** Lets so many in at once; the others wait in the order they came. */
+/** Admits a limited number at once; the others wait in the order in which they came. */
 export class Semaphore {
   readonly #waiting: (() => void)[] = [];
   #free: number;
 
-  constructor(most: number) {
-    this.#free = most;
+  constructor(limit: number) {
+    this.#free = limit;
   }
 
-  /** Resolves when it is one's turn, to what ends it. Throws the signal's reason. */
-  async take(signal: AbortSignal): Promise<Disposable> {
+  /** Waits for a permit; disposing of the result releases it. Throws the signal's reason. */
+  async acquire(signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;
     else await this.#wait(signal);
-    return { [Symbol.dispose]: () => this.#leave() };
+    return { [Symbol.dispose]: () => this.#release() };
   }
 
   #wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const enter = () => {
-        signal.removeEventListener('abort', leave);
+      const admit = () => {
+        signal.removeEventListener('abort', giveUp);
         resolve();
       };
-      const leave = () => {
-        this.#waiting.splice(this.#waiting.indexOf(enter), 1);
+      const giveUp = () => {
+        this.#waiting.splice(this.#waiting.indexOf(admit), 1);
         reject(signal.reason);
       };
-      this.#waiting.push(enter);
-      signal.addEventListener('abort', leave, { once: true });
+      this.#waiting.push(admit);
+      signal.addEventListener('abort', giveUp, { once: true });
     });
   }
 
-  /** Handed on rather than set free, so that nobody who comes now overtakes those who wait. */
-  #leave(): void {
+  /** Passes the permit to the next in line, so that nobody who arrives now overtakes those who wait. */
+  #release(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free += 1;
     else next();

@@ -1,8 +1,7 @@
 import { Pool } from 'undici';
-import type { Meter } from '../types.ts';
 import { failureOf, isConnectionClosed } from './failures.ts';
 import { createPinnedConnector } from './pinned-connector.ts';
-import { ResponseHandler, type VideoResponse } from './response-handler.ts';
+import { type RangeRequest, ResponseHandler, type VideoResponse } from './response-handler.ts';
 
 export type VideoClientOptions = {
   /** Scheme, host and port of the video server, the only address this client ever connects to. */
@@ -16,9 +15,6 @@ export type VideoClientOptions = {
    */
   timeoutMs: number;
 };
-
-/** A request for the bytes [start, end) of `url`, which is on the client's origin. */
-export type RangeRequest = { url: URL; start: number; end: number; meter: Meter; signal: AbortSignal };
 
 export type VideoClient = {
   readonly origin: URL;

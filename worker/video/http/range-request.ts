@@ -1,6 +1,7 @@
 import { RedirectRefused } from '../../errors.ts';
-import type { RangeRequest, VideoClient } from './client.ts';
+import type { VideoClient } from './client.ts';
 import { checkRange, discardBody, headerOf, type RangeResponse } from './range-response.ts';
+import type { RangeRequest } from './response-handler.ts';
 
 const maxRedirects = 3;
 

@@ -1,6 +1,9 @@
 import type { Dispatcher } from 'undici';
-import type { RangeRequest } from './client.ts';
+import type { Meter } from '../types.ts';
 import { failureOf, type Progress, type TimeoutPhase, timeoutOf } from './failures.ts';
+
+/** A request for the bytes [start, end) of `url`, which is on the client's origin. */
+export type RangeRequest = { url: URL; start: number; end: number; meter: Meter; signal: AbortSignal };
 
 export type ResponseHeaders = Record<string, string | string[] | undefined>;
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { NoVideoStream, VideoUnreadable } from '../../errors.ts';
-import { probeWithRiff } from '../containers/avi.ts';
+import { probeAvi } from '../containers/avi.ts';
 import { BufferedReader } from '../containers/buffered-reader.ts';
 import { windowBytes } from '../http/range-reader.ts';
 import { junked } from './altered-videos.ts';
@@ -22,14 +22,14 @@ function altered(name: string, change: Change): Buffer {
 
 async function read(bytes: Buffer) {
   await using house = await openStack({ files: { 'a.avi': bytes } });
-  return await probeWithRiff(new BufferedReader(await house.open('a.avi')));
+  return await probeAvi(new BufferedReader(await house.open('a.avi')));
 }
 
 describe('the header of an AVI', () => {
   it('of the sample is read out of its first window', async () => {
     const sample = readFileSync(join(import.meta.dirname, '../../../nginx/videos/test_1.avi'));
     await using house = await openStack({ files: { 'test_1.avi': sample } });
-    const facts = await probeWithRiff(new BufferedReader(await house.open('test_1.avi')));
+    const facts = await probeAvi(new BufferedReader(await house.open('test_1.avi')));
     expect(facts).toEqual({
       resolution: '1280x720',
       width: 1280,
@@ -44,7 +44,7 @@ describe('the header of an AVI', () => {
 
   it('far into the file is read where it is, what is before it is not', async () => {
     await using house = await openStack({ files: { 'late.avi': junked('h264.avi', 3_000_000) } });
-    expect(await probeWithRiff(new BufferedReader(await house.open('late.avi')))).toMatchObject({
+    expect(await probeAvi(new BufferedReader(await house.open('late.avi')))).toMatchObject({
       resolution: '256x144',
     });
     expect(house.meter.requests).toBe(2);
@@ -86,7 +86,7 @@ describe('an AVI that is not for us to judge', () => {
     bytes.write('RIFF');
     bytes.write('AVI ', 8);
     for (let at = 12; at + 8 <= bytes.length; at += 8) bytes.write('JUNK', at);
-    expect(await failureOf(read(bytes))).toHaveProperty('message', 'the list of frames does not come');
+    expect(await failureOf(read(bytes))).toHaveProperty('message', 'the list of frames is not among the first 1000 chunks');
   });
 });
 

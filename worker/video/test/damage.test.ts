@@ -95,7 +95,7 @@ it.each([
     const reference = await referenceOf(path);
     if (reference?.resolution !== truth) continue;
     // ffprobe guesses what a file is where its first bytes do not say; we take no file whose first bytes do not.
-    const notOfTheFive = /^the file (looks like|is no video)/.test(refused ?? '');
+    const notOfTheFive = /^the file (looks like|is not a supported video|begins with zero)/.test(refused ?? '');
     if (!notOfTheFive) faults.push(`${what}: ${resolution ?? refused}`);
   }
   expect(faults).toEqual([]);

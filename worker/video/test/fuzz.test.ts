@@ -74,7 +74,7 @@ function heapUsed(): number {
 
 it(`${FILES} damaged files end in facts or a reason, soon, and leave nothing`, { timeout: 120_000 }, async () => {
   const originals = await samples();
-  const options = { timeoutMs, signal: new AbortController().signal, temporaryFolder, cage: await detectSandbox() };
+  const options = { timeoutMs, signal: new AbortController().signal, temporaryFolder, sandbox: await detectSandbox() };
   const outcomes = { facts: 0, reasons: 0 };
   const wrong: string[] = [];
   const heaps: number[] = [];

@@ -115,7 +115,7 @@ describe('a header that is not in the first window', () => {
     const ftyp = fixture('h264.mp4').subarray(0, 32);
     await using house = await openStack({ files: { 'deep.mp4': Buffer.concat([ftyp, moov]) } });
     const error = await failureOf(probeWithMediabunny(new BufferedReader(await house.open('deep.mp4')), 'mp4'));
-    expect(error).toHaveProperty('message', 'the boxes of moov have no bottom');
+    expect(error).toHaveProperty('message', 'the boxes of moov are nested too deeply');
     expect(house.meter.requests).toBe(1);
   });
 

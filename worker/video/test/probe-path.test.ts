@@ -59,5 +59,5 @@ it('a long one is not: a larger head has to do', async () => {
 it('one whose whole is beyond the byte budget is as unreadable as its head', async () => {
   const error = await failureOf(told(late(10_000), 256 * 1024));
   expect(error).toBeInstanceOf(VideoUnreadable);
-  expect(error).toHaveProperty('message', 'ffprobe cannot read it');
+  expect(error).toHaveProperty('message', 'ffprobe cannot read the file');
 });

@@ -99,9 +99,9 @@ describe('a file without a resolution', () => {
   );
 
   it.each([
-    ['truncated.mp4', 'ffprobe cannot read it'],
+    ['truncated.mp4', 'ffprobe cannot read the file'],
     ['truncated.mov', 'the file has no moov box; it may be cut short'],
-    ['truncated.avi', 'ffprobe cannot read it'],
+    ['truncated.avi', 'ffprobe cannot read the file'],
     ['empty.mp4', 'the file is empty'],
     ['html.mp4', 'the file looks like an HTML page, not like a video'],
     ['playlist.mp4', 'the file looks like an HLS playlist, not like a video'],

@@ -94,7 +94,7 @@ describe('ffprobe', () => {
   it('that crashes on a video says so of the video', async () => {
     const error = await failureOf(probeAvi({ ffprobePath: await instead('kill -SEGV $$') }));
     expect(error).toBeInstanceOf(VideoUnreadable);
-    expect(error).toHaveProperty('message', 'ffprobe crashes on it (SIGSEGV)');
+    expect(error).toHaveProperty('message', 'ffprobe crashed on the file (SIGSEGV)');
   });
 
   it.each([
@@ -112,7 +112,7 @@ describe('ffprobe', () => {
   it('that cannot be run is named', async () => {
     const path = join(folder, 'nowhere');
     const error = await failureOf(probeAvi({ ffprobePath: path }));
-    expect(error).toHaveProperty('message', `ffprobe cannot be run: ${path}`);
+    expect(error).toHaveProperty('message', `cannot run ffprobe: ${path}`);
     expect(error).toHaveProperty('cause.message', expect.stringContaining('not found'));
     // By which the worker knows a fault of its surroundings.
     expect(error).toHaveProperty('cause.syscall', 'exec');

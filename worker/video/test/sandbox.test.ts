@@ -10,7 +10,7 @@ import { detectSandbox } from '../ffprobe/sandbox.ts';
 import { type Held, held, heldAtRest } from './leaked-resources.ts';
 import { failureOf } from './open-video.ts';
 
-const cage = await detectSandbox();
+const sandbox = await detectSandbox();
 const timeoutMs = 60_000;
 const printed = '{"streams":[]}';
 
@@ -19,7 +19,7 @@ let empty: string;
 let before: Held;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'cage-test-'));
+  folder = await mkdtemp(join(tmpdir(), 'sandbox-test-'));
   empty = join(folder, 'empty');
   await mkdir(empty);
   before = held(empty);
@@ -42,15 +42,15 @@ async function run(script: string, options: Partial<FfprobeOptions> = {}, shell 
     file: 'video',
     demuxer: 'avi',
     skippedBytes: 0,
-    options: { ffprobePath, timeoutMs, signal, cage, ...options },
+    options: { ffprobePath, timeoutMs, signal, sandbox, ...options },
     deadline: AbortSignal.timeout(timeoutMs),
   });
 }
 
-describe.skipIf(process.platform !== 'linux')('the cage', () => {
+describe.skipIf(process.platform !== 'linux')('the sandbox', () => {
   it('holds memory and CPU time everywhere on Linux', () => {
-    expect(cage.holds).toEqual(expect.arrayContaining(['memory', 'cpu']));
-    expect([...cage.holds, ...cage.lacks].sort()).toEqual(['cpu', 'memory', 'network']);
+    expect(sandbox.restricted).toEqual(expect.arrayContaining(['memory', 'cpu']));
+    expect([...sandbox.restricted, ...sandbox.unrestricted].sort()).toEqual(['cpu', 'memory', 'network']);
   });
 
   it('gives a program that wants all memory no more than its share', async () => {
@@ -62,7 +62,7 @@ describe.skipIf(process.platform !== 'linux')('the cage', () => {
   it('ends a program that turns in circles by its CPU time, before the deadline', async () => {
     const error = await failureOf(run('while :; do :; done'));
     expect(error).toBeInstanceOf(VideoUnreadable);
-    expect(error).toHaveProperty('message', 'ffprobe takes more CPU time on it than on any video');
+    expect(error).toHaveProperty('message', 'ffprobe exceeded its CPU time limit on the file');
   }, 90_000);
 
   it('ends what a program left running', async () => {
@@ -87,9 +87,9 @@ describe.skipIf(process.platform !== 'linux')('the cage', () => {
   });
 });
 
-describe.skipIf(!cage.holds.includes('network') || !existsSync('/bin/bash'))('the cage without network', () => {
+describe.skipIf(!sandbox.restricted.includes('network') || !existsSync('/bin/bash'))('the sandbox without network', () => {
   it.each([
-    [cage, 'refused', 0],
+    [sandbox, 'refused', 0],
     [undefined, 'connected', 1],
   ])('%j: a connection is %s', async (tried, outcome, met) => {
     let connections = 0;
@@ -101,7 +101,7 @@ describe.skipIf(!cage.holds.includes('network') || !existsSync('/bin/bash'))('th
     const address = server.address();
     const port = typeof address === 'object' ? address?.port : 0;
     const script = `(exec 3<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null && echo connected || echo refused`;
-    const output = await run(script, { cage: tried }, '/bin/bash');
+    const output = await run(script, { sandbox: tried }, '/bin/bash');
     await new Promise((resolve) => server.close(resolve));
     expect(output).toBe(`${outcome}\n`);
     expect(connections).toBe(met);

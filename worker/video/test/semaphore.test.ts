@@ -7,11 +7,11 @@ const { signal } = new AbortController();
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 it('lets so many in at once, the others in the order they came', async () => {
-  const turns = new Semaphore(2);
+  const semaphore = new Semaphore(2);
   const inside: number[] = [];
   const ends: (() => void)[] = [];
   const enter = async (number: number) => {
-    using _ = await turns.take(signal);
+    using _ = await semaphore.acquire(signal);
     inside.push(number);
     await new Promise<void>((resolve) => ends.push(resolve));
   };
@@ -29,27 +29,27 @@ it('lets so many in at once, the others in the order they came', async () => {
 });
 
 it('hands a turn on when its holder fails', async () => {
-  const turns = new Semaphore(1);
+  const semaphore = new Semaphore(1);
   const failing = async () => {
-    using _ = await turns.take(signal);
+    using _ = await semaphore.acquire(signal);
     await settle();
     throw new Error('no luck');
   };
   const next = Promise.allSettled([failing(), failing()]);
-  using _ = await turns.take(signal);
+  using _ = await semaphore.acquire(signal);
   expect((await next).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
 });
 
 it('is left by the signal with its reason, and nobody waits for who has left', async () => {
-  const turns = new Semaphore(1);
-  const first = await turns.take(signal);
+  const semaphore = new Semaphore(1);
+  const first = await semaphore.acquire(signal);
   const controller = new AbortController();
-  const gone = failureOf(turns.take(controller.signal));
-  const later = turns.take(signal);
+  const gone = failureOf(semaphore.acquire(controller.signal));
+  const later = semaphore.acquire(signal);
   const reason = new Error('the worker is going down');
   controller.abort(reason);
   expect(await gone).toBe(reason);
   first[Symbol.dispose]();
   (await later)[Symbol.dispose]();
-  expect(await failureOf(turns.take(controller.signal))).toBe(reason);
+  expect(await failureOf(semaphore.acquire(controller.signal))).toBe(reason);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeOther, sniff } from '../containers/sniff.ts';
+import { describeUnknown, detectContainer } from '../containers/detect.ts';
 import { fixture } from './open-video.ts';
 
 const box = (size: number, type: string, content = '') => {
@@ -22,7 +22,7 @@ describe('the container', () => {
     ['mpeg-ps.mp4', undefined],
     ['empty.mp4', undefined],
   ])('of %s is %s', (name, container) => {
-    expect(sniff(fixture(name))).toBe(container);
+    expect(detectContainer(fixture(name))).toBe(container);
   });
 
   it.each([
@@ -42,7 +42,7 @@ describe('the container', () => {
     ['a brand behind boxes of others', [box(16, 'uuid'), box(16, 'XMP_'), box(24, 'ftyp', 'isom')], 'mp4'],
     ['the words of a container in a text', [Buffer.from('ftyp matroska webm AVI moov')], undefined],
   ])('%s', (_, parts, container) => {
-    expect(sniff(Buffer.concat([...parts, Buffer.alloc(16)]))).toBe(container);
+    expect(detectContainer(Buffer.concat([...parts, Buffer.alloc(16)]))).toBe(container);
   });
 });
 
@@ -58,10 +58,10 @@ describe('a file that is no video', () => {
     ['the file looks like an HTML page, not like a video', Buffer.from('\ufeff\r\n<HTML>')],
     ['the file looks like an XML document, not like a video', Buffer.from('<?xml version="1.0"?>')],
     ['the file looks like text, not like a video', Buffer.from('Übung\tmacht den Meister\n')],
-    ['the file looks like nothing but zero bytes, not like a video', Buffer.alloc(5000)],
+    ['the file begins with zero bytes only, so it is not a video', Buffer.alloc(5000)],
     ['the file looks like an image, not like a video', Buffer.from('89504e470d0a1a0a', 'hex')],
-    ['the file is no video we know', Buffer.from('0107aa00ff', 'hex')],
+    ['the file is not a supported video', Buffer.from('0107aa00ff', 'hex')],
   ])('%s (%#)', (sentence, head) => {
-    expect(describeOther(head)).toBe(sentence);
+    expect(describeUnknown(head)).toBe(sentence);
   });
 });

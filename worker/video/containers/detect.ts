@@ -4,8 +4,8 @@ type Container = VideoFacts['container'];
 
 const topLevelBoxes = new Set(['moov', 'mdat', 'wide', 'free', 'skip', 'pnot', 'uuid', 'moof', 'styp', 'sidx']);
 
-/** What a file that is no video of ours looks like, by how it begins. */
-const beginnings: readonly [string, string][] = [
+/** First bytes of common files that are none of the five containers. */
+const signatures: readonly [string, string][] = [
   ['\0\0\x01\xba', 'an MPEG program stream'],
   ['FLV\x01', 'a Flash video'],
   ['\x30\x26\xb2\x75', 'a Windows Media video'],
@@ -15,7 +15,7 @@ const beginnings: readonly [string, string][] = [
   ['\xff\xd8\xff', 'an image'],
   ['GIF8', 'an image'],
 ];
-const textBeginnings: readonly [RegExp, string][] = [
+const textSignatures: readonly [RegExp, string][] = [
   [/^\s*<(!doctype html|html|head|body)/i, 'an HTML page'],
   [/^\s*<\?xml/i, 'an XML document'],
   [/^\s*#EXTM3U/, 'an HLS playlist'],
@@ -23,34 +23,35 @@ const textBeginnings: readonly [RegExp, string][] = [
   [/^/, 'text'],
 ];
 
-/** Tells the container from the first bytes of a file, never from its name; undefined when it is none of the five. */
-export function sniff(head: Uint8Array): Container | undefined {
+/** Returns the container according to the first bytes of a file, never its name; undefined if it is none of the five. */
+export function detectContainer(head: Uint8Array): Container | undefined {
   const text = latin1(head.subarray(0, 12));
   if (text.startsWith('RIFF') && text.endsWith('AVI ')) return 'avi';
   if (text.startsWith('\x1a\x45\xdf\xa3'))
     return /\x42\x82.{1,8}webm/s.test(latin1(head.subarray(4, 512))) ? 'webm' : 'mkv';
-  return sniffBoxes(head);
+  return detectByBoxes(head);
 }
 
-/** A sentence on a file whose first bytes are of no container we read. */
-export function describeOther(head: Uint8Array): string {
+/** Describes a file whose first bytes belong to no supported container. */
+export function describeUnknown(head: Uint8Array): string {
   if (head.length === 0) return 'the file is empty';
   const start = head.subarray(0, 1024);
-  const look = start.every((byte) => byte === 0) ? 'nothing but zero bytes' : lookOf(start);
-  return look === undefined ? 'the file is no video we know' : `the file looks like ${look}, not like a video`;
+  if (start.every((byte) => byte === 0)) return 'the file begins with zero bytes only, so it is not a video';
+  const kind = kindOf(start);
+  return kind === undefined ? 'the file is not a supported video' : `the file looks like ${kind}, not like a video`;
 }
 
-function lookOf(start: Uint8Array): string | undefined {
-  // Its packets of 188 bytes each begin so.
+function kindOf(start: Uint8Array): string | undefined {
+  // Each packet of 188 bytes begins with this byte.
   if (start[0] === 0x47 && start[188] === 0x47) return 'an MPEG transport stream';
   const text = latin1(start).replace(/^\xef\xbb\xbf/, '');
-  const look = beginnings.find(([beginning]) => text.startsWith(beginning))?.[1];
-  if (look !== undefined || start.some((byte) => byte < 9)) return look;
-  return textBeginnings.find(([pattern]) => pattern.test(text))?.[1];
+  const kind = signatures.find(([signature]) => text.startsWith(signature))?.[1];
+  if (kind !== undefined || start.some((byte) => byte < 9)) return kind;
+  return textSignatures.find(([pattern]) => pattern.test(text))?.[1];
 }
 
-/** `ftyp` decides by its brand wherever it stands among the first boxes; without one it is QuickTime of before 2001. */
-function sniffBoxes(head: Uint8Array): Container | undefined {
+/** The brand in `ftyp` decides, wherever that box is among the first ones; files without it are QuickTime before 2001. */
+function detectByBoxes(head: Uint8Array): Container | undefined {
   let found: Container | undefined;
   for (let position = 0; position + 12 <= head.length; ) {
     const size = new DataView(head.buffer, head.byteOffset + position).getUint32(0);

@@ -2,15 +2,15 @@ import type { OpenVideo } from '../types.ts';
 import { BufferedReader, type Span } from './buffered-reader.ts';
 import { type Box, findMoov } from './mp4-boxes.ts';
 
-/** Holds the first frame, or enough of it. */
+/** Contains the first frame or enough of it. */
 const beginningBytes = 64 * 1024;
 
 /**
- * Walks the top-level boxes of an mp4 or mov by their headers, as a parser must.
- * What there is to see: the whole of moov; of each box before it and of the one behind it the beginning, which holds
- * the first frame if the box is mdat: some decoders take 0x0 from zeros in its place. Undefined: no moov.
+ * Returns the parts of an mp4 or mov that ffprobe needs; undefined if the file has no moov box. These are the whole of
+ * moov, and the beginning of each box before it and of the box after it. An mdat among them holds the first frame
+ * there: given zeros in its place, some decoders report 0x0.
  */
-export async function moovParts(video: OpenVideo): Promise<Span[] | undefined> {
+export async function spansForFfprobe(video: OpenVideo): Promise<Span[] | undefined> {
   const before: Box[] = [];
   const moov = await findMoov(new BufferedReader(video), (box) => before.push(box));
   if (moov === undefined) return undefined;

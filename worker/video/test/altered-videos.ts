@@ -1,6 +1,6 @@
-import { fixture } from './open-video.ts';
+import { fixture } from './test-videos.ts';
 
-/** `length` bytes that a parser of boxes skips. */
+/** A box of `length` bytes that parsers skip. */
 function free(length: number): Buffer {
   const bytes = Buffer.alloc(length);
   bytes.writeUInt32BE(length);
@@ -8,14 +8,14 @@ function free(length: number): Buffer {
   return bytes;
 }
 
-/** A file with its mdat right behind ftyp, then boxes nobody reads, so many bytes each, then moov. */
+/** A file with mdat after ftyp, then unused boxes of these lengths, then moov. */
 export function stretched(name: string, ...lengths: number[]): Buffer {
   const bytes = fixture(name);
   const moov = bytes.lastIndexOf('moov') - 4;
   return Buffer.concat([bytes.subarray(0, moov), ...lengths.map(free), bytes.subarray(moov)]);
 }
 
-/** A file with moov before mdat, moov grown by `length` bytes nobody reads. */
+/** A file with moov before mdat, moov enlarged by an unused box of `length` bytes. */
 export function withLargeMoov(name: string, length: number): Buffer {
   const bytes = fixture(name);
   const [ftyp, moov] = [bytes.readUInt32BE(0), bytes.lastIndexOf('moov') - 4];
@@ -30,7 +30,7 @@ export function withLargeMoov(name: string, length: number): Buffer {
 }
 
 /** The AVI with `length` bytes of JUNK before its header list. */
-export function junked(name: string, length: number): Buffer {
+export function withJunk(name: string, length: number): Buffer {
   const bytes = fixture(name);
   const junk = Buffer.alloc(length);
   junk.write('JUNK');
@@ -40,23 +40,23 @@ export function junked(name: string, length: number): Buffer {
   return all;
 }
 
-/** The first 64 KiB of an AVI with 100 s of frames, whose RIFF chunk and its list of frames say these lengths. */
+/** The first 64 KiB of an AVI with 100 s of frames, whose RIFF chunk and list of frames state these lengths. */
 export function headOfLongAvi(riffLength: number, framesLength: number): Buffer {
   const bytes = fixture('h264.avi');
   const [frames, index] = [bytes.indexOf('movi') + 4, bytes.lastIndexOf('idx1')];
   bytes.writeUInt32LE(riffLength, 4);
   bytes.writeUInt32LE(framesLength, frames - 8);
-  // Five frames a second; their number stands behind eight other fields of the stream's header.
+  // Five frames per second; their number is the ninth field of the stream's header.
   bytes.writeUInt32LE(500, bytes.indexOf('strh') + 8 + 32);
-  // The same frames again and again fill the rest, as those of a long video do.
+  // Repeated frames fill the rest, as those of a long video do.
   const head = Buffer.alloc(64 * 1024);
   head.fill(bytes.subarray(frames, index), frames);
   bytes.copy(head, 0, 0, frames);
   return head;
 }
 
-/** The Matroska file with a Void element of `length` bytes between its SeekHead and what tells of its tracks. */
-export function voided(name: string, length: number): Buffer {
+/** The Matroska file with a Void element of `length` bytes between SeekHead and Info. */
+export function withVoid(name: string, length: number): Buffer {
   const bytes = fixture(name);
   const segment = bytes.indexOf('18538067', 0, 'hex') + 4;
   const info = bytes.indexOf('1549a966', segment + 64, 'hex');
@@ -67,8 +67,8 @@ export function voided(name: string, length: number): Buffer {
   return Buffer.concat([bytes.subarray(0, info), gap, bytes.subarray(info)]);
 }
 
-/** The moov box of a film of hours: behind the description of its only track stands a table of 8 bytes per sample. */
-export function moovOfHours(name: string, samples: number): Buffer {
+/** The moov box of a long video: after the description of its only track comes a table of 8 bytes per sample. */
+export function moovWithLongTable(name: string, samples: number): Buffer {
   const bytes = fixture(name);
   const moov = bytes.subarray(bytes.lastIndexOf('moov') - 4);
   const table = Buffer.alloc(16 + 8 * samples);
@@ -77,8 +77,8 @@ export function moovOfHours(name: string, samples: number): Buffer {
   table.writeUInt32BE(samples, 12);
   for (let at = 16; at + 8 <= table.length; at += 8) table.writeBigUInt64BE(0x1_0000_0001n, at);
   const after = moov.indexOf('stsd') - 4;
-  const place = after + moov.readUInt32BE(after);
-  const all = Buffer.concat([moov.subarray(0, place), table, moov.subarray(place)]);
+  const insertAt = after + moov.readUInt32BE(after);
+  const all = Buffer.concat([moov.subarray(0, insertAt), table, moov.subarray(insertAt)]);
   for (const type of ['moov', 'trak', 'mdia', 'minf', 'stbl']) {
     const at = all.indexOf(type) - 4;
     all.writeUInt32BE(all.readUInt32BE(at) + table.length, at);
@@ -86,7 +86,7 @@ export function moovOfHours(name: string, samples: number): Buffer {
   return all;
 }
 
-/** An mp4 with moov at its end that says its frames are in another file or at another host. */
+/** An mp4 with moov at its end, whose data reference says that its frames are in another file or on another host. */
 export function withDataReference(name: string, url: string): Buffer {
   const bytes = fixture(name);
   const entry = bytes.lastIndexOf('url \0\0\0\x01', undefined, 'latin1') - 4;

@@ -1,25 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { confirmsSize } from '../codecs/coded-size.ts';
-import { fixture } from './open-video.ts';
+import { fixture } from './test-videos.ts';
 
-const nothing = async () => undefined;
+const noFrame = async () => undefined;
 const bytes = (hex: string) => Buffer.from(hex.replace(/\s/g, ''), 'hex');
 
-/** The content of a box, by its name. */
+/** The content of a box. */
 function box(name: string, type: string): Buffer {
   const all = fixture(name);
   const at = all.indexOf(type);
   return all.subarray(at + 4, at - 4 + all.readUInt32BE(at - 4));
 }
 
-/** The content of the first chunk of an AVI's video. */
+/** The content of an AVI's first video chunk. */
 function chunk(name: string): Buffer {
   const all = fixture(name);
   const at = all.indexOf('00dc', all.indexOf('movi'));
   return all.subarray(at + 8, at + 8 + all.readUInt32LE(at + 4));
 }
 
-// A key frame of VP8 and VP9, a frame of JPEG behind its tables, one of ProRes; the AV1 sequence header of 176x144.
+// Key frames of VP8 and VP9, a JPEG frame after its tables, a ProRes frame; the AV1 sequence header of 176x144.
 const frames = {
   vp8: bytes('10 02 00 9d 01 2a 90 00 60 00'),
   vp9: bytes('82 49 83 42 00 0a 10 08 b6 00'),
@@ -28,15 +28,15 @@ const frames = {
   av1: bytes('12 00 0a 0b 00 00 00 03 bd 7c 79 b5 f2 00 80'),
 };
 
-describe('the size that a codec tells', () => {
+describe('the size that a codec states', () => {
   it.each([
     ['h264', 320, 180, box('h264.mp4', 'avcC')],
     ['h264', 1920, 1080, box('coded-1088.mp4', 'avcC')],
     ['mpeg4', 160, 120, box('mpeg4.mp4', 'esds')],
   ])('of %s: %d by %d, in the configuration', async (codec, width, height, config) => {
-    expect(await confirmsSize(codec, { width, height }, { config, frame: nothing })).toBe(true);
-    expect(await confirmsSize(codec, { width: width + 8, height }, { config, frame: nothing })).toBe(false);
-    expect(await confirmsSize(codec, { width, height: height + 8 }, { config, frame: nothing })).toBe(false);
+    expect(await confirmsSize(codec, { width, height }, { config, frame: noFrame })).toBe(true);
+    expect(await confirmsSize(codec, { width: width + 8, height }, { config, frame: noFrame })).toBe(false);
+    expect(await confirmsSize(codec, { width, height: height + 8 }, { config, frame: noFrame })).toBe(false);
   });
 
   it.each([
@@ -57,36 +57,36 @@ describe('the size that a codec tells', () => {
   });
 
   it.each(Object.entries(frames))(
-    'of %s cut anywhere is told rightly or not at all, and nothing is thrown',
+    'of %s is not confirmed by a truncated frame, and nothing is thrown',
     async (codec, frame) => {
       for (let length = 0; length < frame.length; length += 1) {
-        const told = await confirmsSize(
+        const confirmed = await confirmsSize(
           codec,
           { width: 1, height: 1 },
           { frame: async () => frame.subarray(0, length) },
         );
-        expect(told).toBe(false);
+        expect(confirmed).toBe(false);
       }
     },
   );
 
-  it.each(['h264', 'hevc', 'av1', 'mpeg4'])('of %s in noise is none, and nothing is thrown', async (codec) => {
+  it.each(['h264', 'hevc', 'av1', 'mpeg4'])('of %s is not found in noise, and nothing is thrown', async (codec) => {
     let state = 7;
-    for (let turn = 0; turn < 500; turn += 1) {
+    for (let round = 0; round < 500; round += 1) {
       const noise = Buffer.alloc(64);
       for (let at = 0; at < noise.length; at += 1) {
         state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
         noise[at] = state >>> 24;
       }
-      // Behind the start of a parameter set of each.
+      // After the start of a parameter set.
       const config = Buffer.concat([bytes('01 64 00 1f ff e1 00 40 67'), noise]);
       const frame = async () => Buffer.concat([bytes('00 00 01 67'), noise]);
       expect(await confirmsSize(codec, { width: 0.5, height: 0.5 }, { config, frame })).toBe(false);
     }
   });
 
-  it('is not asked of a codec that has none, and missed of one that nobody knows', async () => {
-    expect(await confirmsSize('ffv1', { width: 1, height: 1 }, { frame: nothing })).toBe(true);
-    expect(await confirmsSize('mpeg2video', { width: 1, height: 1 }, { frame: nothing })).toBe(false);
+  it('is not needed for a codec that states none, but missing for an unknown codec', async () => {
+    expect(await confirmsSize('ffv1', { width: 1, height: 1 }, { frame: noFrame })).toBe(true);
+    expect(await confirmsSize('mpeg2video', { width: 1, height: 1 }, { frame: noFrame })).toBe(false);
   });
 });

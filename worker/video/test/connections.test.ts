@@ -1,49 +1,49 @@
 import { describe, expect, it } from 'vitest';
-import { failureOf, openStack, pattern } from './open-video.ts';
+import { failureOf, openTestVideos, pattern, type TestVideos } from './test-videos.ts';
 
 const files = { 'a.mp4': pattern(20_000), 'b.mp4': pattern(1000) };
 
-/** So many openings, so many at a time, each an attempt of its own. */
-async function openMany(house: Awaited<ReturnType<typeof openStack>>, count: number, atATime: number): Promise<void> {
-  let left = count;
+/** Opens `count` videos, `concurrency` at a time. */
+async function openMany(videos: TestVideos, count: number, concurrency: number): Promise<void> {
+  let remaining = count;
   const job = async () => {
-    while (left > 0) {
-      left -= 1;
-      await house.open(left % 2 === 0 ? 'a.mp4' : 'b.mp4');
+    while (remaining > 0) {
+      remaining -= 1;
+      await videos.open(remaining % 2 === 0 ? 'a.mp4' : 'b.mp4');
     }
   };
-  await Promise.all(Array.from({ length: atATime }, job));
+  await Promise.all(Array.from({ length: concurrency }, job));
 }
 
 describe('connections to the video server', () => {
-  it('are opened once and serve a thousand requests of many jobs', async () => {
-    await using house = await openStack({ files, connections: 8 });
-    await openMany(house, 1000, 8);
-    expect(house.server.requests).toHaveLength(1000);
-    expect(house.server.connections).toBeLessThanOrEqual(8);
+  it('are reused for a thousand requests of eight jobs', async () => {
+    await using videos = await openTestVideos({ files, connections: 8 });
+    await openMany(videos, 1000, 8);
+    expect(videos.server.requests).toHaveLength(1000);
+    expect(videos.server.connections).toBeLessThanOrEqual(8);
   });
 
-  it('are never more than allowed; those who find none wait', async () => {
-    await using house = await openStack({ files, connections: 3 });
-    await openMany(house, 200, 50);
-    expect(house.server.requests).toHaveLength(200);
-    expect(house.server.connections).toBe(3);
+  it('never exceed the limit; further requests wait', async () => {
+    await using videos = await openTestVideos({ files, connections: 3 });
+    await openMany(videos, 200, 50);
+    expect(videos.server.requests).toHaveLength(200);
+    expect(videos.server.connections).toBe(3);
   });
 
-  it('left in the middle of a body make room for those who wait', async () => {
-    await using house = await openStack({ files, connections: 2, timeoutMs: 1000 });
-    const left = Array.from({ length: 10 }, () => failureOf(house.open('a.mp4', 'endless-part')));
-    await Promise.all([...left, ...Array.from({ length: 10 }, () => house.open('a.mp4'))]);
-    expect(house.server.openSockets).toBeLessThanOrEqual(2);
+  it('closed in mid-body are replaced for the requests that wait', async () => {
+    await using videos = await openTestVideos({ files, connections: 2, timeoutMs: 20_000 });
+    const abandoned = Array.from({ length: 10 }, () => failureOf(videos.open('a.mp4', 'endless-part')));
+    await Promise.all([...abandoned, ...Array.from({ length: 10 }, () => videos.open('a.mp4'))]);
+    expect(videos.server.openSockets).toBeLessThanOrEqual(2);
   });
 
-  it('are waited for no longer than for a silent server', async () => {
-    await using house = await openStack({ files, connections: 1, timeoutMs: 300 });
-    const holding = failureOf(house.open('a.mp4', 'drip'));
-    while (house.server.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
-    const waiting = failureOf(house.open('a.mp4'));
+  it('are waited for no longer than the timeout', async () => {
+    await using videos = await openTestVideos({ files, connections: 1, timeoutMs: 300 });
+    const holding = failureOf(videos.open('a.mp4', 'drip'));
+    while (videos.server.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    const waiting = failureOf(videos.open('a.mp4'));
     expect(await waiting).toHaveProperty('message', 'no connection to the video server within 300 ms');
     expect(await holding).toHaveProperty('message', 'the video server did not complete its response within 900 ms');
-    expect(house.server.requests).toHaveLength(1);
+    expect(videos.server.requests).toHaveLength(1);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { describeUnknown, detectContainer } from '../containers/detect.ts';
-import { fixture } from './open-video.ts';
+import { fixture } from './test-videos.ts';
 
 const box = (size: number, type: string, content = '') => {
   const bytes = Buffer.alloc(Math.max(size, 8 + content.length));
@@ -26,27 +26,27 @@ describe('the container', () => {
   });
 
   it.each([
-    ['a brand behind other boxes', [box(16, 'free'), box(8, 'wide'), box(24, 'ftyp', 'isom')], 'mp4'],
-    ['a QuickTime brand behind other boxes', [box(16, 'skip'), box(24, 'ftyp', 'qt  ')], 'mov'],
+    ['a brand after other boxes', [box(16, 'free'), box(8, 'wide'), box(24, 'ftyp', 'isom')], 'mp4'],
+    ['a QuickTime brand after other boxes', [box(16, 'skip'), box(24, 'ftyp', 'qt  ')], 'mov'],
     ['QuickTime without a brand', [box(8, 'wide'), box(4096, 'mdat')], 'mov'],
     ['QuickTime that begins with moov', [box(200, 'moov')], 'mov'],
     ['a fragment', [box(24, 'styp', 'msdh'), box(40, 'moof')], 'mp4'],
     ['mdat without a size', [box(0, 'mdat', 'ftypisom')], 'mov'],
     ['a WAVE file', [Buffer.from('RIFF\x10\0\0\0WAVEfmt ')], undefined],
     [
-      'WebM whose name has a long length',
+      'WebM whose DocType has an 8-byte length',
       [Buffer.from('1a45dfa38f42820100000000000004776562', 'hex'), Buffer.from('m')],
       'webm',
     ],
-    ['EBML without a name', [Buffer.from('1a45dfa38342868101', 'hex')], 'mkv'],
-    ['a brand behind boxes of others', [box(16, 'uuid'), box(16, 'XMP_'), box(24, 'ftyp', 'isom')], 'mp4'],
-    ['the words of a container in a text', [Buffer.from('ftyp matroska webm AVI moov')], undefined],
+    ['EBML without a DocType', [Buffer.from('1a45dfa38342868101', 'hex')], 'mkv'],
+    ['a brand after vendor boxes', [box(16, 'uuid'), box(16, 'XMP_'), box(24, 'ftyp', 'isom')], 'mp4'],
+    ['text that contains container names', [Buffer.from('ftyp matroska webm AVI moov')], undefined],
   ])('%s', (_, parts, container) => {
     expect(detectContainer(Buffer.concat([...parts, Buffer.alloc(16)]))).toBe(container);
   });
 });
 
-describe('a file that is no video', () => {
+describe('a file that is not a video', () => {
   it.each([
     ['the file looks like an HTML page, not like a video', fixture('html.mp4')],
     ['the file looks like an HLS playlist, not like a video', fixture('playlist.mp4')],

@@ -1,29 +1,21 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What this process holds: sockets, child processes, temporary files in `folder`. */
-export type Held = { sockets: number; children: number; files: string[] };
+/** Open sockets and child processes of this process, and the files in `folder`. */
+export type Resources = { sockets: number; children: number; files: string[] };
 
-/** Elsewhere than on Linux nobody tells of descriptors and children: none are seen. */
-export function held(folder: string): Held {
-  return { sockets: sockets(), children: children(), files: readdirSync(folder) };
+/** Sockets and children are counted on Linux only; elsewhere they are 0. */
+export function resourcesIn(folder: string): Resources {
+  return { sockets: countSockets(), children: countChildren(), files: readdirSync(folder) };
 }
 
-/** Waits, two seconds at most, for what is closing to be closed; answers with what is held then. */
-export async function heldAtRest(folder: string, before: Held): Promise<Held> {
-  const deadline = Date.now() + 2000;
-  const same = () => JSON.stringify(held(folder)) === JSON.stringify(before);
-  while (!same() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10));
-  return held(folder);
-}
-
-function sockets(): number {
+function countSockets(): number {
   if (!existsSync('/proc/self/fd')) return 0;
-  return readdirSync('/proc/self/fd').filter((fd) => link(fd).startsWith('socket:')).length;
+  return readdirSync('/proc/self/fd').filter((fd) => targetOf(fd).startsWith('socket:')).length;
 }
 
-/** Empty for the descriptor of the list itself, which is closed by now. */
-function link(fd: string): string {
+/** Empty for the descriptor of the listing itself, which is closed by now. */
+function targetOf(fd: string): string {
   try {
     return readlinkSync(join('/proc/self/fd', fd));
   } catch {
@@ -31,16 +23,16 @@ function link(fd: string): string {
   }
 }
 
-function children(): number {
+function countChildren(): number {
   if (!existsSync('/proc/self/stat')) return 0;
   const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return processes.filter((number) => parentOf(number) === process.pid).length;
+  return processes.filter((pid) => parentOf(pid) === process.pid).length;
 }
 
-/** Behind the program's name, which may hold anything: state, then the parent's number. */
-function parentOf(number: string): number {
+/** After the program's name, which may contain anything, come the state and the parent's pid. */
+function parentOf(pid: string): number {
   try {
-    const stat = readFileSync(join('/proc', number, 'stat'), 'latin1');
+    const stat = readFileSync(join('/proc', pid, 'stat'), 'latin1');
     return Number(stat.slice(stat.lastIndexOf(')')).split(' ')[2]);
   } catch {
     return 0;

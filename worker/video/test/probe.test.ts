@@ -7,15 +7,15 @@ import { probeWithFfprobe } from '../ffprobe/probe.ts';
 import { windowBytes } from '../http/range-reader.ts';
 import { probe } from '../probe.ts';
 import { stretched } from './altered-videos.ts';
-import { failureOf, fixture, openStack, type Stack } from './open-video.ts';
+import { failureOf, fixture, openTestVideos, type TestVideos } from './test-videos.ts';
 
-const options = { timeoutMs: 10_000, signal: new AbortController().signal };
+const options = { timeoutMs: 30_000, signal: new AbortController().signal };
 
-async function probed(house: Stack, ...where: Parameters<Stack['open']>) {
-  return (await probe(await house.open(...where), options)).facts;
+async function probed(videos: TestVideos, ...args: Parameters<TestVideos['open']>) {
+  return (await probe(await videos.open(...args), options)).facts;
 }
 
-describe('what a probe finds', () => {
+describe('a probe', () => {
   const table: [name: string, resolution: string, rotation: number, codec: string, container: string][] = [
     ['mpeg4.avi', '320x240', 0, 'mpeg4', 'avi'],
     ['h264.avi', '256x144', 0, 'h264', 'avi'],
@@ -39,53 +39,53 @@ describe('what a probe finds', () => {
     ['coded-1088.mp4', '1920x1080', 0, 'h264', 'mp4'],
     ['coded-1088.avi', '1920x1080', 0, 'h264', 'avi'],
     ['wide-pixels.mp4', '320x240', 0, 'h264', 'mp4'],
-    ['two-pictures.mkv', '160x90', 0, 'h264', 'mkv'],
-    ['two-pictures.mp4', '160x90', 0, 'h264', 'mp4'],
+    ['two-video-streams.mkv', '160x90', 0, 'h264', 'mkv'],
+    ['two-video-streams.mp4', '160x90', 0, 'h264', 'mp4'],
   ];
 
-  it.each(table)('in %s: %s', async (name, resolution, rotation, codec, container) => {
-    await using house = await openStack();
-    const facts = await probed(house, name);
+  it.each(table)('of %s finds %s', async (name, resolution, rotation, codec, container) => {
+    await using videos = await openTestVideos();
+    const facts = await probed(videos, name);
     expect(facts).toMatchObject({ resolution, rotation, codec, container });
     expect(resolution).toBe(`${facts.width}x${facts.height}`);
-    expect(house.meter).toEqual({ bytesFetched: fixture(name).length, requests: 1 });
+    expect(videos.meter).toEqual({ bytesFetched: fixture(name).length, requests: 1 });
   });
 
-  it.each(table)('in %s is what ffprobe finds in the whole file', async (name) => {
-    await using house = await openStack();
-    const facts = await probed(house, name);
-    const reference = wholeFile(name);
-    const turned = facts.rotation % 180 !== 0;
-    expect(turned ? [facts.height, facts.width] : [facts.width, facts.height]).toEqual([
+  it.each(table)('of %s agrees with ffprobe on the whole file', async (name) => {
+    await using videos = await openTestVideos();
+    const facts = await probed(videos, name);
+    const reference = ffprobeWholeFile(name);
+    const sideways = facts.rotation % 180 !== 0;
+    expect(sideways ? [facts.height, facts.width] : [facts.width, facts.height]).toEqual([
       reference.width,
       reference.height,
     ]);
     expect(facts.codec).toBe(reference.codec_name);
-    // A fragmented file does not say how long it is.
+    // The header of a fragmented file has no duration.
     expect(facts.duration).toBe(name === 'fragmented.mp4' ? null : reference.duration);
   });
 
-  it('is all that comes of it: nothing is printed', async () => {
+  it('prints nothing', async () => {
     const printed = (['log', 'info', 'warn', 'error'] as const).map((level) => vi.spyOn(console, level));
-    await using house = await openStack();
-    await probed(house, 'mpeg4.mp4');
+    await using videos = await openTestVideos();
+    await probed(videos, 'mpeg4.mp4');
     expect(printed.flatMap(({ mock }) => mock.calls)).toEqual([]);
     vi.restoreAllMocks();
   });
 
-  it('has no duration where the header has none that is a number', async () => {
+  it('finds no duration if that of the header is not a number', async () => {
     const bytes = fixture('h264.mkv');
     bytes.fill(0xff, bytes.indexOf('448988', 0, 'hex') + 3, bytes.indexOf('448988', 0, 'hex') + 11);
-    await using house = await openStack({ files: { 'endless.mkv': bytes } });
-    expect(await probed(house, 'endless.mkv')).toMatchObject({ resolution: '176x144', duration: null });
+    await using videos = await openTestVideos({ files: { 'endless.mkv': bytes } });
+    expect(await probed(videos, 'endless.mkv')).toMatchObject({ resolution: '176x144', duration: null });
   });
 
-  it('does not depend on the name', async () => {
-    await using house = await openStack({
-      files: { 'liar.mp4': fixture('mpeg4.avi'), 'liar.avi': fixture('vp9.webm') },
+  it('does not depend on the file name', async () => {
+    await using videos = await openTestVideos({
+      files: { 'misnamed.mp4': fixture('mpeg4.avi'), 'misnamed.avi': fixture('vp9.webm') },
     });
-    expect(await probed(house, 'liar.mp4')).toMatchObject({ resolution: '320x240', container: 'avi' });
-    expect(await probed(house, 'liar.avi')).toMatchObject({ resolution: '208x112', container: 'webm' });
+    expect(await probed(videos, 'misnamed.mp4')).toMatchObject({ resolution: '320x240', container: 'avi' });
+    expect(await probed(videos, 'misnamed.avi')).toMatchObject({ resolution: '208x112', container: 'webm' });
   });
 });
 
@@ -93,8 +93,8 @@ describe('a file without a resolution', () => {
   it.each(['audio-only.mp4', 'audio-only.avi', 'audio-only.webm', 'cover-art.mp4', 'cover-art.mkv'])(
     '%s: no video stream',
     async (name) => {
-      await using house = await openStack();
-      expect(await failureOf(probed(house, name))).toBeInstanceOf(NoVideoStream);
+      await using videos = await openTestVideos();
+      expect(await failureOf(probed(videos, name))).toBeInstanceOf(NoVideoStream);
     },
   );
 
@@ -107,15 +107,15 @@ describe('a file without a resolution', () => {
     ['playlist.mp4', 'the file looks like an HLS playlist, not like a video'],
     ['concat.mp4', 'the file looks like an ffmpeg concat script, not like a video'],
     ['mpeg-ps.mp4', 'the file looks like an MPEG program stream, not like a video'],
-  ])('%s: %s', async (name, sentence) => {
-    await using house = await openStack();
-    const error = await failureOf(probed(house, name));
+  ])('%s: %s', async (name, detail) => {
+    await using videos = await openTestVideos();
+    const error = await failureOf(probed(videos, name));
     expect(error).toBeInstanceOf(VideoUnreadable);
-    expect(error).toHaveProperty('message', sentence);
-    expect(house.server.requests).toHaveLength(1);
+    expect(error).toHaveProperty('message', detail);
+    expect(videos.server.requests).toHaveLength(1);
   });
 
-  it('a file longer than any disk is not for ffprobe', async () => {
+  it('a file of 1 PiB is not given to ffprobe', async () => {
     const video = {
       url: new URL('http://127.0.0.1/endless.avi'),
       size: 2 ** 50,
@@ -126,50 +126,50 @@ describe('a file without a resolution', () => {
     expect(await failureOf(probeWithFfprobe(video, 'avi', options))).toBeInstanceOf(VideoUnreadable);
   });
 
-  it('a picture of 0x0 is none', async () => {
+  it('a picture of 0x0 is not a video stream', async () => {
     const bytes = fixture('h264.mp4');
-    // The sample entry's width and height; then its decoder configuration, from which ffprobe would know them too.
+    // Width and height in the sample entry; then the decoder configuration and frames, from which ffprobe would know them.
     bytes.fill(0, bytes.lastIndexOf('avc1') + 28, bytes.lastIndexOf('avc1') + 32);
     bytes.fill(0, bytes.indexOf('avcC') + 4, bytes.indexOf('avcC') + 30);
     bytes.fill(0, bytes.indexOf('mdat') + 4);
-    await using house = await openStack({ files: { 'zero.mp4': bytes } });
-    expect(await failureOf(probed(house, 'zero.mp4'))).toBeInstanceOf(NoVideoStream);
+    await using videos = await openTestVideos({ files: { 'zero.mp4': bytes } });
+    expect(await failureOf(probed(videos, 'zero.mp4'))).toBeInstanceOf(NoVideoStream);
   });
 });
 
-describe('a failed transfer within a probe', () => {
+describe('a failed transfer during a probe', () => {
   it.each([
     ['changing', VideoServerError],
     ['lying-size', VideoServerError],
-  ] as const)('%s: is not a damaged file', async (behaviour, kind) => {
-    await using house = await openStack({ files: { 'long.mov': stretched('moov-at-end.mov', 500_000) } });
-    expect(await failureOf(probed(house, 'long.mov', behaviour))).toBeInstanceOf(kind);
+  ] as const)('%s: is not reported as a damaged file', async (behaviour, kind) => {
+    await using videos = await openTestVideos({ files: { 'long.mov': stretched('moov-at-end.mov', 500_000) } });
+    expect(await failureOf(probed(videos, 'long.mov', behaviour))).toBeInstanceOf(kind);
   });
 
-  it('a server that falls silent midway is a timeout', async () => {
-    await using house = await openStack({
+  it('a server that stops responding is a timeout', async () => {
+    await using videos = await openTestVideos({
       files: { 'long.mov': stretched('moov-at-end.mov', 500_000) },
       timeoutMs: 150,
     });
-    const video = await house.open('long.mov', 'silent-later');
+    const video = await videos.open('long.mov', 'silent-later');
     expect(await failureOf(probe(video, options))).toBeInstanceOf(VideoTimeout);
-    // ffprobe has nothing better to say about it, so it does not try the server again.
-    expect(house.server.requests).toHaveLength(2);
+    // The probe does not continue with ffprobe.
+    expect(videos.server.requests).toHaveLength(2);
   });
 
   it('the signal ends it with its reason', async () => {
-    await using house = await openStack({ files: { 'long.mov': stretched('moov-at-end.mov', 500_000) } });
+    await using videos = await openTestVideos({ files: { 'long.mov': stretched('moov-at-end.mov', 500_000) } });
     const controller = new AbortController();
-    const video = await house.open('long.mov', 'silent-later', controller.signal);
+    const video = await videos.open('long.mov', 'silent-later', controller.signal);
     const failure = failureOf(probe(video, { ...options, signal: controller.signal }));
-    while (house.server.requests.length < 2) await new Promise((resolve) => setImmediate(resolve));
-    const reason = new Error('the worker is going down');
+    await expect.poll(() => videos.server.requests.length, { interval: 1 }).toBe(2);
+    const reason = new Error('shutdown');
     controller.abort(reason);
     expect(await failure).toBe(reason);
   });
 });
 
-function wholeFile(name: string): { width: number; height: number; codec_name: string; duration: number } {
+function ffprobeWholeFile(name: string): { width: number; height: number; codec_name: string; duration: number } {
   const { path } = createRequire(import.meta.url)('@ffprobe-installer/ffprobe');
   const file = join(import.meta.dirname, 'fixtures', name);
   const printed = execFileSync(path, ['-v', 'error', '-of', 'json', '-show_streams', '-show_format', file]);

@@ -14,9 +14,9 @@ describe('the resolution of a picture', () => {
     [450, '180x320', 90],
     [88, '180x320', 90],
     [-2, '320x180', 0],
-  ])('turned by %d is %s', (turn, resolution, rotation) => {
+  ])('rotated by %d is %s', (degrees, resolution, rotation) => {
     const [width, height] = resolution.split('x').map(Number);
-    expect(shownResolution({ codedWidth: 320, codedHeight: 180, rotation: turn })).toEqual({
+    expect(shownResolution({ codedWidth: 320, codedHeight: 180, rotation: degrees })).toEqual({
       resolution,
       width,
       height,
@@ -33,7 +33,7 @@ describe('the resolution of a picture', () => {
     [-320, 180],
     [320, Number.NaN],
     [319.5, 180],
-  ])('%s by %s is none', (codedWidth, codedHeight) => {
+  ])('%s by %s is not a resolution', (codedWidth, codedHeight) => {
     expect(() => shownResolution({ codedWidth, codedHeight, rotation: 0 })).toThrow(NoVideoStream);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VideoError, VideoTimeout, VideoUnreadable } from '../../errors.ts';
 import { probeWithFfprobe } from '../ffprobe/probe.ts';
-import { failureOf, fixture, openStack } from './open-video.ts';
+import { failureOf, fixture, openTestVideos } from './test-videos.ts';
 
 let folder: string;
 let temporaryFolder: string;
@@ -17,27 +17,27 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  const left = await readdir(temporaryFolder);
+  const remaining = await readdir(temporaryFolder);
   await rm(folder, { recursive: true });
-  expect(left).toEqual([]);
+  expect(remaining).toEqual([]);
 });
 
-/** A program in ffprobe's place; it may write into the test's folder, `$folder`. */
-async function instead(script: string): Promise<string> {
+/** Writes a program to use instead of ffprobe; it may write into the test's folder, `$folder`. */
+async function fakeFfprobe(script: string): Promise<string> {
   const path = join(folder, 'ffprobe');
   await writeFile(path, `#!/bin/sh\nfolder='${folder}'\n${script}\n`);
   await chmod(path, 0o755);
   return path;
 }
 
-/** An AVI of which the head is far from all. */
+/** An AVI much longer than its head. */
 const avi = Buffer.concat([fixture('mpeg4.avi'), Buffer.alloc(1_000_000)]);
 avi.writeUInt32LE(avi.length - 8, 4);
 
-async function probeAvi({ ffprobePath, timeoutMs = 10_000 }: { ffprobePath?: string; timeoutMs?: number }) {
-  await using house = await openStack({ files: { 'mpeg4.avi': avi } });
+async function probeAvi({ ffprobePath, timeoutMs = 30_000 }: { ffprobePath?: string; timeoutMs?: number }) {
+  await using videos = await openTestVideos({ files: { 'mpeg4.avi': avi } });
   const options = { ffprobePath, timeoutMs, signal, temporaryFolder };
-  return (await probeWithFfprobe(await house.open('mpeg4.avi'), 'avi', options)).facts;
+  return (await probeWithFfprobe(await videos.open('mpeg4.avi'), 'avi', options)).facts;
 }
 
 describe('ffprobe', () => {
@@ -45,107 +45,107 @@ describe('ffprobe', () => {
     expect(await probeAvi({})).toMatchObject({ resolution: '320x240' });
   });
 
-  it('sees a private file of the true size, one demuxer, one protocol, and nothing of the environment', async () => {
+  it('gets a private file of the true size, one demuxer, one protocol, and no environment', async () => {
     const printed = '{"streams":[{"codec_type":"video","codec_name":"mpeg4","width":2,"height":4}]}';
-    const ffprobePath = await instead(`
+    const ffprobePath = await fakeFfprobe(`
       /usr/bin/env > $folder/env; echo "$@" > $folder/args
       /usr/bin/stat -c '%a %s' . video > $folder/files; echo '${printed}'`);
     expect(await probeAvi({ ffprobePath })).toMatchObject({ resolution: '2x4', rotation: 0, duration: null });
-    const told = async (name: string) => (await readFile(join(folder, name), 'utf8')).trim();
-    expect(await told('args')).toBe(
+    const written = async (name: string) => (await readFile(join(folder, name), 'utf8')).trim();
+    expect(await written('args')).toBe(
       '-v error -of json -show_streams -show_format -probesize 16384 -protocol_whitelist file -format_whitelist avi -f avi -i file:video',
     );
-    expect(await told('files')).toMatch(new RegExp(`^700 .*\n600 ${avi.length}$`));
-    // What the shell sets by itself.
-    expect((await told('env')).split('\n').filter((line) => !/^(PWD|OLDPWD|SHLVL|_)=/.test(line))).toEqual([]);
+    expect(await written('files')).toMatch(new RegExp(`^700 .*\n600 ${avi.length}$`));
+    // Except the variables that the shell sets.
+    expect((await written('env')).split('\n').filter((line) => !/^(PWD|OLDPWD|SHLVL|_)=/.test(line))).toEqual([]);
   });
 
-  it('is killed with all its children when it takes too long', async () => {
-    const ffprobePath = await instead(
+  it('is killed with its children after the timeout', async () => {
+    const ffprobePath = await fakeFfprobe(
       '/bin/sleep 600 & echo $! > $folder/number; /bin/mv $folder/number $folder/child; wait',
     );
     const error = await failureOf(probeAvi({ ffprobePath, timeoutMs: 2000 }));
     expect(error).toBeInstanceOf(VideoTimeout);
-    expect(await isGone(join(folder, 'child'))).toBe(true);
+    expect(await hasEnded(join(folder, 'child'))).toBe(true);
   });
 
-  it('is killed with all its children by the signal', async () => {
-    const ffprobePath = await instead(
+  it('is killed with its children by the signal', async () => {
+    const ffprobePath = await fakeFfprobe(
       '/bin/sleep 600 & echo $! > $folder/number; /bin/mv $folder/number $folder/child; wait',
     );
-    await using house = await openStack();
+    await using videos = await openTestVideos();
     const controller = new AbortController();
-    const video = await house.open('mpeg4.avi');
+    const video = await videos.open('mpeg4.avi');
     const failure = failureOf(
       probeWithFfprobe(video, 'avi', { ffprobePath, timeoutMs: 60_000, signal: controller.signal, temporaryFolder }),
     );
-    while (!(await readdir(folder)).includes('child')) await new Promise((resolve) => setImmediate(resolve));
-    const reason = new Error('the worker is going down');
+    await expect.poll(() => readdir(folder), { interval: 10, timeout: 20_000 }).toContain('child');
+    const reason = new Error('shutdown');
     controller.abort(reason);
     expect(await failure).toBe(reason);
-    expect(await isGone(join(folder, 'child'))).toBe(true);
+    expect(await hasEnded(join(folder, 'child'))).toBe(true);
   });
 
-  it('that prints without end is stopped', async () => {
-    const error = await failureOf(probeAvi({ ffprobePath: await instead('exec /usr/bin/yes') }));
+  it('is stopped when it prints endlessly', async () => {
+    const error = await failureOf(probeAvi({ ffprobePath: await fakeFfprobe('exec /usr/bin/yes') }));
     expect(error).toBeInstanceOf(VideoUnreadable);
   });
 
-  it('that crashes on a video says so of the video', async () => {
-    const error = await failureOf(probeAvi({ ffprobePath: await instead('kill -SEGV $$') }));
+  it('that crashes makes the video unreadable', async () => {
+    const error = await failureOf(probeAvi({ ffprobePath: await fakeFfprobe('kill -SEGV $$') }));
     expect(error).toBeInstanceOf(VideoUnreadable);
     expect(error).toHaveProperty('message', 'ffprobe crashed on the file (SIGSEGV)');
   });
 
   it.each([
     ['is missing', async () => join(folder, 'nowhere')],
-    ['is no program', async () => temporaryFolder],
-    ['is killed by someone else', async () => instead('kill -KILL $$')],
-    ['prints no JSON', async () => instead('echo hello')],
-    ['prints other JSON', async () => instead(`echo '{"streams":[{"width":"wide"}]}'`)],
-  ])('that %s is no fault of the video', async (_, path) => {
+    ['is not a program', async () => temporaryFolder],
+    ['is killed from outside', async () => fakeFfprobe('kill -KILL $$')],
+    ['prints no JSON', async () => fakeFfprobe('echo hello')],
+    ['prints other JSON', async () => fakeFfprobe(`echo '{"streams":[{"width":"wide"}]}'`)],
+  ])('that %s does not make the video unreadable', async (_, path) => {
     const error = await failureOf(probeAvi({ ffprobePath: await path() }));
     expect(error).toBeInstanceOf(Error);
     expect(error).not.toBeInstanceOf(VideoError);
   });
 
-  it('that cannot be run is named', async () => {
+  it('that cannot be run is named in the error', async () => {
     const path = join(folder, 'nowhere');
     const error = await failureOf(probeAvi({ ffprobePath: path }));
     expect(error).toHaveProperty('message', `cannot run ffprobe: ${path}`);
     expect(error).toHaveProperty('cause.message', expect.stringContaining('not found'));
-    // By which the worker knows a fault of its surroundings.
+    // The worker recognizes failures of its environment by this property.
     expect(error).toHaveProperty('cause.syscall', 'exec');
   });
 
-  it('keeps its complaint as the cause, without control characters', async () => {
-    const ffprobePath = await instead(`printf 'bad \\033[31m\\nluck' >&2; exit 1`);
+  it('has its error output as the cause, without control characters', async () => {
+    const ffprobePath = await fakeFfprobe(`printf 'bad \\033[31m\\nvideo' >&2; exit 1`);
     const error = await failureOf(probeAvi({ ffprobePath }));
     expect(error).toBeInstanceOf(VideoUnreadable);
-    expect(error).toHaveProperty('cause.message', 'bad [31m luck');
+    expect(error).toHaveProperty('cause.message', 'bad [31m video');
   });
 
-  it('is asked for the first video stream that is no cover', async () => {
+  it('yields the first video stream that is not a cover', async () => {
     const streams = [
       { codec_type: 'audio', codec_name: 'aac', width: 8, height: 8 },
       { codec_type: 'video', codec_name: 'mjpeg', width: 64, height: 64, disposition: { attached_pic: 1 } },
       { codec_type: 'video', codec_name: 'h264', width: 4, height: 2, disposition: { attached_pic: 0 } },
       { codec_type: 'video', codec_name: 'h264', width: 16, height: 16 },
     ];
-    const ffprobePath = await instead(`echo '${JSON.stringify({ streams })}'`);
+    const ffprobePath = await fakeFfprobe(`echo '${JSON.stringify({ streams })}'`);
     expect(await probeAvi({ ffprobePath })).toMatchObject({ resolution: '4x2', codec: 'h264' });
   });
 
-  it('takes a matrix without an angle for no turn', async () => {
+  it('treats a matrix without an angle as no rotation', async () => {
     const stream =
       '{"codec_type":"video","codec_name":"h264","width":4,"height":2,"side_data_list":[{"rotation":-9223372036854775808}]}';
-    const ffprobePath = await instead(`echo '{"streams":[${stream}]}'`);
+    const ffprobePath = await fakeFfprobe(`echo '{"streams":[${stream}]}'`);
     expect(await probeAvi({ ffprobePath })).toMatchObject({ resolution: '4x2', rotation: 0 });
   });
 });
 
-/** Whether the process of the number in `file` has ended; one that was killed may not be reaped yet. */
-async function isGone(file: string): Promise<boolean> {
+/** Whether the process whose pid is in `file` has ended; one that was killed may not be reaped yet. */
+async function hasEnded(file: string): Promise<boolean> {
   const stat = join('/proc', (await readFile(file, 'utf8')).trim(), 'stat');
   const state = await readFile(stat, 'utf8').catch(() => ') Z');
   return /\) [ZX]/.test(state);

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { Semaphore } from '../ffprobe/semaphore.ts';
-import { failureOf } from './open-video.ts';
+import { failureOf } from './test-videos.ts';
 
 const { signal } = new AbortController();
-/** Lets everything that can go on do so. */
+/** Lets everything that is ready run. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-it('lets so many in at once, the others in the order they came', async () => {
+it('admits two at once, the others in order', async () => {
   const semaphore = new Semaphore(2);
   const inside: number[] = [];
   const ends: (() => void)[] = [];
@@ -28,27 +28,27 @@ it('lets so many in at once, the others in the order they came', async () => {
   await Promise.all(all);
 });
 
-it('hands a turn on when its holder fails', async () => {
+it('passes a permit on when its holder fails', async () => {
   const semaphore = new Semaphore(1);
   const failing = async () => {
     using _ = await semaphore.acquire(signal);
     await settle();
-    throw new Error('no luck');
+    throw new Error('failed');
   };
   const next = Promise.allSettled([failing(), failing()]);
   using _ = await semaphore.acquire(signal);
   expect((await next).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
 });
 
-it('is left by the signal with its reason, and nobody waits for who has left', async () => {
+it('stops waiting on the signal, with its reason, and admits the next in line', async () => {
   const semaphore = new Semaphore(1);
   const first = await semaphore.acquire(signal);
   const controller = new AbortController();
-  const gone = failureOf(semaphore.acquire(controller.signal));
+  const aborted = failureOf(semaphore.acquire(controller.signal));
   const later = semaphore.acquire(signal);
-  const reason = new Error('the worker is going down');
+  const reason = new Error('shutdown');
   controller.abort(reason);
-  expect(await gone).toBe(reason);
+  expect(await aborted).toBe(reason);
   first[Symbol.dispose]();
   (await later)[Symbol.dispose]();
   expect(await failureOf(semaphore.acquire(controller.signal))).toBe(reason);

@@ -12,24 +12,24 @@ import { runFfprobe } from '../ffprobe/run.ts';
 import { createPinnedConnector } from '../http/pinned-connector.ts';
 import { probe } from '../probe.ts';
 import { withDataReference } from './altered-videos.ts';
-import { failureOf, fixture, openStack } from './open-video.ts';
-import { beginnings, scripts } from './scripts.ts';
+import { scripts, signatures } from './hostile-scripts.ts';
+import { failureOf, fixture, openTestVideos } from './test-videos.ts';
 
 const signal = new AbortController().signal;
 let canary: Canary;
 let folder: string;
-let touched: number;
+let connectionsBefore: number;
 
 beforeAll(async () => {
   canary = await openCanary();
-  folder = await mkdtemp(join(tmpdir(), 'elsewhere-test-'));
+  folder = await mkdtemp(join(tmpdir(), 'ssrf-test-'));
 });
 
-// Nothing in this file may meet the canary.
+// No test in this file may connect to the canary.
 beforeEach(() => {
-  touched = canary.connections;
+  connectionsBefore = canary.connections;
 });
-afterEach(() => expect(canary.connections).toBe(touched));
+afterEach(() => expect(canary.connections).toBe(connectionsBefore));
 
 afterAll(async () => {
   await canary[Symbol.asyncDispose]();
@@ -37,7 +37,7 @@ afterAll(async () => {
 });
 
 describe('a redirect', () => {
-  /** EVIL is the canary's port, OWN the video server's. */
+  /** EVIL stands for the canary's port, OWN for the video server's. */
   const refused = [
     'http://127.0.0.1:EVIL/x.mp4',
     '//127.0.0.1:EVIL/x.mp4',
@@ -80,7 +80,7 @@ describe('a redirect', () => {
     'http://[::1',
     'http://127.0.0.1:99999/x.mp4',
   ];
-  /** Odd, but on the video server, which has no such file. */
+  /** Unusual, but on the video server, which has no such file. */
   const followed = [
     'http://2130706433:OWN/x.mp4',
     'http://user:word@127.0.0.1:OWN/x.mp4',
@@ -96,14 +96,14 @@ describe('a redirect', () => {
     ...refused.map((to) => [to, 'redirect_refused', 1] as const),
     ...followed.map((to) => [to, 'video_not_found', 2] as const),
   ])('to %j: %s, %i requests', async (to, code, requests) => {
-    await using house = await openStack();
-    const target = to.replaceAll('EVIL', `${canary.port}`).replaceAll('OWN', new URL(house.server.origin).port);
-    const url = house.server.url('h264.mp4', 'redirect-to');
+    await using videos = await openTestVideos();
+    const target = to.replaceAll('EVIL', `${canary.port}`).replaceAll('OWN', new URL(videos.server.origin).port);
+    const url = videos.server.url('h264.mp4', 'redirect-to');
     url.searchParams.set('to', target);
-    const error = await failureOf(house.reader.open(url, { signal, meter: house.meter }));
+    const error = await failureOf(videos.reader.open(url, { signal, meter: videos.meter }));
     expect(error instanceof VideoError ? error.code : error).toBe(code);
-    expect(house.meter.requests).toBe(requests);
-    expect(house.server.requests.map(({ authorized }) => authorized)).not.toContain(true);
+    expect(videos.meter.requests).toBe(requests);
+    expect(videos.server.requests.map(({ authorized }) => authorized)).not.toContain(true);
   });
 });
 
@@ -125,29 +125,29 @@ describe('the HTTP client', () => {
   });
 
   it('connects to its origin', async () => {
-    await using stack = await openStack();
-    const { protocol, hostname, port } = new URL(stack.server.origin);
-    const { connect } = createPinnedConnector(new URL(stack.server.origin), 1000);
+    await using videos = await openTestVideos();
+    const { protocol, hostname, port } = new URL(videos.server.origin);
+    const { connect } = createPinnedConnector(new URL(videos.server.origin), 1000);
     const socket = await new Promise<Socket>((resolve, reject) =>
       connect({ protocol, hostname, port }, (error, connected) => (error ? reject(error) : resolve(connected))),
     );
-    expect(stack.server.connections).toBe(1);
+    expect(videos.server.connections).toBe(1);
     socket.destroy();
   });
 
-  it.each(['http', 'https'] as const)('takes no proxy from the environment, on %s', async (protocol) => {
-    await using house = await openStack({ protocol });
+  it.each(['http', 'https'] as const)('ignores proxies from the environment, over %s', async (protocol) => {
+    await using videos = await openTestVideos({ protocol });
     const proxy = `http://127.0.0.1:${canary.port}`;
     const script = `
       import { createVideoReader } from ${JSON.stringify(import.meta.resolve('../http/range-reader.ts'))};
       const [origin, url] = process.argv.slice(1);
-      const reader = createVideoReader({ origin, connections: 1, byteBudget: 1e6, timeoutMs: 5000 });
+      const reader = createVideoReader({ origin, connections: 1, byteBudget: 1e6, timeoutMs: 30_000 });
       console.log((await reader.open(new URL(url), { signal: new AbortController().signal })).size);
       reader.close();`;
-    const url = house.server.url('h264.mp4').href;
+    const url = videos.server.url('h264.mp4').href;
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      ['--input-type=module', '-e', script, house.server.origin, url],
+      ['--input-type=module', '-e', script, videos.server.origin, url],
       {
         env: {
           NODE_USE_ENV_PROXY: '1',
@@ -162,42 +162,44 @@ describe('the HTTP client', () => {
   });
 });
 
-describe('a script named like a video', () => {
+describe('a script with the name of a video', () => {
   const written = (text: string) => text.replaceAll('EVIL', `127.0.0.1:${canary.port}`).replaceAll('FOLDER', folder);
 
-  /** A video that would be understood, if anybody opened it. */
+  // A valid video: if anything opened it, the probe would succeed.
   beforeAll(() => copyFile(join(import.meta.dirname, 'fixtures/h264.mp4'), join(folder, 'bait.mp4')));
 
-  it.each(scripts)('%s: is read by no probe of ours', async (_, text) => {
-    for (const beginning of ['', ...beginnings]) {
-      await using house = await openStack({ files: { 'video.mp4': Buffer.from(beginning + written(text), 'latin1') } });
-      const options = { timeoutMs: 5000, signal, temporaryFolder: folder };
-      const error = await failureOf(probe(await house.open('video.mp4'), options));
+  it.each(scripts)('%s: is unreadable to the probe', async (_, text) => {
+    for (const signature of ['', ...signatures]) {
+      await using videos = await openTestVideos({
+        files: { 'video.mp4': Buffer.from(signature + written(text), 'latin1') },
+      });
+      const options = { timeoutMs: 30_000, signal, temporaryFolder: folder };
+      const error = await failureOf(probe(await videos.open('video.mp4'), options));
       expect(error instanceof VideoError ? error.code : error).toMatch(/^(video_unreadable|no_video_stream)$/);
     }
   });
 
-  it.each(scripts)('%s: leads ffprobe to no file and no host', async (_, text) => {
+  it.each(scripts)('%s: does not make ffprobe open a file or a host', async (_, text) => {
     await writeFile(join(folder, 'video'), written(text));
     for (const demuxer of ['mov', 'matroska', 'avi']) {
-      // Without the cage: what holds here holds where the platform cuts no network.
-      const options = { timeoutMs: 5000, signal };
-      const deadline = AbortSignal.timeout(5000);
+      // Without the sandbox, because not every platform lets it restrict the network.
+      const options = { timeoutMs: 30_000, signal };
+      const deadline = AbortSignal.timeout(30_000);
       const error = await failureOf(runFfprobe({ folder, file: 'video', demuxer, skippedBytes: 0, options, deadline }));
       expect(error).toHaveProperty('code', 'video_unreadable');
     }
   });
 
   it.each(['http://EVIL/x.mp4', 'file://FOLDER/bait.mp4', 'FOLDER/bait.mp4', 'bait.mp4'])(
-    'an mp4 whose pictures are at %s is read for its header alone',
+    'an mp4 whose frames are at %s: only its header is read',
     async (reference) => {
       const bytes = withDataReference('h264.mp4', written(reference));
-      await using house = await openStack({ files: { 'video.mp4': bytes } });
-      const options = { timeoutMs: 5000, signal, temporaryFolder: folder };
-      const probed = await probe(await house.open('video.mp4'), options);
+      await using videos = await openTestVideos({ files: { 'video.mp4': bytes } });
+      const options = { timeoutMs: 30_000, signal, temporaryFolder: folder };
+      const probed = await probe(await videos.open('video.mp4'), options);
       expect(probed.facts.resolution).toBe('320x180');
       await writeFile(join(folder, 'video'), bytes);
-      const deadline = AbortSignal.timeout(5000);
+      const deadline = AbortSignal.timeout(30_000);
       await runFfprobe({ folder, file: 'video', demuxer: 'mov', skippedBytes: 0, options, deadline });
     },
   );

@@ -1,9 +1,9 @@
-import * as surgery from './surgery.ts';
+import * as alter from './alterations.ts';
 
-/** One file of the corpus: made by ffmpeg, or cut out of another one. */
+/** One file of the corpus: made by ffmpeg, or altered from another one. */
 export type Case = { name: string; encoder?: string } & (
   | { args: string[] }
-  /** `from`: the name of the case whose bytes are altered. */
+  /** `from`: the name of the case that is altered. */
   | { from: string; alter: (bytes: Buffer) => Buffer }
 );
 
@@ -59,7 +59,7 @@ const eachCodec = Object.entries(byCodec).flatMap(([codec, endings]) =>
   endings.map((ending) => encoded(codec, `codec-${codec}.${ending}`, picture('176x144'))),
 );
 
-const everywhere = [
+const mainFormats = [
   ['h264', 'mp4'],
   ['h264', 'mov'],
   ['h264', 'mkv'],
@@ -72,7 +72,7 @@ const moreCodecs = [
   encoded('raw', 'codec-raw-rgb.mov', picture('176x144'), '-pix_fmt', 'rgb24'),
 ];
 
-const geometry = everywhere.flatMap(([codec, ending]) => [
+const geometry = mainFormats.flatMap(([codec, ending]) => [
   encoded(codec, `tiny.${ending}`, picture('16x16')),
   encoded(codec, `cropped.${ending}`, picture('178x98')),
   encoded(codec, `coded-1088.${ending}`, black('1920x1080')),
@@ -80,7 +80,7 @@ const geometry = everywhere.flatMap(([codec, ending]) => [
   encoded(codec, `odd.${ending}`, picture('161x91'), '-pix_fmt', 'yuv444p'),
   encoded(codec, `wide-pixels.${ending}`, picture('320x240'), '-vf', 'setsar=4/3'),
   encoded(codec, `two-streams.${ending}`, [...picture('160x90'), ...picture('320x240')], '-map', '0', '-map', '1'),
-  encoded(codec, `sound-first.${ending}`, [...tone, ...picture('160x90')], '-map', '0', '-map', '1'),
+  encoded(codec, `audio-first.${ending}`, [...tone, ...picture('160x90')], '-map', '0', '-map', '1'),
 ]);
 
 const moreGeometry = [
@@ -95,7 +95,7 @@ const moreGeometry = [
   encoded('h264', 'interlaced.avi', black('1920x1080'), '-flags', '+ildct+ilme'),
   encoded('h264', 'mono.mkv', picture('178x98'), '-pix_fmt', 'gray'),
   encoded('h264', 'chroma-422.mp4', picture('178x98'), '-pix_fmt', 'yuv422p'),
-  // The bits say 1088 lines, the container 1080: encoders that leave the cropping to the player.
+  // The codec states 1088 lines, the container 1080: some encoders leave cropping to the player.
   encoded('h264', 'uncropped.mp4', black('1920x1080'), '-bsf:v', 'h264_metadata=crop_bottom=0'),
   encoded('h264', 'uncropped.avi', black('1920x1080'), '-bsf:v', 'h264_metadata=crop_bottom=0'),
   encoded('h264', 'uncropped.mkv', black('1920x1080'), '-bsf:v', 'h264_metadata=crop_bottom=0'),
@@ -108,9 +108,13 @@ function cover(): string[] {
   return ['-c:v:1', 'mjpeg', '-pix_fmt', 'yuvj420p', '-frames:v:1', '1', '-disposition:v:1', 'attached_pic'];
 }
 
-const turned = ['h264.mp4', 'h264.mov', 'hevc.mp4', 'mpeg4.mov'].flatMap((kind) =>
+const rotated = ['h264.mp4', 'h264.mov', 'hevc.mp4', 'mpeg4.mov'].flatMap((kind) =>
   [0, 90, 180, 270].map(
-    (turn): Case => ({ name: `turned-${turn}-${kind}`, from: `codec-${kind}`, alter: surgery.turned(turn) }),
+    (degrees): Case => ({
+      name: `rotated-${degrees}-${kind}`,
+      from: `codec-${kind}`,
+      alter: alter.rotatedBy(degrees),
+    }),
   ),
 );
 
@@ -120,8 +124,8 @@ const layouts: Case[] = [
     encoded(codec, `fragmented-${codec}.mp4`, picture('176x144'), '-movflags', '+frag_keyframe+empty_moov'),
   ]),
   encoded('h264', 'dash.mp4', picture('176x144'), '-movflags', '+frag_keyframe+empty_moov+default_base_moof+dash'),
-  encoded('h264', 'tables-first.mp4', picture('16x16', 4000), '-movflags', '+faststart'),
-  encoded('h264', 'tables-last.mov', picture('16x16', 4000)),
+  encoded('h264', 'long-tables-first.mp4', picture('16x16', 4000), '-movflags', '+faststart'),
+  encoded('h264', 'long-tables-last.mov', picture('16x16', 4000)),
   encoded('h264', 'live.mkv', picture('176x144'), '-live', '1'),
   encoded('vp9', 'live.webm', picture('176x144'), '-live', '1'),
   encoded('h264', 'index-first.mkv', picture('176x144'), '-reserve_index_space', '100000', '-cues_to_front', '1'),
@@ -144,65 +148,73 @@ const layouts: Case[] = [
   ),
   ...(['mp4', 'mov', 'mkv', 'avi', 'webm'] as const).map(
     (ending): Case => ({
-      name: `sound-only.${ending}`,
+      name: `audio-only.${ending}`,
       args: [...tone, ...(ending === 'webm' ? ['-c:a', 'libvorbis'] : [])],
     }),
   ),
 ];
 
-/** 35 kB of sound before the first picture. */
-const late = ['avi', 'mkv'].map((ending) =>
+/** 35 kB of audio before the first video frame. */
+const lateFrames = ['avi', 'mkv'].map((ending) =>
   encoded(
     'h264',
-    `late.${ending}`,
+    `late-frame.${ending}`,
     ['-f', 'lavfi', '-i', 'sine=sample_rate=44100:duration=2', '-itsoffset', '0.4', ...picture('320x240')],
     ...['-map', '0', '-map', '1', '-c:a', 'pcm_s16le'],
   ),
 );
 
-const cut: Case[] = [
-  { name: 'late-lying.avi', from: 'late.avi', alter: surgery.lying('40010000f0000000', 'c0020000f0000000') },
-  { name: 'far.mp4', from: 'codec-mjpeg.mp4', alter: surgery.withFramesFar },
-  { name: 'far-lying.mp4', from: 'far.mp4', alter: surgery.lying('00b00090', '02c00090') },
-  { name: 'late-lying.mkv', from: 'late.mkv', alter: surgery.lying('b0820140', 'b08202c0') },
-  { name: 'absurd.avi', from: 'bottom-up.avi', alter: surgery.lying('2800000040000000', '2800000040ffffff') },
-  { name: 'handler-last.mp4', from: 'two-streams.mp4', alter: surgery.withHandlerLast },
-  { name: 'no-track-header.mp4', from: 'two-streams.mp4', alter: surgery.withoutTrackHeader },
-  { name: 'uuid-first.mp4', from: 'codec-h264.mp4', alter: surgery.withUuidFirst },
-  { name: 'long-doctype.mkv', from: 'codec-h264.mkv', alter: surgery.withLongDocType },
-  { name: 'disabled.mkv', from: 'two-streams.mkv', alter: surgery.withFirstEntryDisabled },
-  { name: 'long-sizes.mp4', from: 'codec-h264.mp4', alter: surgery.withLongSizes },
-  { name: 'frames-to-the-end.mp4', from: 'faststart-h264.mp4', alter: surgery.withOpenFrames },
-  { name: 'moov-to-the-end.mov', from: 'codec-mpeg4.mov', alter: surgery.withOpenMoov },
-  { name: 'large-moov-first.mp4', from: 'faststart-h264.mp4', alter: surgery.withLargeMoov },
-  { name: 'large-moov-first-mjpeg.mp4', from: 'faststart-mjpeg.mp4', alter: surgery.withLargeMoov },
-  { name: 'large-moov-last.mov', from: 'codec-h264.mov', alter: surgery.withLargeMoov },
-  { name: 'chapters-first.mp4', from: 'two-streams.mp4', alter: surgery.withChaptersFirst },
-  { name: 'disabled.mp4', from: 'two-streams.mp4', alter: surgery.withFirstTrackDisabled },
-  { name: 'tilted.mp4', from: 'codec-h264.mp4', alter: surgery.tilted },
-  { name: 'mirrored.mp4', from: 'codec-h264.mp4', alter: surgery.mirrored },
-  { name: 'no-brand.mov', from: 'codec-h264.mov', alter: surgery.withoutBrand },
-  { name: 'void.mkv', from: 'codec-h264.mkv', alter: surgery.withVoid },
-  { name: 'void.webm', from: 'codec-vp8.webm', alter: surgery.withVoid },
-  { name: 'void-mpeg4.mkv', from: 'codec-mpeg4.mkv', alter: surgery.withVoid },
-  { name: 'attachment-first.mkv', from: 'codec-h264.mkv', alter: surgery.withAttachment },
-  { name: 'attachment-first.webm', from: 'codec-vp9.webm', alter: surgery.withAttachment },
-  { name: 'junk-first.avi', from: 'codec-h264.avi', alter: surgery.withJunkFirst },
-  { name: 'junk-first-mpeg4.avi', from: 'codec-mpeg4.avi', alter: surgery.withJunkFirst },
-  { name: 'list-first.avi', from: 'codec-h264.avi', alter: surgery.withListFirst },
-  { name: 'empty-frames.avi', from: 'codec-h264.avi', alter: surgery.withEmptyFrames },
-  { name: 'grouped.avi', from: 'codec-mpeg4.avi', alter: surgery.grouped },
-  { name: 'cut-off-recorder.avi', from: 'codec-mjpeg.avi', alter: surgery.withoutLengths },
+const altered: Case[] = [
+  {
+    name: 'late-frame-wrong-size.avi',
+    from: 'late-frame.avi',
+    alter: alter.withContainerSize('40010000f0000000', 'c0020000f0000000'),
+  },
+  { name: 'far-frames.mp4', from: 'codec-mjpeg.mp4', alter: alter.withFarFrames },
+  { name: 'far-frames-wrong-size.mp4', from: 'far-frames.mp4', alter: alter.withContainerSize('00b00090', '02c00090') },
+  { name: 'late-frame-wrong-size.mkv', from: 'late-frame.mkv', alter: alter.withContainerSize('b0820140', 'b08202c0') },
+  {
+    name: 'absurd-size.avi',
+    from: 'bottom-up.avi',
+    alter: alter.withContainerSize('2800000040000000', '2800000040ffffff'),
+  },
+  { name: 'handler-last.mp4', from: 'two-streams.mp4', alter: alter.withHandlerLast },
+  { name: 'no-track-header.mp4', from: 'two-streams.mp4', alter: alter.withoutTrackHeader },
+  { name: 'uuid-first.mp4', from: 'codec-h264.mp4', alter: alter.withUuidFirst },
+  { name: 'long-doctype.mkv', from: 'codec-h264.mkv', alter: alter.withLongDocType },
+  { name: 'disabled-track.mkv', from: 'two-streams.mkv', alter: alter.withFirstEntryDisabled },
+  { name: 'long-sizes.mp4', from: 'codec-h264.mp4', alter: alter.withLongSizes },
+  { name: 'open-mdat.mp4', from: 'faststart-h264.mp4', alter: alter.withOpenMdat },
+  { name: 'open-moov.mov', from: 'codec-mpeg4.mov', alter: alter.withOpenMoov },
+  { name: 'large-moov-first.mp4', from: 'faststart-h264.mp4', alter: alter.withLargeMoov },
+  { name: 'large-moov-first-mjpeg.mp4', from: 'faststart-mjpeg.mp4', alter: alter.withLargeMoov },
+  { name: 'large-moov-last.mov', from: 'codec-h264.mov', alter: alter.withLargeMoov },
+  { name: 'chapters-first.mp4', from: 'two-streams.mp4', alter: alter.withChaptersFirst },
+  { name: 'disabled-track.mp4', from: 'two-streams.mp4', alter: alter.withFirstTrackDisabled },
+  { name: 'tilted.mp4', from: 'codec-h264.mp4', alter: alter.tilted },
+  { name: 'mirrored.mp4', from: 'codec-h264.mp4', alter: alter.mirrored },
+  { name: 'no-brand.mov', from: 'codec-h264.mov', alter: alter.withoutBrand },
+  { name: 'void.mkv', from: 'codec-h264.mkv', alter: alter.withVoid },
+  { name: 'void.webm', from: 'codec-vp8.webm', alter: alter.withVoid },
+  { name: 'void-mpeg4.mkv', from: 'codec-mpeg4.mkv', alter: alter.withVoid },
+  { name: 'attachment-first.mkv', from: 'codec-h264.mkv', alter: alter.withAttachment },
+  { name: 'attachment-first.webm', from: 'codec-vp9.webm', alter: alter.withAttachment },
+  { name: 'junk-first.avi', from: 'codec-h264.avi', alter: alter.withJunkFirst },
+  { name: 'junk-first-mpeg4.avi', from: 'codec-mpeg4.avi', alter: alter.withJunkFirst },
+  { name: 'list-first.avi', from: 'codec-h264.avi', alter: alter.withListFirst },
+  { name: 'empty-frames.avi', from: 'codec-h264.avi', alter: alter.withEmptyFrames },
+  { name: 'record-list.avi', from: 'codec-mpeg4.avi', alter: alter.withRecordList },
+  { name: 'interrupted-recording.avi', from: 'codec-mjpeg.avi', alter: alter.withoutLengths },
 ];
 
-/** Every file of the corpus; what is altered comes after what it is made of. */
+/** All files of the corpus; an altered file comes after its source. */
 export const cases: readonly Case[] = [
   ...eachCodec,
   ...moreCodecs,
   ...geometry,
   ...moreGeometry,
   ...layouts,
-  ...turned,
-  ...late,
-  ...cut,
+  ...rotated,
+  ...lateFrames,
+  ...altered,
 ];

@@ -1,16 +1,19 @@
-// `npm run corpus`: makes the videos on which the probes are compared with ffprobe, in data/corpus (git-ignored).
-import { corpusFolder, findFfmpeg, makeCorpus } from './make.ts';
+// `npm run corpus` makes the videos on which the probe is compared with ffprobe, in data/corpus (ignored by git).
+import { findOrInstallProgram } from '#test/harness/system-packages.ts';
+import { corpusFolder, makeCorpus } from './make.ts';
 
-const say = (line: string) => process.stderr.write(`${line}\n`);
-const found = await findFfmpeg({
-  searchPath: process.env.PATH ?? '',
-  mayInstall: process.getuid?.() === 0,
-  print: say,
-});
-if ('missing' in found) {
-  say(`${found.missing}.`);
+const print = (line: string) => void process.stderr.write(`${line}\n`);
+const machine = { searchPath: process.env.PATH ?? '', mayInstall: process.getuid?.() === 0, print };
+const ffmpeg = await findOrInstallProgram({ commands: ['ffmpeg'], aptPackage: 'ffmpeg' }, machine);
+if ('missing' in ffmpeg) {
+  print(`${ffmpeg.missing}.`);
   process.exit(1);
 }
-const { files, bytes, left } = await makeCorpus({ ffmpeg: found.path, folder: corpusFolder, limitMs: 300_000, say });
-say(`${files.length} files, ${(bytes / 1e6).toFixed(1)} MB, in ${corpusFolder}`);
-if (left.length > 0) say(`left out, this ffmpeg has no encoder for them: ${left.join(', ')}`);
+const { files, bytes, skipped } = await makeCorpus({
+  ffmpeg: ffmpeg.path,
+  folder: corpusFolder,
+  timeoutMs: 600_000,
+  print,
+});
+print(`${files.length} files, ${(bytes / 1e6).toFixed(1)} MB, in ${corpusFolder}`);
+if (skipped.length > 0) print(`skipped, because this ffmpeg lacks the encoder: ${skipped.join(', ')}`);

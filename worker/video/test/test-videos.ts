@@ -7,19 +7,25 @@ import { createVideoReader, type VideoReader } from '../http/range-reader.ts';
 import type { Meter, OpenVideo } from '../types.ts';
 
 const fixtures = join(import.meta.dirname, 'fixtures');
+/** The videos that `npm start` and compose serve. */
+const samples = join(import.meta.dirname, '../../../nginx/videos');
 
 export function fixture(name: string): Buffer {
   return readFileSync(join(fixtures, name));
 }
 
-/** `length` bytes, each told from its neighbours. */
+export function sample(name: string): Buffer {
+  return readFileSync(join(samples, name));
+}
+
+/** Returns `length` bytes, each different from its neighbours. */
 export function pattern(length: number): Buffer {
   const bytes = Buffer.alloc(length);
   for (let index = 0; index < length; index += 1) bytes[index] = (index * 31 + (index >> 8)) & 0xff;
   return bytes;
 }
 
-export type Stack = AsyncDisposable & {
+export type TestVideos = AsyncDisposable & {
   server: VideoServer;
   reader: VideoReader;
   meter: Meter;
@@ -27,10 +33,10 @@ export type Stack = AsyncDisposable & {
 };
 
 /**
- * A video server with the fixtures and `files`, and a reader before it. At its end the reader alone is closed first:
- * the test hangs, and fails, if that leaves a socket open.
+ * Starts a video server with the fixtures and `files`, and a reader for it. Disposal closes the reader first: if that
+ * leaves a socket open, the test hangs and fails.
  */
-export async function openStack({
+export async function openTestVideos({
   files = {},
   byteBudget = 8 * 1024 * 1024,
   timeoutMs = 2000,
@@ -42,7 +48,7 @@ export async function openStack({
   timeoutMs?: number;
   connections?: number;
   protocol?: 'http' | 'https';
-} = {}): Promise<Stack> {
+} = {}): Promise<TestVideos> {
   const server = await startVideoServer({ root: fixtures, files, protocol });
   if (protocol === 'https') setDefaultCACertificates([readFileSync(certificate, 'utf8')]);
   const reader = createVideoReader({ origin: server.origin, connections, byteBudget, timeoutMs });
@@ -61,12 +67,23 @@ export async function openStack({
   };
 }
 
-/** What `promise` is rejected with; fails where it is not. */
+/** Returns a video that is not on any server. */
+export function inMemory(bytes: Uint8Array): OpenVideo {
+  return {
+    url: new URL('http://videos.invalid/video'),
+    size: bytes.length,
+    bytesFetched: 0,
+    requests: 0,
+    read: async (start, end) => new Uint8Array(bytes.subarray(Math.max(start, 0), Math.max(start, end, 0))),
+  };
+}
+
+/** Returns what `promise` is rejected with; throws if it is not. */
 export async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;
   } catch (error) {
     return error;
   }
-  throw new Error('no failure came');
+  throw new Error('the promise was not rejected');
 }

@@ -1,15 +1,15 @@
-/** Layouts that ffmpeg does not write, cut out of those that it does. Each takes a whole file and gives another one. */
+// Layouts that ffmpeg does not write, made from those that it does: each function returns an altered copy of a file.
 
 type Bytes = Buffer;
 
-/** Offsets of the first box of this type and of its end, header included. */
+/** Returns the offsets of the first top-level box of this type and of its end. */
 function boxAt(bytes: Bytes, type: string): { start: number; end: number } {
   for (let start = 0; start + 8 <= bytes.length; start += bytes.readUInt32BE(start)) {
     if (bytes.toString('latin1', start + 4, start + 8) === type)
       return { start, end: start + bytes.readUInt32BE(start) };
     if (bytes.readUInt32BE(start) < 8) break;
   }
-  throw new Error(`no ${type} in this file`);
+  throw new Error(`the file has no ${type} box`);
 }
 
 function box(type: string, length: number): Bytes {
@@ -19,11 +19,11 @@ function box(type: string, length: number): Bytes {
   return bytes;
 }
 
-/** Every chunk offset in moov, moved. */
+/** Adds `by` to every chunk offset in moov. */
 function moveChunks(moov: Bytes, by: number): void {
   for (let at = moov.indexOf('stco'); at >= 0; at = moov.indexOf('stco', at + 4)) {
-    for (let left = moov.readUInt32BE(at + 8), place = at + 12; left > 0; left -= 1, place += 4) {
-      moov.writeUInt32BE(moov.readUInt32BE(place) + by, place);
+    for (let remaining = moov.readUInt32BE(at + 8), entry = at + 12; remaining > 0; remaining -= 1, entry += 4) {
+      moov.writeUInt32BE(moov.readUInt32BE(entry) + by, entry);
     }
   }
 }
@@ -34,7 +34,7 @@ const altered = (change: (bytes: Bytes) => void) => (bytes: Bytes) => {
   return copy;
 };
 
-/** a, b, u, c, d, v, x, y, w of a matrix that turns clockwise. */
+/** a, b, u, c, d, v, x, y of matrices that rotate clockwise. */
 const matrices: Record<number, number[]> = {
   0: [1, 0, 0, 0, 1, 0, 0, 0],
   90: [0, 1, 0, -1, 0, 0, 100, 0],
@@ -47,14 +47,14 @@ function setMatrix(bytes: Bytes, matrix: number[]): void {
   for (const [index, value] of matrix.entries()) bytes.writeInt32BE(Math.round(value * 0x10000), at + 4 * index);
 }
 
-export const turned = (turn: number) => altered((bytes) => setMatrix(bytes, matrices[turn] ?? []));
+export const rotatedBy = (degrees: number) => altered((bytes) => setMatrix(bytes, matrices[degrees] ?? []));
 
-/** By 10 degrees. */
+/** Rotated by 10 degrees. */
 export const tilted = altered((bytes) => setMatrix(bytes, [0.985, 0.174, 0, -0.174, 0.985, 0, 0, 0]));
 
 export const mirrored = altered((bytes) => setMatrix(bytes, [-1, 0, 0, 0, 1, 0, 100, 0]));
 
-/** mdat with a size of 64 bits, in place of the free box of 8 bytes before it. */
+/** mdat with a 64-bit size, which replaces the 8-byte free box before it. */
 export const withLongSizes = altered((bytes) => {
   const { start, end } = boxAt(bytes, 'mdat');
   bytes.writeUInt32BE(1, start - 8);
@@ -62,12 +62,13 @@ export const withLongSizes = altered((bytes) => {
   bytes.writeBigUInt64BE(BigInt(end - start + 8), start);
 });
 
-/** mdat last, without a size. */
-export const withOpenFrames = altered((bytes) => bytes.writeUInt32BE(0, boxAt(bytes, 'mdat').start));
+/** mdat is last and extends to the end of the file. */
+export const withOpenMdat = altered((bytes) => bytes.writeUInt32BE(0, boxAt(bytes, 'mdat').start));
 
+/** moov is last and extends to the end of the file. */
 export const withOpenMoov = altered((bytes) => bytes.writeUInt32BE(0, boxAt(bytes, 'moov').start));
 
-/** A moov box of over 1 MB, most of it before its tracks. */
+/** moov of over 1 MB, most of it before its tracks. */
 export function withLargeMoov(bytes: Bytes): Bytes {
   const { start, end } = boxAt(bytes, 'moov');
   const length = 1_200_000;
@@ -79,7 +80,7 @@ export function withLargeMoov(bytes: Bytes): Bytes {
   return Buffer.concat([bytes.subarray(0, start), moov, bytes.subarray(end)]);
 }
 
-/** The second track refers to the first as its chapters. */
+/** The second track refers to the first as its chapter track. */
 export function withChaptersFirst(bytes: Bytes): Bytes {
   const { start, end } = boxAt(bytes, 'moov');
   const second = bytes.indexOf('trak', bytes.indexOf('trak') + 4) - 4;
@@ -93,16 +94,16 @@ export function withChaptersFirst(bytes: Bytes): Bytes {
   return all;
 }
 
-/** A size that only the container tells otherwise: wherever it stands, these bytes in place of those. */
-export const lying = (from: string, to: string) =>
+/** A container that states a size other than the codec's: replaces these bytes, the size, wherever they occur. */
+export const withContainerSize = (from: string, to: string) =>
   altered((bytes) => {
     for (let at = bytes.indexOf(from, 0, 'hex'); at >= 0; at = bytes.indexOf(from, at + 1, 'hex')) {
       bytes.write(to, at, 'hex');
     }
   });
 
-/** 100 kB of nothing between the header of mdat, which is last but for moov, and its first frame. */
-export function withFramesFar(bytes: Bytes): Bytes {
+/** 100 kB of zeros between the header of mdat, which is followed by moov only, and its first frame. */
+export function withFarFrames(bytes: Bytes): Bytes {
   const [mdat, moov] = [boxAt(bytes, 'mdat').start + 8, boxAt(bytes, 'moov').start];
   const all = Buffer.concat([bytes.subarray(0, mdat), Buffer.alloc(100_000), bytes.subarray(mdat)]);
   all.writeUInt32BE(all.readUInt32BE(mdat - 8) + 100_000, mdat - 8);
@@ -110,17 +111,17 @@ export function withFramesFar(bytes: Bytes): Bytes {
   return all;
 }
 
-/** The handler of the first track behind what it handles. */
+/** The handler of the first track comes after minf. */
 export const withHandlerLast = altered((bytes) => {
   const handler = bytes.indexOf('hdlr') - 4;
-  const behind = handler + bytes.readUInt32BE(handler);
-  const minf = bytes.subarray(behind, behind + bytes.readUInt32BE(behind));
-  bytes.set(Buffer.concat([minf, bytes.subarray(handler, behind)]), handler);
+  const after = handler + bytes.readUInt32BE(handler);
+  const minf = bytes.subarray(after, after + bytes.readUInt32BE(after));
+  bytes.set(Buffer.concat([minf, bytes.subarray(handler, after)]), handler);
 });
 
 export const withoutTrackHeader = altered((bytes) => bytes.write('free', bytes.indexOf('tkhd')));
 
-/** XMP of 300 bytes before the brand. */
+/** A uuid box of 300 bytes before ftyp. */
 export function withUuidFirst(bytes: Bytes): Bytes {
   const all = Buffer.concat([box('uuid', 300), bytes]);
   moveChunks(all.subarray(all.lastIndexOf('moov')), 300);
@@ -129,7 +130,7 @@ export function withUuidFirst(bytes: Bytes): Bytes {
 
 export const withFirstTrackDisabled = altered((bytes) => bytes.writeUInt8(2, bytes.indexOf('tkhd') + 7));
 
-/** QuickTime of before 2001. */
+/** QuickTime before 2001 has no ftyp. */
 export function withoutBrand(bytes: Bytes): Bytes {
   const { end } = boxAt(bytes, 'ftyp');
   const rest = Buffer.from(bytes.subarray(end));
@@ -137,12 +138,12 @@ export function withoutBrand(bytes: Bytes): Bytes {
   return rest;
 }
 
-/** An element before Info, in a Segment whose size grows with it. */
+/** Inserts an element before Info and enlarges the Segment. */
 function beforeInfo(bytes: Bytes, element: Bytes): Bytes {
   const copy = Buffer.from(bytes);
   const segment = copy.indexOf('18538067', 0, 'hex') + 4;
   const info = copy.indexOf('1549a966', segment + 64, 'hex');
-  // Its size has 8 bytes, of which the last six are enough for us.
+  // The size has 8 bytes, of which the last six suffice.
   copy.writeUIntBE(copy.readUIntBE(segment + 2, 6) + element.length, segment + 2, 6);
   return Buffer.concat([copy.subarray(0, info), element, copy.subarray(info)]);
 }
@@ -155,7 +156,7 @@ function element(id: string, content: Bytes): Bytes {
 
 export const withVoid = (bytes: Bytes) => beforeInfo(bytes, element('ec', Buffer.alloc(500_000)));
 
-/** The DocType's length in eight bytes. */
+/** The length of DocType takes eight bytes. */
 export function withLongDocType(bytes: Bytes): Bytes {
   const at = bytes.indexOf('428288', 0, 'hex') + 2;
   const all = Buffer.concat([bytes.subarray(0, at), Buffer.from('0100000000000008', 'hex'), bytes.subarray(at + 1)]);
@@ -163,12 +164,12 @@ export function withLongDocType(bytes: Bytes): Bytes {
   return all;
 }
 
-/** FlagEnabled in place of FlagLacing, which is 0. */
+/** Replaces FlagLacing, which is 0, by FlagEnabled. */
 export const withFirstEntryDisabled = altered((bytes) =>
   bytes.write('b98100', bytes.indexOf('9c8100', 0, 'hex'), 'hex'),
 );
 
-/** A picture of 100 kB, by name and type. */
+/** An attachment of 100 kB. */
 export function withAttachment(bytes: Bytes): Bytes {
   const file = Buffer.concat([
     element('466e', Buffer.from('cover.bin')),
@@ -179,7 +180,7 @@ export function withAttachment(bytes: Bytes): Bytes {
   return beforeInfo(bytes, element('1941a469', element('61a7', file)));
 }
 
-/** A chunk before the header list of an AVI. */
+/** Inserts a chunk before the header list of an AVI. */
 function beforeHeader(bytes: Bytes, chunk: Bytes): Bytes {
   const all = Buffer.concat([bytes.subarray(0, 12), chunk, bytes.subarray(12)]);
   all.writeUInt32LE(all.length - 8, 4);
@@ -198,7 +199,7 @@ export const withJunkFirst = (bytes: Bytes) => beforeHeader(bytes, chunk('JUNK',
 export const withListFirst = (bytes: Bytes) =>
   beforeHeader(bytes, chunk('LIST', Buffer.concat([Buffer.from('INFO'), chunk('ISFT', Buffer.from('a recorder'))])));
 
-/** The list of frames with `frames` in place of its own; the index goes, its offsets would be wrong. */
+/** Replaces the frames and removes the index, whose offsets would be wrong. */
 function withFrames(bytes: Bytes, change: (frames: Bytes) => Bytes): Bytes {
   const at = bytes.indexOf('movi');
   const end = at - 4 + 4 + bytes.readUInt32LE(at - 4);
@@ -208,17 +209,17 @@ function withFrames(bytes: Bytes, change: (frames: Bytes) => Bytes): Bytes {
   return all;
 }
 
-/** Two pictures that repeat nothing come first. */
+/** Two empty frames come first. */
 export const withEmptyFrames = (bytes: Bytes) =>
   withFrames(bytes, (frames) =>
     Buffer.concat([chunk('00dc', Buffer.alloc(0)), chunk('00dc', Buffer.alloc(0)), frames]),
   );
 
-/** All frames in one record list. */
-export const grouped = (bytes: Bytes) =>
+/** All frames are in one record list. */
+export const withRecordList = (bytes: Bytes) =>
   withFrames(bytes, (frames) => chunk('LIST', Buffer.concat([Buffer.from('rec '), frames])));
 
-/** A recorder that was cut off has written no lengths and no index. */
+/** An interrupted recorder has written no lengths and no index. */
 export function withoutLengths(bytes: Bytes): Bytes {
   const at = bytes.indexOf('movi');
   const copy = Buffer.from(bytes.subarray(0, bytes.lastIndexOf('idx1')));

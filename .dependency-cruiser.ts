@@ -92,6 +92,13 @@ const forbidden: Rule[] = [
     to: { path: '(^|/)test/|^(chaos|bench)/', pathNot: PACKAGE },
   },
   {
+    name: 'hash-imports',
+    comment: 'use #module/… to import from another module',
+    severity: 'error',
+    from: { path: '^([^/]+)/' },
+    to: { path: '^[^/]+/', pathNot: ['^$1/', PACKAGE], dependencyTypesNot: ['aliased-subpath-import', 'core'] },
+  },
+  {
     name: 'api-and-worker-apart',
     comment: 'api and worker never import each other',
     severity: 'error',

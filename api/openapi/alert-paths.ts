@@ -3,40 +3,45 @@ import type { ZodOpenApiPathsObject } from 'zod-openapi';
 import {
   acceptedAlertSchema,
   alertPageSchema,
+  alertPathSchema,
   alertQuerySchema,
   alertSchema,
   eventQuerySchema,
   newAlertSchema,
 } from '../alerts/schema.ts';
-import { ACCEPTED, FAILED, PENDING, POSTED, PROCESSED, STREAM } from './examples.ts';
-import { onePath, operation } from './operation.ts';
+import { ACCEPTED, EVENT_STREAM, FAILED, NEW_ALERT, PAGE, PENDING, PROCESSED } from './examples.ts';
+import { alertPath, operation } from './operation.ts';
 import { headers, json } from './responses.ts';
 
-// /docs fills an example in: only what is good for a first try has one.
+// /docs fills in examples, so that only parameters that are useful in a first request have one.
 const header = (description: string, example?: string) =>
   z
     .string()
     .optional()
     .meta({ description, ...(example !== undefined && { example }) });
 
+const invalidQuery = { subject: 'query', invalid: { status: 'done' } };
+
 const post = operation('post', '/alerts', 'Alerts', {
   id: 'postAlert',
-  summary: 'Accept an alert',
+  summary: 'Create an alert',
   description:
-    '202 is a promise: the alert is stored and will end processed or failed. The same uuid with the same content is ' +
-    'answered with 200 and its state, so a POST whose answer was lost can simply be sent again.',
+    '202 means that the alert is stored and will be processed or will fail with a reason. If the uuid already exists ' +
+    'with the same content, the response is 200 with the current state. It is therefore safe to send a POST again ' +
+    'if its response was lost.',
   scope: 'write',
-  body: { schema: newAlertSchema, examples: { alert: POSTED } },
-  answers: {
+  body: { schema: newAlertSchema, examples: { alert: NEW_ALERT } },
+  validates: { subject: 'alert', schema: newAlertSchema, invalid: { ...NEW_ALERT, store: '' } },
+  responses: {
     202: json(
-      'Stored; its video will be looked at',
+      'The alert is stored and will be processed',
       acceptedAlertSchema,
       { accepted: ACCEPTED },
       'Location',
       'Retry-After',
     ),
     200: json(
-      'The same alert was accepted before; its state now',
+      'The alert already existed; its current state',
       alertSchema,
       { replayed: PROCESSED },
       'Idempotency-Replayed',
@@ -47,40 +52,39 @@ const post = operation('post', '/alerts', 'Alerts', {
 
 const list = operation('get', '/alerts', 'Alerts', {
   id: 'listAlerts',
-  summary: 'List alerts, the newest received first',
-  description: '`from` (inclusive) and `to` (exclusive) bound the time of receipt.',
+  summary: 'List alerts, newest first',
+  description: '`from` (inclusive) and `to` (exclusive) limit the time of receipt.',
   scope: 'read',
   params: { query: alertQuerySchema },
-  answers: {
+  validates: { schema: alertQuerySchema, ...invalidQuery },
+  responses: {
     200: json(
       'One page',
       alertPageSchema,
-      {
-        page: { data: [PROCESSED, FAILED], next_cursor: 'MTc5NTMzMDAwMDAwMC43' },
-        last_page: { data: [PENDING], next_cursor: null },
-      },
+      { page: PAGE, last_page: { data: [PENDING], next_cursor: null } },
       'Link?',
       'Cache-Control',
     ),
   },
-  problems: ['bad-cursor', 'validation'],
+  problems: ['bad-cursor'],
 });
 
 const get = operation('get', '/alerts/{uuid}', 'Alerts', {
   id: 'getAlert',
-  summary: 'Tell the state of an alert',
+  summary: 'Get an alert',
   description:
-    '`Prefer: wait=N` (1 to 25 s) holds the answer until the state changes: from the one whose ETag is sent as ' +
-    'If-None-Match, else from the one at the time of asking. Where nothing more is to come it is answered at once.',
+    'With `Prefer: wait=N` (1 to 25 s) the response is delayed until the state changes: from the one whose ETag is sent ' +
+    'as If-None-Match, otherwise from the current one. If no change can follow, the response is immediate.',
   scope: 'read',
   params: {
-    path: onePath,
+    path: alertPath,
     header: z.object({
-      Prefer: header('Seconds to wait for a change of the state; above 25 counts as 25.', 'wait=20'),
-      'If-None-Match': header('The ETag of the state that is known.'),
+      Prefer: header('Maximum seconds to wait for a change of the state; at most 25.', 'wait=20'),
+      'If-None-Match': header('The ETag of the last known state.'),
     }),
   },
-  answers: {
+  validates: { subject: 'path', schema: alertPathSchema, invalid: { uuid: '35df2857' } },
+  responses: {
     200: json(
       'The alert',
       alertSchema,
@@ -91,31 +95,32 @@ const get = operation('get', '/alerts/{uuid}', 'Alerts', {
       'Preference-Applied?',
     ),
   },
-  problems: ['not-found', 'validation', 'too-many-held'],
+  problems: ['not-found', 'too-many-held'],
 });
 
 const events = operation('get', '/alerts/events', 'Alerts', {
   id: 'streamEvents',
-  summary: 'Tell changes of status as they happen, as Server-Sent Events',
+  summary: 'Stream status changes as Server-Sent Events',
   description:
-    'Each event is named `alert.<status>` and holds the alert as `GET /alerts/{uuid}` shows it; of changes that follow ' +
-    'each other within a fraction of a second the last is told. `id` is a place in the order of changes: sent back as ' +
-    'Last-Event-ID, to any replica, the stream goes on there; without one it begins now. `event: reset` says that the ' +
-    'id is not of this database: load the list anew. A `: ping` comes every 15 s. It does not end by itself, so ' +
-    '“Try it out” shows nothing here: use curl -N.',
+    'Each event is named `alert.<status>` and contains the alert as `GET /alerts/{uuid}` returns it. Changes of one ' +
+    'alert within a fraction of a second are merged: the stream contains the last one. To resume after a disconnect, ' +
+    'from any replica, send the last `id` as Last-Event-ID; without it the stream starts with the next change. ' +
+    '`event: reset` means that the id does not belong to this database: reload the list. A `: ping` is sent every 15 s. ' +
+    'The stream does not end, so “Try it out” shows nothing here: use curl -N.',
   scope: 'read',
   params: {
     query: eventQuerySchema,
-    header: z.object({ 'Last-Event-ID': header('The id of the last event that was seen.') }),
+    header: z.object({ 'Last-Event-ID': header('The id of the last event that was received.') }),
   },
-  answers: {
+  validates: { schema: eventQuerySchema, ...invalidQuery },
+  responses: {
     200: {
       description: 'The stream',
-      content: { 'text/event-stream': { schema: z.string(), examples: { stream: { value: STREAM } } } },
+      content: { 'text/event-stream': { schema: z.string(), examples: { stream: { value: EVENT_STREAM } } } },
       headers: headers('Cache-Control', 'X-Accel-Buffering'),
     },
   },
-  problems: ['bad-event-id', 'validation', 'too-many-held'],
+  problems: ['bad-event-id', 'too-many-held'],
 });
 
 export const alertPaths: ZodOpenApiPathsObject = {

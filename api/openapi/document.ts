@@ -5,7 +5,7 @@ import { alertPaths } from './alert-paths.ts';
 import { operationsPaths } from './operations-paths.ts';
 import { problemSchemas } from './problems.ts';
 
-/** The contract as OpenAPI 3.1, made from the schemas that check the requests. */
+/** Returns the contract as OpenAPI 3.1, generated from the schemas that validate the requests. */
 export function openApiDocument() {
   return createDocument({
     openapi: '3.1.0',
@@ -13,15 +13,15 @@ export function openApiDocument() {
       title: 'Video alerts',
       version: '1.0.0',
       description:
-        'Accepts alerts of stores’ cameras and tells the resolution of their videos. Every error is an RFC 9457 problem ' +
-        'whose `type` leads to a page that says what to do. A method that a path does not have is answered with 405 and ' +
-        'Allow, OPTIONS with 204 and Allow; HEAD goes wherever GET does.',
+        'Accepts alerts from store cameras and reports the resolution of their videos. Every error is an RFC 9457 ' +
+        'problem whose `type` links to an explanation. A method that a path does not support returns 405 with Allow; ' +
+        'OPTIONS returns 204 with Allow; HEAD works wherever GET does.',
     },
     servers: [{ url: '/' }],
     tags: [
-      { name: 'Alerts', description: 'Send them and follow them.' },
-      { name: 'Operating', description: 'Retry what failed, see why it is late.' },
-      { name: 'House', description: 'How it is, and this document.' },
+      { name: 'Alerts', description: 'Create alerts and follow them.' },
+      { name: 'Operations', description: 'Retry failed alerts and find out why an alert is late.' },
+      { name: 'System', description: 'Health, metrics and documentation.' },
     ],
     paths: { ...alertPaths, ...alertActionPaths, ...operationsPaths },
     components: {
@@ -31,13 +31,13 @@ export function openApiDocument() {
         basic: {
           type: 'http',
           scheme: 'basic',
-          description: 'The key as password, any user name: for curl -u and browsers.',
+          description: 'The key as the password with any user name, for curl -u and browsers.',
         },
         cookie: {
           type: 'apiKey',
           in: 'cookie',
           name: 'alerts-key',
-          description: 'As /login sets it; over TLS `__Host-alerts-key`.',
+          description: 'Set by /login; its name is `__Host-alerts-key` over TLS.',
         },
       },
     },

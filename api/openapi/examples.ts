@@ -1,21 +1,28 @@
-import type { z } from 'zod';
-import { type acceptedAlertSchema, type alertSchema, newAlertSchema } from '../alerts/schema.ts';
+import type { Alert } from '#prisma/alerts.ts';
+import { newAlertSchema, presentAlert } from '../alerts/schema.ts';
+import type { Statistics } from '../alerts/statistics.ts';
+import { timelineOf } from '../alerts/timeline.ts';
 
-// One alert through the whole document, so that its answers can be read as one story.
+// Examples are the responses to two alerts at different times, made by the code that makes real responses: a response
+// that the API cannot send cannot become an example.
 export const UUID = '35df2857-3a48-4985-aed0-e68b5ae4c968';
+export const OTHER_UUID = '6f1d2c3b-4a59-4e68-9f70-8192a3b4c5d6';
 export const REQUEST_ID = '0b6f2f0c-6d1c-4b53-9d8c-7a4f7f1f2a11';
 
-export const POSTED = newAlertSchema.parse({
+/** Returns a time after the receipt of the first alert. */
+const after = (ms: number) => new Date(Date.parse('2026-11-22T06:00:00.000Z') + ms);
+
+export const NEW_ALERT = newAlertSchema.parse({
   uuid: UUID,
   video: '/videos/test_1.avi',
   timestamp: 1748871320.6882,
   store: 'test-store',
 });
+export const OTHER_NEW_ALERT = newAlertSchema.parse({ ...NEW_ALERT, uuid: OTHER_UUID, video: '/videos/test_2.mp4' });
 
-type AlertBody = z.output<typeof alertSchema>;
-
-export const PENDING: AlertBody = {
-  ...POSTED,
+const PENDING_ROW: Alert = {
+  ...NEW_ALERT,
+  id: 7n,
   status: 'pending',
   resolution: null,
   width: null,
@@ -24,20 +31,25 @@ export const PENDING: AlertBody = {
   codec: null,
   container: null,
   duration: null,
+  failureCode: null,
+  failureDetail: null,
   attempts: 0,
-  bytes_fetched: 0,
-  failure: null,
-  received_at: '2026-11-22T06:00:00.000Z',
-  started_at: null,
-  processed_at: null,
-  notified_at: null,
-  links: { self: `/alerts/${UUID}` },
+  attemptsBefore: 0,
+  crashes: 0,
+  bytesFetched: 0n,
+  lastError: null,
+  requestId: REQUEST_ID,
+  traceparent: null,
+  receivedAt: after(0),
+  updatedAt: after(0),
+  queuedAt: null,
+  startedAt: null,
+  processedAt: null,
+  notifiedAt: null,
 };
 
-export const ACCEPTED: z.output<typeof acceptedAlertSchema> = { ...PENDING, dispatch: 'queued' };
-
-export const PROCESSED: AlertBody = {
-  ...PENDING,
+const PROCESSED_ROW: Alert = {
+  ...PENDING_ROW,
   status: 'processed',
   resolution: '1280x720',
   width: 1280,
@@ -47,29 +59,77 @@ export const PROCESSED: AlertBody = {
   container: 'avi',
   duration: 3.04,
   attempts: 1,
-  bytes_fetched: 65_536,
-  started_at: '2026-11-22T06:00:00.040Z',
-  processed_at: '2026-11-22T06:00:00.090Z',
-  notified_at: '2026-11-22T06:00:00.100Z',
+  bytesFetched: 65_536n,
+  queuedAt: after(10),
+  startedAt: after(50),
+  processedAt: after(90),
+  notifiedAt: after(100),
 };
 
-export const FAILED: AlertBody = {
-  ...PENDING,
+/** The other alert, received a second later: 12 attempts, each with a timeout of 10 s and up to 10 s before the next. */
+const FAILED_ROW: Alert = {
+  ...PENDING_ROW,
+  ...OTHER_NEW_ALERT,
+  id: 8n,
   status: 'failed',
   attempts: 12,
-  failure: { code: 'video_timeout', detail: 'no byte for 10 s', retryable: true },
-  started_at: '2026-11-22T06:01:20.000Z',
-  processed_at: '2026-11-22T06:01:30.000Z',
-  notified_at: '2026-11-22T06:01:30.010Z',
+  failureCode: 'video_timeout',
+  failureDetail: 'the video server sent no data for 10000 ms',
+  lastError: 'video_timeout: the video server sent no data for 10000 ms',
+  receivedAt: after(1_000),
+  queuedAt: after(1_010),
+  startedAt: after(190_000),
+  processedAt: after(200_000),
+  notifiedAt: after(200_010),
 };
 
-export const RETRIED: z.output<typeof acceptedAlertSchema> = {
-  ...ACCEPTED,
-  attempts: 12,
-  started_at: FAILED.started_at,
+/** The failed alert after a retry. */
+const RETRIED_ROW: Alert = {
+  ...FAILED_ROW,
+  status: 'pending',
+  attemptsBefore: FAILED_ROW.attempts,
+  failureCode: null,
+  failureDetail: null,
+  processedAt: null,
+  notifiedAt: null,
 };
 
-export const STREAM = `retry: 3000
+export const PENDING = presentAlert(PENDING_ROW);
+export const ACCEPTED = { ...PENDING, dispatch: 'queued' } as const;
+export const PROCESSED = presentAlert(PROCESSED_ROW);
+export const FAILED = presentAlert(FAILED_ROW);
+export const RETRIED = { ...presentAlert(RETRIED_ROW), dispatch: 'queued' } as const;
+export const TIMELINE = timelineOf(PROCESSED_ROW, after(1_000));
+
+/** Lists both alerts, newest first; older ones follow. */
+export const PAGE = {
+  data: [FAILED, PROCESSED],
+  next_cursor: Buffer.from(`${PROCESSED_ROW.receivedAt.getTime()}.${PROCESSED_ROW.id}`).toString('base64url'),
+};
+
+/** Counts both alerts, at the end of the hour after their receipt. */
+export const STATISTICS: Statistics = {
+  counted: 2,
+  complete: true,
+  counts: { pending: 0, processing: 0, processed: 1, failed: 1 },
+  oldest_open_at: null,
+  failures: [
+    {
+      code: 'video_timeout',
+      count: 1,
+      newest_at: FAILED.received_at,
+      stores: [{ store: FAILED.store, count: 1 }],
+      other_stores: 0,
+    },
+  ],
+  minutes: Array.from({ length: 60 }, (_, n) =>
+    n === 0
+      ? { at: after(0).toISOString(), received: 2, processed: 1, failed: 1, p50_ms: 99_545, p95_ms: 189_055 }
+      : { at: after(n * 60_000).toISOString(), received: 0, processed: 0, failed: 0, p50_ms: null, p95_ms: null },
+  ),
+};
+
+export const EVENT_STREAM = `retry: 3000
 id: 1204.0
 
 id: 1211.7

@@ -1,81 +1,88 @@
 import { z } from 'zod';
-import type { ZodOpenApiOperationObject, ZodOpenApiParameters, ZodOpenApiResponsesObject } from 'zod-openapi';
+import type { ZodOpenApiOperationObject, ZodOpenApiResponsesObject } from 'zod-openapi';
 import { alertPathSchema } from '../alerts/schema.ts';
 import type { Scope } from '../auth/client.ts';
-import type { ProblemName } from '../http/problem.ts';
+import { type ProblemName, validationProblem } from '../http/problem.ts';
 import { UUID } from './examples.ts';
-import { problems } from './problems.ts';
+import { type ProblemExample, problems } from './problems.ts';
 
-// An answer of the server itself, to a path with half an encoding for one.
-const ANYWHERE: ProblemName[] = ['bad-request', 'internal'];
-const WITH_A_KEY: ProblemName[] = ['unauthorized', 'forbidden', 'misdirected', 'unavailable'];
-const WITH_A_BODY: ProblemName[] = ['malformed-json', 'not-json', 'too-large', 'validation'];
+// Any path can be malformed.
+const PROBLEMS_OF_ALL: ProblemName[] = ['bad-request', 'internal'];
+const PROBLEMS_WITH_KEY: ProblemName[] = ['unauthorized', 'forbidden', 'misdirected', 'unavailable'];
+const PROBLEMS_WITH_BODY: ProblemName[] = ['malformed-json', 'not-json', 'too-large'];
 
-/** The uuid of a path; the example is the one that POST's has, so that /docs leads from one to the other. */
-export const onePath = z.strictObject({ uuid: alertPathSchema.shape.uuid.meta({ example: UUID }) });
+/** The path parameters of one alert, with the uuid of the example of POST /alerts, so that /docs finds that alert. */
+export const alertPath = z.strictObject({ uuid: alertPathSchema.shape.uuid.meta({ example: UUID }) });
 
 type Operation = {
   id: string;
   summary: string;
   description?: string;
-  /** Of the key; none: anyone may ask. */
+  /** The scope that the key needs; undefined: no key needed. */
   scope?: Scope;
-  params?: ZodOpenApiParameters;
+  params?: { path?: z.ZodObject; query?: z.ZodObject; header?: z.ZodObject };
   body?: { schema: z.ZodType; examples: Record<string, unknown> };
-  answers: ZodOpenApiResponsesObject;
+  /** What the API validates, and an input that it rejects with 422. */
+  validates?: { subject: string; schema: z.ZodType; invalid: unknown };
+  responses: ZodOpenApiResponsesObject;
   problems?: ProblemName[];
 };
 
-/** An operation with the answers that all of its kind have in common. */
+/** Returns the documentation of an operation, including the responses that it shares with others. */
 export function operation(
   method: 'get' | 'post',
   path: string,
   tag: string,
-  told: Operation,
+  { id, summary, description, scope, params, body, validates, responses, problems: own = [] }: Operation,
 ): ZodOpenApiOperationObject {
-  const { id, summary, description, scope, params, body, answers } = told;
-  const sent: ProblemName[] = method === 'post' ? ['cross-site'] : [];
-  // Whoever watches the house may look as often as it likes.
-  const counted: ProblemName[] = /^\/(livez|readyz)$/.test(path) ? [] : ['too-many-requests'];
-  const names = [
-    ...ANYWHERE,
-    ...sent,
-    ...counted,
-    ...(scope ? WITH_A_KEY : []),
-    ...(body ? WITH_A_BODY : []),
-    ...(told.problems ?? []),
+  const names: ProblemName[] = [
+    ...PROBLEMS_OF_ALL,
+    ...(method === 'post' ? (['cross-site'] as const) : []),
+    // Health checks have no rate limit.
+    ...(/^\/(livez|readyz)$/.test(path) ? [] : (['too-many-requests'] as const)),
+    ...(scope ? PROBLEMS_WITH_KEY : []),
+    ...(body ? PROBLEMS_WITH_BODY : []),
+    ...(validates ? (['validation'] as const) : []),
+    ...own,
   ];
-  const says = [description, scope && `Scope of the key: \`${scope}\`.`].filter((part) => part !== undefined);
+  const paragraphs = [description, scope && `Required scope: \`${scope}\`.`].filter((text) => text !== undefined);
   return {
     operationId: id,
     tags: [tag],
     summary,
-    ...(says.length > 0 && { description: says.join('\n\n') }),
+    ...(paragraphs.length > 0 && { description: paragraphs.join('\n\n') }),
     security: scope ? [{ bearer: [] }, { basic: [] }, { cookie: [] }] : [],
     ...(params && { requestParams: params }),
-    ...(body && {
-      requestBody: {
-        required: true,
-        content: {
-          'application/json': {
-            schema: body.schema,
-            examples: Object.fromEntries(Object.entries(body.examples).map(([name, value]) => [name, { value }])),
-          },
-        },
-      },
-    }),
-    responses: { ...answers, ...(method === 'get' && unchanged(answers)), ...problems(path, names) },
+    ...(body && { requestBody: requestBody(body) }),
+    responses: {
+      ...responses,
+      ...(method === 'get' && notModified(responses)),
+      ...problems(path, names, validates && validationExample(validates)),
+    },
   };
 }
 
-/** Every GET with a body has an ETag. */
-function unchanged(answers: ZodOpenApiResponsesObject): ZodOpenApiResponsesObject {
-  const answer = answers['200'];
-  if (!answer || '$ref' in answer || answer.content?.['text/event-stream']) return {};
+function requestBody({ schema, examples }: NonNullable<Operation['body']>) {
+  const values = Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }]));
+  return { required: true, content: { 'application/json': { schema, examples: values } } };
+}
+
+/** Returns what the API reports for the invalid input. */
+function validationExample({ subject, schema, invalid }: NonNullable<Operation['validates']>): ProblemExample {
+  const { error } = schema.safeParse(invalid);
+  if (!error) throw new Error(`the ${subject} is valid: ${JSON.stringify(invalid)}`);
+  const { message, extra } = validationProblem(error, subject);
+  return { detail: message, ...extra };
+}
+
+/** Every GET response with a body has an ETag. */
+function notModified(responses: ZodOpenApiResponsesObject): ZodOpenApiResponsesObject {
+  const ok = responses['200'];
+  if (!ok || '$ref' in ok || ok.content?.['text/event-stream']) return {};
   return {
     304: {
-      description: 'Unchanged since the ETag in If-None-Match',
-      ...(answer.headers && { headers: answer.headers }),
+      description: 'Not modified since the ETag in If-None-Match',
+      ...(ok.headers && { headers: ok.headers }),
     },
   };
 }

@@ -1,23 +1,24 @@
 import { z } from 'zod';
 import type { ZodOpenApiPathsObject, ZodOpenApiResponseObject } from 'zod-openapi';
+import { PROBLEMS } from '../http/problem.ts';
 import { operation } from './operation.ts';
+import { problemPage } from './problem-page.ts';
 import { problems } from './problems.ts';
 import { headers, json } from './responses.ts';
 
 const CHECKS = { database: 'ok', migrations: 'ok', queue: 'ok' };
-const DOWN = 'the queue does not answer';
 
 function text(type: string, description: string, example: string): ZodOpenApiResponseObject {
-  const content = { [type]: { schema: z.string(), examples: { page: { value: example } } } };
+  const content = { [type]: { schema: z.string(), examples: { text: { value: example } } } };
   return { description, content, headers: headers('Cache-Control?') };
 }
 
-const alive = operation('get', '/livez', 'House', {
+const livez = operation('get', '/livez', 'System', {
   id: 'getLivez',
-  summary: 'The process answers',
-  answers: {
+  summary: 'Check that the process is running',
+  responses: {
     200: json(
-      'It does',
+      'It is running',
       z.strictObject({ status: z.literal('alive') }),
       { alive: { status: 'alive' } },
       'Cache-Control',
@@ -25,16 +26,16 @@ const alive = operation('get', '/livez', 'House', {
   },
 });
 
-const ready = operation('get', '/readyz', 'House', {
+const readyz = operation('get', '/readyz', 'System', {
   id: 'getReadyz',
-  summary: 'Alerts can be accepted',
-  answers: {
+  summary: 'Check that the API accepts alerts',
+  responses: {
     200: json(
-      'Yes; `degraded` names what is missing meanwhile',
+      'It accepts alerts; `degraded` means that a component is unavailable and its work is deferred',
       z.strictObject({ status: z.enum(['ready', 'degraded']), checks: z.record(z.string(), z.string()) }),
       {
         ready: { status: 'ready', checks: CHECKS },
-        degraded: { status: 'degraded', checks: { ...CHECKS, queue: DOWN } },
+        degraded: { status: 'degraded', checks: { ...CHECKS, queue: 'the queue is unavailable' } },
       },
       'Cache-Control',
     ),
@@ -42,44 +43,42 @@ const ready = operation('get', '/readyz', 'House', {
   },
 });
 
-const metrics = operation('get', '/metrics', 'House', {
+const metrics = operation('get', '/metrics', 'System', {
   id: 'getMetrics',
-  summary: 'What this process counted, for Prometheus',
+  summary: 'Get the metrics of this process in Prometheus format',
   scope: 'metrics',
-  answers: {
+  responses: {
     200: text('text/plain', 'The metrics', 'alerts_received_total{result="created"} 42\n'),
   },
 });
 
-const document = operation('get', '/openapi.json', 'House', {
+const openApi = operation('get', '/openapi.json', 'System', {
   id: 'getOpenApi',
-  summary: 'This document',
-  answers: {
+  summary: 'Get this document',
+  responses: {
     200: json('OpenAPI 3.1', z.looseObject({ openapi: z.string() }), { document: { openapi: '3.1.0' } }),
   },
 });
 
-const problemPage = operation('get', '/problems/{name}', 'House', {
+const problem = operation('get', '/problems/{name}', 'System', {
   id: 'getProblem',
-  summary: 'Tell what a kind of problem means and what to do about it',
-  params: { path: z.object({ name: z.string().meta({ example: 'validation' }) }) },
-  answers: {
-    200: text('text/plain', 'In words', '409 The alert has not failed\n\nOnly a failed alert can be retried.\n'),
-  },
+  summary: 'Explain a kind of problem',
+  params: { path: z.object({ name: z.enum(Object.keys(PROBLEMS)).meta({ example: 'not-found' }) }) },
+  responses: { 200: text('text/plain', 'The explanation', problemPage('not-found')) },
   problems: ['not-found'],
 });
 
-const docs = operation('get', '/docs', 'House', {
+const docs = operation('get', '/docs', 'System', {
   id: 'getDocs',
-  summary: 'This document as a page to read and try',
-  answers: { 200: text('text/html', 'The page', '<!doctype html>…') },
+  summary: 'Show this document as an interactive page',
+  responses: { 200: text('text/html', 'The page', '<!doctype html>…') },
 });
 
 export const operationsPaths: ZodOpenApiPathsObject = {
-  '/livez': { get: alive },
-  '/readyz': { get: ready },
+  '/livez': { get: livez },
+  '/readyz': { get: readyz },
   '/metrics': { get: metrics },
-  '/openapi.json': { get: document },
+  '/openapi.json': { get: openApi },
   '/docs': { get: docs },
-  '/problems/{name}': { get: problemPage },
+  '/problems/{name}': { get: problem },
 };

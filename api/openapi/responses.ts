@@ -3,40 +3,43 @@ import type { ZodOpenApiResponseObject } from 'zod-openapi';
 
 const text = (pattern: RegExp, description: string) => z.string().regex(pattern).meta({ description });
 
-/** Every header that an answer is documented with. */
+/** All documented response headers. */
 const HEADERS = {
-  'X-Request-Id': text(/^[\w.-]{1,128}$/, 'The caller’s own where it is harmless; names the request in the log.'),
-  Location: text(/^\/alerts\/[0-9a-f-]{36}$/, 'Where to ask for the alert’s state.'),
-  'Retry-After': text(/^[1-9]\d*$/, 'Seconds until asking again makes sense.'),
-  ETag: text(/^"[^"]+"$/, 'Strong; send it back as If-None-Match.'),
-  'Cache-Control': text(/./, 'Whether and how the answer may be kept.'),
-  'Idempotency-Replayed': text(/^true$/, 'The alert was accepted before; nothing was done again.'),
-  'Preference-Applied': text(/^wait=([1-9]|1\d|2[0-5])$/, 'How long the answer was held at most.'),
-  Link: text(/^<\/alerts\?.+>; rel="next"$/, 'Where another page exists.'),
-  'X-Accel-Buffering': text(/^no$/, 'Tells proxies to pass events on as they come.'),
-  'WWW-Authenticate': text(/^Bearer realm="alerts"/, 'How a key is shown.'),
+  'X-Request-Id': text(
+    /^[\w.-]{1,128}$/,
+    'Identifies the request in the log. The client’s own value if it sent a valid one.',
+  ),
+  Location: text(/^\/alerts\/[0-9a-f-]{36}$/, 'URL of the alert.'),
+  'Retry-After': text(/^[1-9]\d*$/, 'Seconds to wait before the next request.'),
+  ETag: text(/^"[^"]+"$/, 'A strong ETag; send it as If-None-Match.'),
+  'Cache-Control': text(/./, 'Whether and how the response may be cached.'),
+  'Idempotency-Replayed': text(/^true$/, 'The alert already existed; this request changed nothing.'),
+  'Preference-Applied': text(/^wait=([1-9]|1\d|2[0-5])$/, 'The maximum wait in seconds that was applied.'),
+  Link: text(/^<\/alerts\?.+>; rel="next"$/, 'The next page, if there is one.'),
+  'X-Accel-Buffering': text(/^no$/, 'Disables buffering in proxies.'),
+  'WWW-Authenticate': text(/^Bearer realm="alerts"/, 'The supported authentication schemes.'),
 } as const;
 
-/** A name with a question mark is of a header that may be missing. */
+/** A question mark after the name means that the header may be missing. */
 export type HeaderName = keyof typeof HEADERS | `${keyof typeof HEADERS}?`;
 
 export function headers(...names: HeaderName[]) {
-  // Express gives each body an ETag.
+  // Express adds an ETag to each body.
   const all: HeaderName[] = ['X-Request-Id', 'ETag?', ...names];
   const entries = all.map((name) => {
-    const bare = name.replace('?', '') as keyof typeof HEADERS; // what the type of the name says
-    return [bare, name === bare ? HEADERS[bare] : HEADERS[bare].optional()];
+    const header = name.replace('?', '') as keyof typeof HEADERS; // by the type HeaderName
+    return [header, name === header ? HEADERS[header] : HEADERS[header].optional()];
   });
   return z.object(Object.fromEntries(entries));
 }
 
-/** An answer in JSON; each example is checked against the schema by a test. */
+/** Returns the documentation of a JSON response. */
 export function json(
   description: string,
   schema: z.ZodType,
   examples: Record<string, unknown>,
   ...names: HeaderName[]
 ): ZodOpenApiResponseObject {
-  const shown = Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }]));
-  return { description, content: { 'application/json': { schema, examples: shown } }, headers: headers(...names) };
+  const values = Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }]));
+  return { description, content: { 'application/json': { schema, examples: values } }, headers: headers(...names) };
 }

@@ -3,10 +3,10 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { openApiDocument } from '../openapi/document.ts';
 
-/** An answer as it leaves the server; header names in lower case. */
-export type Answer = {
+/** A response as the server sends it, with header names in lower case. */
+export type RecordedResponse = {
   method: string;
-  /** As asked for, query included. */
+  /** The path with the query. */
   url: string;
   status: number;
   headers: Record<string, string>;
@@ -18,22 +18,22 @@ type Documented = {
   headers?: Record<string, { required?: boolean; schema: { pattern?: string } }>;
 };
 
-// biome-ignore lint/suspicious/noExplicitAny: the document is JSON, walked by keys that a test may find missing
+// biome-ignore lint/suspicious/noExplicitAny: the document is JSON, and a key may be missing
 const document: any = openApiDocument();
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 formats.default(ajv);
 ajv.addSchema(document, 'openapi.json');
 const compiled = new Map<string, ValidateFunction>();
 
-/** What is no part of the contract: pages and their files, and Bull Board. Their problems have its form all the same. */
+/** Not part of the contract: pages, their files and Bull Board. Their problems are checked. */
 const PAGES = /^\/($|queues(\/|$)|docs\/|log(in|out)(\.css)?$|assets\/|favicon\.ico$)/;
-/** Every answer may have these: of HTTP, of helmet, of CORS, of limits. */
-const EVERYWHERE =
+/** Headers of HTTP, helmet, CORS and rate limits, which every response may have. */
+const COMMON_HEADERS =
   /^(date|connection|keep-alive|content-(length|type|security-policy)|transfer-encoding|vary|cross-origin-.+|origin-agent-cluster|referrer-policy|x-content-type-options|x-dns-prefetch-control|x-download-options|x-frame-options|x-permitted-cross-domain-policies|x-xss-protection|access-control-.+|ratelimit(-policy)?)$/;
-/** Before the method or the path is looked at. */
-const BEFORE_ALL = new Set([400, 401, 403, 421, 429, 500, 503]);
+/** Sent before the api looks at the method or the path. */
+const BEFORE_ROUTING = new Set([400, 401, 403, 421, 429, 500, 503]);
 
-function matches(path: string[], value: unknown): string[] {
+function schemaErrors(path: string[], value: unknown): string[] {
   const ref = `openapi.json#/${path.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')}`;
   let check = compiled.get(ref);
   if (!check) {
@@ -43,10 +43,10 @@ function matches(path: string[], value: unknown): string[] {
   return check(value) ? [] : (check.errors ?? []).map((error) => `body${error.instancePath} ${error.message}`);
 }
 
-function templateOf(asked: string): string | undefined {
+function templateOf(requested: string): string | undefined {
   const templates = Object.keys(document.paths);
-  // Express takes a slash at the end and capitals for the same path.
-  const path = asked.replace(/(?<=.)\/$/, '').toLowerCase();
+  // Express ignores case and a trailing slash.
+  const path = requested.replace(/(?<=.)\/$/, '').toLowerCase();
   if (templates.includes(path)) return path;
   return templates.find((template) => new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}$`).test(path));
 }
@@ -59,110 +59,110 @@ function parsed(body: string): unknown {
   }
 }
 
-/** What every problem must hold, wherever it comes from. */
-function faultsOfProblem({ url, status, headers, body }: Answer): string[] {
-  const problem = parsed(body) as Record<string, unknown> | undefined; // a form is what the next line finds out
-  const faults = matches(['components', 'schemas', 'Problem'], problem);
-  if (faults.length > 0 || !problem) return faults;
-  if (problem.status !== status) faults.push(`the problem's status is ${problem.status}`);
-  if (problem.instance !== url.split('?', 1)[0]) faults.push(`the problem's instance is ${problem.instance}`);
-  if (problem.request_id !== headers['x-request-id']) faults.push('the problem has another request_id');
-  return faults;
+/** Checks what all problems have in common. */
+function problemErrors({ url, status, headers, body }: RecordedResponse): string[] {
+  const problem = parsed(body) as Record<string, unknown> | undefined; // the next line checks its form
+  const errors = schemaErrors(['components', 'schemas', 'Problem'], problem);
+  if (errors.length > 0 || !problem) return errors;
+  if (problem.status !== status) errors.push(`the problem's status is ${problem.status}`);
+  if (problem.instance !== url.split('?', 1)[0]) errors.push(`the problem's instance is ${problem.instance}`);
+  if (problem.request_id !== headers['x-request-id']) errors.push('the problem has another request_id');
+  return errors;
 }
 
-function faultsOfHeaders(headers: Record<string, string>, documented: Documented['headers'] = {}): string[] {
-  const faults: string[] = [];
-  const known = new Map(Object.entries(documented).map(([name, told]) => [name.toLowerCase(), told]));
+function headerErrors(headers: Record<string, string>, documented: Documented['headers'] = {}): string[] {
+  const errors: string[] = [];
+  const known = new Map(Object.entries(documented).map(([name, header]) => [name.toLowerCase(), header]));
   for (const [name, { required, schema }] of known) {
     const value = headers[name];
-    if (value === undefined && required) faults.push(`the header ${name} is missing`);
+    if (value === undefined && required) errors.push(`the header ${name} is missing`);
     if (value !== undefined && !new RegExp(schema.pattern ?? '').test(value))
-      faults.push(`the header ${name} is ${value}`);
+      errors.push(`the header ${name} is ${value}`);
   }
   for (const name of Object.keys(headers)) {
-    if (!known.has(name) && !EVERYWHERE.test(name)) faults.push(`the header ${name} is not documented`);
+    if (!known.has(name) && !COMMON_HEADERS.test(name)) errors.push(`the header ${name} is not documented`);
   }
-  return faults;
+  return errors;
 }
 
-/** Events of a stream: whole blocks, each with an id of the right form, its alert and its name. */
-function faultsOfEvents(text: string): string[] {
+/** Checks that each event of a stream has an id, an alert, and the name of the alert's status. */
+function eventErrors(text: string): string[] {
   return text.split('\n\n').flatMap((block) => {
     const event = /^event: (.*)$/m.exec(block)?.[1];
     if (event === undefined || event === 'reset') return [];
-    const alert = parsed(/^data: (.*)$/m.exec(block)?.[1] ?? '') as { status?: unknown } | undefined; // as above
-    const faults = matches(['components', 'schemas', 'Alert'], alert);
-    if (event !== `alert.${alert?.status}`) faults.push(`the event ${event} is of an alert that is ${alert?.status}`);
-    if (!/^id: \d+\.\d+$/m.test(block)) faults.push('the event has no id');
-    return faults;
+    const alert = parsed(/^data: (.*)$/m.exec(block)?.[1] ?? '') as { status?: unknown } | undefined; // the next line checks its form
+    const errors = schemaErrors(['components', 'schemas', 'Alert'], alert);
+    if (event !== `alert.${alert?.status}`) errors.push(`the event ${event} is of an alert that is ${alert?.status}`);
+    if (!/^id: \d+\.\d+$/m.test(block)) errors.push('the event has no id');
+    return errors;
   });
 }
 
-/** Where an answer departs from the OpenAPI document. */
-export function faultsOf(answer: Answer): string[] {
-  const { method, status, headers, body } = answer;
-  const path = answer.url.split('?', 1)[0] ?? '';
+/** Returns how a response differs from the OpenAPI document. */
+export function contractErrors(response: RecordedResponse): string[] {
+  const { method, status, headers, body } = response;
+  const path = response.url.split('?', 1)[0] ?? '';
   const type = headers['content-type']?.split(';', 1)[0];
-  const bare = method === 'HEAD';
-  const problem = type === 'application/problem+json' && !bare ? faultsOfProblem(answer) : [];
+  const headOnly = method === 'HEAD';
+  const problem = type === 'application/problem+json' && !headOnly ? problemErrors(response) : [];
   if (PAGES.test(path)) return status >= 500 ? [...problem, `status ${status}`] : problem;
   const template = templateOf(path);
   if (template === undefined)
-    return status === 404 || BEFORE_ALL.has(status) ? problem : [`status ${status} of no path`];
+    return status === 404 || BEFORE_ROUTING.has(status) ? problem : [`status ${status} of no path`];
   const item = document.paths[template];
-  const verb = bare ? 'get' : method.toLowerCase();
-  if (!item[verb] && !BEFORE_ALL.has(status)) return [...problem, ...faultsOfMethod(answer, Object.keys(item))];
+  const verb = headOnly ? 'get' : method.toLowerCase();
+  if (!item[verb] && !BEFORE_ROUTING.has(status)) return [...problem, ...methodErrors(response, Object.keys(item))];
   if (!item[verb]) return problem;
   const documented: Documented | undefined = item[verb].responses[status];
   if (!documented) return [`status ${status} is not documented`];
-  const faults = [...problem, ...faultsOfHeaders(headers, documented.headers)];
+  const errors = [...problem, ...headerErrors(headers, documented.headers)];
   const types = Object.keys(documented.content ?? {});
-  if (type === undefined ? types.length > 0 : !types.includes(type)) return [...faults, `content type ${type}`];
-  if (bare || type === undefined) return body === '' ? faults : [...faults, 'has a body'];
-  if (type === 'text/event-stream') return [...faults, ...faultsOfEvents(body)];
+  if (type === undefined ? types.length > 0 : !types.includes(type)) return [...errors, `content type ${type}`];
+  if (headOnly || type === undefined) return body === '' ? errors : [...errors, 'has a body'];
+  if (type === 'text/event-stream') return [...errors, ...eventErrors(body)];
   const value = type.endsWith('json') ? parsed(body) : body;
   return [
-    ...faults,
-    ...matches(['paths', template, verb, 'responses', String(status), 'content', type, 'schema'], value),
+    ...errors,
+    ...schemaErrors(['paths', template, verb, 'responses', String(status), 'content', type, 'schema'], value),
   ];
 }
 
-function faultsOfMethod({ method, status, headers }: Answer, verbs: string[]): string[] {
-  // A browser's question whether another origin may ask: CORS answers with headers of its own.
+function methodErrors({ method, status, headers }: RecordedResponse, verbs: string[]): string[] {
+  // A CORS preflight request has its own response headers.
   if (method === 'OPTIONS' && headers['access-control-allow-methods'] !== undefined) return [];
   const allowed = verbs.map((verb) => verb.toUpperCase());
   if (allowed.includes('GET')) allowed.push('HEAD');
-  const told = headers.allow?.split(', ') ?? [];
-  const faults = told.sort().join() === allowed.sort().join() ? [] : [`Allow is ${headers.allow}`];
-  return status === (method === 'OPTIONS' ? 204 : 405) ? faults : [...faults, `status ${status}`];
+  const actual = headers.allow?.split(', ') ?? [];
+  const errors = actual.sort().join() === allowed.sort().join() ? [] : [`Allow is ${headers.allow}`];
+  return status === (method === 'OPTIONS' ? 204 : 405) ? errors : [...errors, `status ${status}`];
 }
 
-/** Serves as before, and holds each answer against the document before it leaves. */
-export function watched(app: RequestListener, onFault: (fault: string) => void): RequestListener {
+/** Returns a listener that also compares each response with the document. */
+export function withContractCheck(app: RequestListener, onError: (error: string) => void): RequestListener {
   return (req, res) => {
-    watch(req, res, onFault);
+    checkResponse(req, res, onError);
     app(req, res);
   };
 }
 
-function watch(req: IncomingMessage, res: ServerResponse, onFault: (fault: string) => void): void {
+function checkResponse(req: IncomingMessage, res: ServerResponse, onError: (error: string) => void): void {
   const { method = '', url = '' } = req;
   const chunks: Buffer[] = [];
-  const keep = (chunk: unknown) => {
+  const record = (chunk: unknown) => {
     if (typeof chunk === 'string' || chunk instanceof Uint8Array) chunks.push(Buffer.from(chunk as string));
   };
   const check = () => {
     const headers = Object.entries(res.getHeaders()).map(([name, value]) => [name, String(value)]);
-    const answer = { method, url, status: res.statusCode, headers: Object.fromEntries(headers) };
-    for (const fault of faultsOf({ ...answer, body: Buffer.concat(chunks).toString() })) {
-      onFault(`${method} ${url} ${res.statusCode}: ${fault}`);
+    const response = { method, url, status: res.statusCode, headers: Object.fromEntries(headers) };
+    for (const error of contractErrors({ ...response, body: Buffer.concat(chunks).toString() })) {
+      onError(`${method} ${url} ${res.statusCode}: ${error}`);
     }
   };
   const { write, end } = res;
   Object.assign(res, {
     write(...args: unknown[]) {
-      keep(args[0]);
-      // A stream is checked as it goes: whoever reads it ends it, and then nothing is sent any more.
+      record(args[0]);
+      // A stream is checked after each write: the client closes it, so that `end` is not called.
       if (String(res.getHeader('content-type')).startsWith('text/event-stream')) {
         check();
         chunks.length = 0;
@@ -170,7 +170,7 @@ function watch(req: IncomingMessage, res: ServerResponse, onFault: (fault: strin
       return Reflect.apply(write, res, args);
     },
     end(...args: unknown[]) {
-      keep(args[0]);
+      record(args[0]);
       check();
       return Reflect.apply(end, res, args);
     },

@@ -18,7 +18,7 @@ import { createMetrics } from '../operations/metrics.ts';
 import { createReadiness } from '../operations/readiness.ts';
 import { registerSystemGauges } from '../operations/system-gauges.ts';
 import { createAlertServer } from '../server.ts';
-import { watched } from './contract.ts';
+import { withContractCheck } from './contract.ts';
 
 // Every response is validated against the OpenAPI document. A violation fails the test that got the response.
 const violations: string[] = [];
@@ -84,7 +84,10 @@ export async function startTestApi(
     videos: options.videos,
     readiness: createReadiness({ db, queue, stopping: () => stopping }),
   });
-  const server = createAlertServer(watched(app, (violation) => violations.push(violation))).listen(0, '127.0.0.1');
+  const server = createAlertServer(withContractCheck(app, (violation) => violations.push(violation))).listen(
+    0,
+    '127.0.0.1',
+  );
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // listening on TCP
   return {

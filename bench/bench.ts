@@ -9,6 +9,7 @@ import { type ExpectedVideo, SET_TITLES, type SetName, videosOf } from './video-
 export type Bench = {
   options: Options;
   folder: string;
+  searchPath: string;
   log: (line: string) => void;
   signal: AbortSignal;
 };
@@ -24,10 +25,10 @@ const MIN_ALERTS = 20;
 
 /** Starts a stack with its queue on the backend and adds what has to be closed to `opened`. */
 export async function openBenchStack(bench: Bench, backend: Backend, opened: Opened): Promise<BenchStack> {
-  const { options, folder } = bench;
+  const { options, folder, searchPath } = bench;
   const { settings, profile: profiles } = options;
   return openStack(
-    { backend, folder: join(folder, backend), videos: join(folder, 'videos'), settings, profiles },
+    { backend, folder: join(folder, backend), videos: join(folder, 'videos'), searchPath, settings, profiles },
     opened,
   );
 }

@@ -51,7 +51,7 @@ async function main(options: Options): Promise<void> {
   await prepareVideos(options.sets, join(folder, 'videos'), log);
   const searchPath = process.env.PATH ?? '';
   const profile = options.profile && resolve(options.profile);
-  const bench = { options: { ...options, profile }, folder, log, signal };
+  const bench = { options: { ...options, profile }, folder, searchPath, log, signal };
   const report: Report = {
     command,
     machine: await describeMachine(),

@@ -16,6 +16,8 @@ export type BenchStackOptions = {
   folder: string;
   /** The folder that the video server serves. */
   videos: string;
+  /** A PATH, in which nginx is looked up. */
+  searchPath: string;
   /** Additional environment variables of api and worker. */
   settings: Record<string, string>;
   /** The folder where api and worker write a V8 profile when they exit. */
@@ -89,10 +91,10 @@ export async function openStack(options: BenchStackOptions, opened: Opened): Pro
 }
 
 async function openServices(options: BenchStackOptions, onExit: (exit: Exit) => void, opened: Opened) {
-  const { backend, folder, videos, profiles, settings } = options;
+  const { backend, folder, videos, searchPath, profiles, settings } = options;
   const redis = backend === 'redis' ? await openRedis(join(folder, 'redis'), onExit, opened) : undefined;
   const postgres = await openPostgres(join(folder, 'postgres'), opened);
-  const hasNginx = (await findProgram(['nginx'], process.env.PATH ?? '')) !== undefined;
+  const hasNginx = (await findProgram(['nginx'], searchPath)) !== undefined;
   const stack = await createStack({
     backend,
     database: postgres,

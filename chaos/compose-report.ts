@@ -54,10 +54,10 @@ export function renderReport(run: Run, outcome: Outcome): { text: string; passed
     ),
   ];
   const passed = violations.length === 0;
-  const verdict = passed
+  const summary = passed
     ? 'passed: all invariants held'
     : [`FAILED: ${violations.length} violations`, ...violations.slice(0, MAX_VIOLATIONS)].join('\n  ');
-  return { text: `\n${tableOfSteps(run.tallies)}\n\n${JSON.stringify(counts)}\n${verdict}\n`, passed };
+  return { text: `\n${tableOfSteps(run.tallies)}\n\n${JSON.stringify(counts)}\n${summary}\n`, passed };
 }
 
 function tableOfSteps(tallies: Run['tallies']): string {

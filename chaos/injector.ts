@@ -70,7 +70,7 @@ export async function injectFault(
   signal: AbortSignal,
 ): Promise<void> {
   const service = serviceOf(stack, planned);
-  // Until it ends its end is infinite: whatever happens during the fault falls into its time.
+  // `to` is infinite until the fault ends, so that everything that happens during it falls between `from` and `to`.
   const fault = {
     kind: planned.kind,
     process: service?.processName(),
@@ -138,7 +138,7 @@ async function isAtMomentNow(moment: Moment, database: ChaosStack['database'], p
   try {
     return await isAtMoment(moment, database, processName);
   } catch (error) {
-    if (error instanceof DatabaseUnavailable) return true; // it is being restarted: also a moment worth hitting
+    if (error instanceof DatabaseUnavailable) return true; // it is being restarted: a useful moment, too
     throw error;
   }
 }

@@ -113,8 +113,8 @@ export function renderScoreboard(board: Scoreboard): string {
     invariant,
     ...sentences.map((sentence) => `  ${sentence}`),
   ]);
-  const verdict = board.passed ? 'passed: all invariants held' : 'FAILED: see the violations above';
-  return [...table, ...violations, '', verdict].join('\n');
+  const result = board.passed ? 'passed: all invariants held' : 'FAILED: see the violations above';
+  return [...table, ...violations, '', result].join('\n');
 }
 
 function renderCounts(counts: Record<string, number>): string {

@@ -4,7 +4,6 @@ const ENTRIES = [
   'api/auth/keys-cli.ts',
   'bench/baseline.ts',
   'bench/index.ts',
-  'chaos/compose-target.ts',
   'chaos/index.ts',
   'local/file-server.ts',
   'local/start.ts',

@@ -13,8 +13,8 @@ import pg from 'pg';
 import { MIGRATIONS, migrationNames } from '#prisma/migration-files.ts';
 import { startEmbeddedPostgres } from './postgres/embedded.ts';
 
-// Prisma's own schema engine, built as WebAssembly and taken from npm: the CLI downloads the same engine as a native
-// binary from its vendor's host, which a machine without that network never gets.
+// Uses Prisma's schema engine as WebAssembly from npm. The Prisma CLI downloads the same engine as a native binary from its
+// vendor's host, which is not possible on a machine without that network.
 
 // TypeScript has this global in its DOM library only, which would let every file use `document` too.
 declare const WebAssembly: {
@@ -56,7 +56,7 @@ export async function withSchemaEngine<Result>(
   const Engine = await loadSchemaEngine();
   // One connection: a migration may begin a transaction in one statement and end it in another.
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 1, connectionTimeoutMillis: 10_000 });
-  pool.on('error', () => {}); // the same error rejects the query under way, or the next one
+  pool.on('error', () => {}); // the same error rejects the running query, or the next one
   try {
     const adapter = bindMigrationAwareSqlAdapterFactory(adapterFactory(pool));
     using engine = await Engine.new({ datamodels: [['schema.prisma', await readSchema()]] }, () => {}, adapter);
@@ -67,8 +67,8 @@ export async function withSchemaEngine<Result>(
 }
 
 /**
- * The SQL that turns what the migrations make into what `schema` asks for; '' when they agree. `shadowUrl`: an empty
- * database to replay the migrations in.
+ * Returns the SQL that turns the result of the migrations into `schema`; '' if they agree. `shadowUrl`: an empty database in
+ * which the migrations are replayed.
  */
 export async function diffSchema(shadowUrl: string, schema: string): Promise<string> {
   const from = { tag: 'migrations' as const, ...(await readMigrations()) };
@@ -85,8 +85,8 @@ function adapterFactory(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
   const factory = new PrismaPg(pool);
   const connect = async () => {
     const adapter = await factory.connect();
-    // The adapter's own way splits a script at every ';', within strings and functions too, and runs the parts one by
-    // one. Sent whole, it is one transaction, as with the CLI: a migration that fails leaves nothing of itself behind.
+    // The adapter splits a script at every ';', also within strings and functions, and runs the pieces one by one. Sent as
+    // a whole it is one transaction, as with the CLI: a migration that fails leaves nothing behind.
     adapter.executeScript = async (sql) => {
       await adapter.executeRaw({ sql, args: [], argTypes: [] });
     };
@@ -98,12 +98,12 @@ function adapterFactory(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
     };
     return adapter;
   };
-  // A shadow database is given by who needs one. The adapter would make its own, and drop it while still connected to it.
+  // The caller provides the shadow database. The adapter would create one, and drop it while still connected to it.
   return { provider: factory.provider, adapterName: factory.adapterName, connect, connectToShadowDb: connect };
 }
 
-// adapter-pg 7.10 refuses the catalogue's type "char" (18 in pg_type.dat), which the engine asks for to describe a
-// database. It gets to see text (25) instead; the columns of the last answer where it did, the engine takes as characters.
+// adapter-pg 7.10 rejects the catalogue's type "char" (18 in pg_type.dat), which the engine reads to describe a database.
+// The adapter gets text (25) instead, and the engine treats these columns of the last result as characters.
 function passCharacters(pool: pg.Pool): Set<number> {
   const columns = new Set<number>();
   const query = pool.query.bind(pool);
@@ -122,7 +122,7 @@ function passCharacters(pool: pg.Pool): Set<number> {
   return columns;
 }
 
-// Once per process, and on demand: the glue module holds one instance, and it takes some 20 ms.
+// Once per process and on demand: the glue module holds one instance, and loading takes about 20 ms.
 let loading: Promise<typeof SchemaEngine> | undefined;
 
 function loadSchemaEngine(): Promise<typeof SchemaEngine> {
@@ -130,7 +130,7 @@ function loadSchemaEngine(): Promise<typeof SchemaEngine> {
   return loading;
 }
 
-// By hand, because `import '@prisma/schema-engine-wasm'` prints Node's ExperimentalWarning on modules of WebAssembly.
+// Loaded manually, because `import '@prisma/schema-engine-wasm'` prints Node's ExperimentalWarning on modules of WebAssembly.
 async function instantiate(): Promise<typeof SchemaEngine> {
   const glue = await import('@prisma/schema-engine-wasm/schema_engine_bg');
   // Not import.meta.resolve: vitest has none.
@@ -143,8 +143,8 @@ async function instantiate(): Promise<typeof SchemaEngine> {
   return glue.SchemaEngine;
 }
 
-// The engine never clears its 10 s limit on waiting for a lock, and the process would stay for it after all is done.
-// Until then the connection that waits keeps the process, so the limit still holds.
+// The engine never clears the 10 s timer of its lock timeout, which would keep the finished process alive. While it waits
+// for a lock, the connection keeps the process alive, so the timeout still works.
 function withLooseTimers(glue: object): object {
   const imports = Object.entries(glue).map(([name, value]) =>
     name.startsWith('__wbg_setTimeout_')

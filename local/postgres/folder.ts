@@ -17,11 +17,11 @@ import { text } from 'node:stream/consumers';
 import { unless } from './lock.ts';
 import { type Runner, reaches } from './user.ts';
 
-const AWAY = 'move it away to start with an empty database';
+const MOVE = 'move it away to start with an empty database';
 
 /**
- * PostgreSQL's own folder within `folder`. When PostgreSQL's user cannot enter `folder`, it is in `outside`, and a link
- * leads there, so that it is still found when that user changes. Throws one sentence for another user's folder.
+ * Returns the path of PostgreSQL's folder in `folder`. If PostgreSQL's user cannot enter `folder`, the data is in `outside`
+ * and a link points there, so that it is found after a change of that user. Throws one sentence for another user's folder.
  */
 export async function placeCluster(
   folder: string,
@@ -29,9 +29,11 @@ export async function placeCluster(
   options: { outside: string; log: (line: string) => void },
 ): Promise<string> {
   const home = join(folder, 'cluster');
-  const made = await stat(home).catch(unless('ENOENT'));
-  if (made && !runner.owners.includes(made.uid)) {
-    throw new Error(`The data folder ${home} belongs to user ${made.uid}: start as that user, or use another folder`);
+  const existing = await stat(home).catch(unless('ENOENT'));
+  if (existing && !runner.owners.includes(existing.uid)) {
+    throw new Error(
+      `The data folder ${home} belongs to user ${existing.uid}. Start as that user, or use another folder`,
+    );
   }
   const linked = await readlink(home).catch(unless('ENOENT', 'EINVAL'));
   if (linked !== false) {
@@ -40,20 +42,20 @@ export async function placeCluster(
   }
   if (!runner.foreign || (await reaches(runner.owner, folder))) return home;
   const outside = join(options.outside, createHash('sha256').update(folder).digest('hex').slice(0, 16), 'cluster');
-  if (made) {
+  if (existing) {
     throw new Error(
-      `nobody, who runs PostgreSQL here, cannot enter ${home}: move that folder to ${outside}, or make the folders above it enterable (chmod o+x)`,
+      `PostgreSQL runs as the user nobody here, which cannot enter ${home}. Move that folder to ${outside}, or make its parent folders accessible (chmod o+x)`,
     );
   }
-  options.log(`nobody cannot enter ${folder}: the data goes to ${outside}`);
+  options.log(`The user nobody cannot enter ${folder}. Storing the data in ${outside}`);
   await mkdir(dirname(outside), { recursive: true, mode: 0o755 });
   await symlink(outside, home);
   return outside;
 }
 
 /**
- * Makes `cluster` on the first start, and checks it on every other. Returns the password of its superuser `postgres`.
- * Throws one sentence for a folder that is half-written or of another version.
+ * Creates `cluster` on the first start and checks it on every other. Returns the password of its superuser `postgres`.
+ * Throws one sentence for a folder that is incomplete or of another version.
  */
 export async function openCluster(
   folder: string,
@@ -65,14 +67,14 @@ export async function openCluster(
   if (await exists(cluster)) {
     await checkCluster(cluster, runner);
   } else if (await exists(join(folder, 'PG_VERSION'))) {
-    throw new Error(`The data folder ${folder} is another program's PostgreSQL: use another folder`);
+    throw new Error(`The data folder ${folder} contains another program's PostgreSQL. Use another folder`);
   } else {
-    options.log('making a new database (once)');
-    await makeCluster(cluster, passwordFile, runner, options.durable);
+    options.log('Creating the database (first start only)');
+    await createCluster(cluster, passwordFile, runner, options.durable);
   }
   const password = await readFile(passwordFile, 'utf8').catch(unless('ENOENT'));
   if (password) return password;
-  throw new Error(`The data folder ${folder} lacks its file password: put it back, or ${AWAY}`);
+  throw new Error(`The file password is missing in the data folder ${folder}. Restore it, or ${MOVE}`);
 }
 
 async function checkCluster(cluster: string, runner: Runner): Promise<void> {
@@ -80,22 +82,22 @@ async function checkCluster(cluster: string, runner: Runner): Promise<void> {
   const control = await exists(join(cluster, 'global/pg_control'));
   if (version === false || !control) {
     throw new Error(
-      `The data folder ${cluster} is half-written (it lacks ${version === false ? 'PG_VERSION' : 'global/pg_control'}): restore it from a backup, or ${AWAY}`,
+      `The data folder ${cluster} is incomplete (${version === false ? 'PG_VERSION' : 'global/pg_control'} is missing). Restore it from a backup, or ${MOVE}`,
     );
   }
   if (version.trim() !== runner.version) {
     throw new Error(
-      `The data folder ${cluster} was written by PostgreSQL ${version.trim()}, and this is ${runner.version}: dump it with the old one and load it here, or ${AWAY}`,
+      `The data folder ${cluster} was written by PostgreSQL ${version.trim()}, and this is PostgreSQL ${runner.version}. Dump it with the old version and load it here, or ${MOVE}`,
     );
   }
-  if ((await stat(cluster)).uid !== runner.owner.uid) await own(cluster, runner);
+  if ((await stat(cluster)).uid !== runner.owner.uid) await changeOwner(cluster, runner);
 }
 
-// Made beside its place and renamed at the end: a start that is interrupted here leaves nothing that looks like data.
-async function makeCluster(cluster: string, passwordFile: string, runner: Runner, durable: boolean): Promise<void> {
+// Created under another name and renamed at the end: an interrupted start leaves nothing that looks like data.
+async function createCluster(cluster: string, passwordFile: string, runner: Runner, durable: boolean): Promise<void> {
   const partial = `${cluster}.partial`;
   const partialPassword = `${cluster}.password`;
-  // Letters, digits, - and _ only: it goes into a URL.
+  // Letters, digits, - and _ only, because it is part of a URL.
   const password = randomBytes(24).toString('base64url');
   await rm(partial, { recursive: true, force: true });
   await rm(partialPassword, { force: true });
@@ -120,15 +122,15 @@ async function makeCluster(cluster: string, passwordFile: string, runner: Runner
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
   const closed = new Promise<number | null>((resolve, reject) => initdb.on('close', resolve).on('error', reject));
-  const said = initdb.stderr ? await text(initdb.stderr) : '';
-  if ((await closed) !== 0) throw new Error(`PostgreSQL could not make a database in ${partial}: ${said.trim()}`);
+  const stderr = initdb.stderr ? await text(initdb.stderr) : '';
+  if ((await closed) !== 0) throw new Error(`PostgreSQL could not create a database in ${partial}: ${stderr.trim()}`);
   await writeFile(passwordFile, password, { mode: 0o600, flush: durable });
   await rm(partialPassword);
   await rename(partial, cluster);
 }
 
-// As root, the other way to run was used last time: a user namespace, or nobody.
-async function own(cluster: string, { owner }: Runner): Promise<void> {
+// As root, PostgreSQL last ran the other way: in a user namespace, or as nobody.
+async function changeOwner(cluster: string, { owner }: Runner): Promise<void> {
   for (const entry of await readdir(cluster, { recursive: true })) {
     await lchown(join(cluster, entry), owner.uid, owner.gid);
   }

@@ -5,52 +5,52 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { processInfo } from './process-info.ts';
 
 /**
- * Takes a data folder for this process. `orphaned`: the last process that had it ended without giving it back, so its
- * PostgreSQL may still run. Throws when a live process has it.
+ * Locks a data folder for this process. `orphaned`: the last process that had the lock ended without releasing it, so its
+ * PostgreSQL may still run. Throws if a live process has the lock.
  */
 export async function lockFolder(folder: string): Promise<{ orphaned: boolean; release(): Promise<void> }> {
   const lock = lockFile(folder);
-  const mine = `${lock}.${randomUUID()}`;
+  const ownFile = `${lock}.${randomUUID()}`;
   const content = `${process.pid}\n${(await processInfo(process.pid))?.started}\n`;
   let orphaned = false;
-  await writeFile(mine, content);
+  await writeFile(ownFile, content);
   try {
-    // link() makes the file with its content, or fails: nobody ever reads half a lock.
-    while (!(await link(mine, lock).then(() => true, unless('EEXIST')))) {
+    // link() creates the file with its content, or fails: no process reads half a lock.
+    while (!(await link(ownFile, lock).then(() => true, unless('EEXIST')))) {
       const found = await readFile(lock, 'utf8').catch(unless('ENOENT'));
       if (found === false) continue;
-      const pid = await livingHolder(found);
+      const pid = await liveHolder(found);
       if (pid !== undefined) {
         throw new Error(
-          `The data folder ${folder} is in use by process ${pid}: stop that one first, or use another folder`,
+          `The data folder ${folder} is in use by process ${pid}. Stop that process first, or use another folder`,
         );
       }
       orphaned = true;
       await removeStale(lock, found);
     }
   } finally {
-    await rm(mine);
+    await rm(ownFile);
   }
   return { orphaned, release: () => rm(lock, { force: true }) };
 }
 
-/** Whether the process that had a data folder ended without giving it back. */
+/** Returns whether the process that had locked a data folder ended without releasing it. */
 export async function isAbandoned(folder: string): Promise<boolean> {
   const found = await readFile(lockFile(folder), 'utf8').catch(unless('ENOENT', 'ENOTDIR'));
-  return found !== false && (await livingHolder(found)) === undefined;
+  return found !== false && (await liveHolder(found)) === undefined;
 }
 
 function lockFile(folder: string): string {
   return join(folder, 'starter.pid');
 }
 
-async function livingHolder(content: string): Promise<number | undefined> {
+async function liveHolder(content: string): Promise<number | undefined> {
   const [pid = '', started] = content.split('\n');
   const holder = await processInfo(Number(pid));
   return holder && holder.started === started ? Number(pid) : undefined;
 }
 
-// Another starter may have removed the same stale lock and put its own there since we read it: then that one goes back.
+// Another process may have replaced the same stale lock by its own one since we read it: then that one is put back.
 async function removeStale(lock: string, stale: string): Promise<void> {
   const aside = `${lock}.${randomUUID()}`;
   if ((await rename(lock, aside).catch(unless('ENOENT'))) === false) return;
@@ -59,8 +59,8 @@ async function removeStale(lock: string, stale: string): Promise<void> {
 }
 
 /**
- * Makes sure that no PostgreSQL runs on `cluster`: stops one that an ended starter has left behind (`orphaned`), and
- * removes the pid file of one that is gone. Throws when one runs that is not ours to stop, or does not stop.
+ * Makes sure that no PostgreSQL runs on `cluster`: stops one that a killed start left behind (`orphaned`), and removes the
+ * pid file of one that has ended. Throws if one runs that another program started, or that does not stop.
  */
 export async function clearPostmaster(cluster: string, orphaned: boolean, log: (line: string) => void): Promise<void> {
   const pidFile = join(cluster, 'postmaster.pid');
@@ -68,16 +68,16 @@ export async function clearPostmaster(cluster: string, orphaned: boolean, log: (
   if (content === false) return;
   const pid = Number(content.split('\n', 1)[0]);
   if (!(await isPostmaster(pid, cluster))) {
-    // After a power cut the pid may be another process of the same user by now, and PostgreSQL would not start beside it.
-    // Backends that outlive their postmaster are still found by PostgreSQL: through their shared memory, not this file.
+    // After a power cut another process of the same user may have this pid, and PostgreSQL would refuse to start.
+    // PostgreSQL finds backends that outlive their postmaster by their shared memory, not by this file.
     return rm(pidFile, { force: true });
   }
   if (!orphaned) {
     throw new Error(
-      `The data folder ${cluster} is in use by PostgreSQL process ${pid}: stop that one first, or use another folder`,
+      `The data folder ${cluster} is in use by PostgreSQL process ${pid}. Stop that process first, or use another folder`,
     );
   }
-  log(`stopping PostgreSQL (process ${pid}), left behind by a start that was killed`);
+  log(`Stopping PostgreSQL (process ${pid}), which a killed start left behind`);
   for (const [signal, seconds] of [
     ['SIGINT', 20],
     ['SIGQUIT', 5],
@@ -93,7 +93,7 @@ export async function clearPostmaster(cluster: string, orphaned: boolean, log: (
     }
   }
   throw new Error(
-    `PostgreSQL process ${pid}, left behind by a start that was killed, does not stop: end it with \`kill -9 ${pid}\``,
+    `PostgreSQL process ${pid}, which a killed start left behind, does not stop. End it with \`kill -9 ${pid}\``,
   );
 }
 
@@ -102,7 +102,7 @@ async function isPostmaster(pid: number, cluster: string): Promise<boolean> {
   return `${command} `.includes(`postgres -D ${cluster} `);
 }
 
-/** For a `catch`: false in place of an error with this code, any other error thrown on. */
+/** For a `catch`: returns false for an error with one of these codes, and throws any other error. */
 export function unless(...codes: string[]): (error: NodeJS.ErrnoException) => false {
   return (error) => {
     if (codes.includes(error.code ?? '')) return false;

@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
-/** `started` with the pid tells a process from a later one that was given the same pid. */
+/** `started` distinguishes a process from a later one with the same pid. */
 export type ProcessInfo = { started: string; command: string };
 
-/** What runs under a pid now; undefined when nothing does, or only a dead process that nobody has waited for. */
+/** Returns the process with this pid; undefined if there is none, or only a zombie. */
 export function processInfo(pid: number): Promise<ProcessInfo | undefined> {
   return process.platform === 'linux' ? fromProc(pid) : fromPs(pid);
 }
@@ -15,7 +15,7 @@ async function fromProc(pid: number): Promise<ProcessInfo | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8');
-    // proc(5): the second field, in brackets, may itself hold spaces and brackets; state is the third, start time the 22nd.
+    // proc(5): the second field, in brackets, may contain spaces and brackets; state is the third, start time the 22nd.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
     return { started: fields[19] ?? '', command: command.replaceAll('\0', ' ').trim() };

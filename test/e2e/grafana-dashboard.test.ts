@@ -1,17 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
-import { openStack, type Stack } from '../harness/observed-stack.ts';
-import { startRedisServer } from '../harness/redis.ts';
+import { startProcess, waitUntilReady } from '../harness/process.ts';
+import { type Stack, startStack } from '../harness/stack.ts';
 import { findTestProgram } from '../harness/system-packages.ts';
-import { until } from '../harness/until.ts';
 
-// Grafana's dashboard over an api and a worker, by way of Prometheus: over the rooms' borders, so out here.
+// Grafana's dashboard with the metrics of an api and a worker, through Prometheus.
 
 type Panel = {
   id: number;
@@ -22,10 +18,10 @@ type Panel = {
 };
 
 const read = (name: string) => readFileSync(new URL(`../../observability/${name}`, import.meta.url), 'utf8');
-const { panels } = JSON.parse(read('grafana/dashboard.json')) as { panels: Panel[] }; // the form in which Grafana keeps it
+const { panels } = JSON.parse(read('grafana/dashboard.json')) as { panels: Panel[] }; // Grafana's format
 
 describe('the dashboard', () => {
-  it('asks the data source that is provisioned, at the pace of the scrapes', () => {
+  it('uses the provisioned data source, at the interval of the scrapes', () => {
     const source = read('grafana/datasource.yml');
     const uid = /^ +uid: (\S+)/m.exec(source)?.[1];
     const type = /^ +type: (\S+)/m.exec(source)?.[1];
@@ -34,11 +30,11 @@ describe('the dashboard', () => {
     expect(source).toContain(`timeInterval: ${interval} `);
   });
 
-  it('gives each panel and query a name of its own, and a place that no other panel covers', () => {
-    const unlike = (names: unknown[]) => expect(new Set(names).size, names.join()).toBe(names.length);
-    unlike(panels.map(({ id }) => id));
-    unlike(panels.map(({ title }) => title));
-    for (const { targets } of panels) unlike(targets.map(({ refId }) => refId));
+  it('has unique panels and queries, and no panel that covers another', () => {
+    const expectUnique = (names: unknown[]) => expect(new Set(names).size, names.join()).toBe(names.length);
+    expectUnique(panels.map(({ id }) => id));
+    expectUnique(panels.map(({ title }) => title));
+    for (const { targets } of panels) expectUnique(targets.map(({ refId }) => refId));
     const cells = panels.flatMap(({ title, gridPos: { x, y, w, h } }) => {
       expect(x + w, title).toBeLessThanOrEqual(24); // Grafana's columns
       return Array.from({ length: w * h }, (_, i) => `${x + (i % w)},${y + Math.floor(i / w)}`);
@@ -49,92 +45,90 @@ describe('the dashboard', () => {
 
 const found = await findTestProgram({ commands: ['prometheus'], aptPackage: 'prometheus' }, process.env);
 
-describe.skipIf('missing' in found || inject('redisUrl') === null)('Prometheus, scraping a house at work', () => {
-  let house: Stack;
-  let queueUrl: string;
-  beforeEach(async () => {
-    const redis = await startRedisServer();
-    queueUrl = redis.url;
-    house = await openStack();
-    return async () => {
-      await house.close();
-      await redis.stop();
-    };
-  });
+describe.skipIf('missing' in found || inject('redisUrl') === null)(
+  'Prometheus with a stack that processes alerts',
+  () => {
+    let stack: Stack;
+    beforeEach(async () => {
+      stack = await startStack({ backend: 'redis' });
+      return () => stack.close();
+    }, 120_000);
 
-  it('has numbers for every query of the dashboard, and can judge every alarm', { timeout: 120_000 }, async () => {
-    await house.start({ QUEUE_URL: queueUrl });
-    await house.startVideos();
-    const ask = await startPrometheus('path' in found ? found.path : '', house);
-    const look = async () => {
-      // One that is processed, one that fails, one that is tried again. A rate needs two scrapes with something in between.
-      for (const video of ['test_1.avi', 'broken.mp4', 'missing.mp4']) await house.post(`/videos/${video}`);
-      await house.ask('/alerts');
-      const targets = panels.flatMap(({ title, targets }) => targets.map((target) => ({ title, ...target })));
-      const faults = targets.map(async ({ title, expr, legendFormat }) => {
-        const fault = await faultOf(ask, expr, legendFormat);
-        return fault && `${title}: ${fault}: ${expr}`;
-      });
-      return (await Promise.all(faults)).filter(Boolean);
-    };
-    await expect.poll(look, { timeout: 60_000, interval: 1_000 }).toEqual([]);
-    const { groups } = await ask('rules');
-    const rules = groups?.flatMap((group) => group.rules) ?? [];
-    expect(rules.length).toBe(read('prometheus/rules.yml').match(/- alert:/g)?.length);
-    expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
-  });
-});
+    it('has data for every query of the dashboard, and can evaluate every alert rule', {
+      timeout: 240_000,
+    }, async () => {
+      const query = await startPrometheus('path' in found ? found.path : '', stack);
+      const readErrors = async () => {
+        // One is processed, one fails, one is retried. A rate needs a change between two scrapes.
+        for (const video of ['test_1.avi', 'broken.mp4', 'missing.mp4'])
+          await stack.post({ video: `/videos/${video}` });
+        await stack.request('/alerts');
+        const targets = panels.flatMap(({ title, targets }) => targets.map((target) => ({ title, ...target })));
+        const errors = targets.map(async ({ title, expr, legendFormat }) => {
+          const error = await errorOf(query, expr, legendFormat);
+          return error && `${title}: ${error}: ${expr}`;
+        });
+        return (await Promise.all(errors)).filter(Boolean);
+      };
+      await expect.poll(readErrors, { timeout: 180_000, interval: 1_000 }).toEqual([]);
+      const { groups } = await query('rules');
+      const rules = groups?.flatMap((group) => group.rules) ?? [];
+      expect(rules.length).toBe(read('prometheus/rules.yml').match(/- alert:/g)?.length);
+      expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
+    });
+  },
+);
 
-/** What Prometheus answers on a query, and on `rules`. */
-type Answer = {
+/** Prometheus's response to a query, and to `rules`. */
+type Data = {
   result?: { metric: Record<string, string>; value: [number, string] }[];
   groups?: { rules: { name: string; health: string; lastError?: string }[] }[];
 };
-type Ask = (path: string) => Promise<Answer>;
+type Query = (path: string) => Promise<Data>;
 
-/** Why the panel would be empty or its legend bare; undefined when it is neither. */
-async function faultOf(ask: Ask, expr: string, legend: string): Promise<string | undefined> {
-  // As Grafana fills it in: four scrapes. What stands behind `or` is for a house in which nothing happens.
-  const query = expr.replaceAll('$__rate_interval', '1m').split(' or ')[0] ?? '';
-  const { result = [] } = await ask(`query?${new URLSearchParams({ query })}`);
-  if (!result.some(({ value }) => Number.isFinite(Number(value[1])))) return 'no number';
+/** Returns why the panel would be empty or its legend incomplete; undefined if neither is the case. */
+async function errorOf(query: Query, expr: string, legend: string): Promise<string | undefined> {
+  // As Grafana fills it in: four scrapes. The part after `or` is for a stack without alerts.
+  const filled = expr.replaceAll('$__rate_interval', '1m').split(' or ')[0] ?? '';
+  const { result = [] } = await query(`query?${new URLSearchParams({ query: filled })}`);
+  if (!result.some(({ value }) => Number.isFinite(Number(value[1])))) return 'no data';
   const labels = [...legend.matchAll(/\{\{(\w+)\}\}/g)].map(([, label = '']) => label);
-  const bare = labels.find((label) => result.some(({ metric }) => !metric[label]));
-  return bare && `no label ${bare}`;
+  const missing = labels.find((label) => result.some(({ metric }) => !metric[label]));
+  return missing && `no label ${missing}`;
 }
 
-/** With the house's own configuration and rules, but each second, without delays, and with one worker that does not answer. */
-async function startPrometheus(program: string, { api, ops }: Stack): Promise<Ask> {
+/** Starts Prometheus with the system's own configuration, but with scrapes each second, no delays, and an unreachable worker. */
+async function startPrometheus(program: string, { apiUrl, opsUrl }: Stack): Promise<Query> {
   const folder = await mkdtemp(join(tmpdir(), 'prometheus-'));
-  const targets: Record<string, string[]> = { api: [new URL(api).host], worker: [new URL(ops).host, '127.0.0.1:9'] };
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const hosts: Record<string, string[]> = {
+    api: [new URL(apiUrl).host],
+    worker: [new URL(opsUrl).host, '127.0.0.1:9'],
+  };
   const config = read('prometheus/prometheus.yml')
     .replaceAll(/_interval: \w+$/gm, '_interval: 1s')
     .replace('/run/observability/metrics_key', join(folder, 'key'))
     .replaceAll(/dns_sd_configs: \[\{ names: \[(\w+)\].*\]/g, (_, job) => {
-      return `static_configs: [{ targets: ${JSON.stringify(targets[job])} }]`;
+      return `static_configs: [{ targets: ${JSON.stringify(hosts[job])} }]`;
     });
   await writeFile(join(folder, 'prometheus.yml'), config);
   await writeFile(join(folder, 'rules.yml'), read('prometheus/rules.yml').replaceAll(/ for: \w+$/gm, ' for: 0s'));
   await writeFile(join(folder, 'key'), 'AUTH is off');
-  const options = ['--config.file=prometheus.yml', '--storage.tsdb.path=data', '--web.listen-address=127.0.0.1:0'];
-  const child = spawn(program, options, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
-  const lines: string[] = [];
-  createInterface({ input: child.stderr }).on('line', (line) => lines.push(line));
-  onTestFinished(async () => {
-    if (child.exitCode === null) {
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    }
-    await rm(folder, { recursive: true });
+  const address = /Listening on" address=(127\S+)/;
+  const prometheus = startProcess({
+    name: 'prometheus',
+    file: program,
+    args: ['--config.file=prometheus.yml', '--storage.tsdb.path=data', '--web.listen-address=127.0.0.1:0'],
+    cwd: folder,
+    readyLine: address,
   });
-  const address = await until(() => {
-    if (child.exitCode !== null) throw new Error(`Prometheus ended:\n${lines.join('\n')}`);
-    return /Listening on" address=(127\S+)/.exec(lines.join('\n'))?.[1];
-  });
+  onTestFinished(async () => void (await prometheus.kill()));
+  await waitUntilReady(prometheus);
+  const host = address.exec(prometheus.lines.join('\n'))?.[1];
   return async (path) => {
-    const answer = await fetch(`http://${address}/api/v1/${path}`);
-    // The form of Prometheus' HTTP API.
-    const { data, error } = (await answer.json()) as { data: Answer; error?: string };
+    const response = await fetch(`http://${host}/api/v1/${path}`);
+    // The format of Prometheus's HTTP API.
+    const { data, error } = (await response.json()) as { data: Data; error?: string };
     if (error) throw new Error(`${path}: ${error}`);
     return data;
   };

@@ -1,41 +1,49 @@
-import { execFile, execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { beforeEach, describe, expect, inject, it } from 'vitest';
-import { openStack, type Stack } from '../harness/observed-stack.ts';
+import { beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { type RedisServer, startRedisServer } from '../harness/redis.ts';
+import { type Stack, type StackOptions, startStack } from '../harness/stack.ts';
 import { findTestProgram } from '../harness/system-packages.ts';
-import { until } from '../harness/until.ts';
+import { createTestDatabase } from '../harness/test-database.ts';
 
-// What an api and a worker tell of themselves: over the rooms' borders, so out here.
+// The metrics, logs and profiles of an api and a worker.
 
-let house: Stack;
-beforeEach(async () => {
-  house = await openStack();
-  return () => house.close();
-});
+const POLL = { timeout: 60_000, interval: 100 };
+const LIMIT_MS = 180_000;
 
-describe.skipIf(inject('redisUrl') === null)('a house on Redis', () => {
-  const HUSH = { redis: 'hush-redis-7Yq', database: 'hush-pg-3Kp', cookie: 'hush-cookie-9Zw', bad: 'hush-key-5Xr' };
+describe.skipIf(inject('redisUrl') === null)('a stack on Redis', { timeout: LIMIT_MS }, () => {
+  const SECRETS = {
+    redis: 'hush-redis-7Yq',
+    database: 'hush-pg-3Kp',
+    cookie: 'hush-cookie-9Zw',
+    badKey: 'hush-key-5Xr',
+  };
   let redis: RedisServer;
-  let queueUrl: string;
   beforeEach(async () => {
     redis = await startRedisServer();
-    execFileSync('redis-cli', ['-p', `${redis.port}`, 'CONFIG', 'SET', 'requirepass', HUSH.redis]);
-    queueUrl = `redis://:${HUSH.redis}@127.0.0.1:${redis.port}`;
-    return () => redis.stop();
+    onTestFinished(() => redis.stop());
   });
+  const start = async (options: StackOptions): Promise<Stack> => {
+    const stack = await startStack({ backend: 'redis', redis, ...options });
+    onTestFinished(() => stack.close());
+    return stack;
+  };
 
-  it('prints the metrics that the alarms and the dashboard ask for, in the form that Prometheus wants', async () => {
-    await house.start({ QUEUE_URL: queueUrl });
-    await house.startVideos();
-    await house.notified(await house.post('/videos/test_1.avi'));
-    const texts = [await (await house.ask('/metrics')).text(), await (await fetch(`${house.ops}/metrics`)).text()];
-    const printed = new Set(
+  it('exposes the metrics that alert rules and dashboard use, in Prometheus’s format', async () => {
+    const stack = await start({});
+    await stack.waitUntilNotified(await stack.post());
+    const texts = [
+      await (await stack.request('/metrics')).text(),
+      await (await fetch(`${stack.opsUrl}/metrics`)).text(),
+    ];
+    const exposed = new Set(
       texts.flatMap((text) => [...text.matchAll(/^([a-z_]+)(?:\{| )/gm)].map(([, name]) => name)),
     );
-    for (const name of askedFor()) expect(printed, name).toContain(name);
+    for (const name of usedMetrics()) expect(exposed, name).toContain(name);
     const promtool = await findTestProgram({ commands: ['promtool'], aptPackage: 'prometheus' }, process.env);
     if ('missing' in promtool) return;
     for (const text of texts) {
@@ -45,60 +53,69 @@ describe.skipIf(inject('redisUrl') === null)('a house on Redis', () => {
     }
   });
 
-  it('writes no password, key or cookie into any line of its logs', async () => {
-    const databaseUrl = new URL(house.databaseUrl);
-    databaseUrl.password ||= HUSH.database;
-    const env = { DATABASE_URL: databaseUrl.href, QUEUE_URL: queueUrl, LOG_LEVEL: 'trace' };
+  it('writes no password, key or cookie into its logs', async () => {
+    const database = await createTestDatabase();
+    onTestFinished(database.drop);
+    const databaseUrl = new URL(database.url);
+    databaseUrl.password ||= SECRETS.database;
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ['api/auth/keys-cli.ts', 'create', '--name', 'test', '--scope', 'write,read'],
-      { cwd: join(import.meta.dirname, '../..'), env },
+      { cwd: join(import.meta.dirname, '../..'), env: { DATABASE_URL: databaseUrl.href } },
     );
     const key = stdout.trim();
-    await house.start({ ...env, AUTH: 'keys' });
-    await house.startVideos();
+    await redis.send(`CONFIG SET requirepass ${SECRETS.redis}`);
+    const queueUrl = `redis://:${SECRETS.redis}@127.0.0.1:${redis.port}`;
+    const stack = await start({
+      database: { url: databaseUrl.href },
+      queueUrl,
+      env: { LOG_LEVEL: 'trace', AUTH: 'keys' },
+    });
     const authorization = `Bearer ${key}`;
-    await house.notified(await house.post('/videos/test_3.mov', { authorization }), { authorization });
-    const tries: RequestInit[] = [
-      { headers: { authorization: `Bearer va_0a1b2c3d4e_${HUSH.bad}` } },
+    const uuid = await stack.post({ video: '/videos/test_3.mov' }, { authorization });
+    await stack.waitUntilNotified(uuid, { authorization });
+    const attempts: RequestInit[] = [
+      { headers: { authorization: `Bearer va_0a1b2c3d4e_${SECRETS.badKey}` } },
       { headers: { authorization: `Basic ${Buffer.from(`x:${key}`).toString('base64')}` } },
-      { headers: { cookie: `va_key=${HUSH.cookie}; other=${HUSH.cookie}` } },
+      { headers: { cookie: `va_key=${SECRETS.cookie}; other=${SECRETS.cookie}` } },
       { headers: { 'x-api-key': key } },
       { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body: `{"key":"${key}"` },
     ];
-    for (const init of tries) await house.ask('/alerts', init);
+    for (const init of attempts) await stack.request('/alerts', init);
     await redis.stop();
-    await house.ask('/readyz');
-    await house.ask('/alerts', { headers: { authorization } });
-    await until(() => house.parts.some(({ lines }) => lines.some((line) => line.includes('queue connection lost'))));
-    const secrets = [databaseUrl.password, HUSH.redis, HUSH.cookie, HUSH.bad, key.split('_').slice(2).join('_')];
-    const lines = house.parts.flatMap((part) => part.lines);
-    expect(lines.length).toBeGreaterThan(10);
-    for (const secret of secrets) expect(lines.filter((line) => line.includes(secret))).toEqual([]);
-    // Nor in another coat.
+    await stack.request('/readyz');
+    await stack.request('/alerts', { headers: { authorization } });
+    const lines = () => [...stack.apis, ...stack.workers].flatMap((service) => service.lines);
+    await expect.poll(() => lines().join('\n'), POLL).toContain('queue connection lost');
+    expect(lines().length).toBeGreaterThan(10);
+    const secretOfKey = key.split('_').slice(2).join('_');
     const basic = Buffer.from(`x:${key}`).toString('base64');
-    expect(lines.filter((line) => line.includes(basic))).toEqual([]);
+    const secrets = [databaseUrl.password, SECRETS.redis, SECRETS.cookie, SECRETS.badKey, secretOfKey, basic];
+    for (const secret of secrets) expect(lines().filter((line) => line.includes(secret))).toEqual([]);
   });
 
-  it('is profiled by SIGUSR2, and goes on', async () => {
-    const { api, worker } = await house.start({ QUEUE_URL: queueUrl, PROFILE_SECONDS: '1' });
-    await house.startVideos();
-    for (const { child } of [api, worker]) child.kill('SIGUSR2');
-    for (const { lines } of [api, worker])
-      await until(() => lines.some((line) => line.includes('CPU profile written')));
-    const files = readdirSync(house.profiles).map((name) => name.split('-')[2]);
-    expect(files.sort()).toEqual(['api', 'worker']);
-    expect(await house.notified(await house.post('/videos/test_4.mkv'))).toMatchObject({ status: 'processed' });
+  it('writes a CPU profile at SIGUSR2, and continues', async () => {
+    const profiles = await mkdtemp(join(tmpdir(), 'profiles-'));
+    onTestFinished(() => rm(profiles, { recursive: true }));
+    const stack = await start({ env: { PROFILE_DIR: profiles, PROFILE_SECONDS: '1' } });
+    const services = [...stack.apis, ...stack.workers];
+    for (const { process } of services) process?.child.kill('SIGUSR2');
+    for (const service of services)
+      await expect.poll(() => service.lines.join('\n'), POLL).toContain('CPU profile written');
+    const names = (await readdir(profiles)).map((name) => name.split('-')[2]);
+    expect(names.sort()).toEqual(['api', 'worker']);
+    const uuid = await stack.post({ video: '/videos/test_4.mkv' });
+    expect(await stack.waitUntilNotified(uuid)).toMatchObject({ status: 'processed' });
   });
 });
 
-/** Every metric named in the alarm rules and on the dashboard; `up` is Prometheus' own. */
-function askedFor(): string[] {
+/** Returns every metric in the alert rules and on the dashboard, except `up`, which Prometheus adds. */
+function usedMetrics(): string[] {
   const rules = readFileSync(new URL('../../observability/prometheus/rules.yml', import.meta.url), 'utf8');
   const { panels } = JSON.parse(
     readFileSync(new URL('../../observability/grafana/dashboard.json', import.meta.url), 'utf8'),
   ) as {
-    panels: { targets: { expr: string }[] }[]; // the form in which Grafana keeps it
+    panels: { targets: { expr: string }[] }[]; // Grafana's format
   };
   const inRules = [...rules.matchAll(/expr: ((?:.*)(?:\n {10,}.*)*)/g)].map(([, expr = '']) => expr);
   const exprs = [...inRules, ...panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))];

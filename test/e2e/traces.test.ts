@@ -1,90 +1,85 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { beforeEach, describe, expect, inject, it } from 'vitest';
-import { migrateQueue } from '#redis/migrate.ts';
-import { openStack, type Stack } from '../harness/observed-stack.ts';
+import { beforeEach, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
 import { type Collector, formatTrace, startCollector } from '../harness/otlp-collector.ts';
-import { type RedisServer, startRedisServer } from '../harness/redis.ts';
-import { until } from '../harness/until.ts';
+import { createStack, type Stack } from '../harness/stack.ts';
 
-// One trace through two processes: over the rooms' borders, so out here. SHOW_TRACE=1 prints it.
+// One trace through two processes. SHOW_TRACE=1 prints it.
 
-let house: Stack;
-beforeEach(async () => {
-  house = await openStack();
-  return () => house.close();
-});
+const POLL = { timeout: 60_000, interval: 100 };
+const LIMIT_MS = 180_000;
+const BACKENDS = inject('redisUrl') === null ? (['postgres'] as const) : (['postgres', 'redis'] as const);
 
-const backends = inject('redisUrl') === null ? (['postgres'] as const) : (['postgres', 'redis'] as const);
-
-describe.each(backends)('traces with the queue on %s', (backend) => {
+describe.each(BACKENDS)('traces with the queue on %s', { timeout: LIMIT_MS }, (backend) => {
   let collector: Collector;
-  let redis: RedisServer | undefined;
-  beforeEach(async ({ onTestFinished }) => {
+  let stack: Stack;
+
+  beforeEach(async () => {
     collector = await startCollector();
     onTestFinished(() => collector.close());
-    redis = backend === 'redis' ? await startRedisServer() : undefined;
-    onTestFinished(() => redis?.stop());
-    const queueUrl = redis?.url ?? house.databaseUrl;
-    await migrateQueue(queueUrl);
-    await house.start({ QUEUE_URL: queueUrl, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint });
-  });
-  const spansOf = (trace: string, mark: number) =>
-    until(() => {
-      const spans = collector.spans.filter((span) => span.trace === trace);
-      return spans.filter(({ name }) => name === 'mark').length === mark ? spans : undefined;
-    });
+    stack = await createStack({ backend, env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint } });
+    onTestFinished(() => stack.close());
+    await Promise.all([...stack.apis, ...stack.workers].map((service) => service.start()));
+  }, LIMIT_MS);
 
-  it('go on in the caller’s trace through a redelivery to the notification', async () => {
-    const [trace, caller] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
-    const uuid = await house.post('/videos/test_2.mp4', { traceparent: `00-${trace}-${caller}-01` });
-    await until(() => house.parts[1]?.lines.some((line) => line.includes('attempt failed, will retry')));
-    await house.startVideos();
-    expect(await house.notified(uuid)).toMatchObject({ status: 'processed' });
+  /** Returns the spans of a trace once it contains this number of `mark` spans. */
+  const spansOf = (trace: string, marks: number) =>
+    vi.waitFor(() => {
+      const spans = collector.spans.filter((span) => span.trace === trace);
+      expect(spans.filter(({ name }) => name === 'mark')).toHaveLength(marks);
+      return spans;
+    }, POLL);
+
+  it('continues the client’s trace through a redelivery to the notification', async () => {
+    const [trace, client] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
+    const uuid = await stack.post({}, { traceparent: `00-${trace}-${client}-01` });
+    const worker = stack.workers[0];
+    await expect.poll(() => worker?.lines.join('\n'), POLL).toContain('attempt failed, will retry');
+    await stack.videoServer?.start();
+    expect(await stack.waitUntilNotified(uuid)).toMatchObject({ status: 'processed' });
     const spans = await spansOf(trace, 1);
     if (process.env.SHOW_TRACE) process.stdout.write(formatTrace(spans));
 
     const named = (name: string) => spans.filter((span) => span.name === name);
-    expect(named('POST /alerts')).toMatchObject([{ service: 'video-alerts-api', parent: caller }]);
+    expect(named('POST /alerts')).toMatchObject([{ service: 'video-alerts-api', parent: client }]);
     expect(named('fetch').length).toBeGreaterThanOrEqual(2);
     expect(named('fetch')[0]).toMatchObject({ service: 'video-alerts-worker', failed: true });
     for (const name of ['probe', 'record', 'notify', 'mark']) expect(named(name), name).toHaveLength(1);
     expect(named('claim')).toHaveLength(named('process alerts').length);
-    // Every span hangs on another one of the trace.
-    const ids = new Set([caller, ...spans.map(({ id }) => id)]);
-    await until(() => {
-      for (const span of collector.spans) if (span.trace === trace) ids.add(span.id);
-      return spans.every(({ parent }) => ids.has(parent));
-    });
-    // The logs of both parts name the trace.
-    for (const { lines } of house.parts.slice(0, 2))
-      expect(
-        lines.filter((line) => line.includes(uuid) && line.includes(`"traceId":"${trace}"`)).length,
-      ).toBeGreaterThan(0);
+    // Every span has its parent in the trace.
+    const orphans = () => {
+      const ids = new Set([client, ...collector.spans.filter((span) => span.trace === trace).map(({ id }) => id)]);
+      return spans.filter(({ parent }) => !ids.has(parent));
+    };
+    await expect.poll(orphans, POLL).toEqual([]);
+    // The logs of both services contain the trace.
+    for (const { lines } of [...stack.apis, ...stack.workers]) {
+      expect(lines).toContainEqual(
+        expect.stringMatching(new RegExp(`${uuid}.*"traceId":"${trace}"|"traceId":"${trace}".*${uuid}`)),
+      );
+    }
   });
 
-  it('go on in the trace of the POST when an operator retries, after the queue was wiped too', async () => {
-    await house.startVideos();
-    const uuid = await house.post('/videos/broken.mp4');
-    expect(await house.notified(uuid)).toMatchObject({ status: 'failed' });
-    const { trace } = await until(() => collector.spans.find(({ name }) => name === 'POST /alerts'));
+  it('continues the trace of the POST when an operator retries, also after the queue was flushed', async () => {
+    await stack.videoServer?.start();
+    const uuid = await stack.post({ video: '/videos/broken.mp4' });
+    expect(await stack.waitUntilNotified(uuid)).toMatchObject({ status: 'failed' });
+    const post = () => collector.spans.find(({ name }) => name === 'POST /alerts');
+    await expect.poll(post, POLL).toBeDefined();
+    const trace = post()?.trace ?? '';
     await spansOf(trace, 1);
-    if (redis) execFileSync('redis-cli', ['-p', `${redis.port}`, 'FLUSHALL']);
-    expect((await house.ask(`/alerts/${uuid}/retry`, { method: 'POST' })).status).toBe(202);
-    await until(async () => (await house.notified(uuid)).attempts === 2);
+    await stack.redis?.send('FLUSHALL');
+    expect((await stack.request(`/alerts/${uuid}/retry`, { method: 'POST' })).status).toBe(202);
+    await expect.poll(() => stack.waitUntilNotified(uuid), POLL).toMatchObject({ attempts: 2 });
     const spans = await spansOf(trace, 2);
     if (process.env.SHOW_TRACE) process.stdout.write(formatTrace(spans));
     expect(spans.filter(({ name }) => name === 'notify')).toHaveLength(2);
     expect(spans.filter(({ name }) => name === 'probe' || name === 'fetch').some(({ failed }) => failed)).toBe(true);
   });
 
-  it('are not begun by a queue that has nothing to do, and are sent before a part ends', async () => {
-    await house.startVideos();
-    const uuid = await house.post('/videos/test_2.mp4');
-    await house.notified(uuid);
-    for (const { child } of house.parts.slice(0, 2)) child.kill('SIGTERM');
-    await Promise.all(house.parts.slice(0, 2).map(({ child }) => child.exitCode ?? once(child, 'exit')));
+  it('does not start for an idle queue, and sends its spans before a service ends', async () => {
+    await stack.videoServer?.start();
+    await stack.waitUntilNotified(await stack.post());
+    await Promise.all([...stack.apis, ...stack.workers].map((service) => service.stop()));
     const roots = collector.spans.filter(({ parent }) => parent === '').map(({ name }) => name);
     expect(roots).toContain('POST /alerts');
     expect(roots.filter((name) => !/^(GET|POST) /.test(name))).toEqual([]);

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 const ROOT = join(import.meta.dirname, '../..');
 /** Generous: a start takes 2 s on an idle machine and has taken 40 s on a busy one. */
 export const START_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 60_000;
 
 export type ProcessOptions = {
   /** For messages. */
@@ -44,7 +44,7 @@ export type Process = {
   /** The last signal that the harness sent to end it. */
   readonly endedBy: NodeJS.Signals | undefined;
   readonly running: boolean;
-  /** SIGTERM, and SIGKILL after 30 s. Returns how the process ended. */
+  /** SIGTERM, and SIGKILL after 60 s. Returns how the process ended. */
   stop(): Promise<string>;
   /** SIGKILL. Returns how the process ended. */
   kill(): Promise<string>;
@@ -66,11 +66,8 @@ export function startProcess(options: ProcessOptions): Process {
   const child = spawnChild(options);
   const disarm = child.pid === undefined ? () => {} : endWithThisProcess(child.pid, 'SIGKILL');
   const lines: string[] = [];
-  const readyLine = followOutput(options, child, lines);
-  const ended = once(child, 'close').then(
-    ([code, signal]) => String(signal ?? code),
-    (error: Error) => error.message, // it could not be spawned
-  );
+  const ended = endOf(child);
+  const readyLine = followOutput(options, child, { lines, ended });
   const ready = Promise.race([
     options.readyLine ? readyLine : once(child, 'message').then(([message]) => message),
     ended.then((how) => {
@@ -164,11 +161,29 @@ function spawnChild(options: ProcessOptions): ChildProcess {
   return child;
 }
 
+/** Resolves when the process has ended and its output is closed. ('close' is not emitted after `disconnect`.) */
+function endOf(child: ChildProcess): Promise<string> {
+  const closed = [child.stdout, child.stderr].map((stream) => stream && once(stream, 'close'));
+  return once(child, 'exit').then(
+    async ([code, signal]) => {
+      await Promise.all(closed);
+      return String(signal ?? code);
+    },
+    (error: Error) => error.message, // it could not be spawned
+  );
+}
+
+type Output = { lines: string[]; ended: Promise<string> };
+
 /** Collects the lines. Resolves at the line that says the process is ready. */
-function followOutput({ readyLine, onLine, logFile, name }: ProcessOptions, child: ChildProcess, lines: string[]) {
+function followOutput(
+  { readyLine, onLine, logFile, name }: ProcessOptions,
+  child: ChildProcess,
+  { lines, ended }: Output,
+): Promise<void> {
   const log = logFile === undefined ? undefined : createWriteStream(logFile, { flags: 'a' });
-  child.once('close', () => log?.end());
-  return new Promise<void>((resolve) => {
+  ended.then(() => log?.end());
+  return new Promise((resolve) => {
     for (const stream of [child.stdout, child.stderr]) {
       if (!stream) continue;
       createInterface({ input: stream }).on('line', (line) => {

@@ -102,7 +102,7 @@ async function openStack(options: StackOptions, closers: Closers, close: () => P
   const database = options.database ?? (await openTestDatabase(closers));
   const redis = backend === 'redis' ? (options.redis ?? (await openRedis(closers))) : undefined;
   const queueUrl = options.queueUrl ?? redis?.url;
-  await migrateQueue(redis?.url ?? database.url);
+  await migrateQueue(queueUrl ?? database.url);
   const videoServer = await openVideoServer(options, folder);
   const videosUrl = videos.startsWith('http') ? videos : `http://127.0.0.1:${videoServer.port}`;
   const services: Service[] = [];

@@ -7,26 +7,28 @@ import { describe, expect, inject, it } from 'vitest';
 import { removeAbandoned } from '#test/harness/postgres-setup.ts';
 import type { EmbeddedPostgres } from '../embedded.ts';
 import { processInfo } from '../process-info.ts';
-import { ask, useDataFolder } from './data-folder.ts';
+import { query, useDataFolder } from './data-folder.ts';
 
-const world = useDataFolder();
+const fixture = useDataFolder();
 
-it('refuses a folder in use, with the pid, and leaves its user alone', async () => {
-  await world.fill();
-  const first = await world.start();
-  await expect(world.start()).rejects.toThrow(`The data folder ${world.dataDir} is in use by process ${process.pid}`);
-  expect(await ask(first, 'SELECT 1')).toEqual([1]);
+it('rejects a folder in use, names the process, and does not disturb it', async () => {
+  await fixture.fill();
+  const first = await fixture.start();
+  await expect(fixture.start()).rejects.toThrow(
+    `The data folder ${fixture.dataDir} is in use by process ${process.pid}`,
+  );
+  expect(await query(first, 'SELECT 1')).toEqual([1]);
 });
 
-it('refuses a folder on which somebody else runs PostgreSQL, with the pid', async () => {
-  await world.fill();
-  const first = await world.start();
-  await rm(join(world.dataDir, 'starter.pid'));
-  await expect(world.start()).rejects.toThrow(`is in use by PostgreSQL process ${first.pid}`);
-  expect(await ask(first, 'SELECT 1')).toEqual([1]);
+it('rejects a folder on which another program runs PostgreSQL, and names the process', async () => {
+  await fixture.fill();
+  const first = await fixture.start();
+  await rm(join(fixture.dataDir, 'starter.pid'));
+  await expect(fixture.start()).rejects.toThrow(`is in use by PostgreSQL process ${first.pid}`);
+  expect(await query(first, 'SELECT 1')).toEqual([1]);
 });
 
-/** A PostgreSQL on `folder` whose starter was killed. */
+/** Starts a PostgreSQL on `folder` and kills the process that started it. */
 async function leaveOrphan(folder: string): Promise<EmbeddedPostgres> {
   const program = join(import.meta.dirname, 'starter.ts');
   const starter = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -36,37 +38,37 @@ async function leaveOrphan(folder: string): Promise<EmbeddedPostgres> {
   return JSON.parse(String(line));
 }
 
-it('stops what a killed starter left behind, and goes on with its data', async () => {
-  await world.fill();
-  const orphan = await leaveOrphan(world.dataDir);
-  await ask(orphan, 'CREATE TABLE kept AS SELECT 42 AS answer');
-  const postgres = await world.start();
+it('stops a PostgreSQL that a killed start left behind, and continues with its data', async () => {
+  await fixture.fill();
+  const orphan = await leaveOrphan(fixture.dataDir);
+  await query(orphan, 'CREATE TABLE kept AS SELECT 42 AS answer');
+  const postgres = await fixture.start();
   expect(await processInfo(orphan.pid)).toBeUndefined();
-  expect(world.told).toContain(`stopping PostgreSQL (process ${orphan.pid}), left behind by a start that was killed`);
-  expect(await ask(postgres, 'SELECT answer FROM kept')).toEqual([42]);
+  expect(fixture.logged).toContain(`Stopping PostgreSQL (process ${orphan.pid}), which a killed start left behind`);
+  expect(await query(postgres, 'SELECT answer FROM kept')).toEqual([42]);
 });
 
-it('a test run clears away what a killed one left behind, and nothing else', async () => {
+it('a test run removes what a killed one left behind, and nothing else', async () => {
   const abandoned = await mkdtemp(join(tmpdir(), 'alerts-test-'));
   await chmod(abandoned, 0o755);
   const orphan = await leaveOrphan(abandoned);
   await removeAbandoned();
   expect(await processInfo(orphan.pid)).toBeUndefined();
   await expect(stat(abandoned)).rejects.toThrow('ENOENT');
-  expect(await ask({ url: inject('postgresUrl') }, 'SELECT 1')).toEqual([1]);
+  expect(await query({ url: inject('postgresUrl') }, 'SELECT 1')).toEqual([1]);
 });
 
-it('starts after a power cut, though another process has the old pid by now', async () => {
-  await world.fill();
-  const first = await world.start();
-  const pidFile = await readFile(join(world.dataDir, 'cluster/postmaster.pid'), 'utf8');
+it('starts after a power cut although another process has the old pid', async () => {
+  await fixture.fill();
+  const first = await fixture.start();
+  const pidFile = await readFile(join(fixture.dataDir, 'cluster/postmaster.pid'), 'utf8');
   await first.stop();
   const other = spawn(process.execPath, ['-e', 'process.stdin.resume()'], { stdio: 'pipe' });
   const stale = pidFile.replace(/^\d+/, String(other.pid));
-  await writeFile(join(world.dataDir, 'cluster/postmaster.pid'), stale, { mode: 0o600 });
-  await writeFile(join(world.dataDir, 'starter.pid'), `${other.pid}\nlong ago\n`);
+  await writeFile(join(fixture.dataDir, 'cluster/postmaster.pid'), stale, { mode: 0o600 });
+  await writeFile(join(fixture.dataDir, 'starter.pid'), `${other.pid}\nlong ago\n`);
   try {
-    expect(await ask(await world.start(), 'SELECT 1')).toEqual([1]);
+    expect(await query(await fixture.start(), 'SELECT 1')).toEqual([1]);
     expect(other.exitCode).toBeNull();
   } finally {
     other.stdin.end();
@@ -74,82 +76,89 @@ it('starts after a power cut, though another process has the old pid by now', as
   }
 });
 
-it('a lock file that says nothing stops nobody', async () => {
-  await world.fill();
-  await writeFile(join(world.dataDir, 'starter.pid'), '');
-  expect(await ask(await world.start(), 'SELECT 1')).toEqual([1]);
+it('ignores an empty lock file', async () => {
+  await fixture.fill();
+  await writeFile(join(fixture.dataDir, 'starter.pid'), '');
+  expect(await query(await fixture.start(), 'SELECT 1')).toEqual([1]);
 });
 
-it('begins anew what an interrupted first start has left half-done', async () => {
-  await mkdir(join(world.dataDir, 'cluster.partial/base'), { recursive: true });
-  await writeFile(join(world.dataDir, 'cluster.partial/PG_VERSION'), '18\n');
-  expect(await ask(await world.start(), 'SELECT 1')).toEqual([1]);
-  expect((await readdir(world.dataDir)).sort()).toEqual(['cluster', 'password', 'postgres.log', 'starter.pid']);
+it('starts over after an interrupted first start', async () => {
+  await mkdir(join(fixture.dataDir, 'cluster.partial/base'), { recursive: true });
+  await writeFile(join(fixture.dataDir, 'cluster.partial/PG_VERSION'), '18\n');
+  expect(await query(await fixture.start(), 'SELECT 1')).toEqual([1]);
+  expect((await readdir(fixture.dataDir)).sort()).toEqual(['cluster', 'password', 'postgres.log', 'starter.pid']);
 });
 
 it.each([
-  ['lacks PG_VERSION', 'cluster/PG_VERSION', undefined, 'cluster is half-written (it lacks PG_VERSION)'],
-  ['lacks pg_control', 'cluster/global/pg_control', undefined, 'cluster is half-written (it lacks global/pg_control)'],
-  ['is of another version', 'cluster/PG_VERSION', '17\n', 'cluster was written by PostgreSQL 17, and this is 18'],
-  ['lacks the password', 'password', undefined, 'lacks its file password'],
-])('a data folder that %s is named, and not touched', async (_, file, content, sentence) => {
-  await world.fill();
-  await rm(join(world.dataDir, file));
-  if (content) await writeFile(join(world.dataDir, file), content);
-  const before = await readdir(world.dataDir, { recursive: true });
-  await expect(world.start()).rejects.toThrow(sentence);
-  await expect(world.start()).rejects.toThrow(world.dataDir);
-  expect(await readdir(world.dataDir, { recursive: true })).toEqual(before);
+  ['lacks PG_VERSION', 'cluster/PG_VERSION', undefined, 'cluster is incomplete (PG_VERSION is missing)'],
+  ['lacks pg_control', 'cluster/global/pg_control', undefined, 'cluster is incomplete (global/pg_control is missing)'],
+  [
+    'is of another version',
+    'cluster/PG_VERSION',
+    '17\n',
+    'cluster was written by PostgreSQL 17, and this is PostgreSQL 18',
+  ],
+  ['lacks the password', 'password', undefined, 'The file password is missing in the data folder'],
+])('names a data folder that %s, and does not change it', async (_, file, content, sentence) => {
+  await fixture.fill();
+  await rm(join(fixture.dataDir, file));
+  if (content) await writeFile(join(fixture.dataDir, file), content);
+  const before = await readdir(fixture.dataDir, { recursive: true });
+  await expect(fixture.start()).rejects.toThrow(sentence);
+  await expect(fixture.start()).rejects.toThrow(fixture.dataDir);
+  expect(await readdir(fixture.dataDir, { recursive: true })).toEqual(before);
 });
 
-it("another program's PostgreSQL folder is refused", async () => {
-  await mkdir(world.dataDir);
-  await writeFile(join(world.dataDir, 'PG_VERSION'), '18\n');
-  await expect(world.start()).rejects.toThrow(`The data folder ${world.dataDir} is another program's PostgreSQL`);
-  expect(await readdir(world.dataDir)).toEqual(['PG_VERSION']);
+it("rejects another program's PostgreSQL folder", async () => {
+  await mkdir(fixture.dataDir);
+  await writeFile(join(fixture.dataDir, 'PG_VERSION'), '18\n');
+  await expect(fixture.start()).rejects.toThrow(
+    `The data folder ${fixture.dataDir} contains another program's PostgreSQL`,
+  );
+  expect(await readdir(fixture.dataDir)).toEqual(['PG_VERSION']);
 });
 
-it('a path that cannot be a folder gets a sentence', async () => {
-  await writeFile(world.dataDir, '');
-  await expect(world.start()).rejects.toThrow(`The data folder ${world.dataDir} cannot be used`);
+it('rejects a path that cannot be a folder with one sentence', async () => {
+  await writeFile(fixture.dataDir, '');
+  await expect(fixture.start()).rejects.toThrow(`The data folder ${fixture.dataDir} cannot be used`);
 });
 
 const userNamespaces = spawnSync('/usr/bin/unshare', ['--user', 'true']).status === 0;
 
 // Only root has a choice of users to run PostgreSQL as.
 describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('as root', () => {
-  it.runIf(userNamespaces)('goes on with the same data as nobody, and in a user namespace again', async () => {
-    await world.fill();
+  it.runIf(userNamespaces)('continues with the same data as nobody, and then in a user namespace', async () => {
+    await fixture.fill();
     for (const userNamespace of [false, true]) {
-      const postgres = await world.start({ userNamespace });
-      await ask(postgres, 'CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer');
-      expect(await ask(postgres, 'SELECT answer FROM kept')).toEqual([42]);
+      const postgres = await fixture.start({ userNamespace });
+      await query(postgres, 'CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer');
+      expect(await query(postgres, 'SELECT answer FROM kept')).toEqual([42]);
       expect((await stat(`/proc/${postgres.pid}`)).uid === 0).toBe(userNamespace);
       await postgres.stop();
     }
   });
 
-  it('keeps the data outside, and says so, when nobody cannot enter the folder', async () => {
-    await mkdir(world.dataDir, { mode: 0o700 });
-    const first = await world.start({ userNamespace: false });
-    await ask(first, 'CREATE TABLE kept AS SELECT 42 AS answer');
+  it('stores the data outside, and logs that, if nobody cannot enter the folder', async () => {
+    await mkdir(fixture.dataDir, { mode: 0o700 });
+    const first = await fixture.start({ userNamespace: false });
+    await query(first, 'CREATE TABLE kept AS SELECT 42 AS answer');
     await first.stop();
-    const place = await realpath(join(world.dataDir, 'cluster'));
-    expect(place.startsWith(join(world.parent, 'outside'))).toBe(true);
-    expect(world.told).toContain(`nobody cannot enter ${world.dataDir}: the data goes to ${place}`);
-    expect(await ask(await world.start(), 'SELECT answer FROM kept')).toEqual([42]);
+    const cluster = await realpath(join(fixture.dataDir, 'cluster'));
+    expect(cluster.startsWith(join(fixture.parent, 'outside'))).toBe(true);
+    expect(fixture.logged).toContain(`The user nobody cannot enter ${fixture.dataDir}. Storing the data in ${cluster}`);
+    expect(await query(await fixture.start(), 'SELECT answer FROM kept')).toEqual([42]);
   });
 
-  it('names the folder to move when nobody cannot enter the one with the data', async () => {
-    await world.fill();
-    await chmod(world.dataDir, 0o700);
-    const moved = `cannot enter ${join(world.dataDir, 'cluster')}: move that folder to ${join(world.parent, 'outside')}`;
-    await expect(world.start({ userNamespace: false })).rejects.toThrow(moved);
+  it('names the folder to move if nobody cannot enter the one with the data', async () => {
+    await fixture.fill();
+    await chmod(fixture.dataDir, 0o700);
+    const moved = `cannot enter ${join(fixture.dataDir, 'cluster')}. Move that folder to ${join(fixture.parent, 'outside')}`;
+    await expect(fixture.start({ userNamespace: false })).rejects.toThrow(moved);
   });
 
   it("does not take over an ordinary user's data", async () => {
-    await world.fill();
-    await chown(join(world.dataDir, 'cluster'), 12_345, 12_345);
-    await expect(world.start()).rejects.toThrow(`${join(world.dataDir, 'cluster')} belongs to user 12345`);
+    await fixture.fill();
+    await chown(join(fixture.dataDir, 'cluster'), 12_345, 12_345);
+    await expect(fixture.start()).rejects.toThrow(`${join(fixture.dataDir, 'cluster')} belongs to user 12345`);
   });
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The variables this room owns. Every entry needs the database, so the parser of all of them lives here too. */
+/** Every entry file needs the database. */
 export const databaseFields = {
   DATABASE_URL: z.url({
     protocol: /^postgres(ql)?$/,
@@ -8,7 +8,7 @@ export const databaseFields = {
   }),
 };
 
-/** A whole number within bounds, or a fault: never a silent default for what does not parse. */
+/** Returns a field for a whole number from `min` to `max`. An invalid value is an error and never replaced by a default. */
 export function wholeNumber(min: number, max: number) {
   const error = `must be a whole number from ${min} to ${max}`;
   return z
@@ -18,7 +18,7 @@ export function wholeNumber(min: number, max: number) {
     .pipe(z.number().min(min, error).max(max, error));
 }
 
-/** pino's levels. */
+/** The log levels of pino. */
 export const logFields = {
   LOG_LEVEL: z
     .enum(

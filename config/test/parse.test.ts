@@ -15,22 +15,22 @@ function fileWith(text: string): string {
   return join(folder, 'value');
 }
 
-/** The message of the ConfigError that these variables bring on. */
-function faultOf(fields: z.ZodRawShape, env: Record<string, string | undefined>): string {
+/** Returns the message of the ConfigError that these variables cause. */
+function errorOf(fields: z.ZodRawShape, env: Record<string, string | undefined>): string {
   try {
     parseConfig(fields, env);
   } catch (error) {
     if (error instanceof ConfigError) return error.message;
     throw error;
   }
-  throw new Error('these variables have no fault');
+  throw new Error('these variables are valid');
 }
 
 describe('parseConfig', () => {
   const fields = { ...databaseFields, ...logFields, PORT: wholeNumber(0, 65_535) };
   const DATABASE_URL = `postgres://alerts:${SECRET}@127.0.0.1:5432/alerts`;
 
-  it('gives back parsed values, with defaults for what is unset', () => {
+  it('returns parsed values, and defaults for unset variables', () => {
     expect(parseConfig(fields, { DATABASE_URL, PORT: '8000', HOME: '/' })).toEqual({
       DATABASE_URL,
       PORT: 8000,
@@ -38,18 +38,18 @@ describe('parseConfig', () => {
     });
   });
 
-  it('tells all faults at once, one line each, and never a value', () => {
-    const fault = faultOf(fields, { DATABASE_URL: `http://${SECRET}`, LOG_LEVEL: SECRET });
-    expect(fault.split('\n')).toEqual([
-      'The configuration has faults:',
+  it('reports all errors at once, one line each, and never a value', () => {
+    const message = errorOf(fields, { DATABASE_URL: `http://${SECRET}`, LOG_LEVEL: SECRET });
+    expect(message.split('\n')).toEqual([
+      'Invalid configuration:',
       '  DATABASE_URL: must be a URL like postgres://user:password@host:5432/name',
       '  LOG_LEVEL: must be trace, debug, info, warn, error, fatal or silent',
       '  PORT: is required and not set',
     ]);
   });
 
-  it('tells one fault as one', () => {
-    expect(faultOf(fields, { DATABASE_URL })).toBe('The configuration has a fault:\n  PORT: is required and not set');
+  it('reports a single error', () => {
+    expect(errorOf(fields, { DATABASE_URL })).toBe('Invalid configuration:\n  PORT: is required and not set');
   });
 
   it('counts an empty value as unset', () => {
@@ -57,10 +57,10 @@ describe('parseConfig', () => {
       LOG_LEVEL: 'info',
       PORT: 1,
     });
-    expect(faultOf(fields, { DATABASE_URL, PORT: '' })).toContain('PORT: is required and not set');
+    expect(errorOf(fields, { DATABASE_URL, PORT: '' })).toContain('PORT: is required and not set');
   });
 
-  it('reads a value from the file that NAME_FILE names, without the newline at its end', () => {
+  it('reads a value from the file that NAME_FILE names, without its trailing newline', () => {
     const config = parseConfig(fields, { DATABASE_URL_FILE: fileWith(`${DATABASE_URL}\n`), PORT: '1' });
     expect(config.DATABASE_URL).toBe(DATABASE_URL);
   });
@@ -68,36 +68,34 @@ describe('parseConfig', () => {
   it('counts an empty file as unset', () => {
     const LOG_LEVEL_FILE = fileWith('\n');
     expect(parseConfig(fields, { DATABASE_URL, PORT: '1', LOG_LEVEL_FILE })).toMatchObject({ LOG_LEVEL: 'info' });
-    expect(faultOf(fields, { DATABASE_URL_FILE: LOG_LEVEL_FILE, PORT: '1' })).toContain(
+    expect(errorOf(fields, { DATABASE_URL_FILE: LOG_LEVEL_FILE, PORT: '1' })).toContain(
       'DATABASE_URL: is required and not set',
     );
   });
 
-  it('does not say what is in a file whose value does not parse', () => {
-    const fault = faultOf(fields, { DATABASE_URL_FILE: fileWith(`http://${SECRET}`), PORT: '1' });
-    expect(fault).toContain('DATABASE_URL: must be a URL');
-    expect(fault).not.toContain(SECRET);
+  it('does not reveal the content of a file whose value is invalid', () => {
+    const message = errorOf(fields, { DATABASE_URL_FILE: fileWith(`http://${SECRET}`), PORT: '1' });
+    expect(message).toContain('DATABASE_URL: must be a URL');
+    expect(message).not.toContain(SECRET);
   });
 
-  it('refuses a variable that is set both ways, and tells nothing else of it', () => {
-    const fault = faultOf(fields, { DATABASE_URL, DATABASE_URL_FILE: '/x', PORT: '1' });
-    expect(fault).toBe(
-      'The configuration has a fault:\n  DATABASE_URL: set DATABASE_URL or DATABASE_URL_FILE, not both',
-    );
+  it('rejects a variable that is set both ways, and reports nothing else about it', () => {
+    const message = errorOf(fields, { DATABASE_URL, DATABASE_URL_FILE: '/x', PORT: '1' });
+    expect(message).toBe('Invalid configuration:\n  DATABASE_URL: set DATABASE_URL or DATABASE_URL_FILE, not both');
   });
 
-  it('names a file that it cannot read, beside the faults of the others', () => {
-    const fault = faultOf(fields, { DATABASE_URL_FILE: '/nowhere', PORT: 'x' });
-    expect(fault.split('\n').slice(1)).toEqual([
+  it('names a file that it cannot read, and the errors of other variables', () => {
+    const message = errorOf(fields, { DATABASE_URL_FILE: '/nowhere', PORT: 'x' });
+    expect(message.split('\n').slice(1)).toEqual([
       '  DATABASE_URL_FILE: cannot read /nowhere',
       '  PORT: must be a whole number from 0 to 65535',
     ]);
   });
 
-  it('tells the fault of a variable whose name begins another one', () => {
+  it('reports the error of a variable whose name is a prefix of another one', () => {
     const alike = { KEY: wholeNumber(0, 7), KEY_FILE_MODE: wholeNumber(0, 7) };
-    const fault = faultOf(alike, { KEY: 'x', KEY_FILE_MODE: '1', KEY_FILE_MODE_FILE: '/x' });
-    expect(fault.split('\n').slice(1)).toEqual([
+    const message = errorOf(alike, { KEY: 'x', KEY_FILE_MODE: '1', KEY_FILE_MODE_FILE: '/x' });
+    expect(message.split('\n').slice(1)).toEqual([
       '  KEY_FILE_MODE: set KEY_FILE_MODE or KEY_FILE_MODE_FILE, not both',
       '  KEY: must be a whole number from 0 to 7',
     ]);
@@ -111,7 +109,7 @@ describe('wholeNumber', () => {
     ['1', 1],
     ['65535', 65_535],
     ['8000', 8_000],
-  ])('takes %j', (text, number) => {
+  ])('accepts %j', (text, number) => {
     expect(port.parse(text)).toBe(number);
   });
 
@@ -132,23 +130,23 @@ describe('wholeNumber', () => {
     'Infinity',
     '٨',
     '9'.repeat(16),
-  ])('refuses %j, with the bounds', (text) => {
+  ])('rejects %j and states the bounds', (text) => {
     expect(port.safeParse(text).error?.issues.map((issue) => issue.message)).toEqual([
       'must be a whole number from 1 to 65535',
     ]);
   });
 
-  it('takes a zero where zero is allowed', () => {
+  it('accepts zero if the range includes it', () => {
     expect(wholeNumber(0, 9).parse('0')).toBe(0);
   });
 });
 
 describe('DATABASE_URL', () => {
-  it.each(['postgres://h/db', 'postgresql://u:p@h:5432/db?sslmode=require'])('may be %s', (DATABASE_URL) => {
+  it.each(['postgres://h/db', 'postgresql://u:p@h:5432/db?sslmode=require'])('accepts %s', (DATABASE_URL) => {
     expect(parseConfig(databaseFields, { DATABASE_URL })).toEqual({ DATABASE_URL });
   });
 
-  it.each(['redis://h', 'h/db', 'xpostgres://h', 'postgres'])('may not be %s', (DATABASE_URL) => {
-    expect(faultOf(databaseFields, { DATABASE_URL })).toContain('must be a URL like');
+  it.each(['redis://h', 'h/db', 'xpostgres://h', 'postgres'])('rejects %s', (DATABASE_URL) => {
+    expect(errorOf(databaseFields, { DATABASE_URL })).toContain('must be a URL like');
   });
 });

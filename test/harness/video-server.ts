@@ -96,7 +96,8 @@ async function serve(
   const [first, last] = (/^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? []).slice(1).map(Number);
   const start = first ?? 0;
   const end = Math.min((last ?? Number.POSITIVE_INFINITY) + 1, bytes.length);
-  if (start >= bytes.length) return void response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end();
+  if (start >= bytes.length)
+    return void response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end('range not satisfiable');
   const origin = `${request.socket instanceof TLSSocket ? 'https' : 'http'}://${request.headers.host}`;
   await behave(path.split('/')[1] ?? '', { request, response, bytes, start, end, requestNumber, file, origin });
 }

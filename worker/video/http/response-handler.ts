@@ -136,6 +136,7 @@ export class ResponseHandler implements Dispatcher.DispatchHandler {
 
   /** Fails the request and closes its connection. */
   #abandon(error: unknown): void {
+    if (this.#ended) return;
     this.#fail(error);
     this.#controller?.abort(new Error('abandoned'));
   }

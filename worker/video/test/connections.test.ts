@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '#chaos/random.ts';
 import { failureOf, openTestVideos, pattern, type TestVideos } from './test-videos.ts';
 
 const files = { 'a.mp4': pattern(20_000), 'b.mp4': pattern(1000) };
@@ -45,5 +46,26 @@ describe('connections to the video server', () => {
     expect(await waiting).toHaveProperty('message', 'no connection to the video server within 300 ms');
     expect(await holding).toHaveProperty('message', 'the video server did not complete its response within 900 ms');
     expect(videos.server.requests).toHaveLength(1);
+  });
+
+  it('that fail or are aborted do not affect other requests', async () => {
+    const failing = ['truncated', 'reset', 'hang-up', 'endless-part', 'garbage', 'second-answer'] as const;
+    const random = seededRandom(7);
+    const pick = <T>(values: readonly T[]): T | undefined => values[Math.floor(random() * values.length)];
+    await using videos = await openTestVideos({ files, connections: 4, timeoutMs: 20_000 });
+    const open = async () => {
+      const name = random() < 0.5 ? 'a.mp4' : 'b.mp4';
+      const isHealthy = random() < 0.6;
+      const controller = new AbortController();
+      if (!isHealthy && random() < 0.5) setImmediate(() => controller.abort(new Error('aborted')));
+      const opened = videos.open(name, isHealthy ? 'right' : pick(failing), controller.signal);
+      if (!isHealthy) return void (await Promise.allSettled([opened]));
+      const video = await opened;
+      expect(Buffer.compare(await video.read(0, video.size), files[name])).toBe(0);
+    };
+    const job = async () => {
+      for (let round = 0; round < 50; round += 1) await open();
+    };
+    await Promise.all(Array.from({ length: 8 }, job));
   });
 });

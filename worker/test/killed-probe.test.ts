@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { openWorkerFixture, PATIENTLY } from './worker-fixture.ts';
 
-it('removes the folder of a probe whose worker was killed, and nothing else', { timeout: 180_000 }, async (t) => {
+it('removes the folder of a probe whose worker was killed, and nothing else', { timeout: 400_000 }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'killed-probe-'));
   t.onTestFinished(() => rm(folder, { recursive: true }));
   const temporary = join(folder, 'temporary');
   await mkdir(temporary);
   const hangingFfprobe = join(folder, 'ffprobe');
-  await writeFile(hangingFfprobe, '#!/bin/sh\nexec /bin/sleep 10\n');
+  await writeFile(hangingFfprobe, '#!/bin/sh\nexec /bin/sleep 60\n');
   await chmod(hangingFfprobe, 0o755);
   const { insert, startWorker, waitUntilNotified } = await openWorkerFixture(t);
   const uuid = await insert('/right/mpeg2.avi');

@@ -2,7 +2,7 @@ import { describe, expect, inject, it, vi } from 'vitest';
 import { freePort } from '#test/harness/ports.ts';
 import { openWorkerFixture, PATIENTLY, type WorkerFixture } from './worker-fixture.ts';
 
-const OPTIONS = { timeout: 300_000 };
+const OPTIONS = { timeout: 600_000 };
 
 /** Starts a worker; returns it with what its ops server reports. */
 async function startWorker(fixture: WorkerFixture) {

@@ -3,7 +3,7 @@ import { openWorkerFixture, PATIENTLY } from './worker-fixture.ts';
 
 const CRASHES = 2;
 
-it('fails a video that crashes its worker, and no other alert with it', { timeout: 300_000 }, async (t) => {
+it('fails a video that crashes its worker, and no other alert with it', { timeout: 600_000 }, async (t) => {
   const { videos, send, startWorker, row, ...stack } = await openWorkerFixture(t);
   const env = { MAX_CRASHES: `${CRASHES}`, FETCH_TIMEOUT_MS: '600000' };
   // Their responses are late, so that they are in progress whenever the other video crashes the worker.

@@ -4,7 +4,7 @@ import { createTestDatabase } from '#test/harness/test-database.ts';
 import { startVideoServer } from '#test/harness/video-server.ts';
 import { FIXTURES, openWorkerFixture, PATIENTLY } from './worker-fixture.ts';
 
-const TIMEOUT = 180_000;
+const TIMEOUT = 400_000;
 const SLOW_FETCH = { FETCH_TIMEOUT_MS: '600000' };
 
 // Concurrent: these tests mostly wait, for locks that expire and for delays.

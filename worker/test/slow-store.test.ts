@@ -8,7 +8,7 @@ describe.concurrent('on postgres', () => slowStore('postgres'));
 describe.skipIf(inject('redisUrl') === null)('on redis', { concurrent: true }, () => slowStore('redis'));
 
 function slowStore(backend: 'postgres' | 'redis') {
-  it('processes other stores while one store’s videos never arrive', { timeout: 180_000 }, async (t) => {
+  it('processes other stores while one store’s videos never arrive', { timeout: 400_000 }, async (t) => {
     const { db, send, row, startWorker, waitUntilNotified } = await openWorkerFixture(t, backend);
     // The attempts of the slow store outlast the test.
     startWorker({ WORKER_CONCURRENCY: `${SLOTS}`, FETCH_TIMEOUT_MS: '600000' });

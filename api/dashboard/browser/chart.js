@@ -123,7 +123,8 @@ function options(width, kind, series, formatTick, onHover) {
   return {
     width,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    // Right: half of the last label of the x axis.
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: kind === 'lines' } },
     scales: {

@@ -12,6 +12,16 @@ const MAX_BYTES = 150_000;
 const DESKTOP = { viewport: { width: 1440, height: 900 } };
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 };
 
+/** Whether the first chart has drawn a bar: the page draws after it has rendered. */
+const HAS_BARS = `(() => {
+  const canvas = document.querySelector('.chart canvas');
+  const color = getComputedStyle(document.documentElement).getPropertyValue('--chart-bar');
+  const bar = color.match(/[0-9a-f]{2}/g).map((hex) => Number.parseInt(hex, 16));
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  for (let i = 0; i < data.length; i += 4) if (bar.every((value, n) => data[i + n] === value)) return true;
+  return false;
+})()`;
+
 it('takes the screenshots', async () => {
   const found = await findBrowser();
   if ('missing' in found) throw new Error(found.missing);
@@ -35,6 +45,7 @@ it('takes the screenshots', async () => {
     await goTo(page, stack.apiUrl + path);
     await page.getByText('Live', { exact: true }).waitFor();
     await page.locator(path === '/' ? '.tile.processed b' : '.timeline').waitFor();
+    await expect.poll(() => page.evaluate(HAS_BARS), POLL_TIMEOUT).toBe(true);
     if (path !== '/') {
       const readyState = () => page.locator('video').evaluate((video) => Reflect.get(video, 'readyState'));
       await expect.poll(readyState, POLL_TIMEOUT).toBeGreaterThanOrEqual(2);

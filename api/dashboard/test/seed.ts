@@ -10,14 +10,26 @@ const VIDEOS = [
   { video: '/videos/test_4.mkv', resolution: '854x480', codec: 'h264', container: 'mkv' },
   { video: '/videos/test_5.webm', resolution: '640x360', codec: 'vp9', container: 'webm' },
 ] as const;
+/** `delayMs`: about how long 12 attempts take until the last one. */
 const OUTAGE_FAILURES = [
-  { failureCode: 'video_server_unreachable', failureDetail: 'the video server refused the connection', attempts: 12 },
-  { failureCode: 'video_timeout', failureDetail: 'no data received for 10 s', attempts: 12 },
+  {
+    failureCode: 'video_server_unreachable',
+    failureDetail: 'the video server refused the connection',
+    attempts: 12,
+    delayMs: 82_000,
+  },
+  {
+    failureCode: 'video_timeout',
+    failureDetail: 'the video server sent no data for 10000 ms',
+    attempts: 12,
+    delayMs: 187_000,
+  },
 ] as const;
 const DAMAGED_FILE = {
   failureCode: 'video_unreadable',
   failureDetail: 'the file has no moov box; it may be cut short',
   attempts: 1,
+  delayMs: 0,
 } as const;
 const NO_RESULT = {
   resolution: null,
@@ -67,9 +79,9 @@ function row(n: number, { count, ms, end, store }: Seed): Omit<Alert, 'id' | 'up
   const age = (end - receivedAt.getTime()) / ms;
   const outage = age > 0.3 && age < 0.38;
   const failed = randomOf(n, 'failed') < (outage ? 0.55 : 0.015);
-  const failure = outage ? pick(OUTAGE_FAILURES, randomOf(n, 'fault')) : DAMAGED_FILE;
+  const failure = outage ? pick(OUTAGE_FAILURES, randomOf(n, 'failure')) : DAMAGED_FILE;
   const queueMs = 4 + 30 * randomOf(n, 'wait') ** 3 + (outage ? 1_500 * randomOf(n, 'slow') : 0);
-  const startedAt = new Date(receivedAt.getTime() + 5 + queueMs + (failed && outage ? 61_000 : 0));
+  const startedAt = new Date(receivedAt.getTime() + 5 + queueMs + (failed ? failure.delayMs : 0));
   const probeMs = 18 + 240 * randomOf(n, 'read') ** 4 + (outage ? 900 * randomOf(n, 'lag') : 0);
   const processedAt = new Date(startedAt.getTime() + probeMs);
   const video = pick(VIDEOS, randomOf(n, 'video'));

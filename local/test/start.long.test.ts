@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { describe, expect, inject, it, vi } from 'vitest';
+import { startRedisServer } from '#test/harness/redis.ts';
+import { createTestDatabase } from '#test/harness/test-database.ts';
+import { expectSamples, interrupt, LIMIT_MS, list, POLL, remainingProcesses, useLocalStart } from './start-fixture.ts';
+
+const fixture = useLocalStart();
+
+describe('npm start', { timeout: LIMIT_MS }, () => {
+  it('continues with the existing data, and does not post the samples again', async () => {
+    const first = await fixture.startReady();
+    await interrupt(first);
+    const second = await fixture.startReady();
+    expect(second.lines.filter((line) => line.startsWith('[Notification]'))).toEqual([]);
+    await expectSamples({ ...second, lines: first.lines });
+  });
+
+  it('leaves no process behind when it is killed, and starts again', async () => {
+    const first = await fixture.startReady();
+    await first.kill();
+    const second = await fixture.startReady();
+    expect(await list(second)).toHaveLength(6);
+    expect(await second.stop()).toBe('0');
+    await expect.poll(() => remainingProcesses(fixture.dataDir), POLL).toEqual([]);
+  });
+
+  it('restarts a service that was killed', async () => {
+    const local = await fixture.startReady();
+    const pid = (await childrenOf(local.child.pid ?? 0)).find(({ command }) =>
+      command.includes('worker/index.ts'),
+    )?.pid;
+    process.kill(pid ?? 0, 'SIGKILL');
+    await vi.waitFor(() => expect(local.lines).toContain('The worker ended (SIGKILL). Restarting it.'), POLL);
+    const body = {
+      uuid: '0198f1c2-7a3b-7c4d-8e5f-0123456789ab',
+      video: '/videos/test_4.mkv',
+      timestamp: 1,
+      store: 's',
+    };
+    const headers = { 'content-type': 'application/json' };
+    await fetch(`${local.api}/alerts`, { method: 'POST', headers, body: JSON.stringify(body) });
+    const statusOf = async () => (await list(local)).find(({ uuid }) => uuid === body.uuid)?.status;
+    await expect.poll(statusOf, POLL).toBe('processed');
+  });
+
+  it('requires keys with AUTH=keys, and creates and prints the first one', async () => {
+    const local = await fixture.startReady({ AUTH: 'keys' });
+    expect((await fetch(`${local.api}/alerts`)).status).toBe(401);
+    const key = local.lines.map((line) => /^First key, shown only once: (va_\S+)$/.exec(line)?.[1]).find(Boolean);
+    const response = await fetch(`${local.api}/alerts`, { headers: { authorization: `Bearer ${key}` } });
+    expect(await response.json()).toMatchObject({ data: { length: 6 } });
+    const { stdout } = await promisify(execFile)('sh', ['-c', local.lines.find((l) => l.includes('curl -i')) ?? '']);
+    expect(stdout).toMatch(/^HTTP\/1\.1 202 /);
+    await interrupt(local);
+    const again = await fixture.startReady({ AUTH: 'keys' });
+    expect(again.lines.join('\n')).not.toMatch(/va_/);
+  });
+
+  it('uses a given PostgreSQL and video server, and then posts no samples', async () => {
+    const database = await createTestDatabase({ empty: true });
+    const given = { DATABASE_URL: database.url, VIDEO_SERVER: 'http://127.0.0.1:9' };
+    const local = await fixture.startReady(given);
+    expect(await list(local)).toEqual([]);
+    expect(await readdir(fixture.dataDir)).toEqual([]);
+    await expect(fetch(local.videos)).rejects.toThrow();
+    expect(await interrupt(local)).toBe('0');
+    const keyed = await fixture.startReady({ ...given, AUTH: 'keys' });
+    const { password } = new URL(database.url);
+    expect(password).not.toBe('');
+    expect(keyed.lines.join('\n')).not.toContain(password);
+    await interrupt(keyed);
+    await database.drop();
+  });
+});
+
+describe.skipIf(inject('redisUrl') === null)('npm start with QUEUE_URL=redis://…', () => {
+  it('processes the same samples through Redis', { timeout: LIMIT_MS }, async () => {
+    const redis = await startRedisServer();
+    const local = await fixture.startReady({ QUEUE_URL: redis.url });
+    await expectSamples(local);
+    expect(await interrupt(local)).toBe('0');
+    await redis.stop();
+  });
+});
+
+async function childrenOf(parent: number): Promise<{ pid: number; command: string }[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=,args=']);
+  return stdout.split('\n').flatMap((line) => {
+    const [, pid, ppid, command] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
+    return pid && command && Number(ppid) === parent ? [{ pid: Number(pid), command }] : [];
+  });
+}

@@ -185,7 +185,7 @@ const behaviours = {
     response.writeHead(200, { 'content-encoding': 'gzip' });
     return writeForever(response, 0, bomb);
   },
-  'unasked-206': respondPartially(() => ({ 'content-range': undefined })),
+  'unrequested-206': respondPartially(() => ({ 'content-range': undefined })),
   multipart: respondPartially(() => ({
     'content-range': undefined,
     'content-type': 'multipart/byteranges; boundary=x',
@@ -195,7 +195,7 @@ const behaviours = {
   'two-lengths': rawPart(({ start, end }) => `Content-Length: ${end - start}\r\nContent-Length: 7`),
   'length-and-chunks': rawPart(({ start, end }) => `Content-Length: ${end - start}\r\nTransfer-Encoding: chunked`),
   'bad-chunks': rawPart(() => 'Transfer-Encoding: chunked'),
-  'second-answer': rawPart(
+  'second-response': rawPart(
     ({ start, end }) => `Content-Length: ${end - start}\r\nETag: "1"`,
     `${status}Content-Range: bytes 0-3/4\r\nContent-Length: 4\r\n\r\nevil`,
   ),

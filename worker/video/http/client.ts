@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 import { failureOf, isConnectionClosed } from './failures.ts';
-import { createPinnedConnector } from './pinned-connector.ts';
+import { createPinnedConnector, type PinnedConnector } from './pinned-connector.ts';
 import { type RangeRequest, ResponseHandler, type VideoResponse } from './response-handler.ts';
 
 export type VideoClientOptions = {
@@ -32,28 +32,18 @@ const maxReconnects = 3;
 /** undici's default of 4 s would reconnect for each alert of a quiet store; nginx keeps connections for 75 s. */
 const keepAliveMs = 60_000;
 
-/**
- * Creates a client that keeps its connections open between requests. It uses undici's `dispatch`, the cheapest of its
- * interfaces, and its own timers: those of undici are accurate to a second only and do not cover waiting for a
- * connection.
- */
+/** Creates a client that keeps its connections open between requests. */
 export function createVideoClient({ origin: originText, connections, timeoutMs }: VideoClientOptions): VideoClient {
   const origin = new URL(originText);
   const connector = createPinnedConnector(origin, timeoutMs);
-  const pool = new Pool(origin.origin, {
-    connections,
-    connect: connector.connect,
-    allowH2: false,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    keepAliveTimeout: keepAliveMs,
-  });
+  const pool = openPool(origin, connector, connections);
   const send = (request: RangeRequest): ResponseHandler => {
     const { url, start, end, meter } = request;
     meter.requests += 1;
     const handler = new ResponseHandler(request, { timeoutMs, isNewConnection: () => connector.handingOver });
     const range = `bytes=${start}-${end - 1}`;
     const headers = ['Accept-Encoding', 'identity', 'User-Agent', 'video-alert-pipeline', 'Range', range];
+    // The cheapest of undici's interfaces.
     pool.dispatch({ method: 'GET', path: url.pathname + url.search, headers }, handler);
     return handler;
   };
@@ -78,4 +68,16 @@ export function createVideoClient({ origin: originText, connections, timeoutMs }
       void pool.destroy();
     },
   };
+}
+
+/** undici's timeouts are off: accurate to a second only, they do not cover waiting for a connection. See ResponseHandler. */
+function openPool(origin: URL, connector: PinnedConnector, connections: number): Pool {
+  return new Pool(origin.origin, {
+    connections,
+    connect: connector.connect,
+    allowH2: false,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: keepAliveMs,
+  });
 }

@@ -49,7 +49,7 @@ describe('connections to the video server', () => {
   });
 
   it('that fail or are aborted do not affect other requests', async () => {
-    const failing = ['truncated', 'reset', 'hang-up', 'endless-part', 'garbage', 'second-answer'] as const;
+    const failing = ['truncated', 'reset', 'hang-up', 'endless-part', 'garbage', 'second-response'] as const;
     const random = seededRandom(7);
     const pick = <T>(values: readonly T[]): T | undefined => values[Math.floor(random() * values.length)];
     await using videos = await openTestVideos({ files, connections: 4, timeoutMs: 20_000 });

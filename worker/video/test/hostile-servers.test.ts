@@ -57,7 +57,7 @@ const codes: [Behaviour, string][] = [
   ['other-range', 'video_server_error, transient'],
   ['short-range', 'video_server_error, transient'],
   ['no-range', 'video_server_error, transient'],
-  ['unasked-206', 'video_server_error, transient'],
+  ['unrequested-206', 'video_server_error, transient'],
   ['multipart', 'video_server_error, transient'],
   // a length other than the announced one
   ['length-too-short', 'video_server_error, transient'],
@@ -116,7 +116,7 @@ describe.each(['http', 'https'] as const)('a video server over %s', (protocol) =
   it('cannot pass off an unrequested second response as the next video', async () => {
     await using videos = await openTestVideos({ files, protocol, byteBudget });
     // This request may succeed or fail.
-    await Promise.allSettled([videos.open('video.mp4', 'second-answer')]);
+    await Promise.allSettled([videos.open('video.mp4', 'second-response')]);
     const video = await videos.open('video.mp4');
     expect(video.size).toBe(files['video.mp4'].length);
     expect(Buffer.compare(await video.read(0, 1000), files['video.mp4'].subarray(0, 1000))).toBe(0);

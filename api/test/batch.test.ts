@@ -9,23 +9,23 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-const send = (body: unknown, at = api) =>
-  fetch(`${at.url}/alerts/batch`, {
+const send = (body: unknown, target = api) =>
+  fetch(`${target.url}/alerts/batch`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-request-id': 'batch-1' },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
 
 describe('POST /alerts/batch', () => {
-  it('judges each alert by itself, in their order', async () => {
+  it('accepts or rejects each alert independently, in order', async () => {
     const known = newAlert();
     await api.post(known);
     const [first, second] = [newAlert(), newAlert()];
-    const answer = await send({
+    const response = await send({
       alerts: [first, known, { ...known, store: 'other' }, newAlert({ video: 'x.mp4', shop: 1 }), 'nonsense', second],
     });
-    expect(answer.status).toBe(200);
-    const { results } = await json(answer);
+    expect(response.status).toBe(200);
+    const { results } = await json(response);
     expect(results).toEqual([
       { index: 0, uuid: first.uuid, status: 202, dispatch: 'queued' },
       { index: 1, uuid: known.uuid, status: 200, state: 'pending' },
@@ -54,7 +54,7 @@ describe('POST /alerts/batch', () => {
     expect(pointers.sort()).toEqual(['#/shop', '#/video']);
   });
 
-  it('takes the first of several with one uuid', async () => {
+  it('stores the first of several alerts with the same uuid', async () => {
     const alert = newAlert();
     const { results } = await json(
       await send({ alerts: [alert, alert, { ...alert, timestamp: 2 }, { ...alert, uuid: alert.uuid.toUpperCase() }] }),
@@ -66,7 +66,7 @@ describe('POST /alerts/batch', () => {
     });
   });
 
-  it('has five hundred stored and waiting when it answers', async () => {
+  it('has stored and queued 500 alerts when it responds', async () => {
     const store = randomUUID();
     const before = (await api.queue.bull().getJobCounts()).waiting ?? 0;
     const alerts = Array.from({ length: 500 }, () => newAlert({ store }));
@@ -81,22 +81,22 @@ describe('POST /alerts/batch', () => {
     ['no alerts', {}, '#/alerts', 'invalid_type'],
     ['an empty list', { alerts: [] }, '#/alerts', 'too_small'],
     ['501 alerts', { alerts: Array(501).fill(1) }, '#/alerts', 'too_big'],
-    ['a field we do not know', { alerts: [1], dry_run: true }, '#/dry_run', 'unrecognized_keys'],
+    ['an unknown field', { alerts: [1], dry_run: true }, '#/dry_run', 'unrecognized_keys'],
     ['a bare list', [1], '#', 'invalid_type'],
-  ])('%s: 422 for the whole', async (_what, body, pointer, code) => {
-    const answer = await send(body);
-    expect(answer.status).toBe(422);
-    expect((await json(answer)).errors).toMatchObject([{ pointer, code }]);
+  ])('rejects a batch with %s with 422', async (_name, body, pointer, code) => {
+    const response = await send(body);
+    expect(response.status).toBe(422);
+    expect((await json(response)).errors).toMatchObject([{ pointer, code }]);
   });
 
   it('reads up to 512 KiB', async () => {
     const body = JSON.stringify({ alerts: [newAlert()] });
     expect((await send(body.padEnd(512 * 1024))).status).toBe(200);
-    const refused = await send(body.padEnd(512 * 1024 + 1));
-    expect([refused.status, (await json(refused)).detail]).toEqual([413, 'The body is larger than 512 KiB.']);
+    const rejected = await send(body.padEnd(512 * 1024 + 1));
+    expect([rejected.status, (await json(rejected)).detail]).toEqual([413, 'The body is larger than 512 KiB.']);
   });
 
-  it('answers other methods', async () => {
+  it('responds to other methods', async () => {
     const options = await fetch(`${api.url}/alerts/batch`, { method: 'OPTIONS' });
     expect([options.status, options.headers.get('allow')]).toEqual([204, 'POST']);
     for (const method of ['GET', 'DELETE']) {
@@ -104,11 +104,11 @@ describe('POST /alerts/batch', () => {
     }
   });
 
-  it('takes a key’s own stores alone', async () => {
-    let caller: Client = ANONYMOUS;
-    const own = await startTestApi({ auth: { clientOf: async () => caller } });
+  it('accepts only the stores of the key', async () => {
+    let client: Client = ANONYMOUS;
+    const own = await startTestApi({ auth: { clientOf: async () => client } });
     expect((await send({ alerts: [newAlert()] }, own)).status).toBe(401);
-    caller = { id: 'k', name: 'k', scopes: new Set(['write']), stores: ['harbour'] };
+    client = { id: 'k', name: 'k', scopes: new Set(['write']), stores: ['harbour'] };
     const [mine, other] = [newAlert({ store: 'harbour' }), newAlert({ store: 'station' })];
     const { results } = await json(await send({ alerts: [mine, other] }, own));
     expect(results).toMatchObject([{ status: 202 }, { status: 403, problem: { type: '/problems/forbidden' } }]);
@@ -116,13 +116,13 @@ describe('POST /alerts/batch', () => {
     await own.close();
   });
 
-  it('without the database is 503 for the whole, without the queue deferred', async () => {
-    const NOBODY = '127.0.0.1:9';
-    const away = await startTestApi({ databaseUrl: `postgres://u@${NOBODY}/alerts` });
-    const refused = await send({ alerts: [newAlert(), 'nonsense'] }, away);
-    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '5']);
-    await away.close();
-    const deferring = await startTestApi({ queueUrl: `redis://${NOBODY}` });
+  it('returns 503 without the database, and defers jobs without the queue', async () => {
+    const CLOSED_PORT = '127.0.0.1:9';
+    const unavailable = await startTestApi({ databaseUrl: `postgres://u@${CLOSED_PORT}/alerts` });
+    const rejected = await send({ alerts: [newAlert(), 'nonsense'] }, unavailable);
+    expect([rejected.status, rejected.headers.get('retry-after')]).toEqual([503, '5']);
+    await unavailable.close();
+    const deferring = await startTestApi({ queueUrl: `redis://${CLOSED_PORT}` });
     const { results } = await json(await send({ alerts: [newAlert()] }, deferring));
     expect(results).toMatchObject([{ status: 202, dispatch: 'deferred' }]);
     await deferring.close();

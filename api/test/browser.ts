@@ -6,7 +6,7 @@ import { digest, formatKey, makeKey } from '../auth/key.ts';
 import { createKeyAuth } from '../auth/key-auth.ts';
 import { createKeyCache } from '../auth/key-cache.ts';
 
-/** Callers by the keys of this database, as the api's entry has them. */
+/** Returns the authentication by the keys of this database, as in api/index.ts. */
 export function keyAuth(db: Database): Auth {
   return createKeyAuth(
     createKeyCache(() => validKeys(db)),
@@ -14,28 +14,24 @@ export function keyAuth(db: Database): Auth {
   );
 }
 
-/** A new key of all stores. */
-export async function keyOf(db: Database, ...scopes: Scope[]): Promise<string> {
+/** Creates a key for all stores. */
+export async function createKey(db: Database, ...scopes: Scope[]): Promise<string> {
   const key = makeKey();
   const sha256 = new Uint8Array(digest(key.secret));
   await addKey(db, { id: key.id, name: 'test', sha256, scopes, stores: [], expiresAt: null });
   return formatKey(key);
 }
 
-export type Init = { method?: string; headers?: Record<string, string>; body?: string };
-export type Answer = { status: number; headers: Record<string, string | string[] | undefined>; text: string };
+export type RawInit = { method?: string; headers?: Record<string, string>; body?: string };
+export type RawResponse = { status: number; headers: Record<string, string | string[] | undefined>; text: string };
 
-/** As a browser may: fetch would not let the headers through that only a browser sets. */
-export async function ask(url: string, { method = 'GET', headers = {}, body }: Init = {}): Promise<Answer> {
+/** Sends a request with headers that fetch() does not let scripts set: Host, Cookie, Origin, Sec-Fetch-*. */
+export function sendRaw(url: string, { method = 'GET', headers = {}, body }: RawInit = {}): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method, headers }, (answer) => {
-      let text = '';
-      answer.setEncoding('utf8').on('data', (chunk) => {
-        text += chunk;
-      });
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text }));
+    const sent = request(url, { method, headers }, async (response) => {
+      const text = await response.setEncoding('utf8').reduce((all: string, chunk: string) => all + chunk, '');
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
     });
-    sent.on('error', reject);
-    sent.end(body);
+    sent.on('error', reject).end(body);
   });
 }

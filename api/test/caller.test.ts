@@ -1,28 +1,29 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ANONYMOUS, type Client, type Scope } from '../auth/client.ts';
-import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
+import { json, newAlert, POLL, startTestApi, type TestApi } from './test-api.ts';
 
-// Who is asked for what, and what a caller of some stores sees. How a key is checked is another file's matter.
-const callers = new Map<string, Client>();
-function caller(name: string, scopes: Scope[], stores?: string[]): Record<string, string> {
-  callers.set(name, { id: name, name, scopes: new Set(scopes), stores });
-  return { 'x-as': name };
+// Which scope each route needs, and what a client limited to some stores sees. keys.test.ts tests how keys are checked.
+const clients = new Map<string, Client>();
+function client(name: string, scopes: Scope[], stores?: string[]): Record<string, string> {
+  clients.set(name, { id: name, name, scopes: new Set(scopes), stores });
+  return { 'x-client': name };
 }
-const writer = caller('writer', ['write']);
-const reader = caller('reader', ['read']);
-const operator = caller('operator', ['operate']);
-const harbour = caller('harbour', ['write', 'read', 'operate'], ['harbour']);
+const writer = client('writer', ['write']);
+const reader = client('reader', ['read']);
+const operator = client('operator', ['operate']);
+const harbour = client('harbour', ['write', 'read', 'operate'], ['harbour']);
 
 let api: TestApi;
 beforeAll(async () => {
   const auth = {
-    clientOf: async (req: { get(name: string): string | undefined }) => callers.get(req.get('x-as') ?? '') ?? ANONYMOUS,
+    clientOf: async (req: { get(name: string): string | undefined }) =>
+      clients.get(req.get('x-client') ?? '') ?? ANONYMOUS,
   };
   api = await startTestApi({ auth });
 });
 afterAll(() => api.close());
 
-const ask = (path: string, headers: Record<string, string> = {}, init: RequestInit = {}) =>
+const send = (path: string, headers: Record<string, string> = {}, init: RequestInit = {}) =>
   fetch(`${api.url}${path}`, {
     redirect: 'manual',
     ...init,
@@ -39,7 +40,7 @@ async function failed(store: string): Promise<string> {
 
 describe('a request without a key', () => {
   it.each(['/livez', '/readyz', '/openapi.json', '/problems/unauthorized'])('gets %s', async (path) => {
-    expect((await ask(path)).status).toBe(200);
+    expect((await send(path)).status).toBe(200);
   });
 
   it.each([
@@ -51,32 +52,32 @@ describe('a request without a key', () => {
     ['GET', '/queues'],
     ['GET', '/queues/api/queues'],
     ['PUT', '/queues/api/queues/alerts/clean/failed'],
-  ])('is told to bring one: %s %s', async (method, path) => {
-    const answer = await ask(path, {}, { method });
-    expect(answer.status).toBe(401);
-    expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer /);
-    expect(await json(answer)).toMatchObject({ type: '/problems/unauthorized', status: 401 });
+  ])('gets 401 from %s %s', async (method, path) => {
+    const response = await send(path, {}, { method });
+    expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toMatch(/^Bearer /);
+    expect(await json(response)).toMatchObject({ type: '/problems/unauthorized', status: 401 });
   });
 });
 
 describe('a scope', () => {
-  it('opens what it is for, and 403 names the one that lacks', async () => {
+  it('grants its routes, and 403 names the missing scope', async () => {
     const uuid = await failed('kiosk');
-    expect((await ask(`/alerts/${uuid}`, reader)).status).toBe(200);
-    expect((await ask('/alerts', reader)).status).toBe(200);
-    expect((await ask('/queues', reader)).status).toBe(200);
-    expect((await ask(`/alerts/${uuid}/retry`, operator, { method: 'POST' })).status).toBe(202);
-    const refused = await Promise.all([
-      ask('/alerts', writer),
-      ask(`/alerts/${uuid}`, operator),
-      ask('/alerts', reader, { method: 'POST', body: JSON.stringify(newAlert()) }),
-      ask(`/alerts/${uuid}/retry`, reader, { method: 'POST' }),
-      ask('/alerts/retry', reader, { method: 'POST', body: '{"filter":{}}' }),
-      ask('/queues', writer),
-      ask('/queues/api/queues/alerts/clean/failed', reader, { method: 'PUT' }),
+    expect((await send(`/alerts/${uuid}`, reader)).status).toBe(200);
+    expect((await send('/alerts', reader)).status).toBe(200);
+    expect((await send('/queues', reader)).status).toBe(200);
+    expect((await send(`/alerts/${uuid}/retry`, operator, { method: 'POST' })).status).toBe(202);
+    const rejected = await Promise.all([
+      send('/alerts', writer),
+      send(`/alerts/${uuid}`, operator),
+      send('/alerts', reader, { method: 'POST', body: JSON.stringify(newAlert()) }),
+      send(`/alerts/${uuid}/retry`, reader, { method: 'POST' }),
+      send('/alerts/retry', reader, { method: 'POST', body: '{"filter":{}}' }),
+      send('/queues', writer),
+      send('/queues/api/queues/alerts/clean/failed', reader, { method: 'PUT' }),
     ]);
-    expect(refused.map(({ status }) => status)).toEqual(Array(7).fill(403));
-    const [first] = refused;
+    expect(rejected.map(({ status }) => status)).toEqual(Array(7).fill(403));
+    const [first] = rejected;
     expect(first && (await json(first))).toMatchObject({
       type: '/problems/forbidden',
       detail: 'The key writer lacks the scope read.',
@@ -84,13 +85,13 @@ describe('a scope', () => {
   });
 });
 
-describe('a caller of some stores', () => {
-  it('does not learn of another store: 404, and its lists hold its own alone', async () => {
+describe('a client limited to some stores', () => {
+  it('gets 404 for alerts of other stores, and lists only its own', async () => {
     const [other, own] = [await failed('station'), await failed('harbour')];
-    expect((await ask(`/alerts/${own}`, harbour)).status).toBe(200);
-    expect((await ask(`/alerts/${other}`, harbour)).status).toBe(404);
+    expect((await send(`/alerts/${own}`, harbour)).status).toBe(200);
+    expect((await send(`/alerts/${other}`, harbour)).status).toBe(404);
     for (const query of ['', '?status=failed', '?limit=1', '?store=harbour', '?store=station']) {
-      const { data } = await json(await ask(`/alerts${query}`, harbour));
+      const { data } = await json(await send(`/alerts${query}`, harbour));
       expect(
         data.filter(({ store }: { store: string }) => store !== 'harbour'),
         query,
@@ -99,44 +100,44 @@ describe('a caller of some stores', () => {
     }
   });
 
-  it('pages through its own alone', async () => {
+  it('pages through its own alerts only', async () => {
     const own = [await failed('harbour'), await failed('station'), await failed('harbour')];
-    const first = await json(await ask('/alerts?limit=1', harbour));
-    const second = await json(await ask(`/alerts?limit=1&cursor=${first.next_cursor}`, harbour));
+    const first = await json(await send('/alerts?limit=1', harbour));
+    const second = await json(await send(`/alerts?limit=1&cursor=${first.next_cursor}`, harbour));
     expect([first.data[0].uuid, second.data[0].uuid]).toEqual([own[2], own[0]]);
   });
 
-  it('posts for its stores and no other, of which nothing is stored', async () => {
+  it('posts for its stores only; nothing is stored for others', async () => {
     expect((await api.post(newAlert({ store: 'harbour' }), harbour)).status).toBe(202);
     const alert = newAlert({ store: 'station' });
-    const answer = await api.post(alert, harbour);
-    expect(answer.status).toBe(403);
-    expect(await json(answer)).toMatchObject({ type: '/problems/forbidden' });
-    expect((await ask(`/alerts/${alert.uuid}`, reader)).status).toBe(404);
+    const response = await api.post(alert, harbour);
+    expect(response.status).toBe(403);
+    expect(await json(response)).toMatchObject({ type: '/problems/forbidden' });
+    expect((await send(`/alerts/${alert.uuid}`, reader)).status).toBe(404);
   });
 
-  it('learns of a uuid that another store has used that alone, not what its alert holds', async () => {
+  it('learns that another store uses a uuid, but nothing about that alert', async () => {
     const alert = newAlert({ store: 'station' });
     expect((await api.post(alert, writer)).status).toBe(202);
     for (const guess of [alert, newAlert({ uuid: alert.uuid, video: '/other.mp4', timestamp: 1 })]) {
-      const answer = await api.post({ ...guess, store: 'harbour' }, harbour);
-      expect([answer.status, (await json(answer)).fields]).toEqual([409, ['store']]);
+      const response = await api.post({ ...guess, store: 'harbour' }, harbour);
+      expect([response.status, (await json(response)).fields]).toEqual([409, ['store']]);
     }
   });
 
-  it('retries its own alone', async () => {
+  it('retries its own alerts only', async () => {
     const [other, own] = [await failed('station'), await failed('harbour')];
-    expect((await ask(`/alerts/${other}/retry`, harbour, { method: 'POST' })).status).toBe(404);
+    expect((await send(`/alerts/${other}/retry`, harbour, { method: 'POST' })).status).toBe(404);
     const body = JSON.stringify({ filter: {}, dry_run: false });
-    const answer = await json(await ask('/alerts/retry', harbour, { method: 'POST', body }));
-    expect(answer.retried).toBeGreaterThan(0);
-    const status = async (uuid: string) => (await json(await ask(`/alerts/${uuid}`, reader))).status;
-    await eventually(async () => (await status(own)) !== 'failed' || undefined);
+    const response = await json(await send('/alerts/retry', harbour, { method: 'POST', body }));
+    expect(response.retried).toBeGreaterThan(0);
+    const status = async (uuid: string) => (await json(await send(`/alerts/${uuid}`, reader))).status;
+    await expect.poll(async () => (await status(own)) !== 'failed', POLL).toBeTruthy();
     expect(await status(other)).toBe('failed');
   });
 
-  it('is kept from the board, which shows all stores', async () => {
-    expect((await ask('/queues', harbour)).status).toBe(403);
-    expect((await ask('/queues/api/queues', harbour)).status).toBe(403);
+  it('has no access to Bull Board, which shows all stores', async () => {
+    expect((await send('/queues', harbour)).status).toBe(403);
+    expect((await send('/queues/api/queues', harbour)).status).toBe(403);
   });
 });

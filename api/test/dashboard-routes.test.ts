@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FailureCode } from '#prisma/generated/enums.ts';
-import { ask, keyAuth, keyOf } from './browser.ts';
+import { createKey, keyAuth, sendRaw } from './browser.ts';
 import { startTestApi, type TestApi } from './test-api.ts';
 
 const VIDEOS = 'https://videos.example.com:8443';
@@ -28,7 +28,7 @@ describe('GET /', () => {
   });
 
   it('requires the scope read', async () => {
-    const [reader, writer] = [await keyOf(keyed.db, 'read'), await keyOf(keyed.db, 'write')];
+    const [reader, writer] = [await createKey(keyed.db, 'read'), await createKey(keyed.db, 'write')];
     expect((await get('/', { authorization: `Bearer ${reader}` }, keyed)).status).toBe(200);
     expect((await get('/', { authorization: `Bearer ${writer}` }, keyed)).status).toBe(403);
   });
@@ -38,7 +38,7 @@ describe('GET /', () => {
     expect(policy).toContain("default-src 'self'");
     expect(policy).toContain(`media-src 'self' ${VIDEOS}`);
     expect(policy).toContain("style-src 'self'");
-    const reader = await keyOf(keyed.db, 'read');
+    const reader = await createKey(keyed.db, 'read');
     const withoutVideos = (await get('/', { authorization: `Bearer ${reader}` }, keyed)).headers;
     expect(withoutVideos.get('content-security-policy')).toContain("media-src 'self';");
   });
@@ -73,7 +73,7 @@ describe('GET /assets', () => {
   it('is compressed for clients that accept gzip', async () => {
     const path = `${await assetPath()}uplot.js`;
     const lengthWith = async (encoding: string) => {
-      const { headers } = await ask(open.url + path, { headers: { 'accept-encoding': encoding } });
+      const { headers } = await sendRaw(open.url + path, { headers: { 'accept-encoding': encoding } });
       expect(headers.vary).toBe('Accept-Encoding');
       return [headers['content-encoding'], Number(headers['content-length'])] as const;
     };

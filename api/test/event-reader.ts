@@ -1,33 +1,32 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 
-// biome-ignore lint/suspicious/noExplicitAny: every use of the data is an assertion about its form
+// biome-ignore lint/suspicious/noExplicitAny: every use of the data is an assertion about its shape
 export type ServerSentEvent = { id: string; event: string; data: any };
 
 export type EventReader = {
-  answer: Response;
-  /** The next event, within 10 s. */
+  response: Response;
+  /** Resolves with the next event. */
   next(): Promise<ServerSentEvent>;
-  /** The id a browser would send when it comes again. */
+  /** The id that a browser would send when it reconnects. */
   lastId(): string;
-  /** Every block so far, comments too. */
+  /** Everything received so far, with comments. */
   text(): string;
-  /** Resolves once the server has ended or cut the stream. */
+  /** Resolves once the server has ended or aborted the stream. */
   ended: Promise<void>;
   close(): void;
 };
 
-/** A stream of events as a browser's EventSource reads it. */
+/** Opens a stream of events and reads it like a browser's EventSource. */
 export async function openEvents(url: string, headers: Record<string, string> = {}): Promise<EventReader> {
-  const gone = new AbortController();
-  const answer = await fetch(url, { headers, signal: gone.signal });
-  expect(answer.status).toBe(200);
+  const aborter = new AbortController();
+  const response = await fetch(url, { headers, signal: aborter.signal });
+  expect(response.status).toBe(200);
   const events: ServerSentEvent[] = [];
   let lastId = '';
   let text = '';
   let rest = '';
 
-  const take = (block: string) => {
+  const addBlock = (block: string) => {
     const fields = new Map(
       block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
     );
@@ -37,27 +36,30 @@ export async function openEvents(url: string, headers: Record<string, string> = 
       events.push({ id: lastId, event: fields.get('event') ?? 'message', data: JSON.parse(data) });
   };
   const read = async () => {
-    for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
       text += chunk;
       rest += chunk;
       for (let end = rest.indexOf('\n\n'); end >= 0; end = rest.indexOf('\n\n')) {
-        take(rest.slice(0, end));
+        addBlock(rest.slice(0, end));
         rest = rest.slice(end + 2);
       }
     }
   };
   return {
-    answer,
+    response,
     async next() {
-      for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(5)) {
-        const event = events.shift();
-        if (event) return event;
-      }
-      throw new Error(`no event within 10 s; so far:\n${text}`);
+      return vi.waitFor(
+        () => {
+          const event = events.shift();
+          if (!event) throw new Error(`no event received; so far:\n${text}`);
+          return event;
+        },
+        { timeout: 25_000, interval: 5 },
+      );
     },
     lastId: () => lastId,
     text: () => text,
     ended: read().catch(() => {}),
-    close: () => gone.abort(),
+    close: () => aborter.abort(),
   };
 }

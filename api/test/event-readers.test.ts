@@ -2,16 +2,16 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import express from 'express';
 import { pino } from 'pino';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ChangeFeed } from '../alerts/change-feed.ts';
 import { eventRoutes } from '../alerts/event-stream.ts';
 import { authenticate, type Client, unauthorized } from '../auth/client.ts';
 import { LongPollSlots } from '../http/long-poll-slots.ts';
 import { requestContext } from '../http/request-context.ts';
 import { type EventReader, openEvents } from './event-reader.ts';
-import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
+import { json, newAlert, POLL, startTestApi, type TestApi } from './test-api.ts';
 
-// How a stream treats its reader; what it tells is another file's matter.
+// Slow, filtered and disconnected readers, revoked keys. events.test.ts tests the content of streams.
 let api: TestApi;
 const readers: EventReader[] = [];
 beforeAll(async () => {
@@ -25,18 +25,18 @@ afterAll(() => api.close());
 async function open(at: TestApi): Promise<EventReader> {
   const reader = await openEvents(`${at.url}/alerts/events`);
   readers.push(reader);
-  await eventually(async () => reader.lastId() || undefined);
+  await expect.poll(() => reader.lastId(), POLL).toBeTruthy();
   return reader;
 }
 
-async function posted(changes: Record<string, unknown> = {}): Promise<string> {
+async function postAlert(changes: Record<string, unknown> = {}): Promise<string> {
   const alert = newAlert(changes);
   expect((await api.post(alert)).status).toBe(202);
   return alert.uuid;
 }
 
 describe('a stream of events', () => {
-  it('that nobody reads is held within bounds, and misses nothing when it is read again', async () => {
+  it('buffers at most one page for a reader that pauses, and then sends everything', async () => {
     const app = express().use(requestContext(pino({ level: 'silent' })), authenticate('off'));
     const own = createServer(
       app.use(
@@ -48,13 +48,13 @@ describe('a stream of events', () => {
     const store = 'slow-reader';
     reader.write(`GET /alerts/events?store=${store} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await new Promise((resolve) => reader.once('readable', resolve));
-    // 21 MB of events: far more than the sockets of both ends take.
+    // 21 MB of events: far more than the buffers of both sockets.
     await api.db.$executeRaw`INSERT INTO alerts (uuid, video, store, timestamp, request_id)
       SELECT gen_random_uuid(), '/v/a.mp4', ${store}, 1, 'r' FROM generate_series(1, 30000)`;
     const live = await openEvents(`${api.url}/alerts/events?store=${store}`);
     const socket = await served;
-    await eventually(async () => socket.writableNeedDrain || undefined);
-    const last = await posted({ store });
+    await expect.poll(() => socket.writableNeedDrain, POLL).toBeTruthy();
+    const last = await postAlert({ store });
     expect((await live.next()).data.uuid).toBe(last);
     // One page of events.
     expect(socket.writableLength).toBeLessThan(600_000);
@@ -62,7 +62,7 @@ describe('a stream of events', () => {
     reader.setEncoding('utf8').on('data', (chunk) => {
       text += chunk;
     });
-    await eventually(async () => text.slice(-2_000).includes(last) || undefined);
+    await expect.poll(() => text.slice(-2_000).includes(last), POLL).toBeTruthy();
     expect(text.match(/^event: /gm)).toHaveLength(30_001);
     live.close();
     reader.destroy();
@@ -71,19 +71,18 @@ describe('a stream of events', () => {
 });
 
 describe('an open stream', () => {
-  const lacks = new Error('not asked');
-  let key: Client | Error = lacks;
-  let hold = async () => {};
+  let key: Client | Error = new Error('key not set');
+  let beforeAuth = async () => {};
   const auth = {
     async clientOf() {
-      await hold();
+      await beforeAuth();
       if (key instanceof Error) throw key;
       return key;
     },
   };
 
-  /** A server that pings, and cuts off slow readers, at once. */
-  async function impatient({ pingMs = 50, changeFeed = api.changeFeed } = {}) {
+  /** Starts a server that pings and disconnects slow readers after a short time. */
+  async function startFastServer({ pingMs = 50, changeFeed = api.changeFeed } = {}) {
     const app = express().use(requestContext(pino({ level: 'silent' })), authenticate(auth));
     app.use(eventRoutes({ ...api, changeFeed, auth, longPollSlots: new LongPollSlots(2) }, { pingMs, drainMs: 200 }));
     const server = createServer(app).listen(0);
@@ -92,122 +91,121 @@ describe('an open stream', () => {
     return { url: `http://127.0.0.1:${port}/alerts/events`, port, connections, close: () => server.close() };
   }
 
-  it('shows that it lives, and the place behind what its filter has left out', async () => {
+  it('pings with the current position, also after changes that its filter skips', async () => {
     key = { id: 'k', name: 'k', scopes: new Set(['read']), stores: undefined };
-    const own = await impatient();
+    const own = await startFastServer();
     const reader = await openEvents(`${own.url}?store=nowhere`);
     readers.push(reader);
-    await eventually(async () => reader.text().includes(': ping\n') || undefined);
+    await expect.poll(() => reader.text().includes(': ping\n'), POLL).toBeTruthy();
     const before = reader.lastId();
-    await posted();
-    await eventually(async () => reader.lastId() !== before || undefined);
+    await postAlert();
+    await expect.poll(() => reader.lastId() !== before, POLL).toBeTruthy();
     expect(reader.text()).not.toContain('data:');
     own.close();
   });
 
-  it('of some stores tells these alone, and ends with its key', async () => {
+  it('sends only the stores of its key, and ends when the key is revoked', async () => {
     key = { id: 'k', name: 'k', scopes: new Set(['read']), stores: ['harbour'] };
-    const own = await impatient();
+    const own = await startFastServer();
     const reader = await openEvents(own.url);
     readers.push(reader);
-    await eventually(async () => reader.lastId() || undefined);
-    await posted({ store: 'station' });
-    const uuid = await posted({ store: 'harbour' });
+    await expect.poll(() => reader.lastId(), POLL).toBeTruthy();
+    await postAlert({ store: 'station' });
+    const uuid = await postAlert({ store: 'harbour' });
     expect((await reader.next()).data.uuid).toBe(uuid);
     key = unauthorized('The key was revoked.');
     await reader.ended;
     own.close();
   });
 
-  it('tells nothing that happens after its key has gone', async () => {
+  it('sends no change that happens after its key was revoked', async () => {
     key = { id: 'k', name: 'k', scopes: new Set(['read']), stores: undefined };
-    const own = await impatient({ pingMs: 60_000 });
+    const own = await startFastServer({ pingMs: 60_000 });
     const reader = await openEvents(own.url);
     readers.push(reader);
-    await eventually(async () => reader.lastId() || undefined);
+    await expect.poll(() => reader.lastId(), POLL).toBeTruthy();
     key = unauthorized('The key was revoked.');
-    await posted();
+    await postAlert();
     await reader.ended;
     expect(reader.text()).not.toContain('data:');
     own.close();
   });
 
-  it('is none where its reader has left before it began', async () => {
+  it('does not start if the client disconnected before', async () => {
     key = { id: 'k', name: 'k', scopes: new Set(['read']), stores: undefined };
     const signals: AbortSignal[] = [];
-    class Watched extends ChangeFeed {
-      override after(...asked: Parameters<ChangeFeed['after']>) {
-        signals.push(asked[1]);
-        return super.after(...asked);
+    class WatchedFeed extends ChangeFeed {
+      override after(...args: Parameters<ChangeFeed['after']>) {
+        signals.push(args[1]);
+        return super.after(...args);
       }
     }
-    const changes = new Watched(api.db, pino({ level: 'silent' }));
-    const own = await impatient({ changeFeed: changes });
-    const ask = Promise.withResolvers<void>();
-    const asked = new Promise<void>((resolve) => {
-      hold = () => {
+    const changes = new WatchedFeed(api.db, pino({ level: 'silent' }));
+    const own = await startFastServer({ changeFeed: changes });
+    const authentication = Promise.withResolvers<void>();
+    const authenticating = new Promise<void>((resolve) => {
+      beforeAuth = () => {
         resolve();
-        return ask.promise;
+        return authentication.promise;
       };
     });
-    const left = connect(own.port);
-    left.write('GET /alerts/events HTTP/1.1\r\nHost: x\r\n\r\n');
-    await asked;
-    left.destroy();
-    await eventually(async () => (await own.connections()) === 0 || undefined);
-    ask.resolve();
-    hold = async () => {};
-    // Behind it: whatever it began, it has begun.
+    const socket = connect(own.port);
+    socket.write('GET /alerts/events HTTP/1.1\r\nHost: x\r\n\r\n');
+    await authenticating;
+    socket.destroy();
+    await expect.poll(async () => (await own.connections()) === 0, POLL).toBeTruthy();
+    authentication.resolve();
+    beforeAuth = async () => {};
+    // A later stream: by now the first one would have started, too.
     const reader = await openEvents(own.url);
     readers.push(reader);
-    await eventually(async () => signals.length > 0 || undefined);
+    await expect.poll(() => signals.length > 0, POLL).toBeTruthy();
     expect(signals).toHaveLength(1);
     changes.close();
     own.close();
   });
 
-  it('is cut off when its reader takes nothing', async () => {
+  it('is closed when its client reads nothing', async () => {
     key = { id: 'k', name: 'k', scopes: new Set(['read']), stores: undefined };
-    const own = await impatient();
+    const own = await startFastServer();
     const socket = connect(own.port);
     socket.write(`GET /alerts/events?last_event_id=0.0 HTTP/1.1\r\nHost: x\r\n\r\n`);
     await new Promise((resolve) => socket.once('readable', resolve));
-    const cut = new Promise((resolve) => own.close().once('close', resolve));
-    await cut;
+    await new Promise((resolve) => own.close().once('close', resolve));
     socket.destroy();
   });
 });
 
-describe('the feed of changes', () => {
-  it('asks the database once for all who wait, and nothing while nobody does', async () => {
-    let asked = 0;
+describe('the change feed', () => {
+  it('shares one query between all waiters, and sends none without waiters', async () => {
+    let queries = 0;
     const counting = api.db.$extends({
       query: {
         $queryRaw({ args, query }) {
-          asked += 1;
+          queries += 1;
           return query(args);
         },
       },
-    }) as unknown as TestApi['db']; // the same client with something in between; its type names the extension
+    }) as unknown as TestApi['db']; // the same client with a counter; its type names the extension
     const feed = new ChangeFeed(counting, pino({ level: 'silent' }));
-    const gone = new AbortController();
-    const place = { changed: 2n ** 63n, id: 0n };
-    const waits = Array.from({ length: 50 }, () => feed.after(place, gone.signal));
-    await eventually(async () => asked >= 53 || undefined);
-    // Each once as it came, and since then one query for all; another may be under way.
-    expect(asked).toBeLessThan(60);
-    gone.abort();
+    const aborter = new AbortController();
+    const position = { changed: 2n ** 63n, id: 0n };
+    const waits = Array.from({ length: 50 }, () => feed.after(position, aborter.signal));
+    await expect.poll(() => queries >= 53, POLL).toBeTruthy();
+    // One query per waiter at its start, since then one for all of them; another one may be in flight.
+    expect(queries).toBeLessThan(60);
+    aborter.abort();
     expect((await Promise.all(waits)).flat()).toEqual([]);
-    const before = asked;
-    // What does not happen can only be waited for: five times the time between two queries.
+    const before = queries;
+    // Five times the interval between two queries.
     await new Promise((resolve) => setTimeout(resolve, 1_000));
-    expect(asked).toBeLessThanOrEqual(before + 1);
+    expect(queries).toBeLessThanOrEqual(before + 1);
     feed.close();
   });
 });
 
-describe('the end of a process', () => {
-  it('ends its streams in order', async () => {
+describe('the shutdown of a process', () => {
+  it('ends streams after a complete event', async () => {
     const own = await startTestApi({ databaseUrl: api.databaseUrl, queueUrl: api.databaseUrl });
     const reader = await open(own);
     own.changeFeed.close();
@@ -219,19 +217,20 @@ describe('the end of a process', () => {
   });
 });
 
-describe('more streams than allowed', () => {
-  it('are refused with 429, until one is closed', async () => {
+describe('too many streams', () => {
+  it('are rejected with 429 until one is closed', async () => {
     const own = await startTestApi({ maxHeld: 2, databaseUrl: api.databaseUrl, queueUrl: api.databaseUrl });
     const [first] = [await open(own), await open(own)];
-    const refused = await fetch(`${own.url}/alerts/events`);
-    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '5']);
-    expect(await json(refused)).toMatchObject({ type: '/problems/too-many-held', status: 429 });
+    const rejected = await fetch(`${own.url}/alerts/events`);
+    expect([rejected.status, rejected.headers.get('retry-after')]).toEqual([429, '5']);
+    expect(await json(rejected)).toMatchObject({ type: '/problems/too-many-held', status: 429 });
     first.close();
-    const answer = await eventually(async () => {
+    const response = await vi.waitFor(async () => {
       const next = await fetch(`${own.url}/alerts/events`);
-      return next.status === 200 ? next : undefined;
-    });
-    await answer.body?.cancel();
+      expect(next.status).toBe(200);
+      return next;
+    }, POLL);
+    await response.body?.cancel();
     await own.close();
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { claim, recordFailure, recordResolution, release, retryFailed } from '#prisma/alerts.ts';
 import { type EventReader, openEvents } from './event-reader.ts';
-import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
+import { json, newAlert, POLL, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;
 let replica: TestApi;
@@ -18,33 +18,33 @@ afterAll(async () => {
   await api.close();
 });
 
-async function open(query = '', headers: Record<string, string> = {}, at = api): Promise<EventReader> {
-  const reader = await openEvents(`${at.url}/alerts/events${query}`, headers);
+async function open(query = '', headers: Record<string, string> = {}, target = api): Promise<EventReader> {
+  const reader = await openEvents(`${target.url}/alerts/events${query}`, headers);
   readers.push(reader);
-  await eventually(async () => reader.lastId() || undefined);
+  await expect.poll(() => reader.lastId(), POLL).toBeTruthy();
   return reader;
 }
 
-async function posted(changes: Record<string, unknown> = {}, at = api): Promise<string> {
+async function postAlert(changes: Record<string, unknown> = {}, target = api): Promise<string> {
   const alert = newAlert(changes);
-  expect((await at.post(alert)).status).toBe(202);
+  expect((await target.post(alert)).status).toBe(202);
   return alert.uuid;
 }
 
-const become = (uuid: string, status: string) =>
+const setStatus = (uuid: string, status: string) =>
   api.db.$executeRawUnsafe(
     `UPDATE alerts SET status = '${status}', change_xid = pg_current_xact_id() WHERE uuid = $1::uuid`,
     uuid,
   );
 
 describe('a stream of events', () => {
-  it('tells each change with its id, its name and the alert as GET shows it', async () => {
+  it('sends each change with id, event name and the alert as GET returns it', async () => {
     const reader = await open();
-    expect(reader.answer.headers.get('content-type')).toMatch(/^text\/event-stream/);
-    expect(reader.answer.headers.get('cache-control')).toBe('no-store');
-    expect(reader.answer.headers.get('x-accel-buffering')).toBe('no');
+    expect(reader.response.headers.get('content-type')).toMatch(/^text\/event-stream/);
+    expect(reader.response.headers.get('cache-control')).toBe('no-store');
+    expect(reader.response.headers.get('x-accel-buffering')).toBe('no');
     expect(reader.text()).toMatch(/^retry: 3000\n/);
-    const uuid = await posted();
+    const uuid = await postAlert();
     const event = await reader.next();
     expect(event).toEqual({
       id: expect.stringMatching(/^\d+\.\d+$/),
@@ -52,25 +52,33 @@ describe('a stream of events', () => {
       data: await json(await fetch(`${api.url}/alerts/${uuid}`)),
     });
     for (const status of ['processing', 'processed']) {
-      await become(uuid, status);
+      await setStatus(uuid, status);
       expect(await reader.next()).toMatchObject({ event: `alert.${status}`, data: { uuid, status } });
     }
   });
 
-  it('tells every change of status that the pipeline makes, in order', async () => {
+  it('sends every status change of the pipeline in order', async () => {
     const reader = await open();
-    const uuid = await posted();
-    const fault = { code: 'video_timeout', detail: 'slow' } as const;
-    const facts = { resolution: '2x1', width: 2, height: 1, rotation: 0, codec: 'h264', container: 'mp4', duration: 1 };
+    const uuid = await postAlert();
+    const failure = { code: 'video_timeout', detail: 'slow' } as const;
+    const resolution = {
+      resolution: '2x1',
+      width: 2,
+      height: 1,
+      rotation: 0,
+      codec: 'h264',
+      container: 'mp4',
+      duration: 1,
+    };
     const steps: [status: string, step: () => Promise<unknown>][] = [
       ['pending', async () => {}],
       ['processing', () => claim(api.db, uuid)],
       ['pending', () => release(api.db, { uuid, attempt: 1 }, 0, { refund: false })],
       ['processing', () => claim(api.db, uuid)],
-      ['failed', () => recordFailure(api.db, { uuid, attempt: 2 }, fault, 0)],
+      ['failed', () => recordFailure(api.db, { uuid, attempt: 2 }, failure, 0)],
       ['pending', () => retryFailed(api.db, [uuid])],
       ['processing', () => claim(api.db, uuid)],
-      ['processed', () => recordResolution(api.db, { uuid, attempt: 3 }, facts, 0)],
+      ['processed', () => recordResolution(api.db, { uuid, attempt: 3 }, resolution, 0)],
     ];
     for (const [status, step] of steps) {
       await step();
@@ -80,16 +88,16 @@ describe('a stream of events', () => {
     }
   });
 
-  it('begins now', async () => {
-    await posted();
+  it('starts with the next change', async () => {
+    await postAlert();
     const reader = await open();
-    const uuid = await posted();
+    const uuid = await postAlert();
     expect((await reader.next()).data.uuid).toBe(uuid);
   });
 
-  it('goes on by Last-Event-ID where another ended, on another replica, missing nothing and repeating nothing', async () => {
+  it('continues after Last-Event-ID on another replica, without gaps and repetitions', async () => {
     const first = await open();
-    const uuids = [await posted(), await posted(), await posted(), await posted()];
+    const uuids = [await postAlert(), await postAlert(), await postAlert(), await postAlert()];
     expect((await first.next()).data.uuid).toBe(uuids[0]);
     const { id } = await first.next();
     first.close();
@@ -98,25 +106,25 @@ describe('a stream of events', () => {
     for (const reader of [byHeader, byQuery]) {
       expect([(await reader.next()).data.uuid, (await reader.next()).data.uuid]).toEqual(uuids.slice(2));
     }
-    const after = await posted({}, replica);
+    const after = await postAlert({}, replica);
     for (const reader of [byHeader, byQuery]) expect((await reader.next()).data.uuid).toBe(after);
   });
 
-  it('that has told nothing yet leaves an id all the same, from which nothing is missed', async () => {
+  it('sends an id even without events, so that a reconnecting client misses nothing', async () => {
     const silent = await open();
     silent.close();
-    const uuid = await posted();
+    const uuid = await postAlert();
     const again = await open('', { 'last-event-id': silent.lastId() });
     expect((await again.next()).data.uuid).toBe(uuid);
   });
 
-  it('replays a long past in pages, in order, while new changes come', async () => {
+  it('replays 1,200 changes in pages, in order, while new ones arrive', async () => {
     const from = (await open()).lastId();
     const store = 'long-past';
     await api.db.$executeRaw`INSERT INTO alerts (uuid, video, store, timestamp, request_id)
       SELECT gen_random_uuid(), '/v/a.mp4', ${store}, 1, 'r' FROM generate_series(1, 1200)`;
     const reader = await open(`?store=${store}`, { 'last-event-id': from });
-    const last = await posted({ store });
+    const last = await postAlert({ store });
     const seen = new Map<string, string>();
     let id = '';
     while (!seen.has(last)) {
@@ -132,31 +140,31 @@ describe('a stream of events', () => {
   it('filters by store and by status', async () => {
     const byStore = await open('?store=caf%C3%A9');
     const byStatus = await open('?status=failed');
-    const uuid = await posted();
-    const own = await posted({ store: 'café' });
-    await become(uuid, 'failed');
+    const uuid = await postAlert();
+    const own = await postAlert({ store: 'café' });
+    await setStatus(uuid, 'failed');
     expect((await byStore.next()).data.uuid).toBe(own);
     expect((await byStatus.next()).data.uuid).toBe(uuid);
-    // The failed one was told to the other reader by now.
-    const next = await posted({ store: 'café' });
+    // By now the other reader has received the failed alert.
+    const next = await postAlert({ store: 'café' });
     expect((await byStore.next()).data.uuid).toBe(next);
   });
 
-  it('tells a reader whose id lies ahead of this database to begin anew', async () => {
+  it('sends a reset if the id is after the end of this database', async () => {
     const reader = await open('', { 'last-event-id': '99999999999.1' });
     expect(await reader.next()).toMatchObject({ event: 'reset', data: {} });
-    const uuid = await posted();
+    const uuid = await postAlert();
     expect((await reader.next()).data.uuid).toBe(uuid);
   });
 
   it.each(['x', '1', '1.', '.1', '-1.2', '1.2.3', '99999999999999999999.1', '1.9999999999999999999', '1.1;--'])(
-    'with the id %j is refused: 400',
+    'rejects the id %j with 400',
     async (id) => {
-      for (const answer of [
+      for (const response of [
         await fetch(`${api.url}/alerts/events`, { headers: { 'last-event-id': id } }),
         await fetch(`${api.url}/alerts/events?last_event_id=${encodeURIComponent(id)}`),
       ]) {
-        expect([answer.status, (await json(answer)).type]).toEqual([400, '/problems/bad-event-id']);
+        expect([response.status, (await json(response)).type]).toEqual([400, '/problems/bad-event-id']);
       }
     },
   );
@@ -166,13 +174,13 @@ describe('a stream of events', () => {
     ['store=', '#/store'],
     ['colour=red', '#/colour'],
     ['store=a&store=b', '#/store'],
-  ])('with ?%s is refused, naming %s', async (query, pointer) => {
-    const answer = await fetch(`${api.url}/alerts/events?${query}`);
-    expect(answer.status).toBe(422);
-    expect((await json(answer)).errors).toMatchObject([{ pointer }]);
+  ])('rejects ?%s and names %s', async (query, pointer) => {
+    const response = await fetch(`${api.url}/alerts/events?${query}`);
+    expect(response.status).toBe(422);
+    expect((await json(response)).errors).toMatchObject([{ pointer }]);
   });
 
-  it('answers HEAD, OPTIONS and other methods', async () => {
+  it('responds to HEAD, OPTIONS and other methods', async () => {
     const url = `${api.url}/alerts/events`;
     const head = await fetch(url, { method: 'HEAD' });
     expect([head.status, head.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
@@ -181,10 +189,10 @@ describe('a stream of events', () => {
     expect((await fetch(url, { method: 'POST' })).status).toBe(405);
   });
 
-  it('is no news in the log when its reader goes', async () => {
+  it('logs no warning when its client disconnects', async () => {
     const reader = await open('', { 'x-request-id': 'reader-1' });
     reader.close();
-    const line = await eventually(async () => api.logged.find((l) => l.requestId === 'reader-1' && l.path));
-    expect(line).toMatchObject({ msg: 'response sent', level: 30 });
+    const line = () => api.logged.find((l) => l.requestId === 'reader-1' && l.path);
+    await expect.poll(line, POLL).toMatchObject({ msg: 'response sent', level: 30 });
   });
 });

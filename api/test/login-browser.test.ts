@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser, launch, openPage, POLL_TIMEOUT, TEST_TIMEOUT } from '../dashboard/test/browser.ts';
-import { keyAuth, keyOf } from './browser.ts';
+import { createKey, keyAuth } from './browser.ts';
 import { newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 // The login form and Bull Board in Chromium without access to any other host: both pages work, obey their Content
@@ -41,7 +41,7 @@ describe.skipIf('missing' in found)('login and Bull Board in a browser', TEST_TI
     page.evaluate(async () => (await fetch('/queues/api/queues/alerts/pause', { method: 'PUT' })).status);
 
   it('rejects an invalid key, and opens the board with actions for a key with the scope operate', async () => {
-    const key = await keyOf(api.db, 'read', 'operate', 'write');
+    const key = await createKey(api.db, 'read', 'operate', 'write');
     const alert = newAlert();
     await api.post(alert, { authorization: `Bearer ${key}` });
     const page = await logIn('/queues/queue/alerts', 'va_0123456789_wrong');
@@ -58,7 +58,7 @@ describe.skipIf('missing' in found)('login and Bull Board in a browser', TEST_TI
   });
 
   it('shows the board without actions, and rejects them, for a key with the scope read', async () => {
-    const page = await logIn('/queues/queue/alerts', await keyOf(api.db, 'read'));
+    const page = await logIn('/queues/queue/alerts', await createKey(api.db, 'read'));
     await page.getByText('alerts').first().waitFor();
     expect([await pauseQueue(page), await api.queue.bull().isPaused()]).toEqual([403, false]);
     // Chromium logs the 403 that this test provokes.
@@ -67,7 +67,7 @@ describe.skipIf('missing' in found)('login and Bull Board in a browser', TEST_TI
   });
 
   it('lets another origin on the same host change nothing, although the browser has the cookie', async () => {
-    const page = await logIn('/queues', await keyOf(api.db, 'read', 'operate', 'write'));
+    const page = await logIn('/queues', await createKey(api.db, 'read', 'operate', 'write'));
     const attacker = createServer((_req, res) => void res.setHeader('content-type', 'text/html').end('<p>evil</p>'));
     await once(attacker.listen(0, '127.0.0.1'), 'listening');
     const { port } = attacker.address() as AddressInfo; // listening on TCP

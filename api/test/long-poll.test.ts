@@ -1,80 +1,82 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LongPoll } from '../alerts/long-poll.ts';
-import { eventually, newAlert, startTestApi, type TestApi } from './test-api.ts';
+import { newAlert, POLL, startTestApi, type TestApi } from './test-api.ts';
 
-// How those who wait share their look at the rows; what a request that waits is answered is another file's matter.
+// How waiting requests share queries. wait.test.ts tests their responses.
 let api: TestApi;
 beforeAll(async () => {
   api = await startTestApi();
 });
 afterAll(() => api.close());
 
-async function posted(): Promise<string> {
+async function postAlert(): Promise<string> {
   const alert = newAlert();
   expect((await api.post(alert)).status).toBe(202);
   return alert.uuid;
 }
 
-describe('all who wait', () => {
-  it('share one query, of which there is none while nobody does', async () => {
-    let asked = 0;
+describe('waiting requests', () => {
+  it('share one query, and send none when nobody waits', async () => {
+    let queries = 0;
     const counting = api.db.$extends({
       query: {
         alert: {
           findMany({ args, query }) {
-            asked += 1;
+            queries += 1;
             return query(args);
           },
         },
       },
-    }) as unknown as TestApi['db']; // the same client with something in between; its type names the extension
-    const waits = new LongPoll(counting);
-    const gone = new AbortController();
-    const uuids = [await posted(), await posted()];
-    let looks = 0;
-    const look = () => {
-      looks += 1;
+    }) as unknown as TestApi['db']; // the same client with an extension, which its type names
+    const longPoll = new LongPoll(counting);
+    const aborter = new AbortController();
+    const uuids = [await postAlert(), await postAlert()];
+    let checks = 0;
+    const isChanged = () => {
+      checks += 1;
       return false;
     };
-    const all = Array.from({ length: 50 }, (_, i) => waits.waitForChange(uuids[i % 2] ?? '', look, gone.signal));
-    await eventually(async () => looks >= 150 || undefined);
-    expect(asked).toBeLessThanOrEqual(4);
-    gone.abort();
+    const all = Array.from({ length: 50 }, (_, i) =>
+      longPoll.waitForChange(uuids[i % 2] ?? '', isChanged, aborter.signal),
+    );
+    await expect.poll(() => checks >= 150, POLL).toBeTruthy();
+    expect(queries).toBeLessThanOrEqual(4);
+    aborter.abort();
     expect(await Promise.all(all)).toEqual(Array(50).fill(undefined));
-    const before = asked;
-    // What does not happen can only be waited for: five times the time between two queries.
+    const before = queries;
+    // Five times the interval between two queries.
     await new Promise((resolve) => setTimeout(resolve, 500));
-    expect(asked).toBeLessThanOrEqual(before + 1);
-    waits.close();
+    expect(queries).toBeLessThanOrEqual(before + 1);
+    longPoll.close();
   });
 });
 
-describe('one whose wait ends while its alert is looked up', () => {
-  it('is asked nothing more: it has its answer', async () => {
-    const late = Promise.withResolvers<void>();
-    const looked = Promise.withResolvers<void>();
+describe('a request that is aborted during the query', () => {
+  it('is not checked again', async () => {
+    const queryMayEnd = Promise.withResolvers<void>();
+    const queried = Promise.withResolvers<void>();
     const slow = api.db.$extends({
       query: {
         alert: {
           async findMany({ args, query }) {
             const rows = await query(args);
-            looked.resolve();
-            await late.promise;
+            queried.resolve();
+            await queryMayEnd.promise;
             return rows;
           },
         },
       },
-    }) as unknown as TestApi['db']; // the same client with something in between; its type names the extension
-    const waits = new LongPoll(slow);
-    const uuid = await posted();
-    const gone = new AbortController();
-    const first = waits.waitForChange(uuid, () => expect.unreachable(), gone.signal);
-    const second = waits.waitForChange(uuid, () => true, new AbortController().signal);
-    await looked.promise;
-    gone.abort();
+    }) as unknown as TestApi['db']; // the same client with an extension, which its type names
+    const longPoll = new LongPoll(slow);
+    const uuid = await postAlert();
+    const aborter = new AbortController();
+    const first = longPoll.waitForChange(uuid, () => expect.unreachable(), aborter.signal);
+    const second = longPoll.waitForChange(uuid, () => true, new AbortController().signal);
+    await queried.promise;
+    aborter.abort();
     expect(await first).toBeUndefined();
-    late.resolve();
+    queryMayEnd.resolve();
     expect(await second).toMatchObject({ uuid });
-    waits.close();
+    longPoll.close();
   });
 });

@@ -10,13 +10,13 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 describe('a new alert', () => {
-  it('is answered with 202, its place and its pending state', async () => {
+  it('gets 202, its location and its pending status', async () => {
     const alert = newAlert();
-    const answer = await api.post(alert);
-    expect(answer.status).toBe(202);
-    expect(answer.headers.get('location')).toBe(`/alerts/${alert.uuid}`);
-    expect(answer.headers.get('retry-after')).toBe('1');
-    expect(await json(answer)).toEqual({
+    const response = await api.post(alert);
+    expect(response.status).toBe(202);
+    expect(response.headers.get('location')).toBe(`/alerts/${alert.uuid}`);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await json(response)).toEqual({
       ...alert,
       status: 'pending',
       resolution: null,
@@ -38,7 +38,7 @@ describe('a new alert', () => {
     });
   });
 
-  it('is a committed row and a waiting job that holds its key, store and request id alone', async () => {
+  it('is a committed row and a waiting job with uuid, store and request id only', async () => {
     const alert = newAlert();
     await api.post(alert, { 'x-request-id': 'request-7' });
     const row = await api.db.alert.findUniqueOrThrow({ where: { uuid: alert.uuid } });
@@ -48,16 +48,16 @@ describe('a new alert', () => {
     expect(await job?.getState()).toBe('waiting');
   });
 
-  it('keeps its uuid in lower case', async () => {
+  it('gets its uuid in lower case', async () => {
     const uuid = randomUUID();
-    const answer = await api.post(newAlert({ uuid: uuid.toUpperCase() }));
-    expect(await json(answer)).toMatchObject({ uuid });
-    expect(answer.headers.get('location')).toBe(`/alerts/${uuid}`);
+    const response = await api.post(newAlert({ uuid: uuid.toUpperCase() }));
+    expect(await json(response)).toMatchObject({ uuid });
+    expect(response.headers.get('location')).toBe(`/alerts/${uuid}`);
   });
 });
 
 describe('the same uuid again', () => {
-  it('with the same content replays the state, without a second job', async () => {
+  it('returns the current alert for the same content, without a second job', async () => {
     const alert = newAlert();
     await api.post(alert);
     const jobs = await api.queue.bull().getJobCounts();
@@ -70,7 +70,7 @@ describe('the same uuid again', () => {
     expect(await api.queue.bull().getJobCounts()).toEqual(jobs);
   });
 
-  it('with other content is refused, naming the fields that differ', async () => {
+  it('gets 409 for other content, with the fields that differ', async () => {
     const alert = newAlert();
     await api.post(alert);
     const conflict = await api.post({ ...alert, store: 'other-store', timestamp: 1 });
@@ -87,19 +87,19 @@ describe('the same uuid again', () => {
     });
   });
 
-  it('twenty times at once makes one row and one job', async () => {
+  it('creates one row and one job for twenty simultaneous requests', async () => {
     const alert = newAlert();
     const before = (await api.queue.bull().getJobCounts()).waiting ?? 0;
     await warm(api.db, 10);
-    const answers = await Promise.all(Array.from({ length: 20 }, () => api.post(alert)));
-    expect(answers.map((answer) => answer.status).sort()).toEqual([...Array(19).fill(200), 202]);
+    const responses = await Promise.all(Array.from({ length: 20 }, () => api.post(alert)));
+    expect(responses.map((response) => response.status).sort()).toEqual([...Array(19).fill(200), 202]);
     expect(await api.db.alert.count({ where: { uuid: alert.uuid } })).toBe(1);
     expect((await api.queue.bull().getJobCounts()).waiting).toBe(before + 1);
   });
 });
 
-describe('a body at fault', () => {
-  const faults: [what: string, changes: Record<string, unknown>, pointer: string, code: string][] = [
+describe('an invalid body', () => {
+  const invalid: [name: string, changes: Record<string, unknown>, pointer: string, code: string][] = [
     ['uuid of another form', { uuid: 'not-a-uuid' }, '#/uuid', 'invalid_format'],
     ['uuid with a wrong variant', { uuid: '35df2857-3a48-4985-1ed0-e68b5ae4c968' }, '#/uuid', 'invalid_format'],
     ['uuid missing', { uuid: undefined }, '#/uuid', 'invalid_type'],
@@ -129,46 +129,46 @@ describe('a body at fault', () => {
     ['store empty', { store: '' }, '#/store', 'too_small'],
     ['store too long', { store: 'a'.repeat(129) }, '#/store', 'too_big'],
     ['store with a line break', { store: 'a\nb' }, '#/store', 'control_character'],
-    ['a field we do not know', { colour: 'red' }, '#/colour', 'unrecognized_keys'],
+    ['an unknown field', { colour: 'red' }, '#/colour', 'unrecognized_keys'],
   ];
 
-  it.each(faults)('%s: 422 names the field', async (_what, changes, pointer, code) => {
+  it.each(invalid)('gets 422 with the field: %s', async (_name, changes, pointer, code) => {
     const alert = newAlert(changes);
-    const answer = await api.post(alert);
-    expect(answer.status).toBe(422);
-    expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
-    const problem = await json(answer);
+    const response = await api.post(alert);
+    expect(response.status).toBe(422);
+    expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    const problem = await json(response);
     expect(problem).toMatchObject({ type: '/problems/validation', status: 422, instance: '/alerts' });
     expect(problem.errors).toEqual([{ pointer, code, detail: expect.any(String) }]);
   });
 
-  it('names every field at fault at once', async () => {
-    const answer = await api.post({ uuid: 1, video: 'x', timestamp: 'y', shop: 'z' });
-    const { errors } = await json(answer);
+  it('gets all invalid fields at once', async () => {
+    const response = await api.post({ uuid: 1, video: 'x', timestamp: 'y', shop: 'z' });
+    const { errors } = await json(response);
     const pointers = errors.map(({ pointer }: { pointer: string }) => pointer).sort();
     expect(pointers).toEqual(['#/shop', '#/store', '#/timestamp', '#/uuid', '#/video']);
   });
 
-  it('is told when the timestamp looks like milliseconds', async () => {
-    const answer = await api.post(newAlert({ timestamp: Date.now() }));
-    expect((await json(answer)).errors[0].detail).toContain('milliseconds');
+  it('gets a hint if the timestamp looks like milliseconds', async () => {
+    const response = await api.post(newAlert({ timestamp: Date.now() }));
+    expect((await json(response)).errors[0].detail).toContain('milliseconds');
   });
 
-  it('does not smuggle a prototype', async () => {
-    const answer = await api.post(JSON.stringify(newAlert()).replace('{', '{"__proto__":{"a":1},'));
-    expect(answer.status).toBe(422);
+  it('cannot set a prototype', async () => {
+    const response = await api.post(JSON.stringify(newAlert()).replace('{', '{"__proto__":{"a":1},'));
+    expect(response.status).toBe(422);
   });
 
-  it('stores nothing', async () => {
+  it('is not stored', async () => {
     const alert = newAlert({ store: '' });
     await api.post(alert);
     expect(await api.db.alert.count({ where: { uuid: alert.uuid } })).toBe(0);
   });
 });
 
-describe('good values at the edges', () => {
+describe('a valid edge case', () => {
   it.each([
-    ['every extension in any case', { video: '/v/A.MkV' }],
+    ['an extension in upper case', { video: '/v/A.MkV' }],
     ['an encoded space and a letter beyond ASCII', { video: '/videos/caf%C3%A9%201.webm' }],
     ['spaces and letters beyond ASCII as they are', { video: '/videos/café 1.mov' }],
     ['the longest path', { video: `/${'a'.repeat(1019)}.mp4` }],
@@ -176,10 +176,10 @@ describe('good values at the edges', () => {
     ['the first second of 1970', { timestamp: 0 }],
     ['an hour ahead', { timestamp: Date.now() / 1000 + 3600 }],
     ['a uuid of version 7', { uuid: `0198f1c2-7a3b-7c4d-8e5f-${randomUUID().slice(-12)}` }],
-  ])('%s is accepted', async (_what, changes) => {
+  ])('is accepted: %s', async (_name, changes) => {
     const alert = newAlert(changes);
-    const answer = await api.post(alert);
-    expect(answer.status).toBe(202);
-    expect(await json(answer)).toMatchObject(alert);
+    const response = await api.post(alert);
+    expect(response.status).toBe(202);
+    expect(await json(response)).toMatchObject(alert);
   });
 });

@@ -10,7 +10,7 @@ it.each([
   ['wait="7"', 7],
   ['respond-async, wait=4', 4],
   ['wait=4; x=1, wait=9', 4],
-])('%s asks for %d s', (prefer, seconds) => {
+])('%s requests %d s', (prefer, seconds) => {
   expect(preferredWait(prefer)).toBe(seconds);
 });
 
@@ -27,6 +27,6 @@ it.each([
   'waiting=3',
   'return=minimal',
   ',=,;',
-])('%j asks for nothing', (prefer) => {
+])('%j requests no wait', (prefer) => {
   expect(preferredWait(prefer)).toBeUndefined();
 });

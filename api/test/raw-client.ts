@@ -1,11 +1,11 @@
 import { connect, type Socket } from 'node:net';
 
 export type RawRequest = { method: string; target: string; headers: [name: string, value: string][]; body: Buffer };
-export type RawAnswer = { status: number; headers: Map<string, string>; body: string };
+export type RawClientResponse = { status: number; headers: Map<string, string>; body: string };
 
 /**
- * One kept-alive connection that sends what it is told, byte by byte: no client of Node's would send half of what a fuzzer
- * thinks of. One request at a time.
+ * A kept-alive connection that sends requests byte by byte, one at a time. Node's own clients reject half of what a
+ * fuzzer generates.
  */
 export class RawClient {
   readonly #port: number;
@@ -17,8 +17,8 @@ export class RawClient {
     this.#port = port;
   }
 
-  /** The answer, of a stream its beginning. Throws where the server closes without one. */
-  async ask({ method, target, headers, body }: RawRequest): Promise<RawAnswer> {
+  /** Returns the response; of a stream only the headers. Throws if the server closes without a response. */
+  async send({ method, target, headers, body }: RawRequest): Promise<RawClientResponse> {
     const socket = this.#open();
     const lines = [
       `${method} ${target} HTTP/1.1`,
@@ -32,15 +32,15 @@ export class RawClient {
       .toString('latin1')
       .trimEnd()
       .split('\r\n');
-    const told = new Map(
+    const responseHeaders = new Map(
       fields.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]),
     );
     const status = Number(first.split(' ')[1]);
-    const answer = { status, headers: told, body: '' };
-    if (told.get('content-type')?.startsWith('text/event-stream')) this.close();
-    else if (method !== 'HEAD' && status !== 204 && status !== 304) answer.body = await this.#body(told);
-    if (told.get('connection') === 'close') this.close();
-    return answer;
+    const response = { status, headers: responseHeaders, body: '' };
+    if (responseHeaders.get('content-type')?.startsWith('text/event-stream')) this.close();
+    else if (method !== 'HEAD' && status !== 204 && status !== 304) response.body = await this.#body(responseHeaders);
+    if (responseHeaders.get('connection') === 'close') this.close();
+    return response;
   }
 
   close(): void {
@@ -58,7 +58,7 @@ export class RawClient {
       this.#received = Buffer.concat([this.#received, chunk]);
       this.#wake();
     });
-    // An error is followed by 'close'.
+    // 'close' follows an error.
     socket
       .on('error', () => {})
       .on('end', end)
@@ -84,13 +84,13 @@ export class RawClient {
     }
   }
 
-  /** Waits until `look` finds a place, and returns it. */
-  async #until(look: () => number): Promise<number> {
+  /** Waits until `find` returns an index of at least 0, and returns it. */
+  async #until(find: () => number): Promise<number> {
     for (;;) {
-      const found = look();
+      const found = find();
       if (found >= 0) return found;
       if (!this.#socket || this.#socket.destroyed || this.#socket.readableEnded)
-        throw new Error('the server closed without an answer');
+        throw new Error('the server closed without a response');
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -98,8 +98,8 @@ export class RawClient {
   }
 
   #take(bytes: number): Buffer {
-    const taken = this.#received.subarray(0, bytes);
+    const bytesTaken = this.#received.subarray(0, bytes);
     this.#received = this.#received.subarray(bytes);
-    return taken;
+    return bytesTaken;
   }
 }

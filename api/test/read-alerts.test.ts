@@ -11,13 +11,13 @@ afterAll(() => api.close());
 
 const get = (path: string, headers: Record<string, string> = {}) => fetch(api.url + path, { headers });
 
-async function posted(changes: Record<string, unknown> = {}) {
+async function postAlert(changes: Record<string, unknown> = {}) {
   const alert = newAlert(changes);
   expect((await api.post(alert)).status).toBe(202);
   return alert;
 }
 
-const facts = {
+const resolution = {
   resolution: '640x360',
   width: 640,
   height: 360,
@@ -28,26 +28,26 @@ const facts = {
 };
 
 describe('GET /alerts/:uuid', () => {
-  it('tells a pending alert, and when to ask again', async () => {
-    const alert = await posted();
-    const answer = await get(`/alerts/${alert.uuid.toUpperCase()}`);
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get('retry-after')).toBe('1');
-    expect(answer.headers.get('cache-control')).toBe('private, no-cache');
-    expect(await json(answer)).toMatchObject({ ...alert, status: 'pending', attempts: 0 });
+  it('returns a pending alert with Retry-After', async () => {
+    const alert = await postAlert();
+    const response = await get(`/alerts/${alert.uuid.toUpperCase()}`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(response.headers.get('cache-control')).toBe('private, no-cache');
+    expect(await json(response)).toMatchObject({ ...alert, status: 'pending', attempts: 0 });
   });
 
-  it('tells a processed alert whole', async () => {
-    const alert = await posted();
+  it('returns all fields of a processed alert', async () => {
+    const alert = await postAlert();
     await claim(api.db, alert.uuid);
-    await recordResolution(api.db, { uuid: alert.uuid, attempt: 1 }, facts, 65_536);
+    await recordResolution(api.db, { uuid: alert.uuid, attempt: 1 }, resolution, 65_536);
     await markNotified(api.db, alert.uuid);
-    const answer = await get(`/alerts/${alert.uuid}`);
-    expect(answer.headers.get('retry-after')).toBeNull();
+    const response = await get(`/alerts/${alert.uuid}`);
+    expect(response.headers.get('retry-after')).toBeNull();
     const instant = expect.stringMatching(/Z$/);
-    expect(await json(answer)).toEqual({
+    expect(await json(response)).toEqual({
       ...alert,
-      ...facts,
+      ...resolution,
       status: 'processed',
       attempts: 1,
       bytes_fetched: 65_536,
@@ -63,16 +63,16 @@ describe('GET /alerts/:uuid', () => {
   it.each([
     ['video_not_found', false],
     ['video_timeout', true],
-  ] as const)('tells a failure, %s, and whether a retry may help: %s', async (code, retryable) => {
-    const alert = await posted();
+  ] as const)('returns the failure %s with retryable: %s', async (code, retryable) => {
+    const alert = await postAlert();
     await claim(api.db, alert.uuid);
     await recordFailure(api.db, { uuid: alert.uuid, attempt: 1 }, { code, detail: 'why' }, 0);
     const body = await json(await get(`/alerts/${alert.uuid}`));
     expect(body).toMatchObject({ status: 'failed', resolution: null, failure: { code, detail: 'why', retryable } });
   });
 
-  it('has a strong ETag that answers 304 until the alert changes', async () => {
-    const alert = await posted();
+  it('has a strong ETag and returns 304 until the alert changes', async () => {
+    const alert = await postAlert();
     const etag = (await get(`/alerts/${alert.uuid}`)).headers.get('etag') ?? '';
     expect(etag).toMatch(/^"[^"]+"$/);
     const unchanged = await get(`/alerts/${alert.uuid}`, { 'if-none-match': etag });
@@ -83,13 +83,13 @@ describe('GET /alerts/:uuid', () => {
     expect(changed.headers.get('etag')).not.toBe(etag);
   });
 
-  it('answers HEAD', async () => {
-    const alert = await posted();
-    const answer = await fetch(`${api.url}/alerts/${alert.uuid}`, { method: 'HEAD' });
-    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
+  it('responds to HEAD', async () => {
+    const alert = await postAlert();
+    const response = await fetch(`${api.url}/alerts/${alert.uuid}`, { method: 'HEAD' });
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
   });
 
-  it('is 404 for an unknown uuid and 422 for none', async () => {
+  it('is 404 for an unknown uuid and 422 for an invalid one', async () => {
     expect((await get(`/alerts/${randomUUID()}`)).status).toBe(404);
     const malformed = await get('/alerts/12');
     expect(malformed.status).toBe(422);
@@ -101,45 +101,45 @@ describe('GET /alerts', () => {
   type Page = { data: { uuid: string; store: string; status: string }[]; next_cursor: string | null };
   const page = async (query: string): Promise<Page> => json(await get(`/alerts?${query}`));
 
-  it('pages through everything once, the newest first, by cursor and by Link', async () => {
+  it('returns each alert once, newest first, by cursor and Link', async () => {
     const store = randomUUID();
-    const made: string[] = [];
-    for (let i = 0; i < 5; i += 1) made.unshift((await posted({ store })).uuid);
+    const created: string[] = [];
+    for (let i = 0; i < 5; i += 1) created.unshift((await postAlert({ store })).uuid);
     const first = await get(`/alerts?store=${store}&limit=2`);
     const { data, next_cursor } = (await json(first)) as Page;
-    expect(data.map(({ uuid }) => uuid)).toEqual(made.slice(0, 2));
+    expect(data.map(({ uuid }) => uuid)).toEqual(created.slice(0, 2));
     expect(first.headers.get('link')).toBe(`</alerts?store=${store}&limit=2&cursor=${next_cursor}>; rel="next"`);
-    await posted({ store }); // comes on top: pages behind the cursor do not move
+    await postAlert({ store }); // first in the list: pages after the cursor do not move
     const second = await page(`store=${store}&limit=2&cursor=${next_cursor}`);
     const third = await page(`store=${store}&limit=2&cursor=${second.next_cursor}`);
-    expect([...second.data, ...third.data].map(({ uuid }) => uuid)).toEqual(made.slice(2));
+    expect([...second.data, ...third.data].map(({ uuid }) => uuid)).toEqual(created.slice(2));
     expect(third.next_cursor).toBeNull();
   });
 
   it('filters by store, status and failure code', async () => {
     const store = `Müller & Söhne ${randomUUID()}`;
-    const [failed] = [await posted({ store }), await posted({ store })];
+    const [failed] = [await postAlert({ store }), await postAlert({ store })];
     await claim(api.db, failed.uuid);
     const lease = { uuid: failed.uuid, attempt: 1 };
     await recordFailure(api.db, lease, { code: 'no_video_stream', detail: 'audio' }, 0);
-    const at = `store=${encodeURIComponent(store)}`;
-    expect((await page(at)).data).toHaveLength(2);
-    expect((await page(`${at}&status=failed`)).data).toMatchObject([{ uuid: failed.uuid, store }]);
-    expect((await page(`${at}&failure_code=no_video_stream`)).data).toMatchObject([{ uuid: failed.uuid }]);
-    expect((await page(`${at}&failure_code=video_timeout`)).data).toEqual([]);
-    expect((await page(`${at}&status=processed`)).data).toEqual([]);
+    const byStore = `store=${encodeURIComponent(store)}`;
+    expect((await page(byStore)).data).toHaveLength(2);
+    expect((await page(`${byStore}&status=failed`)).data).toMatchObject([{ uuid: failed.uuid, store }]);
+    expect((await page(`${byStore}&failure_code=no_video_stream`)).data).toMatchObject([{ uuid: failed.uuid }]);
+    expect((await page(`${byStore}&failure_code=video_timeout`)).data).toEqual([]);
+    expect((await page(`${byStore}&status=processed`)).data).toEqual([]);
   });
 
-  it('bounds the time of receipt: from inclusive, to exclusive, in any offset', async () => {
-    const { uuid, store } = await posted({ store: randomUUID() });
+  it('filters by time of receipt: from inclusive, to exclusive, in any offset', async () => {
+    const { uuid, store } = await postAlert({ store: randomUUID() });
     const row = await api.db.alert.findUniqueOrThrow({ where: { uuid } });
     const received = row.receivedAt.toISOString();
     const offset = new Date(row.receivedAt.getTime() + 7_200_000).toISOString().replace('Z', '%2B02:00');
     expect((await page(`store=${store}&from=${received}`)).data).toHaveLength(1);
     expect((await page(`store=${store}&from=${offset}`)).data).toHaveLength(1);
     expect((await page(`store=${store}&to=${received}`)).data).toHaveLength(0);
-    const always = 'from=0001-01-01T00:00:00Z&to=9999-12-31T23:59:59-23:59';
-    expect((await page(`store=${store}&${always}`)).data).toHaveLength(1);
+    const allTimes = 'from=0001-01-01T00:00:00Z&to=9999-12-31T23:59:59-23:59';
+    expect((await page(`store=${store}&${allTimes}`)).data).toHaveLength(1);
   });
 
   it.each([
@@ -153,14 +153,17 @@ describe('GET /alerts', () => {
     ['from=0000-12-31T23:59:59Z', '#/from'],
     ['to=0001-01-01T00:00:00%2B01:00', '#/to'],
     ['colour=red', '#/colour'],
-  ])('?%s is refused, naming %s', async (query, pointer) => {
-    const answer = await get(`/alerts?${query}`);
-    expect(answer.status).toBe(422);
-    expect((await json(answer)).errors).toMatchObject([{ pointer }]);
+  ])('rejects ?%s and names %s', async (query, pointer) => {
+    const response = await get(`/alerts?${query}`);
+    expect(response.status).toBe(422);
+    expect((await json(response)).errors).toMatchObject([{ pointer }]);
   });
 
-  it.each(['x', Buffer.from('1.2; DROP TABLE alerts').toString('base64url'), ''])('cursor %j: 400', async (cursor) => {
-    const answer = await get(`/alerts?cursor=${cursor}`);
-    expect([answer.status, (await json(answer)).type]).toEqual([400, '/problems/bad-cursor']);
-  });
+  it.each(['x', Buffer.from('1.2; DROP TABLE alerts').toString('base64url'), ''])(
+    'rejects the cursor %j with 400',
+    async (cursor) => {
+      const response = await get(`/alerts?cursor=${cursor}`);
+      expect([response.status, (await json(response)).type]).toEqual([400, '/problems/bad-cursor']);
+    },
+  );
 });

@@ -2,8 +2,8 @@ import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import type { RawRequest } from './raw-client.ts';
 
-// What a fuzzer asks: mostly near to what is right, as far from it faults are all found at the first gate.
-const KNOWN = Array.from({ length: 50 }, (_, i) => `35df2857-3a48-4985-aed0-e68b5ae4${String(i).padStart(4, '0')}`);
+// The requests of fuzz.test.ts. Most are almost valid: others only reach the first check.
+const UUIDS = Array.from({ length: 50 }, (_, i) => `35df2857-3a48-4985-aed0-e68b5ae4${String(i).padStart(4, '0')}`);
 const NASTY = [
   '__proto__',
   'constructor',
@@ -22,7 +22,7 @@ const NASTY = [
 ];
 
 const uuid = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom(...KNOWN) },
+  { weight: 6, arbitrary: fc.constantFrom(...UUIDS) },
   { weight: 2, arbitrary: fc.uuid() },
   fc.string(),
 );
@@ -66,26 +66,26 @@ const status = fc.constantFrom('pending', 'processing', 'processed', 'failed', '
 const code = fc.constantFrom('video_timeout', 'worker_crashed', 'nothing');
 
 const alert = fc.record({ uuid, video, timestamp, store });
-const good = fc.record({
-  uuid: fc.constantFrom(...KNOWN),
+const validAlert = fc.record({
+  uuid: fc.constantFrom(...UUIDS),
   video: fc.constantFrom('/videos/test_1.avi', '/a.mp4'),
   timestamp: fc.constantFrom(0, 1748871320.6882),
   store: fc.constantFrom('a', 'harbour'),
 });
-const bent = fc.record(
+const invalidAlert = fc.record(
   { uuid: fc.anything(), video: fc.anything(), timestamp: fc.anything(), store: fc.anything(), extra: fc.anything() },
   { requiredKeys: [] },
 );
-const one = fc.oneof(good, alert, bent, fc.anything());
+const anyAlert = fc.oneof(validAlert, alert, invalidAlert, fc.anything());
 const batch = fc.record(
   {
-    alerts: fc.oneof(fc.array(one, { maxLength: 12 }), fc.constant(Array(501).fill(0)), fc.anything()),
+    alerts: fc.oneof(fc.array(anyAlert, { maxLength: 12 }), fc.constant(Array(501).fill(0)), fc.anything()),
     more: fc.anything(),
   },
   { requiredKeys: ['alerts'] },
 );
 const filter = fc.record({ store, failure_code: code, from: instant, to: instant, status }, { requiredKeys: [] });
-const redrive = fc.record(
+const bulkRetry = fc.record(
   {
     filter: fc.oneof(filter, fc.anything()),
     max: fc.oneof(fc.integer({ min: -1, max: 5_001 }), fc.anything()),
@@ -95,31 +95,31 @@ const redrive = fc.record(
   { requiredKeys: [] },
 );
 
-/** Text that is JSON, or nearly. BigInt and what else JSON has no word for becomes text. */
-function write(value: unknown): string {
+/** Returns JSON. Values that JSON cannot represent, such as BigInt, become strings. */
+function toJson(value: unknown): string {
   const seen = new Set<unknown>();
-  const known = (_key: string, part: unknown) => {
+  const replace = (_key: string, part: unknown) => {
     if (typeof part === 'bigint' || typeof part === 'symbol' || typeof part === 'function') return String(part);
     if (typeof part !== 'object' || part === null) return part;
-    if (seen.has(part)) return 'again';
+    if (seen.has(part)) return 'cycle';
     seen.add(part);
     return part;
   };
-  return JSON.stringify(value, known) ?? 'undefined';
+  return JSON.stringify(value, replace) ?? 'undefined';
 }
 
 const json = fc
-  .oneof({ weight: 3, arbitrary: good }, { weight: 3, arbitrary: one }, batch, redrive, fc.jsonValue())
-  .map(write);
+  .oneof({ weight: 3, arbitrary: validAlert }, { weight: 3, arbitrary: anyAlert }, batch, bulkRetry, fc.jsonValue())
+  .map(toJson);
 const body = fc.oneof(
   { weight: 10, arbitrary: json },
   json.map((valid) => valid.slice(0, -1)),
-  // The last of two equal names counts for JSON.parse; a name of the prototype is a name like any other.
-  good.map((valid) => write(valid).replace('{', '{"uuid":"x","store":"twice",')),
+  // JSON.parse uses the last of two equal names, and treats __proto__ like any other name.
+  validAlert.map((valid) => toJson(valid).replace('{', '{"uuid":"x","store":"twice",')),
   fc.constantFrom(...NASTY).map((name) => `{${JSON.stringify(name)}:{"a":1},"uuid":1}`),
   fc.integer({ min: 1, max: 8_000 }).map((depth) => '['.repeat(depth) + ']'.repeat(depth)),
   fc.integer({ min: 1, max: 2_000 }).map((depth) => '{"alerts":'.repeat(depth)),
-  fc.constantFrom(15_000, 17_000, 530_000).map((size) => write({ store: 'x'.repeat(size) })),
+  fc.constantFrom(15_000, 17_000, 530_000).map((size) => toJson({ store: 'x'.repeat(size) })),
   fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
   fc.constant(''),
 );
@@ -147,8 +147,9 @@ const PATHS = [
     '/alerts/',
   ],
 ];
-/** What may stand in a request line: the rest Node itself refuses. */
-const line = (path: string) => path.replace(/[^\x21-\x7e]/g, (letters) => encodeURI(letters.toWellFormed())) || '/';
+/** Encodes a path for the request line: Node itself rejects other characters. */
+const encodePath = (path: string) =>
+  path.replace(/[^\x21-\x7e]/g, (letters) => encodeURI(letters.toWellFormed())) || '/';
 const path = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom(...PATHS) },
   {
@@ -172,16 +173,16 @@ const anyPair = fc.tuple(
     fc.constantFrom('1.2', '0.0', 'MS4y', '9'.repeat(40)),
   ),
 );
-const place = fc
+const position = fc
   .tuple(fc.bigInt({ min: 0n, max: 10n ** 22n }), fc.bigInt({ min: 0n, max: 10n ** 22n }))
-  .map(([before, behind]) => `${before}.${behind}`);
+  .map(([first, second]) => `${first}.${second}`);
 const pair = fc.oneof(
   { weight: 4, arbitrary: anyPair },
   fc.tuple(
     fc.constant('cursor'),
-    place.map((text) => Buffer.from(text).toString('base64url')),
+    position.map((text) => Buffer.from(text).toString('base64url')),
   ),
-  fc.tuple(fc.constant('last_event_id'), place),
+  fc.tuple(fc.constant('last_event_id'), position),
 );
 const query = fc
   .array(pair, { maxLength: 3 })
@@ -234,7 +235,7 @@ export const request: fc.Arbitrary<RawRequest> = fc
   .record({ method, path, query, type, headers: fc.array(header, { maxLength: 3 }), body })
   .map(({ method, path, query, type, headers, body }) => ({
     method,
-    target: line(query === '' ? path : `${path}?${query}`),
+    target: encodePath(query === '' ? path : `${path}?${query}`),
     headers: [['Content-Type', type], ...headers],
     body: method === 'GET' || method === 'HEAD' ? Buffer.alloc(0) : Buffer.from(body),
   }));

@@ -4,7 +4,7 @@ import { addPending, claim, markNotified, recordFailure } from '#prisma/alerts.t
 import type { FailureCode } from '#prisma/generated/enums.ts';
 import { consumeAlerts } from '#redis/queue.ts';
 import { warm } from '#test/harness/test-database.ts';
-import { eventually, json, newAlert, startTestApi, type TestApi } from './test-api.ts';
+import { json, newAlert, POLL, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -12,8 +12,8 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-/** An alert that failed and was told, its job kept among the failed. */
-async function failed(): Promise<string> {
+/** Creates an alert that failed and was notified, with a failed job. */
+async function createFailed(): Promise<string> {
   const { uuid } = newAlert();
   await api.post(newAlert({ uuid }));
   const consumer = consumeAlerts(
@@ -26,7 +26,7 @@ async function failed(): Promise<string> {
     },
     { concurrency: 1, onError: () => {} },
   );
-  await eventually(async () => ((await api.queue.bull().getJobState(uuid)) === 'failed' ? true : undefined));
+  await expect.poll(() => api.queue.bull().getJobState(uuid), POLL).toBe('failed');
   await consumer.close(1_000);
   return uuid;
 }
@@ -35,12 +35,12 @@ const retry = (uuid: string) => fetch(`${api.url}/alerts/${uuid}/retry`, { metho
 const row = (uuid: string) => api.db.alert.findUniqueOrThrow({ where: { uuid } });
 
 describe('POST /alerts/:uuid/retry', () => {
-  it('gives a failed alert a new round and a job', async () => {
-    const uuid = await failed();
-    const answer = await retry(uuid);
-    expect(answer.status).toBe(202);
-    expect(answer.headers.get('location')).toBe(`/alerts/${uuid}`);
-    expect(await json(answer)).toMatchObject({
+  it('makes a failed alert pending and enqueues its job', async () => {
+    const uuid = await createFailed();
+    const response = await retry(uuid);
+    expect(response.status).toBe(202);
+    expect(response.headers.get('location')).toBe(`/alerts/${uuid}`);
+    expect(await json(response)).toMatchObject({
       uuid,
       status: 'pending',
       failure: null,
@@ -53,35 +53,35 @@ describe('POST /alerts/:uuid/retry', () => {
     expect(await api.queue.bull().getJobState(uuid)).toBe('waiting');
   });
 
-  it('twice at once starts one round', async () => {
-    const uuid = await failed();
-    const statuses = await Promise.all([retry(uuid), retry(uuid)].map(async (answer) => (await answer).status));
+  it('succeeds once for two simultaneous requests', async () => {
+    const uuid = await createFailed();
+    const statuses = await Promise.all([retry(uuid), retry(uuid)].map(async (response) => (await response).status));
     expect(statuses.sort()).toEqual([202, 409]);
   });
 
-  it('is 409 for an alert that has not failed, telling its state', async () => {
+  it('is 409 with the status for an alert that has not failed', async () => {
     const { uuid } = newAlert();
     await api.post(newAlert({ uuid }));
-    const answer = await retry(uuid);
-    expect(answer.status).toBe(409);
-    expect(await json(answer)).toMatchObject({ type: '/problems/not-retryable', status_now: 'pending' });
+    const response = await retry(uuid);
+    expect(response.status).toBe(409);
+    expect(await json(response)).toMatchObject({ type: '/problems/not-retryable', status_now: 'pending' });
   });
 
-  it('is 404 for an unknown uuid and 422 for none', async () => {
+  it('is 404 for an unknown uuid and 422 for an invalid one', async () => {
     expect((await retry(randomUUID())).status).toBe(404);
     expect((await retry('12')).status).toBe(422);
   });
 });
 
 describe('POST /alerts/retry', () => {
-  const redrive = (body: unknown) =>
+  const bulkRetry = (body: unknown) =>
     fetch(`${api.url}/alerts/retry`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-request-id': 'redrive-1' },
+      headers: { 'content-type': 'application/json', 'x-request-id': 'bulk-retry-1' },
       body: JSON.stringify(body),
     });
 
-  /** Failed rows of a store of their own, the oldest first. */
+  /** Creates failed rows of a new store, the oldest first. */
   async function failedRows(store: string, codes: FailureCode[]): Promise<string[]> {
     const uuids: string[] = [];
     for (const [index, code] of codes.entries()) {
@@ -96,11 +96,11 @@ describe('POST /alerts/retry', () => {
     return uuids;
   }
 
-  it('by default only tells what it would do', async () => {
+  it('reports by default only what it would retry', async () => {
     const uuids = await failedRows('dry', ['video_timeout', 'video_timeout', 'video_not_found']);
-    const answer = await redrive({ filter: { store: 'dry', failure_code: 'video_timeout' } });
-    expect(answer.status).toBe(200);
-    expect(await json(answer)).toEqual({
+    const response = await bulkRetry({ filter: { store: 'dry', failure_code: 'video_timeout' } });
+    expect(response.status).toBe(200);
+    expect(await json(response)).toEqual({
       dry_run: true,
       matched: 2,
       selected: 2,
@@ -111,12 +111,12 @@ describe('POST /alerts/retry', () => {
     expect(await row(uuids[0] ?? '')).toMatchObject({ status: 'failed' });
   });
 
-  it('retries what matches by store, code and time, up to the cap, at the rate', async () => {
+  it('retries alerts by store, code and time, up to max, at the given rate', async () => {
     const uuids = await failedRows('wet', [...Array(4).fill('video_timeout'), 'video_not_found']);
     const filter = { store: 'wet', failure_code: 'video_timeout', from: '2026-01-01T01:00:00Z' };
-    const answer = await redrive({ filter, max: 2, rate_per_s: 1, dry_run: false });
-    expect(answer.status).toBe(202);
-    expect(await json(answer)).toMatchObject({
+    const response = await bulkRetry({ filter, max: 2, rate_per_s: 1, dry_run: false });
+    expect(response.status).toBe(202);
+    expect(await json(response)).toMatchObject({
       dry_run: false,
       matched: 3,
       selected: 2,
@@ -130,18 +130,24 @@ describe('POST /alerts/retry', () => {
       'delayed',
       'waiting',
     ]);
-    const audit = api.logged.find(({ msg, filter: by }) => msg === 'alerts retried by filter' && by);
-    expect(audit).toMatchObject({ requestId: 'redrive-1', filter: { store: 'wet' }, matched: 3, retried: 2, max: 2 });
+    const logLine = api.logged.find(({ msg, filter: by }) => msg === 'alerts retried by filter' && by);
+    expect(logLine).toMatchObject({
+      requestId: 'bulk-retry-1',
+      filter: { store: 'wet' },
+      matched: 3,
+      retried: 2,
+      max: 2,
+    });
   });
 
-  it('asked again finds only what is still failed', async () => {
+  it('retries each alert once for simultaneous requests', async () => {
     await failedRows('twice', ['video_timeout', 'video_timeout']);
     const body = { filter: { store: 'twice' }, dry_run: false };
     await warm(api.db, 10);
-    const both = await Promise.all([redrive(body), redrive(body)]);
-    const retried = await Promise.all(both.map(async (answer) => (await json(answer)).retried));
+    const both = await Promise.all([bulkRetry(body), bulkRetry(body)]);
+    const retried = await Promise.all(both.map(async (response) => (await json(response)).retried));
     expect(retried[0] + retried[1]).toBe(2);
-    expect(await json(await redrive(body))).toMatchObject({ matched: 0, retried: 0 });
+    expect(await json(await bulkRetry(body))).toMatchObject({ matched: 0, retried: 0 });
   });
 
   it.each([
@@ -150,10 +156,10 @@ describe('POST /alerts/retry', () => {
     [{ filter: {}, max: 5_001 }, '#/max'],
     [{ filter: {}, rate_per_s: 0 }, '#/rate_per_s'],
     [{ filter: { from: 'noon' } }, '#/filter/from'],
-  ])('%j is refused, naming %s', async (body, pointer) => {
-    const answer = await redrive(body);
-    expect(answer.status).toBe(422);
-    expect((await json(answer)).errors).toMatchObject([{ pointer }]);
+  ])('rejects %j and names %s', async (body, pointer) => {
+    const response = await bulkRetry(body);
+    expect(response.status).toBe(422);
+    expect((await json(response)).errors).toMatchObject([{ pointer }]);
   });
 });
 
@@ -161,14 +167,14 @@ describe('retry on Bull Board', () => {
   const put = (path: string) => fetch(`${api.url}/queues/api/queues/alerts/${path}`, { method: 'PUT' });
 
   it('makes the row of one job pending again', async () => {
-    const uuid = await failed();
+    const uuid = await createFailed();
     expect((await put(`${uuid}/retry`)).status).toBeLessThan(300);
     expect(await row(uuid)).toMatchObject({ status: 'pending', attemptsBefore: 1 });
     expect(await api.queue.bull().getJobState(uuid)).toBe('waiting');
   });
 
   it('makes the rows of all failed jobs pending again', async () => {
-    const uuids = [await failed(), await failed()];
+    const uuids = [await createFailed(), await createFailed()];
     expect((await put('retry/failed')).status).toBeLessThan(300);
     for (const uuid of uuids) {
       expect(await row(uuid)).toMatchObject({ status: 'pending', attemptsBefore: 1 });
@@ -176,10 +182,10 @@ describe('retry on Bull Board', () => {
     }
   });
 
-  it('passes over jobs that an operator made under ids of their own', async () => {
+  it('ignores jobs that an operator added with other ids', async () => {
     const ids = ['-'.repeat(36), 'one-more'];
     for (const jobId of ids) await api.queue.bull().add('alert', {}, { jobId });
-    const uuid = await failed();
+    const uuid = await createFailed();
     const states = await Promise.all(ids.map((id) => api.queue.bull().getJobState(id)));
     expect(states).toEqual(['failed', 'failed']);
     expect((await put(`${ids[0]}/retry`)).status).toBeLessThan(300);

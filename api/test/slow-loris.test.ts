@@ -3,13 +3,13 @@ import type { Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAlertServer } from '../server.ts';
-import { startTestApi, type TestApi } from './test-api.ts';
+import { POLL, startTestApi, type TestApi } from './test-api.ts';
 
-// Callers that hold sockets instead of asking. The times are shortened, what they do is not.
+// Clients that occupy sockets. The server's timeouts are shortened; a test that ends shows that the server closed the socket.
 
 let api: TestApi;
 let server: Server;
-const TIMES = {
+const TIMEOUTS = {
   headersTimeout: 400,
   requestTimeout: 800,
   keepAliveTimeout: 300,
@@ -18,7 +18,7 @@ const TIMES = {
 };
 beforeAll(async () => {
   api = await startTestApi();
-  server = createAlertServer(api.app, TIMES).listen(0, '127.0.0.1');
+  server = createAlertServer(api.app, TIMEOUTS).listen(0, '127.0.0.1');
   await once(server, 'listening');
 });
 afterAll(async () => {
@@ -27,30 +27,24 @@ afterAll(async () => {
   await api.close();
 });
 
-type Held = { socket: Socket; text: () => string; closed: Promise<number> };
+type SlowClient = { socket: Socket; text: () => string; closed: Promise<unknown> };
 
-/** A connection that sends `first`, then one byte of `drip` every 50 ms. */
-function hold(first: string, drip = ''): Held {
-  const started = performance.now();
-  const { port } = server.address() as AddressInfo; // listening on TCP
+/** Opens a connection that sends `first`, then one byte of `rest` every 50 ms, again and again. */
+function connectSlowly(first: string, rest = '', to = server): SlowClient {
+  const { port } = to.address() as AddressInfo; // listening on TCP
   const socket = connect(port, '127.0.0.1');
   let text = '';
   let next = 0;
   socket.setEncoding('utf8').on('data', (chunk) => {
     text += chunk;
   });
-  socket.on('error', () => {}); // a cut in the middle of a write
+  socket.on('error', () => {}); // closed by the server during a write
   socket.write(first);
   const timer = setInterval(() => {
-    if (drip && socket.writable) socket.write(drip[next % drip.length] ?? '');
+    if (rest && socket.writable) socket.write(rest[next % rest.length] ?? '');
     next += 1;
   }, 50);
-  const closed = new Promise<number>((resolve) =>
-    socket.once('close', () => {
-      clearInterval(timer);
-      resolve(performance.now() - started);
-    }),
-  );
+  const closed = once(socket, 'close').finally(() => clearInterval(timer));
   return { socket, text: () => text, closed };
 }
 
@@ -64,87 +58,96 @@ function expectProblem(text: string, status: number, type: string): void {
   expect(JSON.parse(body)).toMatchObject({ type, status, title: expect.any(String), detail: expect.any(String) });
 }
 
-describe('a connection', () => {
-  it('whose headers drip is cut off with 408', async () => {
-    const held = hold('POST /alerts HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ', 'a');
-    expect(await held.closed).toBeLessThan(6_000);
-    expectProblem(held.text(), 408, '/problems/too-slow');
+describe('a slow or invalid connection', () => {
+  it('is closed with 408 if its headers arrive slowly', async () => {
+    const client = connectSlowly('POST /alerts HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ', 'a');
+    await client.closed;
+    expectProblem(client.text(), 408, '/problems/too-slow');
   });
 
-  it('whose body drips is cut off with 408', async () => {
-    const held = hold(`${HEAD}Content-Length: 1000\r\n\r\n{`, ' ');
-    expect(await held.closed).toBeLessThan(6_000);
-    expectProblem(held.text(), 408, '/problems/too-slow');
+  it('is closed with 408 if its body arrives slowly', async () => {
+    const client = connectSlowly(`${HEAD}Content-Length: 1000\r\n\r\n{`, ' ');
+    await client.closed;
+    expectProblem(client.text(), 408, '/problems/too-slow');
   });
 
-  it('whose chunked body never ends is cut off', async () => {
-    const held = hold(`${HEAD}Transfer-Encoding: chunked\r\n\r\n`, '1\r\n \r\n');
-    expect(await held.closed).toBeLessThan(6_000);
+  it('is closed if its chunked body never ends', async () => {
+    const client = connectSlowly(`${HEAD}Transfer-Encoding: chunked\r\n\r\n`, '1\r\n \r\n');
+    await client.closed;
   });
 
-  it('that says nothing at all is closed', async () => {
-    expect(await hold('').closed).toBeLessThan(6_000);
+  it('is closed if it sends nothing', async () => {
+    await connectSlowly('').closed;
   });
 
-  it('that stays idle between two requests is closed', async () => {
-    const held = hold('GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
-    const lasted = await held.closed;
-    expect(held.text()).toMatch(/^HTTP\/1\.1 200 /);
-    expect(lasted).toBeLessThan(6_000);
+  it('is closed if it is idle between two requests', async () => {
+    const client = connectSlowly('GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    await client.closed;
+    expect(client.text()).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('whose request names no host gets 400; what it expects beside an answer is not asked for', async () => {
-    const nameless = hold('GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n');
-    await nameless.closed;
-    expectProblem(nameless.text(), 400, '/problems/bad-request');
-    const demanding = hold('GET /livez HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nConnection: close\r\n\r\n');
-    await demanding.closed;
-    expect(demanding.text()).toMatch(/^HTTP\/1\.1 200 /);
+  it('gets 400 without Host; an unknown Expect is ignored', async () => {
+    const withoutHost = connectSlowly('GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n');
+    await withoutHost.closed;
+    expectProblem(withoutHost.text(), 400, '/problems/bad-request');
+    const withExpect = connectSlowly('GET /livez HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nConnection: close\r\n\r\n');
+    await withExpect.closed;
+    expect(withExpect.text()).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('with too many headers, or none that can be read, is answered with a problem', async () => {
-    const large = hold(`GET /livez HTTP/1.1\r\nHost: x\r\nX-Large: ${'a'.repeat(20_000)}\r\n\r\n`);
+  it('gets 431 for large headers and 400 for invalid ones', async () => {
+    const large = connectSlowly(`GET /livez HTTP/1.1\r\nHost: x\r\nX-Large: ${'a'.repeat(20_000)}\r\n\r\n`);
     await large.closed;
     expectProblem(large.text(), 431, '/problems/headers-too-large');
-    const noise = hold('\x16\x03\x01\x02\r\n\r\n');
-    await noise.closed;
-    expectProblem(noise.text(), 400, '/problems/bad-request');
+    const invalid = connectSlowly('\x16\x03\x01\x02\r\n\r\n');
+    await invalid.closed;
+    expectProblem(invalid.text(), 400, '/problems/bad-request');
   });
 
-  it('that asks and takes no answer is cut off', async () => {
+  it('is closed if the client reads no response', async () => {
     const closed = once(server, 'connection').then(([served]) => once(served, 'close'));
     const { port } = server.address() as AddressInfo; // listening on TCP
     const socket = connect(port, '127.0.0.1').pause();
-    const asked = 'GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n';
-    const timer = setInterval(() => socket.writable && socket.write(asked), 10); // until the sockets of both ends are full
-    socket.on('error', () => {}); // cut in the middle of a write
+    const request = 'GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n';
+    const timer = setInterval(() => socket.writable && socket.write(request), 10); // until the buffers of both sockets are full
+    socket.on('error', () => {}); // closed by the server during a write
     await closed;
     clearInterval(timer);
     socket.destroy();
   });
 
-  it('that asks for far more than it is answered is cut off', async () => {
-    const few = hold('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10));
+  it('is closed if it pipelines too many requests', async () => {
+    const few = connectSlowly('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10));
     await few.closed;
     expect(few.text().match(/HTTP\/1\.1 200 /g)).toHaveLength(10);
-    const many = hold('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_000));
+    const many = connectSlowly('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_000));
     await many.closed;
     expect(many.text().match(/HTTP\/1\.1 200 /g) ?? []).not.toHaveLength(1_000);
   });
 
-  it('among a hundred such ones does not keep others waiting', async () => {
-    const held = Array.from({ length: 100 }, () => hold('GET /livez HTTP/1.1\r\nX-Slow: ', 'a'));
-    const { port } = server.address() as AddressInfo; // listening on TCP
-    const started = performance.now();
+  it('does not delay others, even with a hundred slow ones', async () => {
+    const patient = createAlertServer(api.app).listen(0, '127.0.0.1');
+    await once(patient, 'listening');
+    const slow = Array.from({ length: 100 }, () => connectSlowly('GET /livez HTTP/1.1\r\nX-Slow: ', 'a', patient));
+    const { port } = patient.address() as AddressInfo; // listening on TCP
+    const connections = () => new Promise<number>((resolve) => patient.getConnections((_, count) => resolve(count)));
+    await expect.poll(connections, POLL).toBe(100);
     expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200);
-    expect(performance.now() - started).toBeLessThan(3_000);
-    await Promise.all(held.map(({ closed }) => closed));
-    expect(await new Promise((resolve) => server.getConnections((_, count) => resolve(count)))).toBeLessThanOrEqual(1);
+    for (const { socket } of slow) socket.destroy();
+    patient.closeAllConnections();
+    patient.close();
+  });
+
+  it('is closed, even among a hundred slow ones', async () => {
+    const slow = Array.from({ length: 100 }, () => connectSlowly('GET /livez HTTP/1.1\r\nX-Slow: ', 'a'));
+    await Promise.all(slow.map(({ closed }) => closed));
+    const connections = () => new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
+    await expect.poll(connections, POLL).toBe(0);
   });
 });
 
 describe('the server', () => {
-  it('keeps its times short and its connections counted', () => {
+  it('has short timeouts and a limit of connections', () => {
     const own = createAlertServer(() => {});
     expect(own).toMatchObject({
       headersTimeout: 10_000,

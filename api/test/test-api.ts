@@ -137,12 +137,5 @@ export function newAlert(changes: Record<string, unknown> = {}) {
   };
 }
 
-/** Calls `look` until it answers something, for at most 20 s. */
-export async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
-  for (const deadline = Date.now() + 20_000; ; ) {
-    const seen = await look();
-    if (seen !== undefined) return seen;
-    if (Date.now() > deadline) throw new Error(`not within 20 s: ${look}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+/** For `expect.poll` and `vi.waitFor`. Only a failing test waits this long, so it suits slow machines, too. */
+export const POLL = { timeout: 30_000, interval: 50 };

@@ -8,7 +8,7 @@ const RECEIVED = Date.parse('2026-11-22T10:00:00Z');
 const at = (ms: number) => new Date(RECEIVED + ms);
 const NOW = at(60_000);
 
-/** Received, claimed once, read and told within a second, but for the changes. */
+/** Returns an alert that was received, claimed, probed and notified within a second, with changes. */
 function alert(changes: Partial<Alert>): Alert {
   return {
     id: 1n,
@@ -46,7 +46,7 @@ function alert(changes: Partial<Alert>): Alert {
 const pending = { status: 'pending', processedAt: null, notifiedAt: null } as const;
 
 describe('the timeline', () => {
-  it('tells each step and its wait', () => {
+  it('lists each step and its wait', () => {
     const timeline = timelineOf(alert({}), NOW);
     expect(timeline.steps).toEqual([
       { step: 'received', at: '2026-11-22T10:00:00.000Z', wait_ms: null },
@@ -58,12 +58,12 @@ describe('the timeline', () => {
     expect(timeline).toMatchObject({ total_ms: 235, waiting: null, bytes_fetched: 65_536 });
   });
 
-  it('counts over a step that is not known, and never below zero where clocks disagree', () => {
+  it('skips unknown steps, and returns no negative waits if clocks differ', () => {
     const { steps } = timelineOf(alert({ queuedAt: null, processedAt: at(20) }), NOW);
     expect(steps.map(({ wait_ms }) => wait_ms)).toEqual([null, null, 25, 0, 215]);
   });
 
-  it('forgets the steps of the round before, once retried', () => {
+  it('omits the steps before an operator’s retry', () => {
     const retried = alert({ ...pending, attempts: 4, attemptsBefore: 4 });
     const { steps, waiting, summary } = timelineOf(retried, NOW);
     expect(steps.map(({ at }) => at !== null)).toEqual([true, false, false, false, false]);
@@ -113,7 +113,7 @@ describe('the timeline', () => {
       'Attempt 3 has been reading the video for 10.0 s. Its worker crashed twice.',
       { ...pending, status: 'processing', attempts: 3, crashes: 2, startedAt: at(50_000) },
     ],
-  ])('says %j', (summary, changes) => {
+  ])('summarises: %j', (summary, changes) => {
     expect(timelineOf(alert(changes), NOW).summary).toBe(summary);
   });
 
@@ -127,7 +127,7 @@ describe('the timeline', () => {
     [3_600_000, '1 h'],
     [18_600_000, '5 h 10 min'],
     [183_600_000, '2 d 3 h'],
-  ])('puts %d ms as %j', (ms, words) => {
+  ])('formats %d ms as %j', (ms, words) => {
     expect(formatDuration(ms)).toBe(words);
   });
 });
@@ -139,12 +139,12 @@ describe('GET /alerts/{uuid}/timeline', () => {
   });
   afterAll(() => api.close());
 
-  it('answers for an alert just received', async () => {
+  it('returns the timeline of an alert just received', async () => {
     const body = newAlert();
     await api.post(body);
-    const answer = await fetch(`${api.url}/alerts/${body.uuid}/timeline`);
-    expect(answer.status).toBe(200);
-    expect(await json(answer)).toMatchObject({
+    const response = await fetch(`${api.url}/alerts/${body.uuid}/timeline`);
+    expect(response.status).toBe(200);
+    expect(await json(response)).toMatchObject({
       uuid: body.uuid,
       attempts: 0,
       failure: null,
@@ -152,16 +152,16 @@ describe('GET /alerts/{uuid}/timeline', () => {
     });
   });
 
-  it('knows no alert that is not there', async () => {
+  it('is 404 for an unknown uuid and 422 for an invalid one', async () => {
     expect((await fetch(`${api.url}/alerts/${randomUUID()}/timeline`)).status).toBe(404);
     expect((await fetch(`${api.url}/alerts/nonsense/timeline`)).status).toBe(422);
   });
 
-  it('shows a caller the alerts of its own stores alone', async () => {
+  it('shows a client the alerts of its own stores only', async () => {
     const body = newAlert({ store: 'theirs' });
     await api.post(body);
-    const caller = { id: 'k', name: 'k', scopes: new Set(['read'] as const), stores: ['ours'] };
-    const restricted = await startTestApi({ auth: { clientOf: async () => caller } });
+    const client = { id: 'k', name: 'k', scopes: new Set(['read'] as const), stores: ['ours'] };
+    const restricted = await startTestApi({ auth: { clientOf: async () => client } });
     await restricted.db.alert.createMany({ data: [alert({ store: 'theirs', uuid: body.uuid })] });
     expect((await fetch(`${restricted.url}/alerts/${body.uuid}/timeline`)).status).toBe(404);
     await restricted.close();

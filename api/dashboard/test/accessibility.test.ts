@@ -2,7 +2,7 @@ import axe from 'axe-core';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Auth, type Client, EVERYONE } from '../../auth/client.ts';
-import { keyAuth, keyOf } from '../../test/browser.ts';
+import { createKey, keyAuth } from '../../test/browser.ts';
 import { startTestApi, type TestApi } from '../../test/test-api.ts';
 import { findBrowser, goTo, launch, openPage, POLL_TIMEOUT, TEST_TIMEOUT, type WatchedPage } from './browser.ts';
 import { seed } from './seed.ts';
@@ -187,7 +187,7 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
 
   it('logs a key in and out', async () => {
     const page = await openAs('keys', NOTHING);
-    await page.getByLabel('Key').fill(await keyOf(api.db, 'read'));
+    await page.getByLabel('Key').fill(await createKey(api.db, 'read'));
     await page.getByRole('button', { name: 'Log in' }).click();
     await page.getByText('No alerts in this period.').first().waitFor();
     expect(page.url()).toBe(api.url + NOTHING);

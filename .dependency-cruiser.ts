@@ -15,7 +15,7 @@ const MODULES: Record<string, Module> = {
   observability: { modules: ['config'], packages: ['pino-pretty', '@opentelemetry/', 'close-with-grace'] },
   prisma: { modules: ['config'], packages: ['@prisma/', 'pg'] },
   // pg: the tables of the queue's and the rate limiter's PostgreSQL backends.
-  redis: { modules: ['config'], packages: ['bullmq', 'bullmq-otel', 'ioredis', 'pg', 'rate-limiter-flexible'] },
+  redis: { modules: ['config'], packages: ['bullmq', 'bullmq-otel', 'ioredis', 'pg'] },
   api: {
     modules: ['config', 'prisma', 'redis', 'observability'],
     packages: [

@@ -5,7 +5,7 @@ import { hasKeys, validKeys } from '#prisma/keys.ts';
 import { registerPoolMetrics } from '#prisma/pool-metrics.ts';
 import { waitUntilReady } from '#prisma/readiness.ts';
 import { openAlertQueue } from '#redis/queue.ts';
-import { openLimits } from '#redis/rate-limit.ts';
+import { openRateLimiters } from '#redis/rate-limit.ts';
 import { queueTelemetry } from '#redis/telemetry.ts';
 import { createBackpressure } from './alerts/backpressure.ts';
 import { ChangeFeed } from './alerts/change-feed.ts';
@@ -80,14 +80,14 @@ onClose(() => longPoll.close());
 
 function openAuth(): Pick<AppDeps, 'auth' | 'rateLimits'> {
   if (config.AUTH === 'off') return { auth: 'off' };
-  const limits = openLimits(queueUrl, (line, err) => log.warn({ err }, line));
-  onClose(() => limits.close());
+  const limiters = openRateLimiters(queueUrl, (message, err) => log.warn({ err }, message));
+  onClose(() => limiters.close());
   const settings = {
     perKey: config.RATE_LIMIT_PER_KEY,
     perAddress: config.RATE_LIMIT_PER_IP,
     failedKeys: config.RATE_LIMIT_FAILED_KEYS,
   };
-  const rateLimits = createRateLimits(limits, settings, keyIdOf);
+  const rateLimits = createRateLimits(limiters, settings, keyIdOf);
   const keys = createKeyCache(() => validKeys(db));
   return { auth: createKeyAuth(keys, rateLimits.countInvalidKey), rateLimits };
 }

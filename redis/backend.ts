@@ -11,7 +11,7 @@ import {
 import { Redis } from 'ioredis';
 import { backoffMs, DELIVERIES, KEEP_COMPLETED, QUEUE_NAME, QUEUE_TIMEOUT_MS } from './contract.ts';
 
-/** Thrown by a processor: deliver again, not before `retryAfterMs`. */
+/** A processor throws it to have the job delivered again, not before `retryAfterMs`. */
 export class Redeliver extends Error {
   readonly retryAfterMs: number | undefined;
 
@@ -25,36 +25,36 @@ export type RedisMemory = { used: number; max: number };
 
 export type OpenQueue = { bull: Queue; close(): Promise<void>; memory?: () => Promise<RedisMemory> };
 
-/** Opens BullMQ's queue on the URL's backend. BullMQ remembers a first connection that failed: then open another. */
+/** Opens BullMQ's queue on the URL's backend. After a failed first connection BullMQ never connects: open another one. */
 export function openQueue(url: string, telemetry?: Telemetry): OpenQueue {
   return isRedis(url) ? openRedisQueue(url, telemetry) : openPostgresQueue(url, telemetry);
 }
 
 export type OpenWorker = {
   bull: Pick<Worker, 'on' | 'waitUntilReady' | 'run' | 'isRunning' | 'cancelAllJobs'>;
-  /** Takes no more jobs and waits for the running ones. */
+  /** Takes no more jobs and waits for those in progress. */
   close(): Promise<void>;
 };
 
-/** A job as it left the queue; `stalls`: how often a worker that had it vanished. */
+/** A job from the queue. `stalls`: how often its worker vanished. */
 export type ReceivedJob = { data: unknown; stalls: number; queuedAt: Date; signal: AbortSignal };
 
-/** Opens BullMQ's worker, not yet running; as openQueue when its backend is away. */
+/** Opens BullMQ's worker without starting it. After a failed first connection, open another one, as in openQueue. */
 export function openWorker(
   url: string,
-  processor: (taken: ReceivedJob) => Promise<void>,
+  processor: (job: ReceivedJob) => Promise<void>,
   { concurrency, telemetry }: { concurrency: number; telemetry?: Telemetry | undefined },
 ): OpenWorker {
   const options = {
     ...(telemetry ? { telemetry } : {}),
     autorun: false,
     concurrency,
-    // A killed worker's job is free again after lock + check = 15 s at most. BullMQ's own 30 + 30 s take about 60.
+    // A killed worker's job is available after lock + check, at most 15 s. BullMQ's defaults of 30 + 30 s take about 60 s.
     lockDuration: 10_000,
     stalledInterval: 5_000,
-    // BullMQ gives up at the second crash. Here the row decides: it counts the claims.
+    // BullMQ's default fails a job at the second crash. Here the row decides, which counts the claims.
     maxStalledCount: DELIVERIES,
-    // After a refused connection; BullMQ's own 15 s is as long as the whole recovery may take.
+    // After a refused connection. BullMQ's default of 15 s is as long as the whole recovery may take.
     runRetryDelay: 1_000,
     settings: {
       backoffStrategy: (deliveries: number, _type?: string, error?: Error) =>
@@ -74,7 +74,7 @@ export function openWorker(
     options,
   );
   opened.bull.on('lockRenewalFailed', (jobIds) => {
-    for (const id of jobIds) opened.bull.cancelJob(id, 'the job was taken away');
+    for (const id of jobIds) opened.bull.cancelJob(id, 'the job was assigned to another worker');
   });
   return opened;
 }
@@ -87,7 +87,7 @@ type Processor = (
 type WorkerOptions = { autorun: boolean; concurrency: number; telemetry?: Telemetry };
 type CancellableWorker = { bull: OpenWorker['bull'] & Pick<Worker, 'cancelJob'>; close(): Promise<void> };
 
-/** Whether jobs that are done stay a while. */
+/** Returns whether completed jobs are kept for a while. */
 export function keepsCompletedJobs(url: string): boolean {
   return isRedis(url);
 }
@@ -96,8 +96,8 @@ function isRedis(url: string): boolean {
   return /^rediss?:/.test(url);
 }
 
-// socketTimeout: a peer that vanished without a word is given up; TCP alone would wait a quarter of an hour.
-// retryStrategy: BullMQ's own grows to 20 s, longer than the whole recovery may take.
+// socketTimeout: closes a connection whose peer is gone; TCP alone would wait for 15 minutes.
+// retryStrategy: BullMQ's default grows to 20 s, longer than the whole recovery may take.
 const REDIS = {
   connectTimeout: QUEUE_TIMEOUT_MS,
   keepAlive: 5_000,
@@ -109,15 +109,15 @@ function redisRetryMs(times: number): number {
 }
 
 function openRedisQueue(url: string, telemetry?: Telemetry): OpenQueue {
-  // A client of our own: BullMQ cannot close one that is between two tries to connect.
+  // Our own client: BullMQ cannot close one that waits for its next connection attempt.
   const client = new Redis(url, {
     ...REDIS,
     socketTimeout: QUEUE_TIMEOUT_MS,
-    // A command for a Redis that is away fails now instead of waiting for its return.
+    // While Redis is unavailable, commands fail at once instead of waiting for it.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
   });
-  client.on('error', () => {}); // BullMQ passes them on until it is closed; without a listener ioredis prints them
+  client.on('error', () => {}); // BullMQ forwards them until it is closed; without a listener ioredis prints them
   const bull = new (withBackend(createRedisBackend).Queue)(QUEUE_NAME, {
     connection: client,
     defaultJobOptions: { removeOnComplete: KEEP_COMPLETED },
@@ -138,27 +138,27 @@ function openRedisQueue(url: string, telemetry?: Telemetry): OpenQueue {
 
 function openPostgresQueue(url: string, telemetry?: Telemetry): OpenQueue {
   const connection = { ...postgres(url), max: 4, query_timeout: QUEUE_TIMEOUT_MS };
-  const bull = new (withBackend(createSendingBackend).Queue)(QUEUE_NAME, {
+  const bull = new (withBackend(createProducerBackend).Queue)(QUEUE_NAME, {
     connection,
     defaultJobOptions: { removeOnComplete: true },
     ...(telemetry ? { telemetry } : {}),
   });
-  // The same class; the type differs by its backend parameter alone.
+  // The same class; the types differ only in the backend parameter.
   return { bull: bull as unknown as Queue, close: () => bull.close() };
 }
 
 /**
- * BullMQ adds jobs in bulk by way of two temporary tables: 3 to 6 ms of PostgreSQL's CPU before the first job, whereas a
- * lone one costs 0.4. From some twelve on bulk is cheaper.
+ * BullMQ adds jobs in bulk through two temporary tables: 3 to 6 ms of PostgreSQL's CPU before the first job, while a single
+ * job costs 0.4 ms. From about twelve jobs on, bulk is cheaper.
  */
-const FEW = 10;
+const MAX_SINGLE_ADDS = 10;
 
-/** As BullMQ's, but few jobs go one by one. */
-const createSendingBackend: typeof createPostgresBackend = (...args) => {
+/** BullMQ's backend, but it adds a few jobs one by one. */
+const createProducerBackend: typeof createPostgresBackend = (...args) => {
   const backend = createPostgresBackend(...args);
   const addInBulk = backend.addJobs.bind(backend);
   backend.addJobs = (entries) =>
-    entries.length > FEW
+    entries.length > MAX_SINGLE_ADDS
       ? addInBulk(entries)
       : Promise.all(entries.map(({ job, jobId, parentKeyOpts }) => backend.addJob(job, jobId, parentKeyOpts)));
   return backend;
@@ -169,7 +169,7 @@ function openRedisWorker(url: string, processor: Processor, options: WorkerOptio
   const connection = {
     url,
     ...REDIS,
-    socketTimeout: (LONGEST_BLOCK_S + 2) * 1_000,
+    socketTimeout: (MAX_BLOCK_S + 2) * 1_000,
     maxRetriesPerRequest: null,
     retryStrategy: (times: number) => (closing ? null : redisRetryMs(times)),
   };
@@ -178,7 +178,7 @@ function openRedisWorker(url: string, processor: Processor, options: WorkerOptio
     bull,
     async close() {
       closing = true;
-      // BullMQ's close waits for ever for the end of a connection that is between two tries; the next try is the last.
+      // BullMQ's close waits forever for a client between two connection attempts; the next attempt is the last.
       const client = bull.isRunning() ? await bull.getBackend().blockingClient : undefined;
       if (client?.status === 'reconnecting') await new Promise((resolve) => client.once('connecting', resolve));
       await bull.close();
@@ -188,7 +188,7 @@ function openRedisWorker(url: string, processor: Processor, options: WorkerOptio
 
 function openPostgresWorker(url: string, processor: Processor, options: WorkerOptions): CancellableWorker {
   const max = Math.min(options.concurrency, 8) + 2;
-  // An idle connection may have died without a word: each would cost a wait and a time limit, one after the other.
+  // The peer of an idle connection may be gone: each would cost a query timeout, one after the other.
   const connection = { ...postgres(url), max, query_timeout: QUEUE_TIMEOUT_MS, idleTimeoutMillis: 1_000 };
   const bull = new PostgresWorker(QUEUE_NAME, processor, { ...options, connection });
   // As in openPostgresQueue.
@@ -201,43 +201,43 @@ function postgres(url: string) {
     connectionTimeoutMillis: QUEUE_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
-    // A commit here waits for no disk. What a crash of PostgreSQL takes with it is under a second of the queue's memory, never
-    // of the rows': a job not added is sent by the reconciler, one not ended comes again and finds its row done.
+    // Commits do not wait for the disk. A crash of PostgreSQL loses less than a second of the queue, and never rows: the
+    // reconciler adds lost jobs again, and a job whose end was lost is delivered again and finds its row done.
     options: '-c synchronous_commit=off',
   };
 }
 
 const PAUSE_MS = 500;
 
-/** BullMQ asks for the next job again at once after any error but a refused connection: thousands of times a second. */
-async function paced<T>(ask: () => Promise<T>): Promise<T> {
+/** After any error except a refused connection, BullMQ fetches the next job at once: thousands of times per second. */
+async function pauseAfterError<T>(fetchJob: () => Promise<T>): Promise<T> {
   try {
-    return await ask();
+    return await fetchJob();
   } catch (error) {
     await sleep(PAUSE_MS);
     throw error;
   }
 }
 
-// BullMQ waits up to 10 s on Redis, up to an hour for NOTIFY; a connection that died without a word brings no job.
-const LONGEST_BLOCK_S = 5;
+// BullMQ blocks for up to 10 s on Redis and for up to an hour on NOTIFY; a connection whose peer is gone brings no job.
+const MAX_BLOCK_S = 5;
 
 class RedisWorker extends withBackend(createRedisBackend).Worker {
   protected override moveToActive(token: string, name?: string) {
-    return paced(() => super.moveToActive(token, name));
+    return pauseAfterError(() => super.moveToActive(token, name));
   }
 
   protected override getBlockTimeout(blockUntil: number): number {
-    return Math.min(super.getBlockTimeout(blockUntil), LONGEST_BLOCK_S);
+    return Math.min(super.getBlockTimeout(blockUntil), MAX_BLOCK_S);
   }
 }
 
 class PostgresWorker extends withBackend(createPostgresBackend).Worker {
   protected override moveToActive(token: string, name?: string) {
-    return paced(() => super.moveToActive(token, name));
+    return pauseAfterError(() => super.moveToActive(token, name));
   }
 
   protected override getBlockTimeout(blockUntil: number): number {
-    return Math.min(super.getBlockTimeout(blockUntil), LONGEST_BLOCK_S);
+    return Math.min(super.getBlockTimeout(blockUntil), MAX_BLOCK_S);
   }
 }

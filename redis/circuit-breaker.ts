@@ -3,23 +3,23 @@ import { withTimeout } from '#async/timeout.ts';
 import { QUEUE_TIMEOUT_MS } from './contract.ts';
 import { QueueUnavailable } from './errors.ts';
 
-/** Who is refused learns it within milliseconds; whoever waited longer had nobody at the other end. */
-const SILENCE_MS = 1_000;
-const ASK_AGAIN_MS = 1_000;
+/** A refused connection fails within milliseconds. A call that waited longer had a silent peer. */
+const SILENT_AFTER_MS = 1_000;
+const PROBE_INTERVAL_MS = 1_000;
 
-/** Waits for a silent queue once, not once for each question. */
+/** Waits for a silent queue once instead of once per call. */
 export type CircuitBreaker = {
-  /** The answer, within 3 s; at once QueueUnavailable while the queue is known to be silent. */
-  ask<T>(question: () => Promise<T>): Promise<T>;
-  /** Asks no more. */
+  /** Returns the call's value within 3 s. Throws QueueUnavailable: at once while the breaker is open. */
+  run<T>(call: () => Promise<T>): Promise<T>;
+  /** Stops probing. */
   close(): void;
 };
 
-/** `probe` is asked in the background while the queue is silent, until it is answered. */
+/** While the breaker is open, `probe` runs in the background until it succeeds. */
 export function createCircuitBreaker(probe: () => Promise<unknown>): CircuitBreaker {
   const closing = new AbortController();
-  let silence: QueueUnavailable | undefined;
-  const outwait = async () => {
+  let openedBy: QueueUnavailable | undefined;
+  const probeUntilAvailable = async () => {
     while (!closing.signal.aborted) {
       try {
         await withQueueTimeout(probe());
@@ -27,25 +27,25 @@ export function createCircuitBreaker(probe: () => Promise<unknown>): CircuitBrea
       } catch (error) {
         if (!(error instanceof QueueUnavailable)) throw error;
       }
-      await sleep(ASK_AGAIN_MS, undefined, { signal: closing.signal }).catch(() => {}); // closed: seen above
+      await sleep(PROBE_INTERVAL_MS, undefined, { signal: closing.signal }).catch(() => {}); // aborted: the loop ends
     }
   };
-  const fallSilent = (fault: QueueUnavailable) => {
-    if (silence) return;
-    silence = fault;
-    void outwait().finally(() => {
-      silence = undefined;
+  const open = (error: QueueUnavailable) => {
+    if (openedBy) return;
+    openedBy = error;
+    void probeUntilAvailable().finally(() => {
+      openedBy = undefined;
     });
   };
   return {
-    async ask(question) {
-      if (silence) throw new QueueUnavailable(silence.cause);
-      const asked = performance.now();
+    async run(call) {
+      if (openedBy) throw new QueueUnavailable(openedBy.cause);
+      const start = performance.now();
       try {
-        return await withQueueTimeout(question());
+        return await withQueueTimeout(call());
       } catch (error) {
-        const waited = performance.now() - asked > SILENCE_MS;
-        if (waited && error instanceof QueueUnavailable) fallSilent(error);
+        const silent = performance.now() - start > SILENT_AFTER_MS;
+        if (silent && error instanceof QueueUnavailable) open(error);
         throw error;
       }
     },

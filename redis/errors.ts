@@ -3,13 +3,13 @@ export class QueueUnavailable extends Error {
   readonly code = 'queue_unavailable';
 
   constructor(cause: unknown) {
-    super('the queue does not answer', { cause: bare(cause) });
+    super('the queue is unavailable', { cause: messageOnly(cause) });
     this.name = 'QueueUnavailable';
   }
 }
 
 /** Returns an error with the message alone: ioredis attaches the command to its errors, AUTH with the password too. */
-export function bare(error: unknown): Error {
+export function messageOnly(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error));
   // A host name with several addresses fails with an AggregateError, whose message is empty.
   const code = 'code' in error ? String(error.code) : error.name;

@@ -14,39 +14,39 @@ import {
 } from './backend.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
 import { type AlertJob, DELIVERIES, JOB_NAME, jobId, jobSchema, KEEP_FAILED, QUEUE_TIMEOUT_MS } from './contract.ts';
-import { bare } from './errors.ts';
+import { messageOnly } from './errors.ts';
 
 export type QueueState = {
   jobs: Record<'waiting' | 'active' | 'delayed' | 'failed', number>;
-  /** Bytes; a max of 0 is none. Only on Redis. */
+  /** In bytes, only on Redis; a max of 0 means no limit. */
   memory?: RedisMemory | undefined;
 };
 
-/** A job to be sent. `traceparent`: of the trace that it goes on with. */
-export type SentJob = AlertJob & { traceparent?: string | null | undefined };
+/** A job to add. `traceparent`: the trace that it continues. */
+export type NewJob = AlertJob & { traceparent?: string | null | undefined };
 
 export type AlertQueue = {
-  /** Adds the alert's job; a no-op where it is there already. Throws QueueUnavailable. */
-  enqueue(job: SentJob): Promise<void>;
+  /** Adds the alert's job; has no effect if the job exists. Throws QueueUnavailable. */
+  enqueue(job: NewJob): Promise<void>;
   /**
-   * As enqueue for many, but first clears away finished jobs of those alerts. `perSecond` spreads the jobs over time.
-   * Returns how many jobs were added: none where one waits or runs.
+   * Adds jobs after removing finished jobs of the same alerts. `perSecond` spreads the jobs over time. Returns the number
+   * of added jobs: alerts with a waiting or running job are skipped.
    */
-  enqueueAgain(jobs: SentJob[], options?: { perSecond?: number }): Promise<number>;
-  /** How many jobs wait for a worker, now or later. Throws QueueUnavailable. */
+  enqueueAgain(jobs: NewJob[], options?: { perSecond?: number }): Promise<number>;
+  /** Returns the number of jobs that wait for a worker, now or after a delay. Throws QueueUnavailable. */
   depth(): Promise<number>;
   /** One round trip. Throws QueueUnavailable. */
   ping(): Promise<void>;
-  /** How many jobs are in which state, and what Redis has of memory. Throws QueueUnavailable. */
+  /** Returns the number of jobs per state, and the memory of Redis. Throws QueueUnavailable. */
   state(): Promise<QueueState>;
-  /** Whether jobs that are done stay a while, for Bull Board to show. */
+  /** Whether completed jobs are kept for a while, for Bull Board. */
   keepsCompletedJobs: boolean;
-  /** BullMQ's own queue, for Bull Board. A new object after a connection that failed for good. */
+  /** BullMQ's queue, for Bull Board. A new object after a failed connection. */
   bull(): Queue;
   close(): Promise<void>;
 };
 
-/** One sentence where the queue does not answer. */
+/** Returns a message if the queue is unavailable. */
 export function checkQueue(queue: AlertQueue): Promise<string | undefined> {
   return queue.ping().then(
     () => undefined,
@@ -54,51 +54,51 @@ export function checkQueue(queue: AlertQueue): Promise<string | undefined> {
   );
 }
 
-/** `crashed`: whoever had the job before vanished without a word. `queuedAt`: when it entered the queue. */
+/** `crashed`: the job's previous worker vanished. `queuedAt`: when the job entered the queue. */
 export type Delivery = { crashed: boolean; queuedAt: Date };
 
-/** `signal` aborts when the job is taken away. */
+/** `signal` aborts when this worker stops or loses the job. */
 export type Handler = (job: AlertJob, signal: AbortSignal, delivery: Delivery) => Promise<JobResult>;
 
-/** What became of a job. A handler that throws is a fault of ours: the job is delivered again. */
+/** A handler that throws has an internal error: the job is delivered again. */
 export type JobResult =
   | { kind: 'done' }
-  /** Over, and to be seen among the failed. */
+  /** Not delivered again; listed among the failed jobs. */
   | { kind: 'failed'; reason: string }
   /** Deliver again, not before `retryAfterMs`. */
   | { kind: 'retry'; reason: string; retryAfterMs?: number | undefined };
 
 export type AlertConsumer = {
-  /** Its loop over the jobs runs: false before the backend answered, and from close() on. */
+  /** Whether it takes jobs: false before the first connection, and after close(). */
   consuming(): boolean;
   /**
-   * Takes no more jobs, but for one that it is asking for right now; waits `graceMs` for the running ones, then aborts
-   * their signal; all go back. What has not ended 3 s later is left to its lock, which runs out after this process.
+   * Takes no more jobs, except one that it is fetching right now. Waits `graceMs` for the jobs in progress, then aborts
+   * their signals, so that they are released. A job that has not ended 3 s later is delivered again once its lock expires.
    */
   close(graceMs: number): Promise<void>;
 };
 
-/** Opens the sending end lazily. A backend that is down is tried again at the next call, a silent one in the background. */
+/** Opens the producer lazily. A backend that refuses connections is tried at each call, a silent one in the background. */
 export function openAlertQueue(url: string, onError: (error: Error) => void, telemetry?: Telemetry): AlertQueue {
   let opened: OpenQueue | undefined;
-  const tell = (error: unknown) => onError(bare(error));
+  const report = (error: unknown) => onError(messageOnly(error));
   const bull = (): Queue => {
     if (opened) return opened.bull;
     const queue = openQueue(url, telemetry);
-    queue.bull.on('error', tell);
+    queue.bull.on('error', report);
     queue.bull.waitUntilReady().catch(() => {
       if (opened === queue) opened = undefined;
-      queue.close().catch(tell);
+      queue.close().catch(report);
     });
     opened = queue;
     return queue.bull;
   };
-  // One row of the queue's own settings. Counting jobs would read them all on PostgreSQL.
+  // Reads one row of the queue's settings. Counting jobs would read them all on PostgreSQL.
   const probe = () => bull().isPaused();
-  const { ask, close } = createCircuitBreaker(probe);
-  const addAll = async (jobs: ReturnType<typeof jobOf>[]) => void (await ask(() => bull().addBulk(jobs)));
+  const breaker = createCircuitBreaker(probe);
+  const addAll = async (jobs: ReturnType<typeof jobOf>[]) => void (await breaker.run(() => bull().addBulk(jobs)));
   // Alerts are stored in batches, so their jobs arrive in batches too.
-  const batcher = createMicroBatcher<SentJob, void>({
+  const batcher = createMicroBatcher<NewJob, void>({
     async run(jobs) {
       await addAll(jobs.map((job) => jobOf(job)));
       return jobs.map(() => undefined);
@@ -108,22 +108,22 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
     enqueue: batcher.add,
     async enqueueAgain(jobs, { perSecond } = {}) {
       let added = 0;
-      for (let first = 0; first < jobs.length; first += BATCH) {
-        const batch = jobs.slice(first, first + BATCH);
-        const lost = await ask(() => withoutJob(bull(), batch));
-        await addAll(lost.map((job, index) => jobOf(job, perSecond ? ((added + index) * 1_000) / perSecond : 0)));
-        added += lost.length;
+      for (let first = 0; first < jobs.length; first += BATCH_SIZE) {
+        const batch = jobs.slice(first, first + BATCH_SIZE);
+        const missing = await breaker.run(() => withoutJob(bull(), batch));
+        await addAll(missing.map((job, index) => jobOf(job, perSecond ? ((added + index) * 1_000) / perSecond : 0)));
+        added += missing.length;
       }
       return added;
     },
     async depth() {
-      return ask(() => bull().getJobCountByTypes('waiting', 'delayed', 'prioritized'));
+      return breaker.run(() => bull().getJobCountByTypes('waiting', 'delayed', 'prioritized'));
     },
     async ping() {
-      await ask(probe);
+      await breaker.run(probe);
     },
     async state() {
-      const [jobs, memory] = await ask(() =>
+      const [jobs, memory] = await breaker.run(() =>
         Promise.all([bull().getJobCounts('waiting', 'active', 'delayed', 'failed'), opened?.memory?.()]),
       );
       const { waiting = 0, active = 0, delayed = 0, failed = 0 } = jobs;
@@ -132,30 +132,30 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
     keepsCompletedJobs: keepsCompletedJobs(url),
     bull,
     async close() {
-      close();
+      breaker.close();
       const queue = opened;
       opened = undefined;
-      if (queue) await waitAtMost(queue.close().catch(tell), QUEUE_TIMEOUT_MS);
+      if (queue) await waitAtMost(queue.close().catch(report), QUEUE_TIMEOUT_MS);
     },
   };
 }
 
-// Jobs asked about at once: their answers fit easily into the time one answer may take.
-const BATCH = 100;
+// Few enough to be checked well within the queue's timeout.
+const BATCH_SIZE = 100;
 
-/** Those alerts that have no job or had a finished one, which is removed. */
-async function withoutJob(queue: Queue, jobs: SentJob[]): Promise<SentJob[]> {
-  const lost = await Promise.all(
+/** Returns the jobs that do not exist, after removing finished ones. */
+async function withoutJob(queue: Queue, jobs: NewJob[]): Promise<NewJob[]> {
+  const absent = await Promise.all(
     jobs.map(async ({ uuid }) => {
       const state = await queue.getJobState(jobId(uuid));
       if (state === 'completed' || state === 'failed') await queue.remove(jobId(uuid));
       return state === 'completed' || state === 'failed' || state === 'unknown';
     }),
   );
-  return jobs.filter((_job, index) => lost[index]);
+  return jobs.filter((_job, index) => absent[index]);
 }
 
-function jobOf({ traceparent, ...data }: SentJob, delay = 0) {
+function jobOf({ traceparent, ...data }: NewJob, delay = 0) {
   const options = {
     delay: Math.round(delay),
     jobId: jobId(data.uuid),
@@ -163,7 +163,7 @@ function jobOf({ traceparent, ...data }: SentJob, delay = 0) {
     backoff: { type: 'custom' },
     removeOnFail: KEEP_FAILED,
     stackTraceLimit: 1,
-    // The form in which BullMQ's telemetry hands a trace on.
+    // The format in which BullMQ's telemetry passes a trace on.
     ...(traceparent ? { telemetry: { metadata: JSON.stringify({ traceparent }) } } : {}),
   };
   return { name: JOB_NAME, data, opts: options };
@@ -171,19 +171,17 @@ function jobOf({ traceparent, ...data }: SentJob, delay = 0) {
 
 const REOPEN_MS = 1_000;
 
-/**
- * Opens the receiving end: `handler` gets each job parsed. A backend that is down, now or later, is waited for.
- */
+/** Opens the consumer: calls `handler` with each parsed job. Waits for a backend that is unavailable, now or later. */
 export function consumeAlerts(
   url: string,
   handler: Handler,
   options: { concurrency: number; onError: (error: Error) => void; telemetry?: Telemetry | undefined },
 ): AlertConsumer {
   const closing = new AbortController();
-  const tell = (error: unknown) => options.onError(bare(error));
+  const report = (error: unknown) => options.onError(messageOnly(error));
   const open = () => {
-    const worker = openWorker(url, (taken) => handle(handler, taken), options);
-    worker.bull.on('error', tell);
+    const worker = openWorker(url, (job) => handle(handler, job), options);
+    worker.bull.on('error', report);
     return worker;
   };
   let worker = open();
@@ -192,8 +190,8 @@ export function consumeAlerts(
       try {
         await worker.bull.waitUntilReady();
       } catch (error) {
-        tell(error);
-        worker.close().catch(tell);
+        report(error);
+        worker.close().catch(report);
         await sleep(REOPEN_MS, undefined, { signal: closing.signal });
         worker = open();
         continue;
@@ -203,27 +201,28 @@ export function consumeAlerts(
     }
   };
   runWhenReady().catch((error: unknown) => {
-    if (!closing.signal.aborted) tell(error);
+    if (!closing.signal.aborted) report(error);
   });
   return {
     consuming: () => worker.bull.isRunning() && !closing.signal.aborted,
     async close(graceMs) {
       closing.abort();
-      await closeWorker(worker, graceMs).catch(tell);
+      await closeWorker(worker, graceMs).catch(report);
     },
   };
 }
 
-async function handle(handler: Handler, taken: ReceivedJob): Promise<void> {
-  const job = jobSchema.safeParse(taken.data);
-  if (!job.success) throw new UnrecoverableError('not a job of this contract');
-  const verdict = await handler(job.data, taken.signal, { crashed: taken.stalls > 0, queuedAt: taken.queuedAt });
-  if (verdict.kind === 'failed') throw new UnrecoverableError(verdict.reason);
-  if (verdict.kind === 'retry') throw new Redeliver(verdict.reason, verdict.retryAfterMs);
+async function handle(handler: Handler, received: ReceivedJob): Promise<void> {
+  const job = jobSchema.safeParse(received.data);
+  if (!job.success) throw new UnrecoverableError('invalid job');
+  const delivery = { crashed: received.stalls > 0, queuedAt: received.queuedAt };
+  const result = await handler(job.data, received.signal, delivery);
+  if (result.kind === 'failed') throw new UnrecoverableError(result.reason);
+  if (result.kind === 'retry') throw new Redeliver(result.reason, result.retryAfterMs);
 }
 
 async function closeWorker(worker: OpenWorker, graceMs: number): Promise<void> {
-  const grace = setTimeout(() => worker.bull.cancelAllJobs('the worker stops'), graceMs);
+  const grace = setTimeout(() => worker.bull.cancelAllJobs('the worker is stopping'), graceMs);
   await waitAtMost(worker.close(), graceMs + QUEUE_TIMEOUT_MS);
   clearTimeout(grace);
 }

@@ -1,19 +1,19 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
 
-/** Adds to the count under a key, which begins anew when its window has passed. */
-export type CountStore = {
-  /** The count with `hits` added, and the milliseconds left of its window. Rejects where the store is away. */
-  add(key: string, hits: number, windowMs: number): Promise<{ total: number; leftMs: number }>;
+/** Counters with a window: a counter starts at zero again when its window has ended. */
+export type CounterStore = {
+  /** Adds points and returns the total and the rest of the window in ms. Rejects if the store is unavailable. */
+  add(key: string, points: number, windowMs: number): Promise<{ total: number; leftMs: number }>;
   close(): Promise<void>;
 };
 
-// A request may wait so long, and is then counted without the store: one in many, as limits.ts leaves a store that failed
-// alone. A shorter time would take a busy process of our own for a store that is away.
-export const COUNT_MS = 1_000;
+// A request waits at most this long, then it is counted without the store. Few requests do: rate-limit.ts does not use a
+// failed store for some seconds. With a shorter time, a busy process of ours would look like an unavailable store.
+export const STORE_TIMEOUT_MS = 1_000;
 
-/** Opens the counts beside the queue, lazily: on Redis under keys of their own, on PostgreSQL in the schema `limits`. */
-export function openCountStore(url: string, onError: (error: Error) => void): CountStore {
+/** Opens the counters lazily in the queue's backend: keys `limits:…` on Redis, the schema `limits` on PostgreSQL. */
+export function openCounterStore(url: string, onError: (error: Error) => void): CounterStore {
   return /^rediss?:/.test(url) ? openOnRedis(url, onError) : openOnPostgres(url, onError);
 }
 
@@ -26,22 +26,22 @@ if left < 0 then
 end
 return { total, left }`;
 
-function openOnRedis(url: string, onError: (error: Error) => void): CountStore {
+function openOnRedis(url: string, onError: (error: Error) => void): CounterStore {
   const client = new Redis(url, {
     lazyConnect: true,
     connectTimeout: 3_000,
-    commandTimeout: COUNT_MS,
-    // A connection that died without a word is given up, not only its command.
+    commandTimeout: STORE_TIMEOUT_MS,
+    // Closes a connection whose peer is gone, not only the command.
     socketTimeout: 2_000,
     maxRetriesPerRequest: 0,
     keepAlive: 5_000,
     retryStrategy: (times) => Math.min(times * 100, 1_000),
   });
-  // The text alone: ioredis hangs the command on its errors, for AUTH with the password.
+  // The message alone: ioredis attaches the command to its errors, AUTH with the password too.
   client.on('error', (error: Error) => onError(new Error(error.message)));
   return {
-    async add(key, hits, windowMs) {
-      const [total, left] = Object(await client.eval(ADD, 1, `limits:${key}`, hits, windowMs));
+    async add(key, points, windowMs) {
+      const [total, left] = Object(await client.eval(ADD, 1, `limits:${key}`, points, windowMs));
       return { total: Number(total), leftMs: Number(left) };
     },
     async close() {
@@ -57,9 +57,9 @@ ON CONFLICT (key) DO UPDATE SET
   resets_at = CASE WHEN c.resets_at <= now() THEN EXCLUDED.resets_at ELSE c.resets_at END
 RETURNING hits, extract(epoch FROM resets_at - now()) * 1000 AS left`;
 
-const SWEEP_MS = 60_000;
+const CLEANUP_MS = 60_000;
 
-function openOnPostgres(url: string, onError: (error: Error) => void): CountStore {
+function openOnPostgres(url: string, onError: (error: Error) => void): CounterStore {
   const pool = new pg.Pool({
     connectionString: url,
     max: 2,
@@ -69,15 +69,15 @@ function openOnPostgres(url: string, onError: (error: Error) => void): CountStor
     allowExitOnIdle: true,
   });
   pool.on('error', (error) => onError(new Error(error.message)));
-  let swept = 0;
+  let cleanedUp = 0;
   return {
-    async add(key, hits, windowMs) {
-      if (Date.now() - swept > SWEEP_MS) {
-        swept = Date.now();
-        // Who came once is not kept for ever; a sweep that fails is made up for by the next one.
+    async add(key, points, windowMs) {
+      if (Date.now() - cleanedUp > CLEANUP_MS) {
+        cleanedUp = Date.now();
+        // Removes clients that do not return. If it fails, the next one succeeds.
         pool.query('DELETE FROM limits.counts WHERE resets_at < now()').catch(() => {});
       }
-      const { rows } = await pool.query({ name: 'count', text: UPSERT, values: [key, hits, windowMs] });
+      const { rows } = await pool.query({ name: 'limits_count', text: UPSERT, values: [key, points, windowMs] });
       return { total: Number(rows[0]?.hits), leftMs: Number(rows[0]?.left) };
     },
     close: () => pool.end(),

@@ -1,106 +1,110 @@
 import { withTimeout } from '#async/timeout.ts';
-import { COUNT_MS, type CountStore, openCountStore } from './rate-limit-store.ts';
+import { type CounterStore, openCounterStore, STORE_TIMEOUT_MS } from './rate-limit-store.ts';
 
-/** The place of a hit in its window, from 1 on, and when the window ends (epoch milliseconds). */
-export type Hit = { number: number; resetAt: number };
+/** Points consumed in the current window, and its end in epoch milliseconds. */
+export type Usage = { consumed: number; resetAt: number };
 
-export type Counter = {
+export type RateLimiter = {
   /**
-   * Counts hits of this key, one unless told otherwise, over all processes that count on the same store. Tells the place of
-   * the last one; where it is beyond the limit, none of them is taken. Never rejects.
+   * Consumes points of this key, counted over all processes with the same store, and returns the usage. If the points do
+   * not fit within the limit, `consumed` is greater than the limit and nothing is consumed. Never rejects.
    */
-  hit(key: string, hits?: number): Promise<Hit> | Hit;
+  consume(key: string, points?: number): Promise<Usage> | Usage;
 };
 
-export type Limits = {
-  /** Hits within a window of `windowMs`; numbers up to `limit` are right, those beyond it only say that it is passed. */
-  counter(name: string, limit: number, windowMs: number): Counter;
+export type RateLimiters = {
+  /** `limit` points per `windowMs`. `consumed` is exact up to the limit; beyond it, it only says that it is exceeded. */
+  create(name: string, limit: number, windowMs: number): RateLimiter;
   close(): Promise<void>;
 };
 
-// A store that failed is left alone for so long: each try costs a request up to COUNT_MS.
-const AWAY_MS = 5_000;
+// Each attempt to use a failed store delays a request by up to STORE_TIMEOUT_MS.
+const COOLDOWN_MS = 5_000;
 
-// A counter takes this part of its limit from the store at once and hands it out by itself. So the store is asked once in
-// 200 requests of a full window, never lets more than the limit through however many processes count, and each other process
-// keeps at most half a percent back.
-const SHARE = 200;
+// A process reserves this part of a limit from the store at once and hands it out from memory. The store then gets one
+// command per 1/200 of the limit, the processes together never exceed the limit, and each other process holds back at most
+// 0.5 % of it. Why not a library: docs/decisions/rate-limiting.md.
+const RESERVATIONS_PER_WINDOW = 200;
 
-// Of each counter. Who would fill it with addresses drops the oldest, which then ask the store again.
-const MOST_KEYS = 20_000;
+// Per limiter, so that clients with many addresses cannot fill the memory. Dropped keys only cost another reservation.
+const MAX_KEYS = 20_000;
 
-/** `tell` gets one line when the store goes and one when it is back; meanwhile each process counts by itself. */
-export function openLimits(url: string, tell: (line: string, error?: Error) => void): Limits {
-  const store = openCountStore(url, () => {}); // what it means for counting, `add` below tells
-  let awayUntil = 0;
-  const add: CountStore['add'] = async (...what) => {
-    if (Date.now() < awayUntil) throw new Error('away');
+/** `log` gets one line when the store becomes unavailable, and one when it is back. In between, each process counts alone. */
+export function openRateLimiters(url: string, log: (message: string, error?: Error) => void): RateLimiters {
+  const store = openCounterStore(url, () => {}); // `add` below reports what its errors mean for the limits
+  let unavailableUntil = 0;
+  const add: CounterStore['add'] = async (...args) => {
+    if (Date.now() < unavailableUntil) throw new Error('the store failed a moment ago');
     try {
-      const counted = await withTimeout(store.add(...what), COUNT_MS);
-      if (awayUntil > 0) tell('limits are shared again');
-      awayUntil = 0;
+      const counted = await withTimeout(store.add(...args), STORE_TIMEOUT_MS);
+      if (unavailableUntil > 0) log('rate limits are shared again');
+      unavailableUntil = 0;
       return counted;
     } catch (error) {
-      if (awayUntil === 0)
-        tell('limits are counted by each process alone: their store does not answer', asError(error));
-      awayUntil = Date.now() + AWAY_MS;
+      if (unavailableUntil === 0) log('rate limits are counted per process: their store is unavailable', plain(error));
+      unavailableUntil = Date.now() + COOLDOWN_MS;
       throw error;
     }
   };
   return {
-    counter: (name, limit, windowMs) => createCounter({ add, name, limit, windowMs }),
-    close: () => store.close().catch(() => {}), // it was away, and is left so
+    create: (name, limit, windowMs) => createRateLimiter({ add, name, limit, windowMs }),
+    close: () => store.close().catch(() => {}), // it was unavailable, and needs no closing
   };
 }
 
-/** `top`: hits taken from the store so far, of which `left` are not handed out yet. */
-type Share = { top: number; left: number; resetAt: number };
+/** Points reserved from the store: `upTo` counts those of all processes, of which `available` are not handed out yet. */
+type Reservation = { upTo: number; available: number; resetAt: number };
 
-function createCounter(of: { add: CountStore['add']; name: string; limit: number; windowMs: number }): Counter {
-  const { limit, windowMs } = of;
-  const share = Math.max(1, Math.floor(limit / SHARE));
-  const shares = new Map<string, Share>();
-  const asking = new Map<string, Promise<void>>();
-  const currentShare = (key: string): Share | undefined => {
-    const own = shares.get(key);
-    return own && Date.now() < own.resetAt ? own : undefined;
+function createRateLimiter(options: {
+  add: CounterStore['add'];
+  name: string;
+  limit: number;
+  windowMs: number;
+}): RateLimiter {
+  const { add, name, limit, windowMs } = options;
+  const reservationSize = Math.max(1, Math.floor(limit / RESERVATIONS_PER_WINDOW));
+  const reservations = new Map<string, Reservation>();
+  const inFlight = new Map<string, Promise<void>>();
+  const current = (key: string): Reservation | undefined => {
+    const reservation = reservations.get(key);
+    return reservation && Date.now() < reservation.resetAt ? reservation : undefined;
   };
-  const ask = async (key: string, hits: number) => {
-    const asked = Math.max(share, hits);
-    const counted = await of.add(`${of.name}:${key}`, asked, windowMs).catch(() => undefined); // told above
-    const before = currentShare(key);
-    shares.delete(key); // the newest stand last
-    shares.set(key, counted ? withCounted(before, asked, counted) : alone(before, limit, windowMs));
-    const [oldest] = shares.size > MOST_KEYS ? shares.keys() : [];
-    if (oldest !== undefined) shares.delete(oldest);
+  const reserve = async (key: string, points: number) => {
+    const size = Math.max(reservationSize, points);
+    const counted = await add(`${name}:${key}`, size, windowMs).catch(() => undefined); // logged above
+    const before = current(key);
+    reservations.delete(key); // the newest key is last
+    reservations.set(key, counted ? extend(before, size, counted) : countAlone(before, limit, windowMs));
+    const [oldest] = reservations.size > MAX_KEYS ? reservations.keys() : [];
+    if (oldest !== undefined) reservations.delete(oldest);
   };
-  const askOnce = (key: string, hits: number): Promise<void> => {
-    const under = asking.get(key) ?? ask(key, hits).finally(() => asking.delete(key));
-    asking.set(key, under);
-    return under;
+  const reserveOnce = (key: string, points: number): Promise<void> => {
+    const running = inFlight.get(key) ?? reserve(key, points).finally(() => inFlight.delete(key));
+    inFlight.set(key, running);
+    return running;
   };
-  const take = (key: string, hits: number): Hit | undefined => {
-    const own = currentShare(key);
-    // More than a whole window holds: they are not even asked for.
-    if (hits > limit) return { number: limit + 1, resetAt: own?.resetAt ?? Date.now() + windowMs };
-    if (!own) return undefined;
-    const { top, left, resetAt } = own;
-    const number = top - left + hits;
-    if (left >= hits && number <= limit) {
-      own.left -= hits;
-      return { number, resetAt };
+  const take = (key: string, points: number): Usage | undefined => {
+    const reservation = current(key);
+    // More than a whole window: not even reserved.
+    if (points > limit) return { consumed: limit + 1, resetAt: reservation?.resetAt ?? Date.now() + windowMs };
+    if (!reservation) return undefined;
+    const { upTo, available, resetAt } = reservation;
+    const consumed = upTo - available + points;
+    if (available >= points && consumed <= limit) {
+      reservation.available -= points;
+      return { consumed, resetAt };
     }
-    // Nothing more to ask for until the window ends: who is over the limit costs the store nothing.
-    return top >= limit ? { number: limit + 1, resetAt } : undefined;
+    // Nothing is left to reserve in this window: clients over the limit cost the store nothing.
+    return upTo >= limit ? { consumed: limit + 1, resetAt } : undefined;
   };
   return {
-    hit(key, hits = 1) {
-      const hit = take(key, hits);
-      if (hit) return hit;
+    consume(key, points = 1) {
+      const usage = take(key, points);
+      if (usage) return usage;
       return (async () => {
         for (;;) {
-          await askOnce(key, hits);
-          const taken = take(key, hits);
+          await reserveOnce(key, points);
+          const taken = take(key, points);
           if (taken) return taken;
         }
       })();
@@ -108,20 +112,24 @@ function createCounter(of: { add: CountStore['add']; name: string; limit: number
   };
 }
 
-/** What was asked for and what is left of before, unless the store began a new window in between. */
-function withCounted(before: Share | undefined, asked: number, counted: { total: number; leftMs: number }): Share {
-  const kept = before && before.top + asked <= counted.total ? before.left : 0;
-  return { top: counted.total, left: kept + asked, resetAt: Date.now() + counted.leftMs };
+/** Adds the reserved points to what is left of the reservation before, unless the store has begun a new window. */
+function extend(
+  before: Reservation | undefined,
+  size: number,
+  counted: { total: number; leftMs: number },
+): Reservation {
+  const left = before && before.upTo + size <= counted.total ? before.available : 0;
+  return { upTo: counted.total, available: left + size, resetAt: Date.now() + counted.leftMs };
 }
 
-/** All that is left of the window, handed out without the store. */
-function alone(before: Share | undefined, limit: number, windowMs: number): Share {
-  const taken = before ? before.top - before.left : 0;
-  return { top: limit, left: Math.max(0, limit - taken), resetAt: before?.resetAt ?? Date.now() + windowMs };
+/** Reserves the rest of the window without the store. */
+function countAlone(before: Reservation | undefined, limit: number, windowMs: number): Reservation {
+  const consumed = before ? before.upTo - before.available : 0;
+  return { upTo: limit, available: Math.max(0, limit - consumed), resetAt: before?.resetAt ?? Date.now() + windowMs };
 }
 
-function asError(error: unknown): Error {
-  // A name with several addresses fails with an AggregateError, whose message is empty.
+function plain(error: unknown): Error {
+  // A host name with several addresses fails with an AggregateError, whose message is empty.
   const [first] = error instanceof AggregateError ? error.errors : [error];
   return new Error(first instanceof Error ? first.message : String(first));
 }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
 import ipaddr from 'ipaddr.js';
-import type { Hit, Limits } from '#redis/rate-limit.ts';
+import type { RateLimiters, Usage } from '#redis/rate-limit.ts';
 import { Problem } from './problem.ts';
 
 const WINDOW_MS = 60_000;
@@ -23,13 +23,13 @@ export type RateLimits = {
 
 /** Returns the rate limits of the api. `keyIdOf` returns the id of the request's key, or undefined without a key. */
 export function createRateLimits(
-  limits: Limits,
+  limiters: RateLimiters,
   settings: RateLimitSettings,
   keyIdOf: (req: Request) => string | undefined,
 ): RateLimits {
-  const invalidKeys = settings.failedKeys > 0 ? limits.counter('failed', settings.failedKeys, WINDOW_MS) : undefined;
-  const address = createLimit(limits, 'address', settings.perAddress, (req) => networkOf(req.ip));
-  const key = createLimit(limits, 'key', settings.perKey, keyIdOf);
+  const invalidKeys = settings.failedKeys > 0 ? limiters.create('failed', settings.failedKeys, WINDOW_MS) : undefined;
+  const address = createLimit(limiters, 'address', settings.perAddress, (req) => networkOf(req.ip));
+  const key = createLimit(limiters, 'key', settings.perKey, keyIdOf);
   return {
     byAddress: handlerOf(address),
     byKey: handlerOf(key),
@@ -40,34 +40,39 @@ export function createRateLimits(
       await key(req, res, extra);
     },
     async countInvalidKey(from) {
-      const hit = await invalidKeys?.hit(networkOf(from));
-      if (!hit || hit.number <= settings.failedKeys) return;
-      throw tooMany(hit, `More than ${settings.failedKeys} invalid keys per minute from this address.`);
+      const usage = await invalidKeys?.consume(networkOf(from));
+      if (!usage || usage.consumed <= settings.failedKeys) return;
+      throw tooMany(usage, `More than ${settings.failedKeys} invalid keys per minute from this address.`);
     },
   };
 }
 
 /** Counts requests and sets the RateLimit headers. Throws a Problem, or rejects with it, if they exceed the limit. */
-type Limit = (req: Request, res: Response, hits: number) => Promise<void> | void;
+type Limit = (req: Request, res: Response, points: number) => Promise<void> | void;
 
-function createLimit(limits: Limits, name: string, limit: number, keyOf: (req: Request) => string | undefined): Limit {
+function createLimit(
+  limiters: RateLimiters,
+  name: string,
+  limit: number,
+  keyOf: (req: Request) => string | undefined,
+): Limit {
   if (limit === 0) return () => {};
-  const counter = limits.counter(name, limit, WINDOW_MS);
+  const limiter = limiters.create(name, limit, WINDOW_MS);
   const policy = `"${name}"; q=${limit}; w=${WINDOW_MS / 1_000}; pk=:`;
-  const apply = (res: Response, key: string, hits: number, hit: Hit) => {
-    res.appendHeader('RateLimit', `"${name}"; r=${Math.max(0, limit - hit.number)}; t=${secondsTo(hit)}`);
+  const apply = (res: Response, key: string, points: number, usage: Usage) => {
+    res.appendHeader('RateLimit', `"${name}"; r=${Math.max(0, limit - usage.consumed)}; t=${secondsTo(usage)}`);
     res.appendHeader('RateLimit-Policy', `${policy}${partitionOf(key)}:`);
-    if (hit.number <= limit) return;
-    const reason = hits > 1 ? ` Each alert of a batch counts as one request: ${hits + 1} here.` : '';
-    throw tooMany(hit, `More than ${limit} requests per minute for this ${name}.${reason}`);
+    if (usage.consumed <= limit) return;
+    const reason = points > 1 ? ` Each alert of a batch counts as one request: ${points + 1} here.` : '';
+    throw tooMany(usage, `More than ${limit} requests per minute for this ${name}.${reason}`);
   };
-  return (req, res, hits) => {
+  return (req, res, points) => {
     const key = keyOf(req);
     if (key === undefined) return;
-    const hit = counter.hit(key, hits);
+    const usage = limiter.consume(key, points);
     // Usually the count is in memory, and the request need not wait for a promise.
-    if (!(hit instanceof Promise)) return apply(res, key, hits, hit);
-    return hit.then((counted) => apply(res, key, hits, counted));
+    if (!(usage instanceof Promise)) return apply(res, key, points, usage);
+    return usage.then((resolved) => apply(res, key, points, resolved));
   };
 }
 
@@ -79,11 +84,11 @@ function handlerOf(count: Limit): RequestHandler {
   };
 }
 
-function tooMany(hit: Hit, detail: string): Problem {
-  return new Problem('too-many-requests', detail, { headers: { 'Retry-After': `${Math.max(1, secondsTo(hit))}` } });
+function tooMany(usage: Usage, detail: string): Problem {
+  return new Problem('too-many-requests', detail, { headers: { 'Retry-After': `${Math.max(1, secondsTo(usage))}` } });
 }
 
-function secondsTo({ resetAt }: Hit): number {
+function secondsTo({ resetAt }: Usage): number {
   return Math.max(0, Math.ceil((resetAt - Date.now()) / 1_000));
 }
 

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { validKeys } from '#prisma/keys.ts';
 import { migrateQueue } from '#redis/migrate.ts';
-import { type Limits, openLimits } from '#redis/rate-limit.ts';
+import { openRateLimiters, type RateLimiters } from '#redis/rate-limit.ts';
 import { startRedisServer } from '#test/harness/redis.ts';
 import { keyIdOf } from '../auth/client.ts';
 import { createKeyAuth } from '../auth/key-auth.ts';
@@ -16,9 +16,9 @@ import { json, newAlert, POLL, startTestApi, type TestApi } from './test-api.ts'
 type Replicas = { apis: [TestApi, TestApi]; close(): Promise<void> };
 
 async function replicas(url: string, settings: Partial<RateLimitSettings>, trustProxy = 0): Promise<Replicas> {
-  const shared: Limits[] = [];
+  const shared: RateLimiters[] = [];
   const open = async (databaseUrl?: string) => {
-    const limits = openLimits(url, () => {});
+    const limits = openRateLimiters(url, () => {});
     shared.push(limits);
     const rateLimits = createRateLimits(limits, { perKey: 0, perAddress: 0, failedKeys: 0, ...settings }, keyIdOf);
     return startTestApi({

@@ -7,19 +7,19 @@ describe('the delay before the next delivery', () => {
   const longest = () => 0;
   const shortest = () => 1;
 
-  it('doubles from 1 s to 10 s, and stays there however many there were', () => {
+  it('doubles from 1 s to 10 s and stays there', () => {
     const delays = [1, 2, 3, 4, 5, 6, 7, 1_000].map((deliveries) => backoffMs(deliveries, 0, longest));
     expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000, 10_000]);
   });
 
-  it('is at random up to a quarter shorter, never more', () => {
+  it('is up to a quarter shorter at random', () => {
     expect([1, 2, 6].map((deliveries) => backoffMs(deliveries, 0, shortest))).toEqual([750, 1_500, 7_500]);
-    const drawn = Array.from({ length: 50 }, () => backoffMs(6));
-    expect(new Set(drawn).size).toBeGreaterThan(1);
-    expect(drawn.every((ms) => ms >= 7_500 && ms <= 10_000)).toBe(true);
+    const samples = Array.from({ length: 50 }, () => backoffMs(6));
+    expect(new Set(samples).size).toBeGreaterThan(1);
+    expect(samples.every((ms) => ms >= 7_500 && ms <= 10_000)).toBe(true);
   });
 
-  it('is at least what the video server asked for, up to an hour', () => {
+  it('is at least what the video server requested, up to an hour', () => {
     expect(backoffMs(1, 90_000, longest)).toBe(90_000);
     expect(backoffMs(6, 500, longest)).toBe(10_000);
     expect(backoffMs(1, 24 * 3_600_000, longest)).toBe(3_600_000);
@@ -29,7 +29,7 @@ describe('the delay before the next delivery', () => {
 describe('a job', () => {
   const job = { uuid: randomUUID(), requestId: 'r' };
 
-  it('is a key, who asked and whose it is, nothing else', () => {
+  it('has a uuid, a request id and a store, and nothing else', () => {
     expect(jobSchema.parse(job)).toEqual(job);
     expect(jobSchema.parse({ ...job, store: 's' })).toEqual({ ...job, store: 's' });
     expect(jobSchema.safeParse({ ...job, video: '/a.mp4' }).success).toBe(false);
@@ -39,7 +39,7 @@ describe('a job', () => {
     expect(jobSchema.safeParse({ uuid: job.uuid }).success).toBe(false);
   });
 
-  it('has the id of its alert, in the letters that BullMQ allows', () => {
+  it('has the uuid of its alert as id, in characters that BullMQ allows', () => {
     expect(jobId(job.uuid)).toBe(job.uuid);
     expect(jobId(job.uuid)).not.toContain(':');
   });
@@ -55,7 +55,7 @@ describe('QUEUE_URL', () => {
     },
   );
 
-  it.each(['http://h', 'redis', 'mysql://h/db', 'xredis://h'])('may not be %s', (url) => {
+  it.each(['http://h', 'redis', 'mysql://h/db', 'xredis://h'])('cannot be %s', (url) => {
     expect(parse(url).error?.issues.map((issue) => issue.message)).toEqual([
       'must be a URL of redis://, rediss:// or postgres://',
     ]);

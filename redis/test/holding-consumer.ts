@@ -1,4 +1,4 @@
-/** A process of its own, to be killed: takes jobs from the queue at argv[2], says so, and never ends one. */
+/** A process for tests to kill: receives jobs of the queue at argv[2], prints their uuids, and never ends one. */
 import { consumeAlerts } from '../queue.ts';
 
 const [url = ''] = process.argv.slice(2);

@@ -11,66 +11,65 @@ import type { AlertJob } from '../contract.ts';
 import { migrateQueue } from '../migrate.ts';
 import { type AlertConsumer, type AlertQueue, consumeAlerts, type Handler, openAlertQueue } from '../queue.ts';
 
-/** The contract holds on both. `missing`: there is none here, skip the suite. */
+/** Both backends of the queue. `missing`: its program is not installed, skip the suite. */
 export const BACKENDS = [
-  { backend: 'redis', missing: inject('redisCommand') === null },
-  { backend: 'postgres', missing: false },
+  { name: 'redis', missing: inject('redisCommand') === null },
+  { name: 'postgres', missing: false },
 ] as const;
 
-type Backend = (typeof BACKENDS)[number]['backend'];
+type BackendName = (typeof BACKENDS)[number]['name'];
 
-/** The state of a job that is done: PostgreSQL's are not kept. */
-export const DONE = { redis: 'completed', postgres: 'unknown' } as const;
+/** The state of a completed job: PostgreSQL does not keep it. */
+export const COMPLETED = { redis: 'completed', postgres: 'unknown' } as const;
 
-/** A backend of the test's own, behind a proxy, which goes away and comes back on request. */
-export type Server = {
+/** A backend for one test, behind a proxy that makes it fail on request. */
+export type TestBackend = {
   url: string;
-  /** Connections are cut, new ones refused; on Redis its server is killed too. */
-  away(): Promise<void>;
-  back(): Promise<void>;
-  /** Connections are cut, new ones as soon as they are made, until `accept`. */
+  /** Cuts all connections and refuses new ones; on Redis the server is killed too. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+  /** Cuts all connections, and new ones as soon as they are open, until `accept`. */
   drop(): void;
   accept(): Promise<void>;
-  /** Connections stay, nothing is answered. */
+  /** Keeps all connections but forwards nothing. */
   freeze(): void;
-  /** New connections are answered; the frozen ones never are. */
+  /** Forwards new connections; frozen ones stay silent. */
   thaw(): void;
-  /** Nothing the queue knew is left. */
-  wipe(): Promise<void>;
+  /** Deletes everything in the queue. */
+  clear(): Promise<void>;
 };
 
-export type World = Server & {
-  /** What the ends told their onError. */
+export type QueueFixture = TestBackend & {
+  /** What producer and consumers passed to onError. */
   errors: Error[];
   queue: AlertQueue;
   consume(handler: Handler, concurrency?: number): AlertConsumer;
 };
 
-type Finish = Pick<TestContext, 'onTestFinished'>;
+type Test = Pick<TestContext, 'onTestFinished'>;
 
-/** All that one test needs; closed when it ends, the ends of the queue before the backend. */
-export async function openWorld(backend: Backend, test: Finish): Promise<World> {
-  const server = await openServer(backend, test);
-  return { ...server, ...openEnds(server.url, test) };
+/** Opens a backend and a producer. When the test ends, producer and consumers close before the backend. */
+export async function openFixture(backend: BackendName, test: Test): Promise<QueueFixture> {
+  const opened = await openBackend(backend, test);
+  return { ...opened, ...openClients(opened.url, test) };
 }
 
-/** The backend alone. */
-export function openServer(backend: Backend, test: Finish): Promise<Server> {
+/** The same, but the backend is stopped before the producer is opened. */
+export async function openStoppedFixture(backend: BackendName, test: Test): Promise<QueueFixture> {
+  const opened = await openBackend(backend, test);
+  await opened.stop();
+  return { ...opened, ...openClients(opened.url, test) };
+}
+
+export function openBackend(backend: BackendName, test: Test): Promise<TestBackend> {
   return backend === 'redis' ? openRedis(test) : openPostgres(test);
-}
-
-/** As openWorld, with the ends opened while the backend is away. */
-export async function openWorldAway(backend: Backend, test: Finish): Promise<World> {
-  const server = await openServer(backend, test);
-  await server.away();
-  return { ...server, ...openEnds(server.url, test) };
 }
 
 export function newJob(): AlertJob {
   return { uuid: randomUUID(), requestId: `test-${randomUUID()}` };
 }
 
-function openEnds(url: string, test: Finish): Pick<World, 'errors' | 'queue' | 'consume'> {
+function openClients(url: string, test: Test): Pick<QueueFixture, 'errors' | 'queue' | 'consume'> {
   const errors: Error[] = [];
   const onError = (error: Error) => void errors.push(error);
   const queue = openAlertQueue(url, onError);
@@ -86,60 +85,64 @@ function openEnds(url: string, test: Finish): Pick<World, 'errors' | 'queue' | '
   };
 }
 
-async function openRedis(test: Finish): Promise<Server> {
-  const dir = await mkdtemp(join(tmpdir(), 'redis-world-'));
+async function openRedis(test: Test): Promise<TestBackend> {
+  const folder = await mkdtemp(join(tmpdir(), 'redis-test-'));
   const command = inject('redisCommand') ?? undefined;
-  let server: RedisServer = await startRedisServer({ folder: dir, command });
+  let server: RedisServer = await startRedisServer({ folder, command });
   const { port } = server;
   const proxy = await startTcpProxy(port);
   test.onTestFinished(async () => {
     await proxy.close();
     await server.stop();
-    await rm(dir, { recursive: true });
+    await rm(folder, { recursive: true });
   });
   return {
     ...proxy,
     url: `redis://127.0.0.1:${proxy.port}`,
-    async away() {
+    async stop() {
       await proxy.refuse();
       await server.kill();
     },
-    async back() {
-      server = await startRedisServer({ folder: dir, port, command });
+    async start() {
+      server = await startRedisServer({ folder, port, command });
       await proxy.accept();
     },
-    async wipe() {
+    async clear() {
       const redis = new Redis(server.url);
       await redis.flushall().finally(() => redis.disconnect());
     },
   };
 }
 
-async function openPostgres(test: Finish): Promise<Server> {
-  const admin = inject('postgresUrl');
-  const name = `queue_${randomUUID().replaceAll('-', '')}`;
-  await run(admin, `CREATE DATABASE ${name} TEMPLATE template0`);
-  const direct = new URL(admin);
-  direct.pathname = `/${name}`;
+async function openPostgres(test: Test): Promise<TestBackend> {
+  const direct = new URL(await createDatabase(test));
   await migrateQueue(direct.href);
   const proxy = await startTcpProxy(Number(direct.port || 5432));
-  test.onTestFinished(async () => {
-    await proxy.close();
-    await run(admin, `DROP DATABASE ${name} WITH (FORCE)`);
-  });
+  test.onTestFinished(() => proxy.close());
   const url = new URL(direct);
   url.hostname = '127.0.0.1';
   url.port = String(proxy.port);
   return {
     ...proxy,
     url: url.href,
-    away: proxy.refuse,
-    back: proxy.accept,
-    wipe: () => run(direct.href, 'TRUNCATE bullmq.job CASCADE'),
+    stop: proxy.refuse,
+    start: proxy.accept,
+    clear: () => runSql(direct.href, 'TRUNCATE bullmq.job CASCADE'),
   };
 }
 
-export async function run(url: string, sql: string): Promise<void> {
+/** Creates an empty database, which is dropped when the test ends, and returns its URL. */
+export async function createDatabase(test: Test): Promise<string> {
+  const admin = inject('postgresUrl');
+  const name = `queue_${randomUUID().replaceAll('-', '')}`;
+  await runSql(admin, `CREATE DATABASE ${name} TEMPLATE template0`);
+  test.onTestFinished(() => runSql(admin, `DROP DATABASE ${name} WITH (FORCE)`));
+  const url = new URL(admin);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function runSql(url: string, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   await client.query(sql).finally(() => client.end());

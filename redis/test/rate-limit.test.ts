@@ -1,137 +1,125 @@
 import { describe, expect, it } from 'vitest';
-import { type Limits, openLimits } from '../rate-limit.ts';
-import { BACKENDS, openServer, type Server } from './queue-fixture.ts';
+import { openRateLimiters, type RateLimiters } from '../rate-limit.ts';
+import { BACKENDS, openBackend, type TestBackend } from './queue-fixture.ts';
 
-// Counting over several processes, each here an end of its own on the same store.
+// Several processes that share a store are several RateLimiters here.
 
-const told: string[] = [];
-type Finish = Parameters<typeof openServer>[1];
+const logged: string[] = [];
+type Test = Parameters<typeof openBackend>[1];
 
-function open(server: Server, test: Finish): Limits {
-  const limits = openLimits(server.url, (line) => told.push(line));
-  test.onTestFinished(() => limits.close());
-  return limits;
+function open(backend: TestBackend, test: Test): RateLimiters {
+  const limiters = openRateLimiters(backend.url, (line) => logged.push(line));
+  test.onTestFinished(() => limiters.close());
+  return limiters;
 }
 
-describe.each(BACKENDS)('limits on $backend', ({ backend, missing }) => {
-  it.skipIf(missing)('are shared: two ends let through exactly the limit, each of two keys', async (test) => {
-    const server = await openServer(backend, test);
-    const counters = [open(server, test), open(server, test)].map((limits) => limits.counter('x', 20, 60_000));
-    const through = { a: 0, b: 0 };
+describe.each(BACKENDS)('rate limits on $name', ({ name, missing }) => {
+  it.skipIf(missing)('two processes together allow exactly the limit, for each of two keys', async (test) => {
+    const backend = await openBackend(name, test);
+    const limiters = [open(backend, test), open(backend, test)].map((each) => each.create('x', 20, 60_000));
+    const allowed = { a: 0, b: 0 };
     for (let n = 0; n < 60; n += 1) {
       for (const key of ['a', 'b'] as const) {
-        const hit = await counters[n % 2]?.hit(key);
-        if (hit && hit.number <= 20) through[key] += 1;
+        const usage = await limiters[n % 2]?.consume(key);
+        if (usage && usage.consumed <= 20) allowed[key] += 1;
       }
     }
-    expect(through).toEqual({ a: 20, b: 20 });
+    expect(allowed).toEqual({ a: 20, b: 20 });
   });
 
-  it.skipIf(missing)(
-    'let no more through when all come at once, and keep at most half a percent back',
-    async (test) => {
-      const server = await openServer(backend, test);
-      const counters = [open(server, test), open(server, test), open(server, test)].map((l) =>
-        l.counter('x', 2_000, 60_000),
-      );
-      const hits = await Promise.all(Array.from({ length: 6_000 }, (_, n) => counters[n % 3]?.hit('a')));
-      const through = hits.filter((hit) => hit && hit.number <= 2_000).length;
-      expect(through).toBeLessThanOrEqual(2_000);
-      expect(through).toBeGreaterThanOrEqual(2_000 - 2 * 10);
-    },
-  );
+  it.skipIf(missing)('concurrent requests never exceed the limit, and at most 0.5 % is held back', async (test) => {
+    const backend = await openBackend(name, test);
+    const limiters = [1, 2, 3].map(() => open(backend, test).create('x', 2_000, 60_000));
+    const usages = await Promise.all(Array.from({ length: 6_000 }, (_, n) => limiters[n % 3]?.consume('a')));
+    const allowed = usages.filter((usage) => usage && usage.consumed <= 2_000).length;
+    expect(allowed).toBeLessThanOrEqual(2_000);
+    expect(allowed).toBeGreaterThanOrEqual(2_000 - 2 * 10);
+  });
 
-  it.skipIf(missing)(
-    'take many hits together or none of them, and hold nothing back for those refused',
-    async (test) => {
-      const server = await openServer(backend, test);
-      const [one, two] = [open(server, test), open(server, test)].map((limits) => limits.counter('x', 2_000, 60_000));
-      const hit = async (counter = one, hits = 1, key = 'a') => (await counter?.hit(key, hits))?.number ?? 0;
-      expect([await hit(), await hit(), await hit(one, 7), await hit(one, 500), await hit()]).toEqual([
-        1, 2, 9, 509, 510,
-      ]);
-      expect(await hit(two, 1_400)).toBe(1_910);
-      expect(await hit(one, 500)).toBeGreaterThan(2_000);
-      const left = [];
-      while ((await hit()) <= 2_000) left.push(1);
-      expect(left).toHaveLength(90);
-      expect([await hit(two, 2_001, 'b'), await hit(one, 2_000, 'b')]).toEqual([2_001, 2_000]);
-    },
-  );
+  it.skipIf(missing)('several points are consumed together or not at all', async (test) => {
+    const backend = await openBackend(name, test);
+    const [one, two] = [open(backend, test), open(backend, test)].map((each) => each.create('x', 2_000, 60_000));
+    const consume = async (limiter = one, points = 1, key = 'a') =>
+      (await limiter?.consume(key, points))?.consumed ?? 0;
+    expect([await consume(), await consume(), await consume(one, 7), await consume(one, 500), await consume()]).toEqual(
+      [1, 2, 9, 509, 510],
+    );
+    expect(await consume(two, 1_400)).toBe(1_910);
+    expect(await consume(one, 500)).toBeGreaterThan(2_000);
+    let remaining = 0;
+    while ((await consume()) <= 2_000) remaining += 1;
+    expect(remaining).toBe(90);
+    expect([await consume(two, 2_001, 'b'), await consume(one, 2_000, 'b')]).toEqual([2_001, 2_000]);
+  });
 
-  it.skipIf(missing)('let no more through when hits of all sizes come at once', async (test) => {
-    const server = await openServer(backend, test);
-    const counters = [open(server, test), open(server, test)].map((limits) => limits.counter('x', 2_000, 60_000));
+  it.skipIf(missing)('concurrent requests of all sizes never exceed the limit', async (test) => {
+    const backend = await openBackend(name, test);
+    const limiters = [open(backend, test), open(backend, test)].map((each) => each.create('x', 2_000, 60_000));
     const sizes = Array.from({ length: 600 }, (_, n) => 1 + (n % 20));
-    const hits = await Promise.all(sizes.map((size, n) => counters[n % 2]?.hit('a', size)));
-    const through = sizes.filter((_, n) => (hits[n]?.number ?? 0) <= 2_000).reduce((sum, size) => sum + size, 0);
-    expect(through).toBeLessThanOrEqual(2_000);
-    // Either end may be left with fewer than the largest asks for.
-    expect(through).toBeGreaterThan(2_000 - 2 * (20 + 10));
+    const usages = await Promise.all(sizes.map((size, n) => limiters[n % 2]?.consume('a', size)));
+    const allowed = sizes.filter((_, n) => (usages[n]?.consumed ?? 0) <= 2_000).reduce((sum, size) => sum + size, 0);
+    expect(allowed).toBeLessThanOrEqual(2_000);
+    // Each process may be left with fewer points than the largest request needs.
+    expect(allowed).toBeGreaterThan(2_000 - 2 * (20 + 10));
   });
 
-  it.skipIf(missing)('begin anew when the window has passed, on every end', async (test) => {
-    const server = await openServer(backend, test);
-    const [one, two] = [open(server, test), open(server, test)].map((limits) => limits.counter('x', 2, 400));
-    const hit = async (counter = one) => (await counter?.hit('a')) ?? { number: 0, resetAt: 0 };
-    await hit();
-    const second = await hit();
-    expect([second.number, (await hit()).number > 2, (await hit(two)).number > 2]).toEqual([2, true, true]);
-    expect(second.resetAt - Date.now()).toBeLessThanOrEqual(400);
-    await expect.poll(async () => (await hit(two)).number).toBe(1);
-    expect((await hit()).number).toBe(2);
+  it.skipIf(missing)('count from zero when the window has ended, in every process', async (test) => {
+    const backend = await openBackend(name, test);
+    // Long enough that a slow machine makes the first four requests within it.
+    const [one, two] = [open(backend, test), open(backend, test)].map((each) => each.create('x', 2, 3_000));
+    const consume = async (limiter = one) => (await limiter?.consume('a')) ?? { consumed: 0, resetAt: 0 };
+    await consume();
+    const second = await consume();
+    expect([second.consumed, (await consume()).consumed > 2, (await consume(two)).consumed > 2]).toEqual([
+      2,
+      true,
+      true,
+    ]);
+    expect(second.resetAt - Date.now()).toBeLessThanOrEqual(3_000);
+    await expect.poll(async () => (await consume(two)).consumed, { timeout: 20_000 }).toBe(1);
+    expect((await consume()).consumed).toBe(2);
   });
 
-  it.skipIf(missing)('ask the store once for many hits', async (test) => {
-    const server = await openServer(backend, test);
-    const counter = open(server, test).counter('x', 20_000, 60_000);
-    let asked = 0;
+  it.skipIf(missing)('use the store once for many requests', async (test) => {
+    const backend = await openBackend(name, test);
+    const limiter = open(backend, test).create('x', 20_000, 60_000);
+    let roundTrips = 0;
     for (let n = 0; n < 1_000; n += 1) {
-      const hit = counter.hit('a');
-      if (hit instanceof Promise) asked += 1;
-      expect((await hit).number).toBe(n + 1);
+      const usage = limiter.consume('a');
+      if (usage instanceof Promise) roundTrips += 1;
+      expect((await usage).consumed).toBe(n + 1);
     }
-    expect(asked).toBe(10);
+    expect(roundTrips).toBe(10);
   });
 
-  it.skipIf(missing)(
-    'are counted by each process alone while the store is away or silent, told once, then shared again',
-    async (test) => {
-      const server = await openServer(backend, test);
-      told.length = 0;
-      const limits = open(server, test);
-      const counter = limits.counter('x', 3, 300);
-      expect((await counter.hit('a')).number).toBe(1);
-      let round = 0;
-      for (const leave of [() => server.away(), async () => server.freeze()]) {
-        await leave();
-        round += 1;
-        const key = `b${round}`;
-        const started = performance.now();
-        const numbers: number[] = [];
-        for (let n = 0; n < 5; n += 1) numbers.push((await counter.hit(key)).number);
-        expect(numbers).toEqual([1, 2, 3, 4, 4]);
-        const many = [
-          await counter.hit(`d${round}`, 2),
-          await counter.hit(`d${round}`, 2),
-          await counter.hit(`d${round}`),
-        ];
-        expect(many.map(({ number }) => number)).toEqual([2, 4, 3]);
-        expect(performance.now() - started).toBeLessThan(3_000);
-        expect(told.filter((line) => line.includes('each process alone'))).toHaveLength(1);
-        if (round === 1) await server.back();
-        else server.thaw();
-        await expect
-          .poll(
-            async () => {
-              await counter.hit(`c${Math.random()}`);
-              return told.at(-1);
-            },
-            { timeout: 25_000 },
-          )
-          .toBe('limits are shared again');
-        told.length = 0;
-      }
+  it.skipIf(missing).for([
+    ['refuses connections', (backend: TestBackend) => backend.stop(), (backend: TestBackend) => backend.start()],
+    ['is silent', async (backend: TestBackend) => backend.freeze(), async (backend: TestBackend) => backend.thaw()],
+  ] as const)(
+    'are counted per process while the store %s, and shared again afterwards',
+    { timeout: 60_000 },
+    async ([, stop, start], test) => {
+      const backend = await openBackend(name, test);
+      logged.length = 0;
+      const limiter = open(backend, test).create('x', 3, 60_000);
+      expect((await limiter.consume('a')).consumed).toBe(1);
+      await stop(backend);
+      const startedAt = performance.now();
+      const consumed: number[] = [];
+      for (let n = 0; n < 5; n += 1) consumed.push((await limiter.consume('b')).consumed);
+      expect(consumed).toEqual([1, 2, 3, 4, 4]);
+      const several = [await limiter.consume('d', 2), await limiter.consume('d', 2), await limiter.consume('d')];
+      expect(several.map((usage) => usage.consumed)).toEqual([2, 4, 3]);
+      for (let n = 0; n < 20; n += 1) expect((await limiter.consume(`new ${n}`)).consumed).toBe(1);
+      // Only the first of 22 keys waits 1 s for the store, and one more every 5 s.
+      expect(performance.now() - startedAt).toBeLessThan(16_000);
+      expect(logged).toEqual(['rate limits are counted per process: their store is unavailable']);
+      await start(backend);
+      const nextLine = async () => {
+        await limiter.consume(`c${Math.random()}`);
+        return logged.at(-1);
+      };
+      await expect.poll(nextLine, { timeout: 25_000 }).toBe('rate limits are shared again');
     },
   );
 });

@@ -14,7 +14,7 @@ const found = await findTestProgram({ commands: ['promtool'], aptPackage: 'prome
 
 const names = [...read('rules.yml').matchAll(/- alert: (\w+)/g)].map(([, name = '']) => name);
 
-describe.skipIf('missing' in found)('the alarm rules', () => {
+describe.skipIf('missing' in found)('the alerting rules', () => {
   const run = promisify(execFile);
   const promtool = async (...args: string[]): Promise<string> => {
     const { stdout, stderr } = await run('path' in found ? found.path : '', args, { cwd: FOLDER });

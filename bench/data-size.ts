@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { findAlert, findFailed, listAlerts, takeOverdue } from '#prisma/alerts.ts';
-import { readChanges, readHorizon } from '#prisma/change-feed.ts';
+import { readChanges, readFeedBounds } from '#prisma/change-feed.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { countAlerts } from '#prisma/statistics.ts';
 import { SATURATED, STEADY_PER_S } from './bench.ts';
@@ -39,7 +39,7 @@ const QUERIES: Query[] = [
   ['list one day', (db, rows) => listAlerts(db, randomPeriod(rows, 24 * HOUR_MS), { limit: LIMIT })],
   ['reconcile', (db) => takeOverdue(db, { quietMs: 15_000, limit: 500 })],
   ['find failed of one day', (db, rows) => findFailed(db, randomPeriod(rows, 24 * HOUR_MS), 100)],
-  ['event stream', async (db) => readChanges(db, (await readHorizon(db)).now, 100)],
+  ['event stream', async (db) => readChanges(db, (await readFeedBounds(db)).now, 100)],
   ['statistics of one hour', (db, rows) => countAlerts(db, {}, randomPeriod(rows, HOUR_MS))],
 ];
 

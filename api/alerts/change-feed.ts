@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { type Change, comparePositions, type Place, readChanges } from '#prisma/change-feed.ts';
+import { type Change, comparePositions, type FeedPosition, readChanges } from '#prisma/change-feed.ts';
 import type { Database } from '#prisma/client.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
 
@@ -22,9 +22,9 @@ export class ChangeFeed {
   readonly #waiters = new Set<Waiter>();
   /** The changes that the last poll found, and the position before them. */
   #recent: Change[] = [];
-  #recentFrom: Place | undefined;
+  #recentFrom: FeedPosition | undefined;
   /** The end of the feed, where the next poll starts. */
-  #end: Place | undefined;
+  #end: FeedPosition | undefined;
   /** Set while the feed is polled: from the first waiter until there is none. */
   #timer: NodeJS.Timeout | undefined;
   #unavailable = false;
@@ -39,7 +39,7 @@ export class ChangeFeed {
    * Returns the next changes after a position. Waits until there are some, even while the database is unavailable.
    * Returns none once the signal is aborted or the feed is closed.
    */
-  async after(position: Place, signal: AbortSignal): Promise<Change[]> {
+  async after(position: FeedPosition, signal: AbortSignal): Promise<Change[]> {
     while (!this.#closed && !signal.aborted) {
       if (this.#timer && this.#recentFrom && comparePositions(position, this.#recentFrom) >= 0) {
         const found = changesAfter(position, this.#recent);
@@ -61,7 +61,7 @@ export class ChangeFeed {
     for (const waiter of this.#waiters) waiter.cancel();
   }
 
-  #wait(position: Place, signal: AbortSignal): Promise<Change[]> {
+  #wait(position: FeedPosition, signal: AbortSignal): Promise<Change[]> {
     if (this.#closed || signal.aborted) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
       const cancel = () => {
@@ -88,7 +88,7 @@ export class ChangeFeed {
     });
   }
 
-  #startPolling(position: Place): void {
+  #startPolling(position: FeedPosition): void {
     // What the polls before the pause found is outdated.
     this.#recent = [];
     this.#recentFrom = undefined;
@@ -104,7 +104,7 @@ export class ChangeFeed {
     }, ms);
   }
 
-  async #poll(start: Place): Promise<void> {
+  async #poll(start: FeedPosition): Promise<void> {
     let changes: Change[] | undefined;
     try {
       changes = await this.#read(start);
@@ -112,7 +112,7 @@ export class ChangeFeed {
       if (changes && last) {
         this.#recent = changes;
         this.#recentFrom = start;
-        this.#end = last.place;
+        this.#end = last.position;
         for (const waiter of this.#waiters) waiter.onChanges(changes);
       }
     } catch (error) {
@@ -123,7 +123,7 @@ export class ChangeFeed {
   }
 
   /** Returns undefined while the database is unavailable, and logs once per outage. */
-  async #read(position: Place): Promise<Change[] | undefined> {
+  async #read(position: FeedPosition): Promise<Change[] | undefined> {
     try {
       const changes = await readChanges(this.#db, position, PAGE_SIZE);
       this.#unavailable = false;
@@ -137,6 +137,6 @@ export class ChangeFeed {
   }
 }
 
-function changesAfter(position: Place, changes: Change[]): Change[] {
-  return changes.filter((change) => comparePositions(change.place, position) > 0);
+function changesAfter(position: FeedPosition, changes: Change[]): Change[] {
+  return changes.filter((change) => comparePositions(change.position, position) > 0);
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type RequestHandler, type Response, Router } from 'express';
 import type { Alert } from '#prisma/alerts.ts';
-import { type Change, comparePositions, type Place, readHorizon } from '#prisma/change-feed.ts';
+import { type Change, comparePositions, type FeedPosition, readFeedBounds } from '#prisma/change-feed.ts';
 import type { Database } from '#prisma/client.ts';
 import { type Auth, canAccessStore, recheckScope, requireScope, slotHolderOf } from '../auth/client.ts';
 import type { LongPollSlots } from '../http/long-poll-slots.ts';
@@ -29,7 +29,7 @@ function getEvents(deps: Deps, timing: Timing): RequestHandler {
     const lastId = req.get('last-event-id') || query.last_event_id;
     const last = lastId === undefined ? undefined : parseEventId(lastId);
     const closed = deps.longPollSlots.take(slotHolderOf(req), res);
-    const { now, end } = await readHorizon(deps.db);
+    const { now, end } = await readFeedBounds(deps.db);
     // A position after the end of the feed comes from another database, for example from before a restore.
     const unknownPosition = last !== undefined && comparePositions(last, end) > 0;
     const start = unknownPosition || !last ? now : last;
@@ -55,7 +55,7 @@ function getEvents(deps: Deps, timing: Timing): RequestHandler {
 }
 
 type Subscription = {
-  start: Place;
+  start: FeedPosition;
   closed: AbortSignal;
   matches(alert: Alert): boolean;
   isKeyValid(): Promise<boolean>;
@@ -76,7 +76,7 @@ async function stream(feed: ChangeFeed, res: Response, options: Timing & Subscri
       const changes = await feed.after(position, ended);
       const last = changes.at(-1);
       if (!last || !(await options.isKeyValid())) break;
-      position = last.place;
+      position = last.position;
       const text = changes
         .filter(({ alert }) => options.matches(alert))
         .map(formatEvent)
@@ -96,21 +96,21 @@ async function drain(res: Response, signal: AbortSignal): Promise<void> {
   await once(res, 'drain', { signal }).catch(() => res.destroy());
 }
 
-function formatEvent({ place, alert }: Change): string {
-  return `id: ${eventIdOf(place)}\nevent: alert.${alert.status}\ndata: ${JSON.stringify(presentAlert(alert))}\n\n`;
+function formatEvent({ position, alert }: Change): string {
+  return `id: ${eventIdOf(position)}\nevent: alert.${alert.status}\ndata: ${JSON.stringify(presentAlert(alert))}\n\n`;
 }
 
-function eventIdOf({ changed, id }: Place): string {
-  return `${changed}.${id}`;
+function eventIdOf({ xid, id }: FeedPosition): string {
+  return `${xid}.${id}`;
 }
 
 const MAX_XID = 2n ** 64n - 1n;
 const MAX_ID = 2n ** 63n - 1n;
 
-function parseEventId(eventId: string): Place {
-  const [, changed, id] = /^(\d{1,20})\.(\d{1,19})$/.exec(eventId) ?? [];
-  if (changed !== undefined && id !== undefined && BigInt(changed) <= MAX_XID && BigInt(id) <= MAX_ID) {
-    return { changed: BigInt(changed), id: BigInt(id) };
+function parseEventId(eventId: string): FeedPosition {
+  const [, xid, id] = /^(\d{1,20})\.(\d{1,19})$/.exec(eventId) ?? [];
+  if (xid !== undefined && id !== undefined && BigInt(xid) <= MAX_XID && BigInt(id) <= MAX_ID) {
+    return { xid: BigInt(xid), id: BigInt(id) };
   }
   throw new Problem('bad-event-id', 'This server did not issue this event id.');
 }

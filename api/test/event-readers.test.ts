@@ -189,7 +189,7 @@ describe('the change feed', () => {
     }) as unknown as TestApi['db']; // the same client with a counter; its type names the extension
     const feed = new ChangeFeed(counting, pino({ level: 'silent' }));
     const aborter = new AbortController();
-    const position = { changed: 2n ** 63n, id: 0n };
+    const position = { xid: 2n ** 63n, id: 0n };
     const waits = Array.from({ length: 50 }, () => feed.after(position, aborter.signal));
     await expect.poll(() => queries >= 53, POLL).toBeTruthy();
     // One query per waiter at its start, since then one for all of them; another one may be in flight.

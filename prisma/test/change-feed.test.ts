@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
 import { addPending, findAlert } from '../alerts.ts';
-import { type Change, comparePositions, type Place, readChanges, readHorizon } from '../change-feed.ts';
+import { type Change, comparePositions, type FeedPosition, readChanges, readFeedBounds } from '../change-feed.ts';
 import { type Database, openDatabase } from '../client.ts';
 
 let database: TestDatabase;
@@ -26,11 +26,11 @@ async function add(): Promise<string> {
 const FAIL = `UPDATE alerts SET status = 'failed', change_xid = pg_current_xact_id() WHERE uuid = $1`;
 const fail = (uuid: string) => db.$executeRawUnsafe(FAIL.replace('$1', '$1::uuid'), uuid);
 
-/** Reads on until the alerts of all these uuids were seen; returns all that was, in order. */
-async function until(place: Place, uuids: string[]): Promise<Change[]> {
+/** Reads changes until these alerts have appeared, and returns all changes in order. */
+async function readUntil(position: FeedPosition, uuids: string[]): Promise<Change[]> {
   const seen: Change[] = [];
   for (const deadline = Date.now() + 20_000; Date.now() < deadline; ) {
-    const changes = await readChanges(db, seen.at(-1)?.place ?? place, 3);
+    const changes = await readChanges(db, seen.at(-1)?.position ?? position, 3);
     seen.push(...changes);
     if (uuids.every((uuid) => seen.some(({ alert }) => alert.uuid === uuid))) return seen;
   }
@@ -44,39 +44,39 @@ async function client(): Promise<pg.Client> {
 }
 
 describe('readChanges', () => {
-  it('tells alerts whole, each once, in the order in which they changed, over any number of pages', async () => {
-    const { now } = await readHorizon(db);
+  it('returns whole alerts, each once, in the order of their changes, over several pages', async () => {
+    const { now } = await readFeedBounds(db);
     const uuids: string[] = [];
     for (let i = 0; i < 7; i += 1) uuids.push(await add());
-    const seen = await until(now, uuids);
+    const seen = await readUntil(now, uuids);
     expect(seen.map(({ alert }) => alert.uuid)).toEqual(uuids);
     expect(seen[0]?.alert).toEqual(await findAlert(db, uuids[0] ?? ''));
   });
 
-  it('tells a change of status behind all that was told, as the alert is now', async () => {
-    const { now } = await readHorizon(db);
+  it('returns a status change after all earlier ones, with the current alert', async () => {
+    const { now } = await readFeedBounds(db);
     const [first, second] = [await add(), await add()];
-    const told = await until(now, [second]);
+    const earlier = await readUntil(now, [second]);
     await fail(first);
-    const [again] = await until(told.at(-1)?.place ?? now, [first]);
+    const [again] = await readUntil(earlier.at(-1)?.position ?? now, [first]);
     expect(again?.alert).toMatchObject({ uuid: first, status: 'failed' });
   });
 
-  it('never lets a transaction that commits late appear behind a reader', async () => {
-    const { now } = await readHorizon(db);
+  it('never returns a change before the position of a reader, even if a transaction commits late', async () => {
+    const { now } = await readFeedBounds(db);
     const late = await add();
-    const begun = await until(now, [late]);
+    const begun = await readUntil(now, [late]);
     const slow = await client();
     await slow.query('BEGIN');
     await slow.query(FAIL, [late]);
     const quick = [await add(), await add()];
-    // Committed and visible; yet told now, they would lie ahead of what the slow one has still to say.
+    // Committed and visible, but returned now they would come before the change of the slow transaction.
     expect(await db.alert.count({ where: { uuid: { in: quick } } })).toBe(2);
-    const place = begun.at(-1)?.place ?? now;
-    expect(await readChanges(db, place, 10)).toEqual([]);
+    const position = begun.at(-1)?.position ?? now;
+    expect(await readChanges(db, position, 10)).toEqual([]);
     await slow.query('COMMIT');
     await slow.end();
-    const seen = await until(place, [late, ...quick]);
+    const seen = await readUntil(position, [late, ...quick]);
     expect(seen.map(({ alert }) => [alert.uuid, alert.status])).toEqual([
       [late, 'failed'],
       [quick[0], 'pending'],
@@ -84,8 +84,8 @@ describe('readChanges', () => {
     ]);
   });
 
-  it('misses none of many writers that overlap', async () => {
-    const { now } = await readHorizon(db);
+  it('misses no change of concurrent writers', async () => {
+    const { now } = await readFeedBounds(db);
     const uuids = await Promise.all(Array.from({ length: 40 }, add));
     const writing = Promise.all(
       Array.from({ length: 4 }, async (_, writer) => {
@@ -99,28 +99,28 @@ describe('readChanges', () => {
         await connection.end();
       }),
     );
-    const told = new Map<string, string>();
-    let place = now;
+    const statuses = new Map<string, string>();
+    let position = now;
     for (const deadline = Date.now() + 20_000; Date.now() < deadline; ) {
-      const changes = await readChanges(db, place, 100);
+      const changes = await readChanges(db, position, 100);
       for (const change of changes) {
-        expect(comparePositions(change.place, place)).toBe(1);
-        place = change.place;
-        told.set(change.alert.uuid, change.alert.status);
+        expect(comparePositions(change.position, position)).toBe(1);
+        position = change.position;
+        statuses.set(change.alert.uuid, change.alert.status);
       }
-      if (uuids.every((uuid) => told.get(uuid) === 'failed')) break;
+      if (uuids.every((uuid) => statuses.get(uuid) === 'failed')) break;
     }
     await writing;
-    expect(uuids.filter((uuid) => told.get(uuid) !== 'failed')).toEqual([]);
+    expect(uuids.filter((uuid) => statuses.get(uuid) !== 'failed')).toEqual([]);
   });
 });
 
-describe('readHorizon', () => {
-  it('lies behind all that was committed, and before all that comes', async () => {
+describe('readFeedBounds', () => {
+  it('is after all committed changes and before all future ones', async () => {
     await add();
-    const { now, end } = await readHorizon(db);
+    const { now, end } = await readFeedBounds(db);
     expect(comparePositions(now, end)).toBeLessThanOrEqual(0);
     const uuid = await add();
-    expect((await until(now, [uuid])).map(({ alert }) => alert.uuid)).toEqual([uuid]);
+    expect((await readUntil(now, [uuid])).map(({ alert }) => alert.uuid)).toEqual([uuid]);
   });
 });

@@ -17,7 +17,7 @@ import {
   retryFailed,
   takeOverdue,
 } from '../alerts.ts';
-import { readChanges, readHorizon } from '../change-feed.ts';
+import { readChanges, readFeedBounds } from '../change-feed.ts';
 import { type Database, openDatabase } from '../client.ts';
 import { countAlerts, minutesOf } from '../statistics.ts';
 
@@ -192,10 +192,10 @@ describe(`with ${ROWS} alerts stored`, () => {
   });
 
   it('reading changes reads only those after the position', async () => {
-    const { now } = await readHorizon(db);
+    const { now } = await readFeedBounds(db);
     await addPending(db, { uuid: randomUUID(), video: '/a.mp4', store: 'store-1', timestamp: 1, requestId: 'r' });
     await expectFlat(100 + SPARE, (db) => readChanges(db, now, 100));
-    await expectFlat(100 + SPARE, (db) => readChanges(db, { changed: 0n, id: 0n }, 100));
+    await expectFlat(100 + SPARE, (db) => readChanges(db, { xid: 0n, id: 0n }, 100));
   });
 
   it('statistics read only their period', async () => {

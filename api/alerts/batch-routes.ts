@@ -33,7 +33,7 @@ function postBatch(deps: Deps): RequestHandler {
     for (const outcome of admitted) if (outcome.status === 'rejected') throw outcome.reason;
     results.sort((a, b) => a.index - b.index);
     const invalid = results.filter(({ status }) => status >= 400 && status < 500 && status !== 409).length;
-    deps.metrics.received.inc({ result: 'refused' }, invalid);
+    deps.metrics.received.inc({ result: 'rejected' }, invalid);
     const accepted = results.filter(({ status }) => status === 202).length;
     req.log.info({ alerts: results.length, accepted }, 'batch received');
     res.json({ results });

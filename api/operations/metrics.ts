@@ -2,8 +2,8 @@ import { Counter, Histogram, type Registry } from '@prometheus-io/client';
 
 export type ApiMetrics = ReturnType<typeof createMetrics>;
 
-/** `deferred`: stored like `created`, but the queue was unavailable. `refused`: invalid, or not allowed for the key. */
-const RESULTS = ['created', 'deferred', 'duplicate', 'conflict', 'refused'] as const;
+/** `deferred`: stored like `created`, but the queue was unavailable. `rejected`: invalid, or not allowed for the key. */
+const RESULTS = ['created', 'deferred', 'duplicate', 'conflict', 'rejected'] as const;
 
 /** Registers the metrics of the api. */
 export function createMetrics(registry: Registry) {

@@ -12,7 +12,7 @@ export function responseMetrics({ requestDuration, received }: ApiMetrics): Resp
   return (req, res, ms) => {
     const [route, method] = [routeOf(req), METHODS.has(req.method) ? req.method : 'other'];
     if (route === '/alerts' && method === 'POST' && INVALID_ALERT.has(res.statusCode)) {
-      received.inc({ result: 'refused' });
+      received.inc({ result: 'rejected' });
     }
     if (isHeldOpen(res)) return;
     requestDuration.observe({ route, method, status: `${res.statusCode}` }, ms / 1000);

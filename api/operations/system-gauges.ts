@@ -18,7 +18,7 @@ export function registerSystemGauges(registry: Registry, { db, queue }: { db: Da
   const registers = [registry];
   const oldestSeconds = cached(() => oldestUnfinishedSeconds(db));
   new Gauge({
-    name: 'alerts_oldest_pending_seconds',
+    name: 'alerts_oldest_unfinished_seconds',
     help: `Age of the oldest alert without a result or notification; 0 if there is none. ${EVERY_REPLICA}`,
     registers,
     async collect() {

@@ -28,15 +28,15 @@ describe('GET /metrics', () => {
     await api.post({ ...newAlert(), video: '/videos/x.exe' });
     await api.post('{');
     await api.post(newAlert(), { 'content-type': 'text/plain' });
-    const counts = ['created', 'deferred', 'duplicate', 'conflict', 'refused'].map((result) => received(api, result));
+    const counts = ['created', 'deferred', 'duplicate', 'conflict', 'rejected'].map((result) => received(api, result));
     expect(await Promise.all(counts)).toEqual([1, 0, 1, 1, 3]);
   });
 
   it('counts the alerts of a batch one by one', async () => {
-    const before = await Promise.all([received(api, 'created'), received(api, 'refused')]);
+    const before = await Promise.all([received(api, 'created'), received(api, 'rejected')]);
     const body = JSON.stringify({ alerts: [newAlert(), newAlert(), { ...newAlert(), timestamp: -1 }] });
     await fetch(`${api.url}/alerts/batch`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-    const after = await Promise.all([received(api, 'created'), received(api, 'refused')]);
+    const after = await Promise.all([received(api, 'created'), received(api, 'rejected')]);
     expect(after).toEqual([(before[0] ?? 0) + 2, (before[1] ?? 0) + 1]);
   });
 
@@ -66,13 +66,13 @@ describe('GET /metrics', () => {
 
   it('reports the age of the oldest unfinished alert, and the waiting jobs', async () => {
     const own = await startTestApi();
-    expect(await value(own, 'alerts_oldest_pending_seconds')).toBe(0);
+    expect(await value(own, 'alerts_oldest_unfinished_seconds')).toBe(0);
     await own.close();
     await api.db.alert.updateMany({ data: { receivedAt: new Date(Date.now() - 60_000) } });
-    await expect.poll(() => value(api, 'alerts_oldest_pending_seconds'), { timeout: 10_000 }).toBeGreaterThan(59);
+    await expect.poll(() => value(api, 'alerts_oldest_unfinished_seconds'), { timeout: 10_000 }).toBeGreaterThan(59);
     expect(await value(api, 'alerts_queue_jobs{state="waiting"}')).toBe(await api.db.alert.count());
     await api.db.alert.updateMany({ data: { notifiedAt: new Date() } });
-    await expect.poll(() => value(api, 'alerts_oldest_pending_seconds'), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => value(api, 'alerts_oldest_unfinished_seconds'), { timeout: 10_000 }).toBe(0);
   });
 
   it('omits values that it cannot read while the database does not respond', async () => {
@@ -83,7 +83,7 @@ describe('GET /metrics', () => {
     // Opens a connection, on which the next query waits until its timeout of 10 s.
     await fetch(`${frozen.url}/alerts`);
     await proxy.freeze();
-    expect(await value(frozen, 'alerts_oldest_pending_seconds')).toBeUndefined();
+    expect(await value(frozen, 'alerts_oldest_unfinished_seconds')).toBeUndefined();
     expect(await received(frozen, 'created')).toBe(0);
     await proxy.thaw();
     await frozen.close();

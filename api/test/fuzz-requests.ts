@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import type { RawRequest } from './raw-client.ts';
 
-// The requests of fuzz.test.ts. Most are almost valid: others only reach the first check.
+// The requests of fuzz.long.test.ts. Most are almost valid: others only reach the first check.
 const UUIDS = Array.from({ length: 50 }, (_, i) => `35df2857-3a48-4985-aed0-e68b5ae4${String(i).padStart(4, '0')}`);
 const NASTY = [
   '__proto__',

@@ -2,8 +2,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { request } from './fuzz-requests.ts';
 import { RawClient, type RawRequest } from './raw-client.ts';
-import { request } from './requests.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 const CONNECTIONS = 8;

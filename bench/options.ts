@@ -67,7 +67,7 @@ export type Options = {
   json: boolean;
 };
 
-/** Reads the command line; undefined if it asks for help. Throws one sentence for each error, and the usage. */
+/** Reads the command line; undefined if it requests help. Throws one sentence for each error, and the usage. */
 export function readOptions(args: string[]): Options | undefined {
   try {
     const text = { type: 'string' } as const;

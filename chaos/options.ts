@@ -60,7 +60,7 @@ const SHORTEST_S = 60;
 /** No worker runs while the backlog is created, so only the apis use the processor. */
 const BACKLOG_RATE = 100;
 
-/** Reads the command line; undefined if it asks for help. Throws one sentence for each error, and the usage. */
+/** Reads the command line; undefined if it requests help. Throws one sentence for each error, and the usage. */
 export function readOptions(args: string[]): Options | ComposeOptions | undefined {
   try {
     const text = { type: 'string' } as const;

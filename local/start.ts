@@ -80,7 +80,7 @@ async function startAll(): Promise<void> {
   services.push(await startService('api', env));
   const api: Api = { url: `http://127.0.0.1:${config.PORT}`, headers: key ? { authorization: `Bearer ${key}` } : {} };
   await waitUntilReady(api);
-  // Only the URL of our own database needs to be printed. One that was given is known, and may contain a password.
+  // Only the URL of the embedded database needs to be printed. One that was given is known, and may contain a password.
   printAuth(config.AUTH, config.DATABASE_URL === undefined ? `DATABASE_URL=${databaseUrl} ` : '');
   const mayPost = config.AUTH === 'off' || key !== undefined;
   if (bundledVideos && mayPost) await postSamples(api, print);

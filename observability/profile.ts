@@ -82,7 +82,7 @@ async function writeSnapshot(options: ProfileOptions): Promise<string> {
   return file;
 }
 
-/** Returns an unused path. Opened with `wx`, it never follows somebody's link in a folder that everyone can write. */
+/** Returns an unused path. Opened with `wx`, it never follows a link that another user put in a folder that everyone can write. */
 async function newFile({ service, folder }: ProfileOptions, kind: string): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const time = new Date().toISOString().replace(/[-:]/g, '');

@@ -6,7 +6,7 @@ import { parseConfig } from '#config/parse.ts';
 import { MIGRATIONS, type MigrationFile, readMigration } from './migration-files.ts';
 import { assertMigrated, readMigrationState } from './migration-state.ts';
 
-// A runner of our own instead of `prisma migrate deploy`: the CLI downloads a native engine from its vendor's host. The
+// A custom runner instead of `prisma migrate deploy`: the CLI downloads a native engine from its vendor's host. The
 // table is the CLI's, so `prisma migrate status` and later CLI runs agree with it.
 
 /** The Prisma CLI's own advisory lock: a CLI run and this runner exclude each other. */

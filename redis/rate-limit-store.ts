@@ -9,7 +9,7 @@ export type CounterStore = {
 };
 
 // A request waits at most this long, then it is counted without the store. Few requests do: rate-limit.ts does not use a
-// failed store for some seconds. With a shorter time, a busy process of ours would look like an unavailable store.
+// failed store for some seconds. With a shorter time, a busy process of this project would look like an unavailable store.
 export const STORE_TIMEOUT_MS = 1_000;
 
 /** Opens the counters lazily in the queue's backend: keys `limits:…` on Redis, the schema `limits` on PostgreSQL. */

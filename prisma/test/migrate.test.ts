@@ -1,3 +1,4 @@
+// Over 250 lines: every state in which a database can be, each with the error text that says what to do.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

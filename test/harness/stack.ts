@@ -17,9 +17,9 @@ export type StackOptions = {
   backend?: Backend;
   apis?: number;
   workers?: number;
-  /** The server of the videos: one of ours, none yet, or the origin of one that is already running. */
+  /** The video server: one of these, none yet, or the origin of one that is already running. */
   videos?: 'file-server' | 'nginx' | 'none' | `http://${string}`;
-  /** What our video server serves. Default: the bundled videos. */
+  /** What the video server serves. Default: the bundled videos. */
   videosFolder?: string;
   /** More environment variables for api and worker. */
   env?: Record<string, string>;

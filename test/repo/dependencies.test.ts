@@ -14,7 +14,7 @@ const EMPTY = {
   'chaos/checker.ts': 'export const x = 1;',
 };
 
-/** The rules that one more file breaks beside the empty modules above. */
+/** Returns the rules that one more file next to the empty modules above breaks. */
 async function violationsOf(path: string, text: string): Promise<string[]> {
   const { modules, violations } = await checkDependencies({ ...EMPTY, [path]: text });
   expect(modules).toBeGreaterThan(Object.keys(EMPTY).length);

@@ -11,7 +11,7 @@ export type RangeResponse = {
   url: URL;
   /** Offset of the first byte: as requested, or 0 if the server does not support ranges. */
   start: number;
-  /** Size of the whole file in bytes; undefined if only the end of the body tells. */
+  /** Size of the whole file in bytes; undefined if only the end of the body shows it. */
   size: number | undefined;
   /** ETag or Last-Modified: if two responses differ in it, the file has changed. Undefined if the server sends neither. */
   version: string | undefined;
@@ -63,7 +63,7 @@ function interpret(response: VideoResponse, requested: Requested): RangeResponse
   if (statusCode !== 200 && statusCode !== 206) return failureOfStatus(statusCode, headerOf(response, 'retry-after'));
   const encoding = headerOf(response, 'content-encoding') ?? 'identity';
   if (encoding !== 'identity')
-    return new VideoServerError('the video server compressed its response without being asked');
+    return new VideoServerError('the video server compressed its response although no encoding was requested');
   const version = headerOf(response, 'etag') ?? headerOf(response, 'last-modified');
   if (statusCode === 206) {
     const size = sizeFromContentRange(headerOf(response, 'content-range'), requested);

@@ -43,7 +43,7 @@ export async function probeDamagedCopies(
       }
       await writeFile(path, bytes);
       const reference = await referenceOf(path);
-      // ffprobe guesses the format if the first bytes do not tell it; we refuse such a file.
+      // ffprobe guesses the format if the first bytes do not show it; the probe rejects such a file.
       const refused = /^the file (looks like|is not a supported video|begins with zero)/.test(found);
       if (reference?.resolution === resolution && !refused) result.wrong.push(`${damage}: ${found}`);
     }

@@ -167,7 +167,7 @@ describe('a server without ranges', () => {
     expect(video.requests).toBe(2);
   });
 
-  it('is asked for twice as much each time', async () => {
+  it('gets a request for twice as much each time', async () => {
     const files = { 'huge.mp4': pattern(64 * windowBytes) };
     await using videos = await openTestVideos({ files, byteBudget: 256 * windowBytes });
     const video = await videos.open('huge.mp4', 'rangeless');
@@ -175,7 +175,7 @@ describe('a server without ranges', () => {
     expect(video.requests).toBeLessThanOrEqual(7);
   });
 
-  it('is not asked for bytes beyond what the budget allows from the start', async () => {
+  it('gets no request for bytes beyond what the budget allows from the start', async () => {
     await using videos = await openTestVideos({ files, byteBudget: 5 * windowBytes });
     const video = await videos.open('long.mp4', 'rangeless');
     const before = video.requests;

@@ -123,7 +123,7 @@ describe('a connection', () => {
     expect(videos.server.connections).toBe(2);
   });
 
-  it('asks for an uncompressed response', async () => {
+  it('requests an uncompressed response', async () => {
     await using videos = await openTestVideos({ files });
     await videos.open('long.mp4');
     expect(videos.server.requests.map(({ acceptEncoding }) => acceptEncoding)).toEqual(['identity']);

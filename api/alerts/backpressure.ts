@@ -6,7 +6,7 @@ import type { AlertQueue } from '#redis/queue.ts';
 const READ_INTERVAL_MS = 1_000;
 const INTERVAL_PER_DURATION = 50;
 
-/** Tells whether the queue accepts one more alert. */
+/** The check whether the queue accepts one more alert. */
 export type Backpressure = { isFull(): Promise<boolean>; added(): void };
 
 /**

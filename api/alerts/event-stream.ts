@@ -48,7 +48,7 @@ function getEvents(deps: Deps, timing: Timing): RequestHandler {
     const isKeyValid = () =>
       recheckScope(deps.auth, req, 'read').then(
         () => true,
-        (error: unknown) => !(error instanceof Problem), // any other error says nothing about the key
+        (error: unknown) => !(error instanceof Problem), // any other error leaves the key's validity open
       );
     await stream(deps.changeFeed, res, { ...timing, start, closed, matches, isKeyValid });
   };

@@ -79,6 +79,7 @@ export type AlertConsumer = {
 };
 
 /** Opens the producer lazily. A backend that refuses connections is tried at each call, a silent one in the background. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its methods share one connection and circuit breaker.
 export function openAlertQueue(url: string, onError: (error: Error) => void, telemetry?: Telemetry): AlertQueue {
   let opened: OpenQueue | undefined;
   const report = (error: unknown) => onError(messageOnly(error));

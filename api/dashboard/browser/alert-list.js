@@ -22,10 +22,11 @@ const newestFirst = (a, b) =>
   a.received_at === b.received_at ? (a.uuid < b.uuid ? 1 : -1) : a.received_at < b.received_at ? 1 : -1;
 
 /**
- * Returns the list for one filter. Over 40 lines: its functions share one state.
+ * Returns the list for one filter.
  * @param {Filter} filter
  * @param {() => void} onChange called after each change of the visible list
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its functions share one state.
 export function createAlertList(filter, onChange) {
   /** @type {Map<string, Alert>} */
   const loaded = new Map();

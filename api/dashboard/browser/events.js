@@ -12,11 +12,12 @@ const MAX_RECONNECT_DELAY_MS = 15_000;
 const HIDDEN_MS = 30_000;
 
 /**
- * Opens the stream and returns a function that closes it. Over 40 lines: its functions share one state.
+ * Opens the stream and returns a function that closes it.
  * @param {{ onAlerts(alerts: Alert[]): void, onGap(): void, onConnection(connection: Connection): void }} handlers
  *   onGap: the page may have missed changes
  * @returns {() => void}
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its functions share one state.
 export function openEvents(handlers) {
   /** @type {EventSource | undefined} */
   let source;

@@ -10,7 +10,7 @@ const IDLE_MS = 10_000;
 const BUSY_MS = 2_500;
 
 /**
- * Returns the statistics of the view and refreshes them. Over 40 lines: its functions share one timer.
+ * Returns the statistics of the view and refreshes them.
  * @param {import('./view.js').View} view
  * @returns {{ statistics: Statistics | null, error: RequestError | null, refreshSoon: () => void }} refreshSoon: to be
  *   called after each change of an alert

@@ -25,7 +25,7 @@ export type Service = {
   readonly lines: string[];
   /** The message with which the current process reported that it is ready. */
   readonly message: unknown;
-  /** Resolves when a process is ready. Rejects with the signal; unsupervised, also if the process ends first. */
+  /** Resolves when a process is ready. Supervised: rejects with the signal. Otherwise: if the process ends first. */
   start(signal?: AbortSignal): Promise<void>;
   /** SIGTERM without a successor. */
   stop(): Promise<void>;

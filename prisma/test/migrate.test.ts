@@ -9,10 +9,9 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createTestDatabase } from '#test/harness/test-database.ts';
-import { openDatabase } from '../client.ts';
 import { MIGRATION_LOCK, markRolledBack, migrate } from '../migrate.ts';
 import { MIGRATIONS, migrationNames } from '../migration-files.ts';
-import { assertMigrated, type MigrationRow, readMigrationState } from '../migration-state.ts';
+import { type MigrationRow, readMigrationState } from '../migration-state.ts';
 
 const PROGRAM = new URL('../migrate.ts', import.meta.url).pathname;
 /** One row per other session that tries to take the migration lock. */
@@ -218,29 +217,6 @@ describe('a migration that starts with -- no transaction', () => {
     const url = await emptyDatabase();
     const folder = await folderWith(`-- no transaction\nCREATE TABLE a (b int);\nCREATE INDEX ON a (b);\n`);
     await expect(migrate(url, { folder })).rejects.toThrow('cannot insert multiple commands into a prepared statement');
-  });
-});
-
-describe('assertMigrated', () => {
-  it('refuses a database without migrations, read through the Prisma client too', async () => {
-    const db = openDatabase(await emptyDatabase(), { poolSize: 1, onError: () => {} });
-    onTestFinished(() => db.$disconnect());
-    const state = await readMigrationState((sql) => db.$queryRawUnsafe<MigrationRow[]>(sql));
-    expect(state).toEqual({ missing: await migrationNames(), unknown: [], failed: [] });
-    expect(() => assertMigrated(state)).toThrow(/^the database lacks the migrations? .*: run `npm run migrate`$/);
-  });
-
-  it('does not take a database that is unavailable for an empty one', async () => {
-    const gone = Object.assign(new Error('gone'), { code: '08006' });
-    await expect(readMigrationState(() => Promise.reject(gone))).rejects.toBe(gone);
-  });
-
-  it('accepts a migrated database', async () => {
-    const url = await emptyDatabase();
-    await migrate(url);
-    const state = await stateOf(await connect(url));
-    expect(state).toEqual({ missing: [], unknown: [], failed: [] });
-    expect(() => assertMigrated(state)).not.toThrow();
   });
 });
 

@@ -103,11 +103,42 @@ async function openStack(options: StackOptions, closers: Closers, close: () => P
   const redis = backend === 'redis' ? (options.redis ?? (await openRedis(closers))) : undefined;
   const queueUrl = options.queueUrl ?? redis?.url;
   await migrateQueue(queueUrl ?? database.url);
-  const videoServer = await openVideoServer(options, folder);
-  const videosUrl = videos.startsWith('http') ? videos : `http://127.0.0.1:${videoServer.port}`;
+  const { port, service: videoServer, served } = await openVideoServer(options, folder);
+  const videosUrl = videos.startsWith('http') ? videos : `http://127.0.0.1:${port}`;
+  if (videoServer) closers.push(() => videoServer.stop());
+  const addService = serviceMaker(options, { database, queueUrl, videosUrl }, closers);
+  const [apiPorts, opsPorts] = [await freePorts(apiCount), await freePorts(workerCount)];
+  const apis = apiPorts.map((each, i) => addService(numbered('api', i, apiCount), 'api/index.ts', { PORT: `${each}` }));
+  const workers = opsPorts.map((each, i) =>
+    addService(numbered('worker', i, workerCount), 'worker/index.ts', { OPS_PORT: `${each}` }),
+  );
+  const [apiUrls, opsUrls] = [apiPorts.map(originOf), opsPorts.map(originOf)];
+  const urls = { apiUrls, apiUrl: apiUrls[0] ?? '', opsUrls, opsUrl: opsUrls[0] ?? '', videosUrl };
+  return {
+    ...createStackClient(urls.apiUrl),
+    ...urls,
+    ...{ backend, databaseUrl: database.url, queueUrl: queueUrl ?? database.url, redis },
+    ...{ apis, workers, videoServer, served, addService, close },
+    async start(signal) {
+      const all = [...apis, ...workers, ...(videoServer ? [videoServer] : [])];
+      await Promise.all(all.map((service) => service.start(signal)));
+    },
+  };
+}
+
+type Addresses = {
+  database: { url: string; urlFor?(processName: string): string };
+  /** Undefined: the queue is in the database. */
+  queueUrl: string | undefined;
+  videosUrl: string;
+};
+
+/** Returns `addService`, whose services stop together. */
+function serviceMaker(options: StackOptions, addresses: Addresses, closers: Closers): Stack['addService'] {
+  const { database, queueUrl, videosUrl } = addresses;
   const services: Service[] = [];
   closers.push(() => Promise.all(services.map((service) => service.stop())));
-  const addService: Stack['addService'] = (name, entry, env = {}) => {
+  return (name, entry, env = {}) => {
     const envOf = (processName: string) => {
       const DATABASE_URL = database.urlFor?.(processName) ?? database.url;
       const urls = { DATABASE_URL, QUEUE_URL: queueUrl ?? DATABASE_URL };
@@ -117,35 +148,6 @@ async function openStack(options: StackOptions, closers: Closers, close: () => P
     const service = createEntry({ name, entry, envOf }, options);
     services.push(service);
     return service;
-  };
-  const [apiPorts, opsPorts] = [await freePorts(apiCount), await freePorts(workerCount)];
-  const apis = apiPorts.map((port, i) => addService(numbered('api', i, apiCount), 'api/index.ts', { PORT: `${port}` }));
-  const workers = opsPorts.map((port, i) =>
-    addService(numbered('worker', i, workerCount), 'worker/index.ts', { OPS_PORT: `${port}` }),
-  );
-  if (videoServer.service) closers.push(() => Promise.resolve(videoServer.service?.stop()));
-  const [apiUrls, opsUrls] = [apiPorts.map(originOf), opsPorts.map(originOf)];
-  return {
-    ...createStackClient(apiUrls[0] ?? ''),
-    backend,
-    databaseUrl: database.url,
-    queueUrl: queueUrl ?? database.url,
-    redis,
-    apis,
-    workers,
-    videoServer: videoServer.service,
-    apiUrls,
-    apiUrl: apiUrls[0] ?? '',
-    opsUrls,
-    opsUrl: opsUrls[0] ?? '',
-    videosUrl,
-    served: videoServer.served,
-    addService,
-    async start(signal) {
-      const all = [...apis, ...workers, ...(videoServer.service ? [videoServer.service] : [])];
-      await Promise.all(all.map((service) => service.start(signal)));
-    },
-    close,
   };
 }
 

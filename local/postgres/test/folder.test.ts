@@ -1,10 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { removeAbandoned } from '#test/harness/postgres-setup.ts';
+import { startProcess, waitUntilReady } from '#test/harness/process.ts';
 import type { EmbeddedPostgres } from '../embedded.ts';
 import { processInfo } from '../process-info.ts';
 import { query, useDataFolder } from './data-folder.ts';
@@ -30,12 +30,15 @@ it('rejects a folder on which another program runs PostgreSQL, and names the pro
 
 /** Starts a PostgreSQL on `folder` and kills the process that started it. */
 async function leaveOrphan(folder: string): Promise<EmbeddedPostgres> {
-  const program = join(import.meta.dirname, 'starter.ts');
-  const starter = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = await once(starter.stdout, 'data');
-  starter.kill('SIGKILL');
-  await once(starter, 'exit');
-  return JSON.parse(String(line));
+  const starter = startProcess({
+    name: 'starter',
+    entry: 'local/postgres/test/starter.ts',
+    args: [folder],
+    readyLine: /^\{/,
+  });
+  await waitUntilReady(starter);
+  await starter.kill();
+  return JSON.parse(starter.lines[0] ?? '');
 }
 
 it('stops a PostgreSQL that a killed start left behind, and continues with its data', async () => {
@@ -63,16 +66,15 @@ it('starts after a power cut although another process has the old pid', async ()
   const first = await fixture.start();
   const pidFile = await readFile(join(fixture.dataDir, 'cluster/postmaster.pid'), 'utf8');
   await first.stop();
-  const other = spawn(process.execPath, ['-e', 'process.stdin.resume()'], { stdio: 'pipe' });
+  const other = startProcess({ name: 'other', file: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'] });
   const stale = pidFile.replace(/^\d+/, String(other.pid));
   await writeFile(join(fixture.dataDir, 'cluster/postmaster.pid'), stale, { mode: 0o600 });
   await writeFile(join(fixture.dataDir, 'starter.pid'), `${other.pid}\nlong ago\n`);
   try {
     expect(await query(await fixture.start(), 'SELECT 1')).toEqual([1]);
-    expect(other.exitCode).toBeNull();
+    expect(other.running).toBe(true);
   } finally {
-    other.stdin.end();
-    await once(other, 'exit');
+    await other.kill();
   }
 });
 

@@ -103,7 +103,7 @@ function outputOf({ code, signal, output, errorOutput, tooMuchOutput }: Result, 
   if (code === 0) return output;
   const cause = new Error(errorOutput.replace(/[^\x21-\x7e]+/g, ' ').trim());
   if (tooMuchOutput) throw new VideoUnreadable('ffprobe printed too much about the file', { cause });
-  // The shell's exit codes for a program that is not executable or not found, which is not the video's fault.
+  // The shell's exit codes for a program that is not executable or not found, which is not a failure of the video.
   if (code === 126 || code === 127) {
     throw new Error(`cannot run ffprobe: ${binary}`, { cause: Object.assign(cause, { syscall: 'exec' }) });
   }

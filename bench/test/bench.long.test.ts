@@ -2,9 +2,9 @@ import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, inject, it, onTestFinished } from 'vitest';
+import { runCommand } from '#test/harness/run-command.ts';
 import { reportSchema } from '../report.ts';
 import { renderReport } from '../table.ts';
-import { runBench } from './run-bench.ts';
 
 it('measures the current and the baseline worker, finds no wrong result, and cleans up', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'bench-test-'));
@@ -12,9 +12,14 @@ it('measures the current and the baseline worker, finds no wrong result, and cle
   await chmod(folder, 0o755); // as root, PostgreSQL runs as the user nobody
   const backend = inject('redisCommand') === null ? 'postgres' : 'redis';
   const load = ['--set', 'samples', '--alerts', '30', '--seconds', '1', '--probes', 'no'];
-  const { out, err, code } = await runBench(['--backend', backend, ...load, '--minutes', '15', '--json'], {
-    TMPDIR: folder,
-  });
+  const { out, err, code } = await runCommand(
+    'bench/index.ts',
+    ['--backend', backend, ...load, '--minutes', '15', '--json'],
+    {
+      ...process.env,
+      TMPDIR: folder,
+    },
+  );
   expect(code, err).toBe(0);
   const report = reportSchema.parse(JSON.parse(out));
   expect(report.comparisons.map(({ worker }) => worker)).toEqual(['current', 'baseline']);

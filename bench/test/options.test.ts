@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { runCommand } from '#test/harness/run-command.ts';
 import { readOptions } from '../options.ts';
-import { runBench } from './run-bench.ts';
 
 it.each([
   [['--runs', '0'], '--runs:'],
@@ -13,13 +13,13 @@ it.each([
 });
 
 it('exits with code 1 and prints nothing on standard output if an option is invalid', async () => {
-  const { err, code, out } = await runBench(['--runs', '0']);
+  const { err, code, out } = await runCommand('bench/index.ts', ['--runs', '0']);
   expect(err).toContain('Usage: npm run bench');
   expect({ code, out }).toEqual({ code: 1, out: '' });
 });
 
 it('prints the usage for --help', async () => {
-  const { out, code } = await runBench(['--help']);
+  const { out, code } = await runCommand('bench/index.ts', ['--help']);
   expect(out).toMatch(/^Usage: npm run bench/);
   expect(code).toBe(0);
 });

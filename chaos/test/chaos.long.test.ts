@@ -1,10 +1,18 @@
 import { expect, inject, it } from 'vitest';
-import { runChaos } from './run-chaos.ts';
+import { runCommand } from '#test/harness/run-command.ts';
 
 // The first minute of this seed has outages of every kind, and kills and pauses of workers while everything else runs.
 it('holds every invariant during a minute of faults', { timeout: 1_200_000 }, async () => {
   const backend = inject('redisCommand') === null ? 'postgres' : 'redis';
-  const { out, err, code } = await runChaos(['--backend', backend, '--alerts', '200', '--seed', '1534', '--json']);
+  const { out, err, code } = await runCommand('chaos/index.ts', [
+    '--backend',
+    backend,
+    '--alerts',
+    '200',
+    '--seed',
+    '1534',
+    '--json',
+  ]);
   const board = JSON.parse(out || '{}');
   expect(board.violations, err).toEqual({});
   expect(board.alerts).toMatchObject({ sent: 200, accepted: 200, processed: 160, failed: 40 });

@@ -1,15 +1,15 @@
 import { expect, it } from 'vitest';
+import { runCommand } from '#test/harness/run-command.ts';
 import { readOptions } from '../options.ts';
-import { runChaos } from './run-chaos.ts';
 
 it('reports a missing Redis in one sentence', async () => {
-  const { out, err, code } = await runChaos(['--backend', 'redis'], { PATH: '/nowhere' });
+  const { out, err, code } = await runCommand('chaos/index.ts', ['--backend', 'redis'], { PATH: '/nowhere' });
   expect(err).toBe('redis-server is not on the PATH: install it, or use --backend postgres\n');
   expect({ out, code }).toEqual({ out: '', code: 1 });
 });
 
 it('prints the usage for --help', async () => {
-  const { out, code } = await runChaos(['--help']);
+  const { out, code } = await runCommand('chaos/index.ts', ['--help']);
   expect(out).toMatch(/^Usage: npm run chaos/);
   expect(code).toBe(0);
 });

@@ -52,15 +52,15 @@ describe('documentation', () => {
     }
   });
 
-  it.each(pages)('%s names only options of chaos and bench that exist', (page) => {
+  // The changelog also names what was removed.
+  const current = pages.filter((page) => page !== 'CHANGELOG.md');
+
+  it.each(current)('%s names only options of chaos and bench that exist', (page) => {
     const usages: Record<string, string> = { chaos: CHAOS_USAGE, bench: BENCH_USAGE };
     for (const [, script = '', options = ''] of read(page).matchAll(/npm run (chaos|bench) --((?: [^\s`#]+)+)/g)) {
       for (const [option] of options.matchAll(/--[a-z-]+/g)) expect(usages[script], option).toContain(option);
     }
   });
-
-  // The changelog also names what was removed.
-  const current = pages.filter((page) => page !== 'CHANGELOG.md');
 
   it.each(current)('%s names only npm scripts that exist', (page) => {
     for (const [, name = ''] of read(page).matchAll(/npm (?:run )?(?:--silent )?(start|test|(?<=run )[a-z][\w:-]*)/g)) {

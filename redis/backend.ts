@@ -36,8 +36,14 @@ export type OpenWorker = {
   close(): Promise<void>;
 };
 
-/** A job from the queue. `stalls`: how often its worker vanished. */
-export type ReceivedJob = { data: unknown; stalls: number; queuedAt: Date; signal: AbortSignal };
+/** A job from the queue. `stalls`: how often its worker vanished. `update` replaces its data. */
+export type ReceivedJob = {
+  data: unknown;
+  stalls: number;
+  queuedAt: Date;
+  signal: AbortSignal;
+  update(data: unknown): Promise<void>;
+};
 
 /** Opens BullMQ's worker without starting it. After a failed first connection, open another one, as in openQueue. */
 export function openWorker(
@@ -64,12 +70,13 @@ export function openWorker(
   const open = isRedis(url) ? openRedisWorker : openPostgresWorker;
   const opened = open(
     url,
-    ({ data, stalledCounter, timestamp }, _token, signal) =>
+    (job, _token, signal) =>
       processor({
-        data,
-        stalls: stalledCounter,
-        queuedAt: new Date(timestamp),
+        data: job.data,
+        stalls: job.stalledCounter,
+        queuedAt: new Date(job.timestamp),
         signal: signal ?? new AbortController().signal,
+        update: (data) => job.updateData(data),
       }),
     options,
   );
@@ -80,7 +87,7 @@ export function openWorker(
 }
 
 type Processor = (
-  job: Pick<Job, 'data' | 'stalledCounter' | 'timestamp'>,
+  job: Pick<Job, 'data' | 'stalledCounter' | 'timestamp' | 'updateData'>,
   token?: string,
   signal?: AbortSignal,
 ) => Promise<void>;

@@ -15,8 +15,10 @@ export const jobSchema = z.strictObject({
   uuid: z.uuid(),
   requestId: z.string().min(1).max(128),
   store: z.string().optional(),
+  /** How often a worker had vanished with the job when an attempt last ended normally. */
+  stallsBefore: z.int().optional(),
 });
-export type AlertJob = z.infer<typeof jobSchema>;
+export type AlertJob = Omit<z.infer<typeof jobSchema>, 'stallsBefore'>;
 
 /** One job per alert: adding it again has no effect. */
 export function jobId(uuid: string): string {

@@ -54,8 +54,11 @@ export function checkQueue(queue: AlertQueue): Promise<string | undefined> {
   );
 }
 
-/** `crashed`: the job's previous worker vanished. `queuedAt`: when the job entered the queue. */
-export type Delivery = { crashed: boolean; queuedAt: Date };
+/**
+ * `stalls`: how many workers vanished with the job since an attempt last ended normally. `queuedAt`: when the job entered
+ * the queue.
+ */
+export type Delivery = { stalls: number; queuedAt: Date };
 
 /** `signal` aborts when this worker stops or loses the job. */
 export type Handler = (job: AlertJob, signal: AbortSignal, delivery: Delivery) => Promise<JobResult>;
@@ -216,8 +219,11 @@ export function consumeAlerts(
 async function handle(handler: Handler, received: ReceivedJob): Promise<void> {
   const job = jobSchema.safeParse(received.data);
   if (!job.success) throw new UnrecoverableError('invalid job');
-  const delivery = { crashed: received.stalls > 0, queuedAt: received.queuedAt };
-  const result = await handler(job.data, received.signal, delivery);
+  const { stallsBefore = 0, ...key } = job.data;
+  const delivery = { stalls: Math.max(0, received.stalls - stallsBefore), queuedAt: received.queuedAt };
+  const result = await handler(key, received.signal, delivery);
+  // BullMQ never resets its count. This attempt has ended normally, so the stalls before it do not count for the next.
+  if (result.kind === 'retry' && delivery.stalls > 0) await received.update({ ...key, stallsBefore: received.stalls });
   if (result.kind === 'failed') throw new UnrecoverableError(result.reason);
   if (result.kind === 'retry') throw new Redeliver(result.reason, result.retryAfterMs);
 }

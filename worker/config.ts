@@ -29,6 +29,8 @@ export const workerFields = {
   VIDEO_BYTE_BUDGET: wholeNumber(65_536, 1_073_741_824).prefault('8388608'),
   FETCH_TIMEOUT_MS: wholeNumber(100, 600_000).prefault('10000'),
   PROBE_TIMEOUT_MS: wholeNumber(100, 600_000).prefault('5000'),
+  /** Parsing a video takes milliseconds; an event loop blocked for this long will never continue. */
+  EVENT_LOOP_TIMEOUT_MS: wholeNumber(1_000, 600_000).prefault('30000'),
   /** If unset, the binary of @ffprobe-installer/ffprobe. */
   FFPROBE_PATH: z.string().optional(),
   /** Port of /livez, /readyz and /metrics. If unset, the ops server does not start. */

@@ -20,6 +20,7 @@ import { detectSandbox } from './video/ffprobe/sandbox.ts';
 import { removeAbandonedFolders } from './video/ffprobe/temporary-folder.ts';
 import { createVideoReader } from './video/http/range-reader.ts';
 import { probe } from './video/probe.ts';
+import { startWatchdog } from './watchdog.ts';
 
 // On stop, attempts in progress get 5 s to finish, then return to the queue: half of what the service's shutdown may take.
 const DRAIN_MS = 5_000;
@@ -27,6 +28,12 @@ const DRAIN_MS = 5_000;
 const service = await startService('worker', () => parseConfig(workerFields, process.env));
 const { config, log, onClose } = service;
 const telemetry = service.traced ? await queueTelemetry() : undefined;
+
+const watchdog = startWatchdog(config.EVENT_LOOP_TIMEOUT_MS, {
+  slots: config.WORKER_CONCURRENCY,
+  onError: (err) => log.error({ err }, 'watchdog failed: a blocked event loop would not be noticed'),
+});
+onClose(() => watchdog.close());
 
 const db = openDatabase(config.DATABASE_URL, {
   // Two connections for each of the five batched writes, two for reads: more concurrency makes larger batches, not more.
@@ -107,15 +114,18 @@ async function openOpsServer(host: string, port: number): Promise<void> {
 }
 
 function startConsumer(deps: HandleJobDeps): AlertConsumer {
-  const quarantine = createQuarantine();
+  const quarantine = createQuarantine(config.MAX_CRASHES);
   const storeConcurrency = createStoreConcurrency(config.WORKER_CONCURRENCY);
   return consumeAlerts(
     queueUrl,
-    async (job, signal, { crashed, queuedAt }) => {
+    async (job, signal, { stalls, queuedAt }) => {
       const release = await storeConcurrency.acquire(job.store ?? '');
       if (!release) return { kind: 'retry', reason: 'per-store concurrency limit reached' };
-      const handle = () => handleJob(deps, job, signal, queuedAt);
-      return (crashed ? quarantine(handle) : handle()).finally(release);
+      const handle = () => {
+        const attemptEnds = watchdog.attemptStarts(job.uuid);
+        return handleJob(deps, job, signal, queuedAt).finally(attemptEnds);
+      };
+      return quarantine(stalls, handle).finally(release);
     },
     { concurrency: config.WORKER_CONCURRENCY, onError: onQueueError, telemetry },
   );

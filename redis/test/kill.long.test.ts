@@ -16,7 +16,7 @@ function startHoldingConsumer(url: string, test: TestContext) {
   };
   test.onTestFinished(kill);
   const lines = createInterface({ input: child.stdout });
-  return { received: once(lines, 'line').then(([uuid]) => String(uuid)), kill };
+  return { received: once(lines, 'line').then(([line]) => String(line)), kill };
 }
 
 // Slow, because locks must expire: about 15 s per kill, both backends at the same time.
@@ -30,13 +30,32 @@ describe.concurrent('a job whose consumer is killed', () => {
         const job = newJob();
         await fixture.queue.enqueue(job);
         let consumer = startHoldingConsumer(fixture.url, test);
-        expect(await consumer.received).toBe(job.uuid);
+        expect(await consumer.received).toBe(`${job.uuid} 0`);
         for (let kills = 1; kills <= 3; kills += 1) {
           await consumer.kill();
           consumer = startHoldingConsumer(fixture.url, test);
-          expect(await consumer.received).toBe(job.uuid);
+          expect(await consumer.received).toBe(`${job.uuid} ${kills}`);
         }
       },
     );
+    it.skipIf(missing)(`has no stalls on ${name} once an attempt has ended`, { timeout: 120_000 }, async (test) => {
+      const fixture = await openFixture(name, test);
+      const job = newJob();
+      await fixture.queue.enqueue(job);
+      const consumer = startHoldingConsumer(fixture.url, test);
+      await consumer.received;
+      await consumer.kill();
+      const stalls: number[] = [];
+      const third = Promise.withResolvers<void>();
+      fixture.consume(async (received, _signal, delivery) => {
+        expect(received).toEqual(job);
+        stalls.push(delivery.stalls);
+        if (stalls.length < 3) return { kind: 'retry', reason: 'the video server is unavailable' };
+        third.resolve();
+        return { kind: 'done' };
+      });
+      await third.promise;
+      expect(stalls).toEqual([1, 0, 0]);
+    });
   }
 });

@@ -24,8 +24,8 @@ export type WorkerFixture = {
   videos: VideoServer;
   /** In front of PostgreSQL and Redis; only the workers connect through them. */
   proxies: { database: TcpProxy; redis: TcpProxy };
-  /** Starts a worker process without waiting for it. */
-  startWorker(env?: Record<string, string>): Process;
+  /** Starts a worker process without waiting for it. `nodeArgs` are options for Node. */
+  startWorker(env?: Record<string, string>, nodeArgs?: string[]): Process;
   /** Inserts an overdue alert without a job: only the reconciler enqueues it. */
   insert(video: string): Promise<string>;
   /** Inserts an alert and enqueues its job. The uuid is also the store unless one is given. */
@@ -62,8 +62,9 @@ export async function openWorkerFixture(
   return {
     ...servers,
     row,
-    startWorker(env = {}) {
-      const worker = startProcess({ name: 'worker', entry: 'worker/index.ts', env: { ...workerEnv(servers), ...env } });
+    startWorker(env = {}, nodeArgs = []) {
+      const options = { entry: 'worker/index.ts', env: { ...workerEnv(servers), ...env }, nodeArgs };
+      const worker = startProcess({ name: 'worker', ...options });
       workers.push(worker);
       return worker;
     },

@@ -39,6 +39,8 @@ export type Release = {
   refund: boolean;
   /** Why the attempt failed; undefined keeps the error of the attempt before. */
   error: string | undefined;
+  /** Time until the next attempt; undefined: unknown. */
+  delayMs: number | undefined;
 };
 
 export type AlertWrites = ReturnType<typeof openAlertWrites>;
@@ -154,10 +156,12 @@ const RELEASE: Statement<Release> = {
   // Only here is it safe to lower the fencing token: this is the last write by the only holder of this number.
   text: `
     UPDATE alerts SET status = 'pending', attempts = attempts - CASE WHEN release.refund THEN 1 ELSE 0 END,
-      bytes_fetched = bytes_fetched + release.bytes, last_error = COALESCE(release.error, last_error), updated_at = now(),
+      bytes_fetched = bytes_fetched + release.bytes, last_error = COALESCE(release.error, last_error),
+      last_error_at = CASE WHEN release.error IS NULL THEN last_error_at ELSE now() END,
+      next_attempt_at = now() + make_interval(secs => release.delay_ms / 1000), updated_at = now(),
       change_xid = pg_current_xact_id()
-    FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bool[], $5::text[])
-      AS release (uuid, attempt, bytes, refund, error)
+    FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bool[], $5::text[], $6::float8[])
+      AS release (uuid, attempt, bytes, refund, error, delay_ms)
     WHERE alerts.uuid = release.uuid AND attempts = release.attempt AND status = 'processing'
     RETURNING alerts.uuid`,
   keyOf: ({ lease }) => lease.uuid.toLowerCase(),
@@ -167,6 +171,7 @@ const RELEASE: Statement<Release> = {
     ({ bytesFetched }) => bytesFetched,
     ({ refund }) => refund,
     ({ error }) => error,
+    ({ delayMs }) => delayMs,
   ],
 };
 

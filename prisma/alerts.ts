@@ -47,6 +47,9 @@ const NEW_ROW = {
   crashes: 0,
   bytesFetched: 0n,
   lastError: null,
+  lastErrorAt: null,
+  nextAttemptAt: null,
+  roundStartedAt: null,
   queuedAt: null,
   startedAt: null,
   processedAt: null,
@@ -151,16 +154,16 @@ export async function recordFailure(
 }
 
 /**
- * Releases the alert for another attempt. With `refund`, this attempt does not count: we aborted it. `error` is kept as
- * the reason why the alert is late.
+ * Releases the alert for another attempt, after `delayMs` if that is known. With `refund`, this attempt does not count: we
+ * aborted it. `error` is kept as the reason why the alert is late.
  */
 export async function release(
   db: Database,
   lease: Lease,
   bytesFetched: number,
-  { refund, error }: { refund: boolean; error?: string | undefined },
+  { refund, error, delayMs }: { refund: boolean; error?: string | undefined; delayMs?: number | undefined },
 ): Promise<void> {
-  await db.writes.release({ lease, bytesFetched, refund, error });
+  await db.writes.release({ lease, bytesFetched, refund, error, delayMs });
 }
 
 /** Selects failed alerts for an operator's retry. */
@@ -181,14 +184,22 @@ export async function findFailed(
 }
 
 /**
- * Sets failed alerts to pending, with a new round of attempts and a new notification. Returns the keys of the alerts that
- * changed; alerts that are not failed stay as they are.
+ * Sets failed alerts to pending, with a new round of attempts and a new notification, and saves the round that failed.
+ * Returns the keys of the alerts that changed; alerts that are not failed stay as they are.
  */
 export async function retryFailed(db: Database, uuids: string[]): Promise<AlertKey[]> {
   return db.$queryRaw<AlertKey[]>`
-    UPDATE alerts SET status = 'pending', attempts_before = attempts, crashes = 0, failure_code = NULL, failure_detail = NULL,
+    WITH failed AS MATERIALIZED (
+      SELECT id, attempts, COALESCE(round_started_at, received_at) AS started_at, processed_at, failure_code, failure_detail
+      FROM alerts WHERE uuid = ANY(${uuids}::uuid[]) AND status = 'failed' ORDER BY uuid FOR UPDATE),
+    saved AS (
+      INSERT INTO alert_rounds (alert_id, attempts, started_at, ended_at, failure_code, failure_detail)
+      SELECT id, attempts, started_at, COALESCE(processed_at, now()), failure_code, COALESCE(failure_detail, '') FROM failed
+      ON CONFLICT DO NOTHING)
+    UPDATE alerts SET status = 'pending', attempts_before = alerts.attempts, crashes = 0, failure_code = NULL,
+      failure_detail = NULL, last_error = NULL, last_error_at = NULL, next_attempt_at = NULL, round_started_at = now(),
       processed_at = NULL, notified_at = NULL, updated_at = now(), change_xid = pg_current_xact_id()
-    WHERE uuid = ANY(${uuids}::uuid[]) AND status = 'failed'
+    FROM failed WHERE alerts.id = failed.id
     RETURNING uuid::text, request_id AS "requestId", store, traceparent`;
 }
 

@@ -3,6 +3,9 @@ import type { ApiKey } from './generated/client.ts';
 
 export type { ApiKey } from './generated/client.ts';
 
+/** The columns that authentication needs. */
+export type ValidKey = Omit<ApiKey, 'lastUsedAt'>;
+
 export type NewApiKey = Pick<ApiKey, 'id' | 'name' | 'sha256' | 'scopes' | 'stores' | 'expiresAt'>;
 
 /** Inserts the key. Returns false, and changes nothing, if its id exists. */
@@ -17,8 +20,8 @@ export async function listKeys(db: Database): Promise<ApiKey[]> {
 }
 
 /** Returns the keys that are neither revoked nor expired, by the database's clock. */
-export async function validKeys(db: Database): Promise<ApiKey[]> {
-  return db.$queryRaw<ApiKey[]>`
+export async function validKeys(db: Database): Promise<ValidKey[]> {
+  return db.$queryRaw<ValidKey[]>`
     SELECT id, name, sha256, scopes, stores, created_at AS "createdAt", expires_at AS "expiresAt", revoked_at AS "revokedAt"
     FROM api_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`;
 }

@@ -11,13 +11,13 @@ import {
 import { Redis } from 'ioredis';
 import { backoffMs, DELIVERIES, KEEP_COMPLETED, QUEUE_NAME, QUEUE_TIMEOUT_MS } from './contract.ts';
 
-/** A processor throws it to have the job delivered again, not before `retryAfterMs`. */
+/** A processor throws it to have the job delivered again after `delayMs`. */
 export class Redeliver extends Error {
-  readonly retryAfterMs: number | undefined;
+  readonly delayMs: number | undefined;
 
-  constructor(reason: string, retryAfterMs: number | undefined) {
+  constructor(reason: string, delayMs: number | undefined) {
     super(reason);
-    this.retryAfterMs = retryAfterMs;
+    this.delayMs = delayMs;
   }
 }
 
@@ -36,10 +36,11 @@ export type OpenWorker = {
   close(): Promise<void>;
 };
 
-/** A job from the queue. `stalls`: how often its worker vanished. `update` replaces its data. */
+/** A job from the queue. `stalls`: how often its worker vanished. `deliveries`: this one included. `update` replaces its data. */
 export type ReceivedJob = {
   data: unknown;
   stalls: number;
+  deliveries: number;
   queuedAt: Date;
   signal: AbortSignal;
   update(data: unknown): Promise<void>;
@@ -64,7 +65,7 @@ export function openWorker(
     runRetryDelay: 1_000,
     settings: {
       backoffStrategy: (deliveries: number, _type?: string, error?: Error) =>
-        backoffMs(deliveries, error instanceof Redeliver ? error.retryAfterMs : 0),
+        (error instanceof Redeliver ? error.delayMs : undefined) ?? backoffMs(deliveries),
     },
   };
   const open = isRedis(url) ? openRedisWorker : openPostgresWorker;
@@ -74,6 +75,7 @@ export function openWorker(
       processor({
         data: job.data,
         stalls: job.stalledCounter,
+        deliveries: job.attemptsMade + 1,
         queuedAt: new Date(job.timestamp),
         signal: signal ?? new AbortController().signal,
         update: (data) => job.updateData(data),
@@ -86,11 +88,8 @@ export function openWorker(
   return opened;
 }
 
-type Processor = (
-  job: Pick<Job, 'data' | 'stalledCounter' | 'timestamp' | 'updateData'>,
-  token?: string,
-  signal?: AbortSignal,
-) => Promise<void>;
+type ProcessedJob = Pick<Job, 'data' | 'stalledCounter' | 'attemptsMade' | 'timestamp' | 'updateData'>;
+type Processor = (job: ProcessedJob, token?: string, signal?: AbortSignal) => Promise<void>;
 type WorkerOptions = { autorun: boolean; concurrency: number; telemetry?: Telemetry };
 type CancellableWorker = { bull: OpenWorker['bull'] & Pick<Worker, 'cancelJob'>; close(): Promise<void> };
 

@@ -55,10 +55,10 @@ export function checkQueue(queue: AlertQueue): Promise<string | undefined> {
 }
 
 /**
- * `stalls`: how many workers vanished with the job since an attempt last ended normally. `queuedAt`: when the job entered
- * the queue.
+ * `stalls`: how many workers vanished with the job since an attempt last ended normally. `number`: from 1. `queuedAt`: when
+ * the job entered the queue.
  */
-export type Delivery = { stalls: number; queuedAt: Date };
+export type Delivery = { stalls: number; number: number; queuedAt: Date };
 
 /** `signal` aborts when this worker stops or loses the job. */
 export type Handler = (job: AlertJob, signal: AbortSignal, delivery: Delivery) => Promise<JobResult>;
@@ -68,8 +68,8 @@ export type JobResult =
   | { kind: 'done' }
   /** Not delivered again; listed among the failed jobs. */
   | { kind: 'failed'; reason: string }
-  /** Deliver again, not before `retryAfterMs`. */
-  | { kind: 'retry'; reason: string; retryAfterMs?: number | undefined };
+  /** Deliver again after `delayMs`; by default after backoffMs(number of the delivery). */
+  | { kind: 'retry'; reason: string; delayMs?: number | undefined };
 
 export type AlertConsumer = {
   /** Whether it takes jobs: false before the first connection, and after close(). */
@@ -220,12 +220,16 @@ async function handle(handler: Handler, received: ReceivedJob): Promise<void> {
   const job = jobSchema.safeParse(received.data);
   if (!job.success) throw new UnrecoverableError('invalid job');
   const { stallsBefore = 0, ...key } = job.data;
-  const delivery = { stalls: Math.max(0, received.stalls - stallsBefore), queuedAt: received.queuedAt };
-  const result = await handler(key, received.signal, delivery);
+  const stalls = Math.max(0, received.stalls - stallsBefore);
+  const result = await handler(key, received.signal, {
+    stalls,
+    number: received.deliveries,
+    queuedAt: received.queuedAt,
+  });
   // BullMQ never resets its count. This attempt has ended normally, so the stalls before it do not count for the next.
-  if (result.kind === 'retry' && delivery.stalls > 0) await received.update({ ...key, stallsBefore: received.stalls });
+  if (result.kind === 'retry' && stalls > 0) await received.update({ ...key, stallsBefore: received.stalls });
   if (result.kind === 'failed') throw new UnrecoverableError(result.reason);
-  if (result.kind === 'retry') throw new Redeliver(result.reason, result.retryAfterMs);
+  if (result.kind === 'retry') throw new Redeliver(result.reason, result.delayMs);
 }
 
 async function closeWorker(worker: OpenWorker, graceMs: number): Promise<void> {

@@ -2,8 +2,8 @@ import type { Logger } from 'pino';
 import { inSpan, traceId } from '#observability/tracing.ts';
 import { type ClaimedAlert, claim, release } from '#prisma/alerts.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
-import type { AlertJob } from '#redis/contract.ts';
-import type { JobResult } from '#redis/queue.ts';
+import { type AlertJob, backoffMs } from '#redis/contract.ts';
+import type { Delivery, JobResult } from '#redis/queue.ts';
 import { countAttempt, countClaim } from './attempt-metrics.ts';
 import { VideoError, VideoNotFound, VideoTimeout, WorkerCrashed } from './errors.ts';
 import type { AttemptOutcome, WorkerMetrics } from './metrics.ts';
@@ -23,16 +23,16 @@ const UPLOAD_GRACE_MS = 10_000;
 /**
  * Claims the job's alert and makes one attempt. This is the only place that logs failures and that decides between
  * another attempt and a final result. Throws on internal errors such as an unavailable database; the queue then delivers
- * the job again. `queuedAt` is the time at which the job was enqueued.
+ * the job again.
  */
 export async function handleJob(
   deps: HandleJobDeps,
   job: AlertJob,
   signal: AbortSignal,
-  queuedAt?: Date,
+  delivery: Partial<Delivery> = {},
 ): Promise<JobResult> {
   if (signal.aborted) return { kind: 'retry', reason: 'aborted before the attempt' };
-  const claimed = await inSpan('claim', () => claim(deps.db, job.uuid, queuedAt));
+  const claimed = await inSpan('claim', () => claim(deps.db, job.uuid, delivery.queuedAt));
   if (claimed.kind === 'unknown') {
     deps.log.warn({ alert: job.uuid, requestId: job.requestId }, 'job without a row');
     return { kind: 'failed', reason: 'alert not found' };
@@ -41,8 +41,8 @@ export async function handleJob(
     await notifyOnce(deps, claimed.alert);
     return { kind: 'done' };
   }
-  countClaim(deps.metrics, claimed.alert, queuedAt);
-  return attemptAlert(deps, claimed.alert, signal);
+  countClaim(deps.metrics, claimed.alert, delivery.queuedAt);
+  return attemptAlert(deps, claimed.alert, signal, delivery.number);
 }
 
 /** One attempt from its claim to its end. */
@@ -56,7 +56,12 @@ type Run = {
   count: (outcome: AttemptOutcome, code?: string) => number;
 };
 
-async function attemptAlert(deps: HandleJobDeps, alert: ClaimedAlert, stop: AbortSignal): Promise<JobResult> {
+async function attemptAlert(
+  deps: HandleJobDeps,
+  alert: ClaimedAlert,
+  stop: AbortSignal,
+  deliveries = 1,
+): Promise<JobResult> {
   const { signal, clear } = attemptSignal(stop, deps.attemptTimeoutMs);
   const run = startRun(deps, alert, signal);
   try {
@@ -69,7 +74,7 @@ async function attemptAlert(deps: HandleJobDeps, alert: ClaimedAlert, stop: Abor
     return { kind: 'done' };
   } catch (error) {
     if (stop.aborted) return await releaseAborted(run);
-    if (error instanceof VideoError) return await handleVideoError(run, error);
+    if (error instanceof VideoError) return await handleVideoError(run, error, deliveries);
     return await handleInternalError(run, error);
   } finally {
     clear();
@@ -120,7 +125,7 @@ async function releaseAborted({ deps, attempt, ids, count }: Run): Promise<JobRe
 }
 
 /** The video or its server failed: retries, or fails the alert if no attempt is left or none can help. */
-async function handleVideoError(run: Run, error: VideoError): Promise<JobResult> {
+async function handleVideoError(run: Run, error: VideoError, deliveries: number): Promise<JobResult> {
   const { deps, alert, attempt, ids, count } = run;
   const { code, message: detail, retryAfterMs } = error;
   const reason = `${code}: ${detail}`;
@@ -129,10 +134,11 @@ async function handleVideoError(run: Run, error: VideoError): Promise<JobResult>
     count(await failAlert(deps, error, alert, attempt), code);
     return { kind: 'failed', reason };
   }
-  deps.log.info({ ...ids, code, detail, retryAfterMs }, 'attempt failed, will retry');
+  const delayMs = backoffMs(deliveries, retryAfterMs);
+  deps.log.info({ ...ids, code, detail, delayMs }, 'attempt failed, will retry');
   count('retry', code);
-  await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { refund: false, error: reason });
-  return { kind: 'retry', reason, retryAfterMs };
+  await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { refund: false, error: reason, delayMs });
+  return { kind: 'retry', reason, delayMs };
 }
 
 /** Our program or its environment failed: throws, so that the queue delivers the job again; the last attempt fails the alert. */

@@ -118,14 +118,14 @@ function startConsumer(deps: HandleJobDeps): AlertConsumer {
   const storeConcurrency = createStoreConcurrency(config.WORKER_CONCURRENCY);
   return consumeAlerts(
     queueUrl,
-    async (job, signal, { stalls, queuedAt }) => {
+    async (job, signal, delivery) => {
       const release = await storeConcurrency.acquire(job.store ?? '');
       if (!release) return { kind: 'retry', reason: 'per-store concurrency limit reached' };
       const handle = () => {
         const attemptEnds = watchdog.attemptStarts(job.uuid);
-        return handleJob(deps, job, signal, queuedAt).finally(attemptEnds);
+        return handleJob(deps, job, signal, delivery).finally(attemptEnds);
       };
-      return quarantine(stalls, handle).finally(release);
+      return quarantine(delivery.stalls, handle).finally(release);
     },
     { concurrency: config.WORKER_CONCURRENCY, onError: onQueueError, telemetry },
   );

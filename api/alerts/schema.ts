@@ -88,6 +88,12 @@ export const alertSchema = z
     attempts: z.int(),
     bytes_fetched: z.int(),
     failure: z.strictObject({ code: failureCode, detail: z.string(), retryable: z.boolean() }).nullable(),
+    last_error: z.strictObject({ code: failureCode, detail: z.string(), at: instant.nullable() }).nullable().meta({
+      description: 'While the alert is not final: why its last attempt failed. The alert is retried automatically.',
+    }),
+    next_attempt_at: instant.nullable().meta({
+      description: 'While the alert waits for a retry: when the next attempt starts, or later if no worker is free.',
+    }),
     received_at: instant,
     started_at: instant.nullable().meta({ description: 'When the latest attempt started.' }),
     processed_at: instant.nullable(),
@@ -209,10 +215,20 @@ export function presentAlert(alert: Alert): z.infer<typeof alertSchema> {
       detail: alert.failureDetail ?? '',
       retryable: RETRYABLE_CODES.has(alert.failureCode),
     },
+    last_error: lastErrorOf(alert),
+    next_attempt_at: alert.status === 'pending' ? (alert.nextAttemptAt?.toISOString() ?? null) : null,
     received_at: alert.receivedAt.toISOString(),
     started_at: alert.startedAt?.toISOString() ?? null,
     processed_at: alert.processedAt?.toISOString() ?? null,
     notified_at: alert.notifiedAt?.toISOString() ?? null,
     links: { self: `/alerts/${alert.uuid}` },
   };
+}
+
+/** Returns why the last attempt failed, until the alert is final; then `failure` does. */
+export function lastErrorOf({ status, lastError, lastErrorAt }: Alert): z.infer<typeof alertSchema>['last_error'] {
+  if (lastError === null || (status !== 'pending' && status !== 'processing')) return null;
+  const [, code, detail = ''] = /^(\w+): (.*)$/s.exec(lastError) ?? [];
+  const known = failureCode.safeParse(code);
+  return known.success ? { code: known.data, detail, at: lastErrorAt?.toISOString() ?? null } : null;
 }

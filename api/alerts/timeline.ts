@@ -33,6 +33,9 @@ export const timelineSchema = z
       .string()
       .nullable()
       .meta({ description: 'Why the last failed attempt that was, or will be, followed by another one failed.' }),
+    next_attempt_at: instant
+      .nullable()
+      .meta({ description: 'While the alert waits for a retry: when the next attempt starts, if no worker is busy.' }),
     failure: z.strictObject({ code: z.enum(FailureCode), detail: z.string(), retryable: z.boolean() }).nullable(),
     bytes_fetched: z.int().min(0),
   })
@@ -65,6 +68,7 @@ export function timelineOf(alert: Alert, now: Date): Timeline {
     attempts_before: alert.attemptsBefore,
     crashes: alert.crashes,
     last_fault: alert.lastError,
+    next_attempt_at: alert.status === 'pending' ? (alert.nextAttemptAt?.toISOString() ?? null) : null,
     failure: alert.failureCode && {
       code: alert.failureCode,
       detail: alert.failureDetail ?? '',

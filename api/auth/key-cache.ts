@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { singleFlight } from '#async/single-flight.ts';
-import type { ApiKey } from '#prisma/keys.ts';
+import type { ValidKey } from '#prisma/keys.ts';
 import { type Client, SCOPES, type Scope } from './client.ts';
 import { digest, parseKey } from './key.ts';
 
@@ -21,7 +21,7 @@ type CachedKey = { client: Client; sha256: Uint8Array; expiresAt: number };
 const NO_DIGEST = new Uint8Array(32);
 
 /** Returns a cache of the keys that `load` returns. */
-export function createKeyCache(load: () => Promise<ApiKey[]>): KeyCache {
+export function createKeyCache(load: () => Promise<ValidKey[]>): KeyCache {
   let keys = new Map<string, CachedKey>();
   let loadedAt = -Infinity;
   const refresh = singleFlight(async () => {
@@ -52,7 +52,7 @@ export function createKeyCache(load: () => Promise<ApiKey[]>): KeyCache {
   };
 }
 
-function cachedKey({ id, name, sha256, scopes, stores, expiresAt }: ApiKey): CachedKey {
+function cachedKey({ id, name, sha256, scopes, stores, expiresAt }: ValidKey): CachedKey {
   const knownScopes = scopes.filter((scope): scope is Scope => SCOPES.some((known) => known === scope));
   const client = { id, name, scopes: new Set(knownScopes), stores: stores.length > 0 ? stores : undefined };
   return { client, sha256, expiresAt: expiresAt?.getTime() ?? Infinity };

@@ -9,7 +9,7 @@ import {
   eventQuerySchema,
   newAlertSchema,
 } from '../alerts/schema.ts';
-import { ACCEPTED, EVENT_STREAM, FAILED, NEW_ALERT, PAGE, PENDING, PROCESSED } from './examples.ts';
+import { ACCEPTED, EVENT_STREAM, FAILED, NEW_ALERT, PAGE, PENDING, PROCESSED, WAITING } from './examples.ts';
 import { alertPath, operation } from './operation.ts';
 import { headers, json } from './responses.ts';
 
@@ -88,7 +88,7 @@ const get = operation('get', '/alerts/{uuid}', 'Alerts', {
     200: json(
       'The alert',
       alertSchema,
-      { pending: PENDING, processed: PROCESSED, failed: FAILED },
+      { pending: PENDING, waiting_for_retry: WAITING, processed: PROCESSED, failed: FAILED },
       'ETag',
       'Cache-Control',
       'Retry-After?',

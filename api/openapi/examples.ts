@@ -38,6 +38,9 @@ const PENDING_ROW: Alert = {
   crashes: 0,
   bytesFetched: 0n,
   lastError: null,
+  lastErrorAt: null,
+  nextAttemptAt: null,
+  roundStartedAt: null,
   requestId: REQUEST_ID,
   traceparent: null,
   receivedAt: after(0),
@@ -76,6 +79,8 @@ const FAILED_ROW: Alert = {
   failureCode: 'video_timeout',
   failureDetail: 'the video server sent no data for 10000 ms',
   lastError: 'video_timeout: the video server sent no data for 10000 ms',
+  lastErrorAt: after(180_000),
+  nextAttemptAt: after(190_000),
   receivedAt: after(1_000),
   queuedAt: after(1_010),
   startedAt: after(190_000),
@@ -83,11 +88,28 @@ const FAILED_ROW: Alert = {
   notifiedAt: after(200_010),
 };
 
+/** The other alert between its second and third attempt. */
+const WAITING_ROW: Alert = {
+  ...PENDING_ROW,
+  ...OTHER_NEW_ALERT,
+  id: 8n,
+  attempts: 2,
+  lastError: 'video_timeout: the video server sent no data for 10000 ms',
+  lastErrorAt: after(22_000),
+  nextAttemptAt: after(23_800),
+  receivedAt: after(1_000),
+  queuedAt: after(1_010),
+  startedAt: after(12_000),
+};
+
 /** The failed alert after a retry. */
 const RETRIED_ROW: Alert = {
   ...FAILED_ROW,
   status: 'pending',
   attemptsBefore: FAILED_ROW.attempts,
+  lastError: null,
+  lastErrorAt: null,
+  roundStartedAt: after(3_600_000),
   failureCode: null,
   failureDetail: null,
   processedAt: null,
@@ -96,6 +118,7 @@ const RETRIED_ROW: Alert = {
 
 export const PENDING = presentAlert(PENDING_ROW);
 export const ACCEPTED = { ...PENDING, dispatch: 'queued' } as const;
+export const WAITING = presentAlert(WAITING_ROW);
 export const PROCESSED = presentAlert(PROCESSED_ROW);
 export const FAILED = presentAlert(FAILED_ROW);
 export const RETRIED = { ...presentAlert(RETRIED_ROW), dispatch: 'queued' } as const;

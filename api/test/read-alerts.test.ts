@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { claim, markNotified, recordFailure, recordResolution } from '#prisma/alerts.ts';
+import { claim, markNotified, recordFailure, recordResolution, release } from '#prisma/alerts.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;
@@ -52,6 +52,8 @@ describe('GET /alerts/:uuid', () => {
       attempts: 1,
       bytes_fetched: 65_536,
       failure: null,
+      last_error: null,
+      next_attempt_at: null,
       received_at: instant,
       started_at: instant,
       processed_at: instant,
@@ -69,6 +71,23 @@ describe('GET /alerts/:uuid', () => {
     await recordFailure(api.db, { uuid: alert.uuid, attempt: 1 }, { code, detail: 'why' }, 0);
     const body = await json(await get(`/alerts/${alert.uuid}`));
     expect(body).toMatchObject({ status: 'failed', resolution: null, failure: { code, detail: 'why', retryable } });
+  });
+
+  it('returns the cause and the next attempt while the alert waits for a retry', async () => {
+    const { uuid } = await postAlert();
+    await claim(api.db, uuid);
+    const error = 'video_timeout: no byte\nfor 3 s';
+    await release(api.db, { uuid, attempt: 1 }, 0, { refund: false, error, delayMs: 60_000 });
+    const instant = expect.stringMatching(/Z$/);
+    const cause = { code: 'video_timeout', detail: 'no byte\nfor 3 s', at: instant };
+    const alert = await json(await get(`/alerts/${uuid}`));
+    expect(alert).toMatchObject({ status: 'pending', failure: null, last_error: cause, next_attempt_at: instant });
+    expect(Date.parse(`${alert.next_attempt_at}`) - Date.parse(`${alert.last_error.at}`)).toBe(60_000);
+    expect(await json(await get(`/alerts/${uuid}/timeline`))).toMatchObject({ next_attempt_at: alert.next_attempt_at });
+    await claim(api.db, uuid);
+    expect(await json(await get(`/alerts/${uuid}`))).toMatchObject({ last_error: cause, next_attempt_at: null });
+    await recordResolution(api.db, { uuid, attempt: 2 }, resolution, 0);
+    expect(await json(await get(`/alerts/${uuid}`))).toMatchObject({ last_error: null, next_attempt_at: null });
   });
 
   it('has a strong ETag and returns 304 until the alert changes', async () => {

@@ -11,6 +11,7 @@ import {
   recordFailure,
   recordResolution,
   release,
+  retryFailed,
 } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
 
@@ -190,6 +191,23 @@ describe('release', () => {
     await release(db, lease, 5, { refund: true });
     expect(await findAlert(db, lease.uuid)).toMatchObject({ status: 'pending', attempts: 0, bytesFetched: 5n });
     expect(await claim(db, lease.uuid)).toMatchObject({ kind: 'claimed', alert: { attempts: 1 } });
+  });
+
+  it('keeps the error and the time of the next attempt, until an operator retries the alert', async () => {
+    const { uuid, attempt } = await addClaimed();
+    await release(db, { uuid, attempt }, 0, { refund: false, error: 'video_timeout: silent', delayMs: 1_500 });
+    const waiting = await findAlert(db, uuid);
+    expect(waiting).toMatchObject({ lastError: 'video_timeout: silent' });
+    expect(Number(waiting?.nextAttemptAt) - Number(waiting?.lastErrorAt)).toBe(1_500);
+    await claim(db, uuid);
+    await recordFailure(db, { uuid, attempt: attempt + 1 }, FAILURE, 0);
+    await retryFailed(db, [uuid]);
+    expect(await findAlert(db, uuid)).toMatchObject({
+      lastError: null,
+      lastErrorAt: null,
+      nextAttemptAt: null,
+      roundStartedAt: expect.any(Date),
+    });
   });
 
   it('adds up the bytes of all attempts', async () => {

@@ -72,7 +72,7 @@ for (const { name, missing } of BACKENDS) {
 
     it('delays a retry as long as the video server requested', async () => {
       const job = newJob();
-      fixture.consume(async () => ({ kind: 'retry', reason: '429', retryAfterMs: 90_000 }));
+      fixture.consume(async () => ({ kind: 'retry', reason: '429', delayMs: 90_000 }));
       await fixture.queue.enqueue(job);
       await expect.poll(() => stateOf(job.uuid), SOON).toBe('delayed');
       expect((await fixture.queue.bull().getJob(job.uuid))?.delay).toBe(90_000);

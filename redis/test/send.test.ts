@@ -91,7 +91,7 @@ for (const { name, missing } of BACKENDS) {
     it('enqueueAgain skips a delayed job', async () => {
       const job = newJob();
       await fixture.queue.enqueue(job);
-      await consumeUntil(job.uuid, { kind: 'retry', reason: 'later', retryAfterMs: 600_000 }, 'delayed');
+      await consumeUntil(job.uuid, { kind: 'retry', reason: 'later', delayMs: 600_000 }, 'delayed');
       expect(await fixture.queue.enqueueAgain([job])).toBe(0);
       expect(await stateOf(job.uuid)).toBe('delayed');
     });
@@ -115,7 +115,7 @@ for (const { name, missing } of BACKENDS) {
       const received: string[] = [];
       fixture.consume(async ({ uuid }) => {
         received.push(uuid);
-        return { kind: 'retry', reason: 'later', retryAfterMs: 600_000 };
+        return { kind: 'retry', reason: 'later', delayMs: 600_000 };
       });
       await fixture.queue.enqueue(job);
       await expect.poll(() => stateOf(job.uuid), { timeout: 25_000 }).toBe('delayed');

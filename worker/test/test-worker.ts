@@ -6,7 +6,7 @@ import { Registry } from '@prometheus-io/client';
 import { pino } from 'pino';
 import { type Alert, addPending, findAlert } from '#prisma/alerts.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
-import type { JobResult } from '#redis/queue.ts';
+import type { Delivery, JobResult } from '#redis/queue.ts';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { startVideoServer, type VideoServer } from '#test/harness/video-server.ts';
 import { withNotificationMetrics } from '../attempt-metrics.ts';
@@ -32,7 +32,10 @@ export type TestWorker = {
   metrics: WorkerMetrics;
   /** Inserts an alert with this video, received `ageMs` ago. */
   add(video: string, ageMs?: number): Promise<Alert>;
-  handle(uuid: string, options?: { signal?: AbortSignal; ffprobePath?: string; queuedAt?: Date }): Promise<JobResult>;
+  handle(
+    uuid: string,
+    options?: { signal?: AbortSignal; ffprobePath?: string } & Partial<Delivery>,
+  ): Promise<JobResult>;
   row(uuid: string): Promise<Alert>;
   /** For a test that shares the worker with others: forgets notifications, requests, log lines and settings. */
   reset(): void;
@@ -65,10 +68,10 @@ export async function startTestWorker({
       await addPending(db, { uuid, video, store: 'test-store', timestamp: 1748871320.6882, requestId: 'request-1' });
       return db.alert.update({ where: { uuid }, data: { receivedAt: new Date(Date.now() - ageMs) } });
     },
-    handle(uuid, { signal = new AbortController().signal, ffprobePath, queuedAt } = {}) {
+    handle(uuid, { signal = new AbortController().signal, ffprobePath, ...delivery } = {}) {
       const openVideo = reader.open;
       const deps = { ...depsOf(worker, { ffprobePath, temporaryFolder }), ...limits, openVideo };
-      return handleJob(deps, { uuid, requestId: 'request-1' }, signal, queuedAt);
+      return handleJob(deps, { uuid, requestId: 'request-1' }, signal, delivery);
     },
     async row(uuid) {
       const alert = await findAlert(db, uuid);

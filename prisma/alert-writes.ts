@@ -19,8 +19,11 @@ export type Lease = { uuid: string; attempt: number };
 /** The columns that an attempt needs. */
 export type ClaimedAlert = Pick<
   Alert,
-  'uuid' | 'video' | 'store' | 'timestamp' | 'requestId' | 'attempts' | 'attemptsBefore' | 'crashes' | 'receivedAt'
->;
+  'uuid' | 'video' | 'store' | 'timestamp' | 'requestId' | 'attempts' | 'attemptsBefore' | 'crashes'
+> & {
+  /** Milliseconds between receipt and claim by the database's clock: the worker's may differ. */
+  ageMs: number;
+};
 
 export type Resolution = Pick<
   Alert,
@@ -58,8 +61,9 @@ export function openAlertWrites(runQuery: RunQuery) {
     const batcher = createMicroBatcher<Item, Row | undefined>({
       run: (items) => runStatement(runQuery, statement, items),
       keyOf: statement.keyOf,
-      // PostgreSQL may accept the batch without the one item that it refused; after a deadlock too.
-      mayBeCausedByOneItem: (error) => !(error instanceof DatabaseUnavailable),
+      // PostgreSQL may accept the batch without the one item that it refused; after a deadlock too. Halving a batch that
+      // waited for a locked table would only multiply the wait.
+      mayBeCausedByOneItem: (error) => !(error instanceof DatabaseUnavailable) || error.conflict,
       maxBatchSize: 200,
       concurrency: 2,
     });
@@ -117,7 +121,7 @@ const CLAIM: Statement<{ uuid: string; queuedAt?: Date | undefined }> = {
     FROM unnest($1::uuid[], $2::timestamptz[]) AS job (uuid, queued_at)
     WHERE alerts.uuid = job.uuid AND status IN ('pending', 'processing')
     RETURNING alerts.uuid, video, store, timestamp, request_id AS "requestId", attempts,
-      attempts_before AS "attemptsBefore", crashes, received_at AS "receivedAt"`,
+      attempts_before AS "attemptsBefore", crashes, extract(epoch FROM now() - received_at)::float8 * 1000 AS "ageMs"`,
   keyOf: ({ uuid }) => uuid.toLowerCase(),
   columns: [({ uuid }) => uuid, ({ queuedAt }) => queuedAt?.toISOString()],
 };

@@ -210,7 +210,8 @@ export async function markNotified(db: Database, uuid: string): Promise<boolean>
 
 /**
  * Returns at most `limit` unfinished alerts (not processed or not notified) that were not updated for `quietMs`, oldest
- * update first. Updates them, so that other callers skip them for the same time.
+ * update first. Updates them, so that other callers skip them for the same time. An update in the future counts as
+ * overdue: the database's clock was set back, and the row would be invisible here for as long.
  */
 export async function takeOverdue(db: Database, options: { quietMs: number; limit: number }): Promise<AlertKey[]> {
   // MATERIALIZED: a plan that evaluates the subquery twice would skip the rows that it has locked, and take others.
@@ -218,7 +219,12 @@ export async function takeOverdue(db: Database, options: { quietMs: number; limi
     WITH overdue AS MATERIALIZED (
       SELECT id FROM alerts
       WHERE notified_at IS NULL AND updated_at < now() - make_interval(secs => ${options.quietMs / 1000})
+      ORDER BY updated_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED),
+    future AS MATERIALIZED (
+      SELECT id FROM alerts WHERE notified_at IS NULL AND updated_at > now() + interval '1 minute'
       ORDER BY updated_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED)
-    UPDATE alerts SET updated_at = now() FROM overdue WHERE alerts.id = overdue.id
+    UPDATE alerts SET updated_at = now()
+    FROM (SELECT id FROM overdue UNION ALL SELECT id FROM future LIMIT ${options.limit}) AS taken
+    WHERE alerts.id = taken.id
     RETURNING uuid, request_id AS "requestId", store, traceparent`;
 }

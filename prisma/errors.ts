@@ -3,10 +3,13 @@ import { Prisma } from './generated/client.ts';
 /** The database did not respond, or not in time. A later retry may succeed. */
 export class DatabaseUnavailable extends Error {
   readonly code = 'database_unavailable';
+  /** Transactions blocked each other. Smaller ones may succeed at once. */
+  readonly conflict: boolean;
 
-  constructor(cause: Error) {
+  constructor(cause: Error, options = { conflict: false }) {
     super('the database is unavailable', { cause });
     this.name = 'DatabaseUnavailable';
+    this.conflict = options.conflict;
   }
 }
 
@@ -35,8 +38,10 @@ const UNAVAILABLE_KINDS = new Set([
   'TooManyConnections',
 ]);
 // SQLSTATE: 08 connection, 28 authorization, 53 resources, 57P shutting down or starting up, 57014 statement timeout,
-// 25006 read-only while a standby is promoted. https://www.postgresql.org/docs/current/errcodes-appendix.html
-const UNAVAILABLE_SQLSTATE = /^(08|28|53|57P|57014|25006)/;
+// 55P03 lock timeout, 58 I/O error, 25006 read-only while a standby is promoted, 40001 and 40P01 conflict with another
+// transaction. https://www.postgresql.org/docs/current/errcodes-appendix.html
+const UNAVAILABLE_SQLSTATE = /^(08|28|53|57P|57014|55P03|58|25006|40001|40P01)/;
+const CONFLICT_SQLSTATE = /^(40001|40P01)/;
 const SQLSTATE = /^(?!P[12]\d{3})[0-9A-Z]{5}$/;
 const UNAVAILABLE_NODE = /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)/;
 // node-postgres sets no code on these. https://github.com/brianc/node-postgres (pg/lib/client.js, pg-pool/index.js)
@@ -52,7 +57,7 @@ export function translateDatabaseError(error: unknown): Error {
   // Class 22 (data exception) quotes the invalid value, which may span lines.
   const cause = new Error(sqlstate?.startsWith('22') ? 'a value does not fit its column or type' : message);
   return isUnavailable(error, codes, sqlstate === undefined ? message : '')
-    ? new DatabaseUnavailable(cause)
+    ? new DatabaseUnavailable(cause, { conflict: CONFLICT_SQLSTATE.test(sqlstate ?? '') })
     : new DatabaseError(sqlstate ?? codes.at(-1) ?? 'unknown', cause);
 }
 

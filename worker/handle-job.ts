@@ -168,5 +168,5 @@ function isEnvironmental(error: unknown): boolean {
 }
 
 function mayStillArrive(error: VideoError, alert: ClaimedAlert): boolean {
-  return error instanceof VideoNotFound && Date.now() - alert.receivedAt.getTime() < UPLOAD_GRACE_MS;
+  return error instanceof VideoNotFound && alert.ageMs < UPLOAD_GRACE_MS;
 }

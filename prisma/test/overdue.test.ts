@@ -85,6 +85,17 @@ describe('takeOverdue', () => {
     expect([...taken, ...rest].sort()).toEqual(uuids.sort());
   });
 
+  it('returns alerts whose update lies in the future: the clock was set back', async () => {
+    const future = await addQuiet(-60 * MINUTE);
+    await addQuiet(-MINUTE / 2); // clocks of two servers, after a failover
+    expect(await takeUuids()).toEqual([future]);
+    expect(await takeUuids()).toEqual([]);
+    await setQuiet(future, -60 * MINUTE);
+    const quiet = await addQuiet(2 * MINUTE);
+    expect(await takeUuids({ limit: 1 })).toEqual([quiet]);
+    expect(await takeUuids({ limit: 1 })).toEqual([future]);
+  });
+
   it('skips rows that another session has locked', async () => {
     const held = await addQuiet(9 * MINUTE);
     const free = await addQuiet(2 * MINUTE);

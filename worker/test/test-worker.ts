@@ -28,6 +28,8 @@ export type TestWorker = {
   failNotifying: Error | undefined;
   /** Runs in every attempt between probe and record. */
   pause: (() => Promise<unknown>) | undefined;
+  /** Runs after every notification, before its mark. */
+  pauseNotified: (() => Promise<unknown>) | undefined;
   logged: Record<string, unknown>[];
   metrics: WorkerMetrics;
   /** Inserts an alert with this video, received `ageMs` ago. */
@@ -56,7 +58,7 @@ export async function startTestWorker({
   const reader = createVideoReader({ origin: videos.origin, connections: 8, byteBudget: 8 * 1024 * 1024, timeoutMs });
   const temporaryFolder = await mkdtemp(join(folder, 'worker-test-'));
   const limits = { maxAttempts, maxCrashes: 3, attemptTimeoutMs };
-  const state = { notified: [], failNotifying: undefined, pause: undefined, logged: [] };
+  const state = { notified: [], failNotifying: undefined, pause: undefined, pauseNotified: undefined, logged: [] };
   const worker: TestWorker = {
     ...state,
     db,
@@ -66,7 +68,10 @@ export async function startTestWorker({
     async add(video, ageMs = 60_000) {
       const uuid = randomUUID();
       await addPending(db, { uuid, video, store: 'test-store', timestamp: 1748871320.6882, requestId: 'request-1' });
-      return db.alert.update({ where: { uuid }, data: { receivedAt: new Date(Date.now() - ageMs) } });
+      // By the database's clock, as in production.
+      await db.$executeRaw`
+        UPDATE alerts SET received_at = now() - make_interval(secs => ${ageMs / 1000}) WHERE uuid = ${uuid}::uuid`;
+      return worker.row(uuid);
     },
     handle(uuid, { signal = new AbortController().signal, ffprobePath, ...delivery } = {}) {
       const openVideo = reader.open;
@@ -82,6 +87,7 @@ export async function startTestWorker({
       for (const list of [worker.notified, worker.logged, videos.requests]) list.length = 0;
       worker.failNotifying = undefined;
       worker.pause = undefined;
+      worker.pauseNotified = undefined;
     },
     async close() {
       reader.close();
@@ -101,6 +107,7 @@ function depsOf(worker: TestWorker, options: { ffprobePath: string | undefined; 
     async notify(notification) {
       if (worker.failNotifying) throw worker.failNotifying;
       worker.notified.push(notification);
+      await worker.pauseNotified?.();
     },
   };
   return {

@@ -13,6 +13,7 @@ import { alertRoutes } from './alerts/routes.ts';
 import { type Auth, authenticate } from './auth/client.ts';
 import { loginRoutes } from './auth/login.ts';
 import { readAssets } from './dashboard/assets.ts';
+import { showProblemPage } from './dashboard/problem-page.ts';
 import { assetRoutes, pageRoutes } from './dashboard/routes.ts';
 import { cors } from './http/cors.ts';
 import { sameOriginOnly } from './http/cross-site.ts';
@@ -71,7 +72,7 @@ export function createApp(deps: AppDeps): Express {
   if (deps.rateLimits) app.use(deps.rateLimits.byAddress);
   app.use(sameOriginOnly(origins));
   app.use(docsRoutes());
-  app.use(loginRoutes(deps.auth));
+  app.use(loginRoutes(deps.auth, deps.videos));
   const assets = readAssets();
   app.use(assetRoutes(assets));
   // Routes above need no key; each route below declares its scope.
@@ -87,6 +88,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(alertRoutes({ ...deps, longPollSlots }));
   app.use(queueRoutes(deps));
   app.use(notFound);
+  app.use(showProblemPage);
   app.use(problemHandler);
   return app;
 }

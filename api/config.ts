@@ -50,8 +50,8 @@ export const apiFields = {
 /** Returns the configuration of the api. Throws ConfigError. */
 export function readApiConfig(env: Record<string, string | undefined>) {
   const config = parseConfig(apiFields, env);
-  const error = exposureError(config);
-  if (error !== undefined) throw new ConfigError([error]);
+  const errors = [exposureError(config), videoHostError(config)].filter((error) => error !== undefined);
+  if (errors.length > 0) throw new ConfigError(errors);
   return config;
 }
 
@@ -63,6 +63,20 @@ export function exposureError(config: {
 }): string | undefined {
   if (config.AUTH !== 'off' || isLoopback(config.HOST) || isLoopback(config.PUBLISHED_ON ?? '')) return undefined;
   return 'AUTH: off accepts requests from everyone, and HOST is not loopback. Set AUTH=keys or HOST=127.0.0.1; in a container whose port is published on loopback only, set PUBLISHED_ON=127.0.0.1';
+}
+
+/** Returns why the videos must not have this host name, or undefined. The login checks the name that a browser uses. */
+export function videoHostError(config: {
+  VIDEO_PUBLIC_URL?: string | undefined;
+  HOST: string;
+  PUBLISHED_ON?: string | undefined;
+}): string | undefined {
+  if (config.VIDEO_PUBLIC_URL === undefined) return undefined;
+  const url = new URL(config.VIDEO_PUBLIC_URL);
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  if (host !== config.HOST && host !== config.PUBLISHED_ON) return undefined;
+  url.hostname = host === 'localhost' ? '127.0.0.1' : isLoopback(host) ? 'localhost' : 'videos.example.com';
+  return `VIDEO_PUBLIC_URL: ${host} is also the api's host, and browsers send the login cookie to every port of a host. Use another host name of the video server, such as ${url.origin}`;
 }
 
 function isLoopback(host: string): boolean {

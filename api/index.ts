@@ -14,6 +14,7 @@ import { type AppDeps, createApp } from './app.ts';
 import { keyIdOf } from './auth/client.ts';
 import { createKeyAuth } from './auth/key-auth.ts';
 import { createKeyCache } from './auth/key-cache.ts';
+import { createSessions } from './auth/sessions.ts';
 import { readApiConfig } from './config.ts';
 import { createRateLimits } from './http/rate-limit.ts';
 import { createMetrics } from './operations/metrics.ts';
@@ -89,7 +90,7 @@ function openAuth(): Pick<AppDeps, 'auth' | 'rateLimits'> {
   };
   const rateLimits = createRateLimits(limiters, settings, keyIdOf);
   const keys = createKeyCache(() => validKeys(db));
-  return { auth: createKeyAuth(keys, rateLimits.countInvalidKey), rateLimits };
+  return { auth: createKeyAuth(keys, rateLimits.countInvalidKey, createSessions(db)), rateLimits };
 }
 
 /** Explains how to create the first key: without one, every request gets 401. */

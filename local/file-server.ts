@@ -17,6 +17,8 @@ const MIME_TYPES = new Map([
 ]);
 
 const PREFIX = '/videos';
+/** The page's origin in a stack on this machine. Any other page must not read the videos. */
+const LOOPBACK_ORIGIN = /^http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
 const SLOW_REQUEST_MS = 10_000;
 /** Nginx' own limits: keepalive_timeout and send_timeout. */
 const KEEP_ALIVE_MS = 75_000;
@@ -92,6 +94,9 @@ async function closeServer(server: Server): Promise<void> {
 }
 
 async function respond(request: IncomingMessage, response: ServerResponse, root: string): Promise<void> {
+  const cors = corsHeaders(request);
+  const reject = (response: ServerResponse, status: number, headers: Record<string, string> = {}) =>
+    rejectWith(response, status, { ...cors, ...headers });
   if (request.method !== 'GET' && request.method !== 'HEAD') return reject(response, 405, { Allow: 'GET, HEAD' });
   const [target = ''] = (request.url ?? '').split('?');
   const path = decodePath(target);
@@ -104,6 +109,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, root:
     .on('headers', (_response: ServerResponse, _path: string, stats: Stats) => {
       response.setHeader('Content-Type', type);
       response.setHeader('X-Content-Type-Options', 'nosniff');
+      for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
       // The tag of `send` is weak, and a weak one does not allow joining ranges (RFC 9110, If-Range). This is nginx's.
       const seconds = Math.floor(stats.mtimeMs / 1000);
       response.setHeader('ETag', `"${seconds.toString(16)}-${stats.size.toString(16)}"`);
@@ -134,7 +140,12 @@ async function isInside(root: string, path: string): Promise<boolean> {
   }
 }
 
-function reject(response: ServerResponse, status: number, headers: Record<string, string> = {}): void {
+/** The operator's page plays the videos without cookies (`crossorigin`), which needs the server's permission. */
+function corsHeaders({ headers: { origin = '' } }: IncomingMessage): Record<string, string> {
+  return LOOPBACK_ORIGIN.test(origin) ? { 'Access-Control-Allow-Origin': origin, Vary: 'Origin' } : { Vary: 'Origin' };
+}
+
+function rejectWith(response: ServerResponse, status: number, headers: Record<string, string>): void {
   if (response.headersSent) {
     response.destroy();
     return;

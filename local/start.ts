@@ -65,7 +65,8 @@ async function startAll(): Promise<void> {
     DATABASE_URL: databaseUrl,
     QUEUE_URL: config.QUEUE_URL ?? databaseUrl,
     VIDEO_SERVER: videoServer,
-    VIDEO_PUBLIC_URL: process.env.VIDEO_PUBLIC_URL ?? videoServer,
+    // Another host name than the api's: browsers send its cookie to every port of 127.0.0.1.
+    VIDEO_PUBLIC_URL: process.env.VIDEO_PUBLIC_URL ?? videoServer.replace('//127.0.0.1:', '//localhost:'),
     HOST: '127.0.0.1',
     AUTH: config.AUTH,
     PORT: String(config.PORT),

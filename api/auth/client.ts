@@ -28,11 +28,23 @@ export const ANONYMOUS: Client = { id: 'anonymous', name: 'anonymous', scopes: n
 /** The client of every request with AUTH=off. */
 export const EVERYONE: Client = { id: 'everyone', name: 'AUTH=off', scopes: new Set(SCOPES), stores: undefined };
 
-/**
- * `off`, or the check of a request's key (or of `key`). `clientOf` returns ANONYMOUS without a key and throws a Problem
- * for an invalid one.
- */
-export type Auth = 'off' | { clientOf(req: Request, key?: string): Promise<Client> };
+/** The logins of browsers. A token is a random value: it is no key, and only the cookie can carry it. */
+export type Sessions = {
+  /** Returns the token of a new session. The session of the token `replaces` ends. */
+  start(keyId: string, replaces: string | undefined): Promise<string>;
+  /** Returns the client of the session's key, or undefined if session or key is no longer valid. */
+  clientOf(token: string): Promise<Client | undefined>;
+  end(token: string): Promise<void>;
+};
+
+export type KeyAuth = {
+  /** Returns the client of a request's key (or of `key`) or session; ANONYMOUS without. Throws a Problem for an invalid key. */
+  clientOf(req: Request, key?: string): Promise<Client>;
+  /** Undefined: browsers cannot log in. */
+  sessions?: Sessions;
+};
+
+export type Auth = 'off' | KeyAuth;
 
 /** Hosts that are no public DNS name, so that no attacker can resolve them to this host: IP addresses, names without a dot. */
 const LOCAL_HOST = /^(\[[\da-f:.]+\]|[\d.]+|[\w-]+|.+\.localhost)(:\d+)?$/i;

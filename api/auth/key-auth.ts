@@ -1,18 +1,25 @@
-import { ANONYMOUS, type Auth, unauthorized } from './client.ts';
-import { readKey } from './credentials.ts';
+import { ANONYMOUS, type KeyAuth, type Sessions, unauthorized } from './client.ts';
+import { readKey, readSessionCookie } from './credentials.ts';
 import type { KeyCache } from './key-cache.ts';
 
 /**
- * Returns the authentication by keys. `countInvalidKey` counts an invalid key against its address and throws if there
- * were too many. A valid key always passes, so cameras behind one address do not suffer from a neighbour's old key.
+ * Returns the authentication by keys, and by the sessions of browsers. `countInvalidKey` counts an invalid key against
+ * its address and throws if there were too many. A valid key always passes, so cameras behind one address do not suffer
+ * from a neighbour's old key.
  */
 export function createKeyAuth(
   keys: KeyCache,
   countInvalidKey: (address: string | undefined) => Promise<void>,
-): Exclude<Auth, 'off'> {
+  sessions?: Sessions,
+): KeyAuth {
   return {
+    ...(sessions ? { sessions } : {}),
     async clientOf(req, key = readKey(req)) {
-      if (key === undefined) return ANONYMOUS;
+      if (key === undefined) {
+        const token = readSessionCookie(req);
+        // Without the session the client is anonymous, so that a page redirects to the login.
+        return (token !== undefined && (await sessions?.clientOf(token))) || ANONYMOUS;
+      }
       const client = await keys.clientOf(key);
       if (client) return client;
       await countInvalidKey(req.ip);

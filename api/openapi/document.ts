@@ -36,8 +36,8 @@ export function openApiDocument() {
         cookie: {
           type: 'apiKey',
           in: 'cookie',
-          name: 'alerts-key',
-          description: 'Set by /login; its name is `__Host-alerts-key` over TLS.',
+          name: 'alerts-session',
+          description: 'Set by /login; its name is `__Host-alerts-session` over TLS.',
         },
       },
     },

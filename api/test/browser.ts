@@ -5,12 +5,14 @@ import type { Auth, Scope } from '../auth/client.ts';
 import { digest, formatKey, makeKey } from '../auth/key.ts';
 import { createKeyAuth } from '../auth/key-auth.ts';
 import { createKeyCache } from '../auth/key-cache.ts';
+import { createSessions } from '../auth/sessions.ts';
 
 /** Returns the authentication by the keys of this database, as in api/index.ts. */
 export function keyAuth(db: Database): Auth {
   return createKeyAuth(
     createKeyCache(() => validKeys(db)),
     async () => {},
+    createSessions(db),
   );
 }
 
@@ -20,6 +22,11 @@ export async function createKey(db: Database, ...scopes: Scope[]): Promise<strin
   const sha256 = new Uint8Array(digest(key.secret));
   await addKey(db, { id: key.id, name: 'test', sha256, scopes, stores: [], expiresAt: null });
   return formatKey(key);
+}
+
+/** Starts a session of a key, and returns the Cookie header of the browser that has it. */
+export async function createSessionCookie(db: Database, key: string): Promise<string> {
+  return `alerts-session=${await createSessions(db).start(key.split('_')[1] ?? '', undefined)}`;
 }
 
 export type RawInit = { method?: string; headers?: Record<string, string>; body?: string };

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createKey, keyAuth, sendRaw } from './browser.ts';
+import { createKey, createSessionCookie, keyAuth, sendRaw } from './browser.ts';
 import { newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 // What a page of another site cannot make a browser do, and what CORS permits.
@@ -23,7 +23,7 @@ describe('a request from a page of another site', () => {
   const credentials = async () => {
     const key = await createKey(api.db, 'write', 'read', 'operate');
     return {
-      cookie: { cookie: `alerts-key=${key}` },
+      cookie: { cookie: await createSessionCookie(api.db, key) },
       basic: { authorization: `Basic ${Buffer.from(`x:${key}`).toString('base64')}` },
     };
   };

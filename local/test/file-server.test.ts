@@ -89,6 +89,16 @@ describe('a whole video', () => {
     expect(headers).toMatchObject({ 'content-length': '10', 'content-type': 'video/mp4' });
   });
 
+  it.each(['/videos/a.mp4', '/videos/none.mp4'])('%s can be read by pages of this machine only', async (path) => {
+    for (const origin of ['http://127.0.0.1:8000', 'http://localhost:9000', 'http://[::1]:1']) {
+      const { headers } = await send(path, { origin });
+      expect(headers).toMatchObject({ 'access-control-allow-origin': origin, vary: 'Origin' });
+    }
+    for (const origin of ['https://evil.example', 'http://127.0.0.1.evil.example', 'http://localhost:1.evil.example']) {
+      expect((await send(path, { origin })).headers).not.toHaveProperty('access-control-allow-origin');
+    }
+  });
+
   it('may be empty', async () => {
     expect(await send('/videos/empty.mp4')).toMatchObject({ status: 200, body: '' });
   });

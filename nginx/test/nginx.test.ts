@@ -86,6 +86,19 @@ describe.skipIf('missing' in started)('nginx', () => {
     });
   });
 
+  it('lets pages of this machine only read videos', async () => {
+    const allowed = async (path: string, origin: string) =>
+      (await fetch(`http://127.0.0.1:${nginx.ports.videos}${path}`, { headers: { origin } })).headers.get(
+        'access-control-allow-origin',
+      );
+    for (const path of ['/videos/test_1.avi', '/videos/none.avi']) {
+      expect(await allowed(path, 'http://127.0.0.1:8000')).toBe('http://127.0.0.1:8000');
+      expect(await allowed(path, 'http://localhost:9000')).toBe('http://localhost:9000');
+      expect(await allowed(path, 'http://127.0.0.1.evil.example')).toBeNull();
+      expect(await allowed(path, 'https://evil.example')).toBeNull();
+    }
+  });
+
   it('serves ranges of videos', async () => {
     const range = { range: 'bytes=0-11' };
     const response = await fetch(`http://127.0.0.1:${nginx.ports.videos}/videos/test_1.avi`, { headers: range });

@@ -58,6 +58,8 @@ export type Stack = StackClient & {
   opsUrls: string[];
   opsUrl: string;
   videosUrl: string;
+  /** The same with another host name than the apis', for browsers. */
+  videosPublicUrl: string;
   /** With nginx: what it served since the last call. */
   served(): Promise<Served | undefined>;
   /** Returns one more service with the environment of api and worker. It does not run yet, and stops with the stack. */
@@ -113,7 +115,14 @@ async function openStack(options: StackOptions, closers: Closers, close: () => P
     addService(numbered('worker', i, workerCount), 'worker/index.ts', { OPS_PORT: `${each}` }),
   );
   const [apiUrls, opsUrls] = [apiPorts.map(originOf), opsPorts.map(originOf)];
-  const urls = { apiUrls, apiUrl: apiUrls[0] ?? '', opsUrls, opsUrl: opsUrls[0] ?? '', videosUrl };
+  const urls = {
+    apiUrls,
+    apiUrl: apiUrls[0] ?? '',
+    opsUrls,
+    opsUrl: opsUrls[0] ?? '',
+    videosUrl,
+    videosPublicUrl: publicOf(videosUrl),
+  };
   return {
     ...createStackClient(urls.apiUrl),
     ...urls,
@@ -142,7 +151,7 @@ function serviceMaker(options: StackOptions, addresses: Addresses, closers: Clos
     const envOf = (processName: string) => {
       const DATABASE_URL = database.urlFor?.(processName) ?? database.url;
       const urls = { DATABASE_URL, QUEUE_URL: queueUrl ?? DATABASE_URL };
-      const videoUrls = { VIDEO_SERVER: videosUrl, VIDEO_PUBLIC_URL: videosUrl };
+      const videoUrls = { VIDEO_SERVER: videosUrl, VIDEO_PUBLIC_URL: publicOf(videosUrl) };
       return { AUTH: 'off', HOST: '127.0.0.1', ...urls, ...videoUrls, ...options.env, ...env };
     };
     const service = createEntry({ name, entry, envOf }, options);
@@ -215,4 +224,5 @@ function createEntry({ name, entry, envOf }: Entry, options: StackOptions): Serv
 }
 
 const numbered = (name: string, index: number, count: number) => (count === 1 ? name : `${name}-${index + 1}`);
+const publicOf = (videosUrl: string) => videosUrl.replace('//127.0.0.1:', '//localhost:');
 const originOf = (port: number) => `http://127.0.0.1:${port}`;

@@ -23,3 +23,7 @@ it('makes the api refuse AUTH=off where nginx/tls publishes ports to everyone, a
   expect(withTls).toMatch(/^ +PUBLISHED_ON: 0\.0\.0\.0$/m);
   expect(withTls).toMatch(/^ +VIDEO_PUBLIC_URL: \$\{VIDEO_PUBLIC_URL:-\}$/m);
 });
+
+it('serves videos to browsers by another host name than the api, because cookies ignore ports', () => {
+  expect(compose).toMatch(/^ +VIDEO_PUBLIC_URL: \$\{VIDEO_PUBLIC_URL:-http:\/\/localhost:\$\{VIDEO_PORT:-8080\}\}$/m);
+});

@@ -5,7 +5,7 @@ import { html } from './html.js';
 import { asRequestError, getAlert, getTimeline, RequestError, retryAlert } from './requests.js';
 import { Status } from './status.js';
 import { TimelineView } from './timeline-view.js';
-import { Video } from './video.js';
+import { Video, VideoLink, videoUrl } from './video.js';
 
 /** @typedef {import('./requests.js').Alert} Alert */
 /** @typedef {import('./requests.js').Timeline} Timeline */
@@ -23,7 +23,8 @@ export function Detail({ uuid, change, settings, onClose, notify }) {
   const title = useRef(/** @type {HTMLHeadingElement | null} */ (null));
   const { alert, timeline, error, refresh } = useAlert(uuid, change);
   useEffect(() => title.current?.focus(), [uuid]);
-  const video = alert && html`<${Video} key=${alert.video} path=${alert.video} server=${settings.videos} />`;
+  const video =
+    alert && html`<${Video} key=${`${alert.video} ${alert.processed_at}`} alert=${alert} server=${settings.videos} />`;
   return html`
     <section class="panel detail" aria-labelledby="detail-title">
       <header>
@@ -139,6 +140,7 @@ function Resolution({ alert: { resolution, duration, codec, container, rotation 
 /** @param {{ alert: Alert, timeline: Timeline | null, settings: Settings }} props */
 function Properties({ alert, timeline, settings }) {
   const { attempts, bytes_fetched, uuid, video, timestamp } = alert;
+  const url = videoUrl(video, settings.videos);
   const beforeRetry = timeline?.attempts_before ? `, ${timeline.attempts_before} of them before a retry` : '';
   const crashes = timeline?.crashes ? `, worker crashed ${timeline.crashes}×` : '';
   return html`
@@ -151,7 +153,7 @@ function Properties({ alert, timeline, settings }) {
       <dt>UUID</dt><dd class="mono">${uuid}</dd>
     </dl>
     <p class="links">
-      ${settings.videos !== '' && html`<a href=${new URL(video, settings.videos).href} rel="noreferrer">Video file</a>`}
+      ${url !== undefined && html`<${VideoLink} href=${url}>Video file<//>`}
       <a href=${`/alerts/${uuid}`}>JSON</a>
       ${settings.board && (settings.doneJobs || alert.status !== 'processed') && html`<a href=${`/queues/queue/alerts/${uuid}`}>Job on Bull Board</a>`}
     </p>

@@ -30,7 +30,7 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
   });
 
   async function open(path = '/'): Promise<WatchedPage> {
-    const page = await openPage(browser, [stack.apiUrl, stack.videosUrl]);
+    const page = await openPage(browser, [stack.apiUrl, stack.videosPublicUrl]);
     pages.push(page);
     await goTo(page, stack.apiUrl + path);
     await page.getByText('Live', { exact: true }).waitFor();
@@ -90,7 +90,9 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
     const page = await open(`/?alert=${uuid}`);
     await shows(page.locator('.detail'), '640 × 360');
     const video = page.locator('video');
-    expect(await video.getAttribute('src')).toBe(`${stack.videosUrl}/videos/test_5.webm`);
+    expect(await video.getAttribute('src')).toBe(`${stack.videosPublicUrl}/videos/test_5.webm`);
+    expect(await video.getAttribute('crossorigin')).toBe('anonymous');
+    expect(await video.getAttribute('referrerpolicy')).toBe('no-referrer');
     const width = () => video.evaluate((element) => Reflect.get(element, 'videoWidth'));
     await expect.poll(width, POLL_TIMEOUT).toBe(640);
   });

@@ -41,7 +41,10 @@ it('takes the screenshots', async () => {
   ];
   await mkdir(FOLDER, { recursive: true });
   for (const [name, path, options] of screenshots) {
-    const page = await openPage(browser, [stack.apiUrl, stack.videosUrl], { ...options, timezoneId: 'Europe/Berlin' });
+    const page = await openPage(browser, [stack.apiUrl, stack.videosPublicUrl], {
+      ...options,
+      timezoneId: 'Europe/Berlin',
+    });
     await goTo(page, stack.apiUrl + path);
     await page.getByText('Live', { exact: true }).waitFor();
     await page.locator(path === '/' ? '.tile.processed b' : '.timeline').waitFor();

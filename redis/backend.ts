@@ -1,15 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  createPostgresBackend,
-  createRedisBackend,
-  type Job,
-  type Queue,
-  type Telemetry,
-  type Worker,
-  withBackend,
-} from 'bullmq';
-import { Redis } from 'ioredis';
-import { backoffMs, DELIVERIES, KEEP_COMPLETED, QUEUE_NAME, QUEUE_TIMEOUT_MS } from './contract.ts';
+import { createPostgresBackend, createRedisBackend, type Job, type Telemetry, type Worker, withBackend } from 'bullmq';
+import { isRedis, postgresOptions, REDIS_OPTIONS, redisRetryMs } from './connection.ts';
+import { backoffMs, DELIVERIES, QUEUE_NAME, QUEUE_TIMEOUT_MS } from './contract.ts';
 
 /** A processor throws it to have the job delivered again after `delayMs`. */
 export class Redeliver extends Error {
@@ -19,15 +11,6 @@ export class Redeliver extends Error {
     super(reason);
     this.delayMs = delayMs;
   }
-}
-
-export type RedisMemory = { used: number; max: number };
-
-export type OpenQueue = { bull: Queue; close(): Promise<void>; memory?: () => Promise<RedisMemory> };
-
-/** Opens BullMQ's queue on the URL's backend. After a failed first connection BullMQ never connects: open another one. */
-export function openQueue(url: string, telemetry?: Telemetry): OpenQueue {
-  return isRedis(url) ? openRedisQueue(url, telemetry) : openPostgresQueue(url, telemetry);
 }
 
 export type OpenWorker = {
@@ -93,88 +76,11 @@ type Processor = (job: ProcessedJob, token?: string, signal?: AbortSignal) => Pr
 type WorkerOptions = { autorun: boolean; concurrency: number; telemetry?: Telemetry };
 type CancellableWorker = { bull: OpenWorker['bull'] & Pick<Worker, 'cancelJob'>; close(): Promise<void> };
 
-/** Returns whether completed jobs are kept for a while. */
-export function keepsCompletedJobs(url: string): boolean {
-  return isRedis(url);
-}
-
-function isRedis(url: string): boolean {
-  return /^rediss?:/.test(url);
-}
-
-// socketTimeout: closes a connection whose peer is gone; TCP alone would wait for 15 minutes.
-// retryStrategy: BullMQ's default grows to 20 s, longer than the whole recovery may take.
-const REDIS = {
-  connectTimeout: QUEUE_TIMEOUT_MS,
-  keepAlive: 5_000,
-  retryStrategy: (times: number) => redisRetryMs(times),
-};
-
-function redisRetryMs(times: number): number {
-  return Math.min(times * 100, 1_000);
-}
-
-function openRedisQueue(url: string, telemetry?: Telemetry): OpenQueue {
-  // Our own client: BullMQ cannot close one that waits for its next connection attempt.
-  const client = new Redis(url, {
-    ...REDIS,
-    socketTimeout: QUEUE_TIMEOUT_MS,
-    // While Redis is unavailable, commands fail at once instead of waiting for it.
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
-  });
-  client.on('error', () => {}); // BullMQ forwards them until it is closed; without a listener ioredis prints them
-  const bull = new (withBackend(createRedisBackend).Queue)(QUEUE_NAME, {
-    connection: client,
-    defaultJobOptions: { removeOnComplete: KEEP_COMPLETED },
-    ...(telemetry ? { telemetry } : {}),
-  });
-  return {
-    bull,
-    async memory() {
-      const info = await client.info('memory');
-      const bytes = (field: string) => Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(info)?.[1]);
-      return { used: bytes('used_memory'), max: bytes('maxmemory') };
-    },
-    async close() {
-      await bull.close().finally(() => client.disconnect());
-    },
-  };
-}
-
-function openPostgresQueue(url: string, telemetry?: Telemetry): OpenQueue {
-  const connection = { ...postgres(url), max: 4, query_timeout: QUEUE_TIMEOUT_MS };
-  const bull = new (withBackend(createProducerBackend).Queue)(QUEUE_NAME, {
-    connection,
-    defaultJobOptions: { removeOnComplete: true },
-    ...(telemetry ? { telemetry } : {}),
-  });
-  // The same class; the types differ only in the backend parameter.
-  return { bull: bull as unknown as Queue, close: () => bull.close() };
-}
-
-/**
- * BullMQ adds jobs in bulk through two temporary tables: 3 to 6 ms of PostgreSQL's CPU before the first job, while a single
- * job costs 0.4 ms. From about twelve jobs on, bulk is cheaper.
- */
-const MAX_SINGLE_ADDS = 10;
-
-/** BullMQ's backend, but it adds a few jobs one by one. */
-const createProducerBackend: typeof createPostgresBackend = (...args) => {
-  const backend = createPostgresBackend(...args);
-  const addInBulk = backend.addJobs.bind(backend);
-  backend.addJobs = (entries) =>
-    entries.length > MAX_SINGLE_ADDS
-      ? addInBulk(entries)
-      : Promise.all(entries.map(({ job, jobId, parentKeyOpts }) => backend.addJob(job, jobId, parentKeyOpts)));
-  return backend;
-};
-
 function openRedisWorker(url: string, processor: Processor, options: WorkerOptions): CancellableWorker {
   let closing = false;
   const connection = {
     url,
-    ...REDIS,
+    ...REDIS_OPTIONS,
     socketTimeout: (MAX_BLOCK_S + 2) * 1_000,
     maxRetriesPerRequest: null,
     retryStrategy: (times: number) => (closing ? null : redisRetryMs(times)),
@@ -195,22 +101,10 @@ function openRedisWorker(url: string, processor: Processor, options: WorkerOptio
 function openPostgresWorker(url: string, processor: Processor, options: WorkerOptions): CancellableWorker {
   const max = Math.min(options.concurrency, 8) + 2;
   // The peer of an idle connection may be gone: each would cost a query timeout, one after the other.
-  const connection = { ...postgres(url), max, query_timeout: QUEUE_TIMEOUT_MS, idleTimeoutMillis: 1_000 };
+  const connection = { ...postgresOptions(url), max, query_timeout: QUEUE_TIMEOUT_MS, idleTimeoutMillis: 1_000 };
   const bull = new PostgresWorker(QUEUE_NAME, processor, { ...options, connection });
   // As in openPostgresQueue.
   return { bull: bull as unknown as CancellableWorker['bull'], close: () => bull.close() };
-}
-
-function postgres(url: string) {
-  return {
-    connectionString: url,
-    connectionTimeoutMillis: QUEUE_TIMEOUT_MS,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 5_000,
-    // Commits do not wait for the disk. A crash of PostgreSQL loses less than a second of the queue, and never rows: the
-    // reconciler adds lost jobs again, and a job whose end was lost is delivered again and finds its row done.
-    options: '-c synchronous_commit=off',
-  };
 }
 
 const PAUSE_MS = 500;

@@ -9,9 +9,10 @@ export const QUEUE_TIMEOUT_MS = 3_000;
 
 /**
  * The job is only a key: the row is the source of truth. `store` never changes, and lets a worker apply its per-store
- * concurrency limit before it reads the row.
+ * concurrency limit before it reads the row. Unknown fields are ignored: during an update, older workers receive the jobs
+ * of a newer version.
  */
-export const jobSchema = z.strictObject({
+export const jobSchema = z.object({
   uuid: z.uuid(),
   requestId: z.string().min(1).max(128),
   store: z.string().optional(),
@@ -42,6 +43,9 @@ export const KEEP_FAILED = { age: 7 * 24 * 3_600, count: 1_000 };
 const FIRST_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 10_000;
 const MAX_RETRY_AFTER_MS = 3_600_000;
+
+/** A job delayed for longer was not delayed by this system. Includes a minute for clocks that differ. */
+export const LONGEST_DELAY_MS = MAX_RETRY_AFTER_MS + 60_000;
 
 /**
  * Returns the delay before the next delivery in ms: 1, 2, 4, 8, 10, 10, … s, each up to a quarter shorter at random, so

@@ -2,19 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Queue, type Telemetry, UnrecoverableError } from 'bullmq';
 import { createMicroBatcher } from '#async/micro-batch.ts';
 import { waitAtMost } from '#async/timeout.ts';
-import {
-  keepsCompletedJobs,
-  type OpenQueue,
-  type OpenWorker,
-  openQueue,
-  openWorker,
-  type ReceivedJob,
-  Redeliver,
-  type RedisMemory,
-} from './backend.ts';
+import { type OpenWorker, openWorker, type ReceivedJob, Redeliver } from './backend.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
-import { type AlertJob, DELIVERIES, JOB_NAME, jobId, jobSchema, KEEP_FAILED, QUEUE_TIMEOUT_MS } from './contract.ts';
+import {
+  type AlertJob,
+  DELIVERIES,
+  JOB_NAME,
+  jobId,
+  jobSchema,
+  KEEP_FAILED,
+  LONGEST_DELAY_MS,
+  QUEUE_TIMEOUT_MS,
+} from './contract.ts';
 import { messageOnly } from './errors.ts';
+import type { WantedJob } from './lost-jobs.ts';
+import { keepsCompletedJobs, type OpenQueue, openQueue, type RedisMemory } from './producer.ts';
 
 export type QueueState = {
   jobs: Record<'waiting' | 'active' | 'delayed' | 'failed', number>;
@@ -22,17 +24,19 @@ export type QueueState = {
   memory?: RedisMemory | undefined;
 };
 
-/** A job to add. `traceparent`: the trace that it continues. */
-export type NewJob = AlertJob & { traceparent?: string | null | undefined };
+/** A job to add. `traceparent`: the trace that it continues. `notBefore`: its first delivery is not earlier. */
+export type NewJob = AlertJob & { traceparent?: string | null | undefined; notBefore?: Date | null | undefined };
 
 export type AlertQueue = {
   /** Adds the alert's job; has no effect if the job exists. Throws QueueUnavailable. */
   enqueue(job: NewJob): Promise<void>;
   /**
-   * Adds jobs after removing finished jobs of the same alerts. `perSecond` spreads the jobs over time. Returns the number
-   * of added jobs: alerts with a waiting or running job are skipped.
+   * Adds jobs of alerts without a live job, after removing what is left of their former jobs: finished, incomplete or
+   * delayed for too long. Returns the number of added jobs. Throws QueueUnavailable.
    */
-  enqueueAgain(jobs: NewJob[], options?: { perSecond?: number }): Promise<number>;
+  enqueueAgain(jobs: NewJob[]): Promise<number>;
+  /** Returns those jobs that `enqueueAgain` would add; changes nothing. Throws QueueUnavailable. */
+  findLost<Job extends Pick<NewJob, 'uuid' | 'notBefore'>>(jobs: Job[]): Promise<Job[]>;
   /** Returns the number of jobs that wait for a worker, now or after a delay. Throws QueueUnavailable. */
   depth(): Promise<number>;
   /** One round trip. Throws QueueUnavailable. */
@@ -86,8 +90,8 @@ export type AlertConsumer = {
 export function openAlertQueue(url: string, onError: (error: Error) => void, telemetry?: Telemetry): AlertQueue {
   let opened: OpenQueue | undefined;
   const report = (error: unknown) => onError(messageOnly(error));
-  const bull = (): Queue => {
-    if (opened) return opened.bull;
+  const openNow = (): OpenQueue => {
+    if (opened) return opened;
     const queue = openQueue(url, telemetry);
     queue.bull.on('error', report);
     queue.bull.waitUntilReady().catch(() => {
@@ -95,30 +99,39 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
       queue.close().catch(report);
     });
     opened = queue;
-    return queue.bull;
+    return queue;
   };
+  const bull = (): Queue => openNow().bull;
   // Reads one row of the queue's settings. Counting jobs would read them all on PostgreSQL.
   const probe = () => bull().isPaused();
   const breaker = createCircuitBreaker(probe);
+  const lostOf = async <Job extends Pick<NewJob, 'uuid' | 'notBefore'>>(jobs: Job[], remove: boolean) => {
+    const lost = await breaker.run(() => openNow().findLost(jobs.map(wanted), { remove }));
+    return jobs.filter(({ uuid }) => lost.has(jobId(uuid)));
+  };
   const addAll = async (jobs: ReturnType<typeof jobOf>[]) => void (await breaker.run(() => bull().addBulk(jobs)));
   // Alerts are stored in batches, so their jobs arrive in batches too.
   const batcher = createMicroBatcher<NewJob, void>({
     async run(jobs) {
-      await addAll(jobs.map((job) => jobOf(job)));
+      await addAll(jobs.map(jobOf));
       return jobs.map(() => undefined);
     },
   });
   return {
     enqueue: batcher.add,
-    async enqueueAgain(jobs, { perSecond } = {}) {
+    async enqueueAgain(jobs) {
       let added = 0;
-      for (let first = 0; first < jobs.length; first += BATCH_SIZE) {
-        const batch = jobs.slice(first, first + BATCH_SIZE);
-        const missing = await breaker.run(() => withoutJob(bull(), batch));
-        await addAll(missing.map((job, index) => jobOf(job, perSecond ? ((added + index) * 1_000) / perSecond : 0)));
-        added += missing.length;
+      for (const batch of batchesOf(jobs)) {
+        const absent = await lostOf(batch, true);
+        await addAll(absent.map(jobOf));
+        added += absent.length;
       }
       return added;
+    },
+    async findLost(jobs) {
+      const lost = [];
+      for (const batch of batchesOf(jobs)) lost.push(...(await lostOf(batch, false)));
+      return lost;
     },
     async depth() {
       return breaker.run(() => bull().getJobCountByTypes('waiting', 'delayed', 'prioritized'));
@@ -144,24 +157,21 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
   };
 }
 
-// Few enough to be checked well within the queue's timeout.
-const BATCH_SIZE = 100;
+// Few enough to be looked up and added well within the queue's timeout.
+const BATCH_SIZE = 500;
 
-/** Returns the jobs that do not exist, after removing finished ones. */
-async function withoutJob(queue: Queue, jobs: NewJob[]): Promise<NewJob[]> {
-  const absent = await Promise.all(
-    jobs.map(async ({ uuid }) => {
-      const state = await queue.getJobState(jobId(uuid));
-      if (state === 'completed' || state === 'failed') await queue.remove(jobId(uuid));
-      return state === 'completed' || state === 'failed' || state === 'unknown';
-    }),
-  );
-  return jobs.filter((_job, index) => absent[index]);
+function batchesOf<Job>(jobs: Job[]): Job[][] {
+  const count = Math.ceil(jobs.length / BATCH_SIZE);
+  return Array.from({ length: count }, (_, index) => jobs.slice(index * BATCH_SIZE, (index + 1) * BATCH_SIZE));
 }
 
-function jobOf({ traceparent, ...data }: NewJob, delay = 0) {
+function wanted({ uuid, notBefore }: Pick<NewJob, 'uuid' | 'notBefore'>): WantedJob {
+  return { id: jobId(uuid), latestStart: Math.max(Date.now(), notBefore?.getTime() ?? 0) + LONGEST_DELAY_MS };
+}
+
+function jobOf({ traceparent, notBefore, ...data }: NewJob) {
   const options = {
-    delay: Math.round(delay),
+    delay: Math.max(0, (notBefore?.getTime() ?? 0) - Date.now()),
     jobId: jobId(data.uuid),
     attempts: DELIVERIES,
     backoff: { type: 'custom' },
@@ -221,13 +231,12 @@ async function handle(handler: Handler, received: ReceivedJob): Promise<void> {
   if (!job.success) throw new UnrecoverableError('invalid job');
   const { stallsBefore = 0, ...key } = job.data;
   const stalls = Math.max(0, received.stalls - stallsBefore);
-  const result = await handler(key, received.signal, {
-    stalls,
-    number: received.deliveries,
-    queuedAt: received.queuedAt,
-  });
+  const delivery = { stalls, number: received.deliveries, queuedAt: received.queuedAt };
+  const result = await handler(key, received.signal, delivery);
   // BullMQ never resets its count. This attempt has ended normally, so the stalls before it do not count for the next.
-  if (result.kind === 'retry' && stalls > 0) await received.update({ ...key, stallsBefore: received.stalls });
+  if (result.kind === 'retry' && stalls > 0) {
+    await received.update({ ...Object(received.data), stallsBefore: received.stalls });
+  }
   if (result.kind === 'failed') throw new UnrecoverableError(result.reason);
   if (result.kind === 'retry') throw new Redeliver(result.reason, result.delayMs);
 }

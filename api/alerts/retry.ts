@@ -11,7 +11,7 @@ export async function retryAlert({ db, queue, log }: Deps, uuid: string): Promis
   const keys = await retryFailed(db, [uuid]);
   if (keys.length === 0) return false;
   log.info({ alert: uuid }, 'alert retried');
-  return dispatch(log, { alert: uuid }, () => queue.enqueueAgain(keys, {}));
+  return dispatch(log, { alert: uuid }, () => queue.enqueueAgain(keys));
 }
 
 export type BulkRetry = { matched: number; uuids: string[]; retried: number; dispatch: Dispatch };
@@ -29,6 +29,8 @@ export async function retryAlerts(
   if (options.dryRun) return { matched, uuids, retried: 0, dispatch: 'queued' };
   const keys = await retryFailed(db, uuids);
   log.info({ filter, ...options, matched, retried: keys.length }, 'alerts retried by filter');
-  const enqueue = () => queue.enqueueAgain(keys, { perSecond: options.perSecond });
+  const start = Date.now();
+  const jobs = keys.map((key, index) => ({ ...key, notBefore: new Date(start + (index * 1_000) / options.perSecond) }));
+  const enqueue = () => queue.enqueueAgain(jobs);
   return { matched, uuids, retried: keys.length, dispatch: await dispatch(log, { alerts: keys.length }, enqueue) };
 }

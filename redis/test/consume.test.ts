@@ -94,7 +94,6 @@ for (const { name, missing } of BACKENDS) {
     it.each([
       ['without a uuid', { requestId: 'r' }],
       ['with an invalid uuid', { uuid: 'no', requestId: 'r' }],
-      ['with other fields', { ...newJob(), video: '/videos/a.mp4' }],
     ])('fails a job %s without calling the handler', async (_, data) => {
       const received: AlertJob[] = [];
       fixture.consume(async (job) => {
@@ -105,6 +104,18 @@ for (const { name, missing } of BACKENDS) {
       await expect.poll(() => stateOf('foreign'), SOON).toBe('failed');
       expect((await fixture.queue.bull().getJob('foreign'))?.failedReason).toBe('invalid job');
       expect(received).toEqual([]);
+    });
+
+    it('delivers a job of a newer version without its additional fields, and keeps them', async () => {
+      const job = newJob();
+      const received: AlertJob[] = [];
+      fixture.consume(async (data) => {
+        received.push(data);
+        return { kind: 'retry', reason: 'later', delayMs: 600_000 };
+      });
+      await fixture.queue.bull().add(JOB_NAME, { ...job, priority: 7 }, { jobId: job.uuid });
+      await expect.poll(() => received, SOON).toEqual([job]);
+      expect((await fixture.queue.bull().getJob(job.uuid))?.data).toEqual({ ...job, priority: 7 });
     });
 
     it('aborts the signal of a handler whose job was assigned to another worker', async () => {

@@ -142,7 +142,7 @@ export async function createDatabase(test: Test): Promise<string> {
   return url.href;
 }
 
-async function runSql(url: string, sql: string): Promise<void> {
+export async function runSql(url: string, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   await client.query(sql).finally(() => client.end());

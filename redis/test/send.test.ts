@@ -57,13 +57,18 @@ for (const { name, missing } of BACKENDS) {
       expect(await stateOf(job.uuid)).toBe('waiting');
     });
 
-    it('enqueueAgain spreads many jobs over time', async () => {
-      const jobs = Array.from({ length: 250 }, newJob);
-      await fixture.queue.enqueue(jobs[7] ?? newJob());
-      expect(await fixture.queue.enqueueAgain(jobs, { perSecond: 10 })).toBe(249);
-      expect(await fixture.queue.bull().getJobCounts()).toMatchObject({ waiting: 2, delayed: 248 });
-      const delays = (await fixture.queue.bull().getDelayed()).map(({ opts }) => opts.delay ?? 0);
-      expect([Math.min(...delays), Math.max(...delays)]).toEqual([100, 24_800]);
+    it('enqueueAgain delays jobs until their time', async () => {
+      const start = Date.now() + 3_600_000;
+      const jobs = Array.from({ length: 40 }, (_, index) => ({
+        ...newJob(),
+        notBefore: new Date(start + index * 1_000),
+      }));
+      await fixture.queue.enqueue({ ...(jobs[7] ?? newJob()), notBefore: null });
+      expect(await fixture.queue.enqueueAgain(jobs)).toBe(39);
+      expect(await fixture.queue.bull().getJobCounts()).toMatchObject({ waiting: 1, delayed: 39 });
+      expect(await fixture.queue.enqueueAgain(jobs)).toBe(0);
+      const last = await fixture.queue.bull().getJob(jobs[39]?.uuid ?? '');
+      expect(Math.abs((last?.timestamp ?? 0) + (last?.opts.delay ?? 0) - (start + 39_000))).toBeLessThan(1_000);
     });
 
     it('enqueueAgain skips a waiting job', async () => {

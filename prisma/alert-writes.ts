@@ -13,13 +13,16 @@ export type NewAlert = Pick<Alert, 'uuid' | 'video' | 'store' | 'timestamp' | 'r
   traceparent?: string | undefined;
 };
 
-/** The right to write the result of one attempt. A later claim raises the attempt number and so ends this right. */
-export type Lease = { uuid: string; attempt: number };
+/**
+ * The right to write the result of one attempt. `claim` is the number of its claim, the fencing token: a later claim has a
+ * higher one and so ends this right. No number is ever used twice, unlike that of an attempt, which a refund gives back.
+ */
+export type Lease = { uuid: string; claim: number };
 
 /** The columns that an attempt needs. */
 export type ClaimedAlert = Pick<
   Alert,
-  'uuid' | 'video' | 'store' | 'timestamp' | 'requestId' | 'attempts' | 'attemptsBefore' | 'crashes'
+  'uuid' | 'video' | 'store' | 'timestamp' | 'requestId' | 'claims' | 'attempts' | 'attemptsBefore' | 'crashes'
 > & {
   /** Milliseconds between receipt and claim by the database's clock: the worker's may differ. */
   ageMs: number;
@@ -75,7 +78,7 @@ export function openAlertWrites(runQuery: RunQuery) {
     claim: batched<{ uuid: string; queuedAt?: Date | undefined }, ClaimedAlert>(CLAIM),
     finish: batched<Result, Keyed>(FINISH),
     release: batched<Release, Keyed>(RELEASE),
-    markNotified: batched<Keyed, Keyed>(MARK_NOTIFIED),
+    markNotified: batched<Lease, Keyed>(MARK_NOTIFIED),
     /** Waits for the writes in progress. */
     async close() {
       await Promise.all(closers.map((close) => close()));
@@ -115,12 +118,12 @@ const INSERT: Statement<NewAlert> = {
 const CLAIM: Statement<{ uuid: string; queuedAt?: Date | undefined }> = {
   name: 'alerts_claim',
   text: `
-    UPDATE alerts SET status = 'processing', attempts = attempts + 1,
+    UPDATE alerts SET status = 'processing', claims = claims + 1, attempts = attempts + 1,
       crashes = crashes + CASE status WHEN 'processing' THEN 1 ELSE 0 END, started_at = now(),
       queued_at = job.queued_at, updated_at = now(), change_xid = pg_current_xact_id()
     FROM unnest($1::uuid[], $2::timestamptz[]) AS job (uuid, queued_at)
     WHERE alerts.uuid = job.uuid AND status IN ('pending', 'processing')
-    RETURNING alerts.uuid, video, store, timestamp, request_id AS "requestId", attempts,
+    RETURNING alerts.uuid, video, store, timestamp, request_id AS "requestId", claims, attempts,
       attempts_before AS "attemptsBefore", crashes, extract(epoch FROM now() - received_at)::float8 * 1000 AS "ageMs"`,
   keyOf: ({ uuid }) => uuid.toLowerCase(),
   columns: [({ uuid }) => uuid, ({ queuedAt }) => queuedAt?.toISOString()],
@@ -138,14 +141,14 @@ const FINISH: Statement<Result> = {
       duration = result.duration, processed_at = now(), updated_at = now(), change_xid = pg_current_xact_id()
     FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::failure_code[], $5::text[], $6::text[], $7::int[], $8::int[],
         $9::int[], $10::text[], $11::text[], $12::float8[])
-      AS result (uuid, attempt, bytes, failure_code, failure_detail, resolution, width, height, rotation, codec,
+      AS result (uuid, claim, bytes, failure_code, failure_detail, resolution, width, height, rotation, codec,
         container, duration)
-    WHERE alerts.uuid = result.uuid AND attempts = result.attempt AND status = 'processing'
+    WHERE alerts.uuid = result.uuid AND claims = result.claim AND status = 'processing'
     RETURNING alerts.uuid`,
   keyOf: ({ lease }) => lease.uuid.toLowerCase(),
   columns: [
     ({ lease }) => lease.uuid,
-    ({ lease }) => lease.attempt,
+    ({ lease }) => lease.claim,
     ({ bytesFetched }) => bytesFetched,
     (result) => ('failure' in result ? result.failure.code : null),
     (result) => ('failure' in result ? result.failure.detail : null),
@@ -157,7 +160,6 @@ const FINISH: Statement<Result> = {
 
 const RELEASE: Statement<Release> = {
   name: 'alerts_release',
-  // Only here is it safe to lower the fencing token: this is the last write by the only holder of this number.
   text: `
     UPDATE alerts SET status = 'pending', attempts = attempts - CASE WHEN release.refund THEN 1 ELSE 0 END,
       bytes_fetched = bytes_fetched + release.bytes, last_error = COALESCE(release.error, last_error),
@@ -165,13 +167,13 @@ const RELEASE: Statement<Release> = {
       next_attempt_at = now() + make_interval(secs => release.delay_ms / 1000), updated_at = now(),
       change_xid = pg_current_xact_id()
     FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bool[], $5::text[], $6::float8[])
-      AS release (uuid, attempt, bytes, refund, error, delay_ms)
-    WHERE alerts.uuid = release.uuid AND attempts = release.attempt AND status = 'processing'
+      AS release (uuid, claim, bytes, refund, error, delay_ms)
+    WHERE alerts.uuid = release.uuid AND claims = release.claim AND status = 'processing'
     RETURNING alerts.uuid`,
   keyOf: ({ lease }) => lease.uuid.toLowerCase(),
   columns: [
     ({ lease }) => lease.uuid,
-    ({ lease }) => lease.attempt,
+    ({ lease }) => lease.claim,
     ({ bytesFetched }) => bytesFetched,
     ({ refund }) => refund,
     ({ error }) => error,
@@ -179,12 +181,13 @@ const RELEASE: Statement<Release> = {
   ],
 };
 
-const MARK_NOTIFIED: Statement<Keyed> = {
+const MARK_NOTIFIED: Statement<Lease> = {
   name: 'alerts_mark_notified',
   text: `
-    UPDATE alerts SET notified_at = now(), updated_at = now() FROM unnest($1::uuid[]) AS notified (uuid)
-    WHERE alerts.uuid = notified.uuid AND status IN ('processed', 'failed') AND notified_at IS NULL
+    UPDATE alerts SET notified_at = now(), updated_at = now() FROM unnest($1::uuid[], $2::int[]) AS notified (uuid, claim)
+    WHERE alerts.uuid = notified.uuid AND claims = notified.claim AND status IN ('processed', 'failed')
+      AND notified_at IS NULL
     RETURNING alerts.uuid`,
   keyOf: ({ uuid }) => uuid.toLowerCase(),
-  columns: [({ uuid }) => uuid],
+  columns: [({ uuid }) => uuid, ({ claim }) => claim],
 };

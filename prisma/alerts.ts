@@ -42,6 +42,7 @@ const NEW_ROW = {
   duration: null,
   failureCode: null,
   failureDetail: null,
+  claims: 0,
   attempts: 0,
   attemptsBefore: 0,
   crashes: 0,
@@ -203,9 +204,9 @@ export async function retryFailed(db: Database, uuids: string[]): Promise<AlertK
     RETURNING uuid::text, request_id AS "requestId", store, traceparent`;
 }
 
-/** Returns false if the alert was already marked as notified, or is not final. */
-export async function markNotified(db: Database, uuid: string): Promise<boolean> {
-  return (await db.writes.markNotified({ uuid })) !== undefined;
+/** Returns false if the alert was already marked as notified, is not final, or its result is of another claim. */
+export async function markNotified(db: Database, lease: Lease): Promise<boolean> {
+  return (await db.writes.markNotified(lease)) !== undefined;
 }
 
 /**

@@ -13,7 +13,22 @@ import { assertMigrated, readMigrationState } from './migration-state.ts';
 export const MIGRATION_LOCK = 72_707_369;
 const LOCK_RETRY_MS = 100;
 
-export type MigrateOptions = { log?: (line: string) => void; lockTimeoutMs?: number; folder?: URL };
+// A statement that waits for a table blocks every statement that comes after it: after 5 s it lets them pass, then tries
+// again. CREATE INDEX CONCURRENTLY blocks nobody and waits for the oldest transaction, so it may wait as long as it runs.
+const TABLE_LOCK_TIMEOUT_MS = 5_000;
+const TABLE_LOCK_TRIES = 12;
+const SESSION_OPTIONS = '-c statement_timeout=1h -c idle_in_transaction_session_timeout=1min';
+/** SQLSTATE lock_not_available. */
+const LOCK_NOT_AVAILABLE = '55P03';
+
+export type MigrateOptions = {
+  log?: (line: string) => void;
+  /** Longest wait for another run. */
+  lockTimeoutMs?: number;
+  /** Longest wait for a table that other sessions use, per try. */
+  tableLockTimeoutMs?: number;
+  folder?: URL;
+};
 
 /**
  * Applies the missing migrations of prisma/migrations in order, as `prisma migrate deploy` does, and returns their names.
@@ -21,7 +36,8 @@ export type MigrateOptions = { log?: (line: string) => void; lockTimeoutMs?: num
  * is not empty and has no migrations, or if a migration fails or has failed before.
  */
 export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<{ applied: string[] }> {
-  const { log = () => {}, lockTimeoutMs = 60_000, folder = MIGRATIONS } = options;
+  const { log = () => {}, lockTimeoutMs = 60_000, tableLockTimeoutMs = TABLE_LOCK_TIMEOUT_MS } = options;
+  const { folder = MIGRATIONS } = options;
   return withClient(databaseUrl, async (client) => {
     await acquireLock(client, lockTimeoutMs, log);
     const state = await readMigrationState(async (sql) => (await client.query(sql)).rows, folder);
@@ -29,7 +45,7 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
     if (state.missing.length === 0) return { applied: [] };
     log(`applying ${state.missing.join(', ')}`);
     await createTable(client);
-    for (const name of state.missing) await apply(client, await readMigration(name, folder));
+    for (const name of state.missing) await apply(client, await readMigration(name, folder), tableLockTimeoutMs);
     return { applied: state.missing };
   });
 }
@@ -46,7 +62,11 @@ export async function markRolledBack(databaseUrl: string, name: string): Promise
 }
 
 async function withClient<Result>(databaseUrl: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
-  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    connectionTimeoutMillis: 10_000,
+    options: SESSION_OPTIONS,
+  });
   client.on('error', () => {}); // the same error rejects the query in progress, or the next one
   try {
     await client.connect();
@@ -103,18 +123,23 @@ async function createTable(client: pg.Client): Promise<void> {
 }
 
 /** Runs one migration and writes its row. If it fails, the row keeps the error in `logs` and has no `finished_at`. */
-async function apply(client: pg.Client, { name, sql, checksum, noTransaction }: MigrationFile): Promise<void> {
+async function apply(client: pg.Client, migration: MigrationFile, tableLockTimeoutMs: number): Promise<void> {
+  const { name, sql, checksum, noTransaction } = migration;
   const id = randomUUID();
   const insert = 'INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ($1, $2, $3)';
   await client.query(insert, [id, checksum, name]);
   try {
-    await run(client, sql, noTransaction);
+    if (noTransaction) await runStatement(client, sql);
+    else await runScript(client, sql, tableLockTimeoutMs);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     const code = cause instanceof pg.DatabaseError ? `Database error code: ${cause.code}\n\n` : '';
     const logs = `A migration failed to apply.\n\nMigration name: ${name}\n\n${code}Database error:\nERROR: ${message}\n`;
+    // A script that only waited has changed nothing: the next run may try again without an operator.
+    const rolledBack = !noTransaction && isLockTimeout(cause);
+    const update = `UPDATE _prisma_migrations SET logs = $2${rolledBack ? ', rolled_back_at = now()' : ''} WHERE id = $1`;
     // If the connection was lost, the row stays without logs; the error below says why.
-    await client.query('UPDATE _prisma_migrations SET logs = $2 WHERE id = $1', [id, logs]).catch(() => {});
+    await client.query(update, [id, logs]).catch(() => {});
     throw new Error(`the migration ${name} failed: ${message}`, { cause });
   }
   const finish =
@@ -122,20 +147,32 @@ async function apply(client: pg.Client, { name, sql, checksum, noTransaction }: 
   await client.query(finish, [id]);
 }
 
-/**
- * Sends the script whole, which is one transaction: a migration that fails leaves no change. With `noTransaction` it is a
- * prepared statement, of which PostgreSQL accepts only one: CREATE INDEX CONCURRENTLY needs a file of its own. That also
- * is the only form in which the Prisma CLI can run it.
- */
-async function run(client: pg.Client, sql: string, noTransaction: boolean): Promise<void> {
-  try {
-    if (noTransaction)
-      await client.query({ text: sql, queryMode: 'extended' } as pg.QueryConfig); // @types/pg lacks it
-    else await client.query(sql);
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => {}); // of a script that opened its own transaction
-    throw error;
+/** Sends the script whole, which is one transaction: a migration that fails leaves no change. */
+async function runScript(client: pg.Client, sql: string, tableLockTimeoutMs: number): Promise<void> {
+  await client.query(`SET lock_timeout = ${tableLockTimeoutMs}`);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await client.query(sql);
+      return;
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => {}); // of a script that opened its own transaction
+      if (!isLockTimeout(error) || tries === TABLE_LOCK_TRIES) throw error;
+      await sleep(tableLockTimeoutMs);
+    }
   }
+}
+
+/**
+ * Sends one statement outside a transaction. It is a prepared statement, of which PostgreSQL accepts only one: CREATE INDEX
+ * CONCURRENTLY needs a file of its own. That also is the only form in which the Prisma CLI can run it.
+ */
+async function runStatement(client: pg.Client, sql: string): Promise<void> {
+  await client.query('SET lock_timeout = 0');
+  await client.query({ text: sql, queryMode: 'extended' } as pg.QueryConfig); // @types/pg lacks it
+}
+
+function isLockTimeout(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE;
 }
 
 async function main([command, name]: string[]): Promise<string> {

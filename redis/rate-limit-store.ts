@@ -65,6 +65,7 @@ function openOnPostgres(url: string, onError: (error: Error) => void): CounterSt
     max: 2,
     connectionTimeoutMillis: 3_000,
     query_timeout: 3_000,
+    options: '-c statement_timeout=2500 -c idle_in_transaction_session_timeout=10000',
     keepAlive: true,
     allowExitOnIdle: true,
   });

@@ -42,7 +42,7 @@ export async function handleJob(
     return { kind: 'done' };
   }
   countClaim(deps.metrics, claimed.alert, delivery.queuedAt);
-  return attemptAlert(deps, claimed.alert, signal, delivery.number);
+  return attemptAlert(deps, claimed.alert, signal, delivery);
 }
 
 /** One attempt from its claim to its end. */
@@ -60,12 +60,14 @@ async function attemptAlert(
   deps: HandleJobDeps,
   alert: ClaimedAlert,
   stop: AbortSignal,
-  deliveries = 1,
+  { number: deliveries = 1, stalls = 0 }: Partial<Delivery>,
 ): Promise<JobResult> {
   const { signal, clear } = attemptSignal(stop, deps.attemptTimeoutMs);
   const run = startRun(deps, alert, signal);
   try {
-    if (alert.crashes >= deps.maxCrashes) {
+    // The row alone does not prove a crash: while the database accepts claims and rejects every other write, each attempt
+    // looks unfinished although its worker lives. The queue alone does not either: it also counts workers that froze.
+    if (Math.min(alert.crashes, stalls) >= deps.maxCrashes) {
       throw new WorkerCrashed(`${alert.crashes} attempts started and never finished: the video crashes its worker`);
     }
     const outcome = await processAlert(deps, alert, run.attempt);
@@ -87,7 +89,7 @@ function startRun(deps: HandleJobDeps, alert: ClaimedAlert, signal: AbortSignal)
   return {
     deps,
     alert,
-    attempt: { lease: { uuid: alert.uuid, attempt: alert.attempts }, meter, signal },
+    attempt: { lease: { uuid: alert.uuid, claim: alert.claims }, meter, signal },
     ids: { alert: alert.uuid, requestId: alert.requestId, attempt: alert.attempts, traceId: traceId() },
     count(outcome, code) {
       const ms = performance.now() - started;

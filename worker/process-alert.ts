@@ -36,7 +36,7 @@ export async function processAlert(deps: ProcessDeps, alert: ClaimedAlert, attem
     recordResolution(deps.db, attempt.lease, facts, attempt.meter.bytesFetched),
   );
   if (!recorded) return 'superseded';
-  await notifyAndMark(deps, alert, { resolution: facts.resolution });
+  await notifyAndMark(deps, alert, attempt.lease, { resolution: facts.resolution });
   return 'processed';
 }
 
@@ -52,7 +52,7 @@ export async function failAlert(
     recordFailure(deps.db, attempt.lease, { code, detail }, attempt.meter.bytesFetched),
   );
   if (!recorded) return 'superseded';
-  await notifyAndMark(deps, alert, { failure: code, detail });
+  await notifyAndMark(deps, alert, attempt.lease, { failure: code, detail });
   return 'failed';
 }
 
@@ -63,17 +63,18 @@ export async function notifyOnce(deps: Pick<ProcessDeps, 'db' | 'notifier'>, ale
     alert.failureCode === null
       ? { resolution: alert.resolution ?? '' }
       : { failure: alert.failureCode, detail: alert.failureDetail ?? '' };
-  await notifyAndMark(deps, alert, outcome);
+  await notifyAndMark(deps, alert, { uuid: alert.uuid, claim: alert.claims }, outcome);
 }
 
 /** Notifies at least once: a worker can crash between the notification and the mark. */
 async function notifyAndMark(
   deps: Pick<ProcessDeps, 'db' | 'notifier'>,
   { uuid, store, timestamp }: Pick<Alert, 'uuid' | 'store' | 'timestamp'>,
+  lease: Lease,
   outcome: Notification['outcome'],
 ): Promise<void> {
   await inSpan('notify', () => deps.notifier.notify({ uuid, store, timestamp, outcome }));
-  await inSpan('mark', () => markNotified(deps.db, uuid));
+  await inSpan('mark', () => markNotified(deps.db, lease));
 }
 
 /** The api validates the path, but a row can be older than that validation. */

@@ -33,6 +33,7 @@ const PENDING_ROW: Alert = {
   duration: null,
   failureCode: null,
   failureDetail: null,
+  claims: 0,
   attempts: 0,
   attemptsBefore: 0,
   crashes: 0,

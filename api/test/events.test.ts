@@ -73,12 +73,12 @@ describe('a stream of events', () => {
     const steps: [status: string, step: () => Promise<unknown>][] = [
       ['pending', async () => {}],
       ['processing', () => claim(api.db, uuid)],
-      ['pending', () => release(api.db, { uuid, attempt: 1 }, 0, { refund: false })],
+      ['pending', () => release(api.db, { uuid, claim: 1 }, 0, { refund: false })],
       ['processing', () => claim(api.db, uuid)],
-      ['failed', () => recordFailure(api.db, { uuid, attempt: 2 }, failure, 0)],
+      ['failed', () => recordFailure(api.db, { uuid, claim: 2 }, failure, 0)],
       ['pending', () => retryFailed(api.db, [uuid])],
       ['processing', () => claim(api.db, uuid)],
-      ['processed', () => recordResolution(api.db, { uuid, attempt: 3 }, resolution, 0)],
+      ['processed', () => recordResolution(api.db, { uuid, claim: 3 }, resolution, 0)],
     ];
     for (const [status, step] of steps) {
       await step();

@@ -40,8 +40,8 @@ describe('GET /alerts/:uuid', () => {
   it('returns all fields of a processed alert', async () => {
     const alert = await postAlert();
     await claim(api.db, alert.uuid);
-    await recordResolution(api.db, { uuid: alert.uuid, attempt: 1 }, resolution, 65_536);
-    await markNotified(api.db, alert.uuid);
+    await recordResolution(api.db, { uuid: alert.uuid, claim: 1 }, resolution, 65_536);
+    await markNotified(api.db, { uuid: alert.uuid, claim: 1 });
     const response = await get(`/alerts/${alert.uuid}`);
     expect(response.headers.get('retry-after')).toBeNull();
     const instant = expect.stringMatching(/Z$/);
@@ -68,7 +68,7 @@ describe('GET /alerts/:uuid', () => {
   ] as const)('returns the failure %s with retryable: %s', async (code, retryable) => {
     const alert = await postAlert();
     await claim(api.db, alert.uuid);
-    await recordFailure(api.db, { uuid: alert.uuid, attempt: 1 }, { code, detail: 'why' }, 0);
+    await recordFailure(api.db, { uuid: alert.uuid, claim: 1 }, { code, detail: 'why' }, 0);
     const body = await json(await get(`/alerts/${alert.uuid}`));
     expect(body).toMatchObject({ status: 'failed', resolution: null, failure: { code, detail: 'why', retryable } });
   });
@@ -77,7 +77,7 @@ describe('GET /alerts/:uuid', () => {
     const { uuid } = await postAlert();
     await claim(api.db, uuid);
     const error = 'video_timeout: no byte\nfor 3 s';
-    await release(api.db, { uuid, attempt: 1 }, 0, { refund: false, error, delayMs: 60_000 });
+    await release(api.db, { uuid, claim: 1 }, 0, { refund: false, error, delayMs: 60_000 });
     const instant = expect.stringMatching(/Z$/);
     const cause = { code: 'video_timeout', detail: 'no byte\nfor 3 s', at: instant };
     const alert = await json(await get(`/alerts/${uuid}`));
@@ -86,7 +86,7 @@ describe('GET /alerts/:uuid', () => {
     expect(await json(await get(`/alerts/${uuid}/timeline`))).toMatchObject({ next_attempt_at: alert.next_attempt_at });
     await claim(api.db, uuid);
     expect(await json(await get(`/alerts/${uuid}`))).toMatchObject({ last_error: cause, next_attempt_at: null });
-    await recordResolution(api.db, { uuid, attempt: 2 }, resolution, 0);
+    await recordResolution(api.db, { uuid, claim: 2 }, resolution, 0);
     expect(await json(await get(`/alerts/${uuid}`))).toMatchObject({ last_error: null, next_attempt_at: null });
   });
 
@@ -139,7 +139,7 @@ describe('GET /alerts', () => {
     const store = `Müller & Söhne ${randomUUID()}`;
     const [failed] = [await postAlert({ store }), await postAlert({ store })];
     await claim(api.db, failed.uuid);
-    const lease = { uuid: failed.uuid, attempt: 1 };
+    const lease = { uuid: failed.uuid, claim: 1 };
     await recordFailure(api.db, lease, { code: 'no_video_stream', detail: 'audio' }, 0);
     const byStore = `store=${encodeURIComponent(store)}`;
     expect((await page(byStore)).data).toHaveLength(2);

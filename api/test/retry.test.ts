@@ -20,8 +20,8 @@ async function createFailed(): Promise<string> {
     api.databaseUrl,
     async (job) => {
       await claim(api.db, job.uuid);
-      await recordFailure(api.db, { uuid: job.uuid, attempt: 1 }, { code: 'video_timeout', detail: 'slow' }, 5);
-      await markNotified(api.db, job.uuid);
+      await recordFailure(api.db, { uuid: job.uuid, claim: 1 }, { code: 'video_timeout', detail: 'slow' }, 5);
+      await markNotified(api.db, { uuid: job.uuid, claim: 1 });
       return { kind: 'failed', reason: 'video_timeout: slow' };
     },
     { concurrency: 1, onError: () => {} },
@@ -89,7 +89,7 @@ describe('POST /alerts/retry', () => {
       const receivedAt = new Date(Date.UTC(2026, 0, 1, index));
       await addPending(api.db, { uuid, video: '/v/a.mp4', store, timestamp: 1, requestId: 'r' });
       await claim(api.db, uuid);
-      await recordFailure(api.db, { uuid, attempt: 1 }, { code, detail: 'd' }, 0);
+      await recordFailure(api.db, { uuid, claim: 1 }, { code, detail: 'd' }, 0);
       await api.db.alert.update({ where: { uuid }, data: { receivedAt } });
       uuids.push(uuid);
     }

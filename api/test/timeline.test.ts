@@ -26,6 +26,7 @@ function alert(changes: Partial<Alert>): Alert {
     duration: 1,
     failureCode: null,
     failureDetail: null,
+    claims: 1,
     attempts: 1,
     attemptsBefore: 0,
     crashes: 0,

@@ -22,7 +22,7 @@ async function postAlert(): Promise<string> {
 }
 
 const fail = (uuid: string) =>
-  recordFailure(api.db, { uuid, attempt: 1 }, { code: 'no_video_stream', detail: 'audio' }, 0);
+  recordFailure(api.db, { uuid, claim: 1 }, { code: 'no_video_stream', detail: 'audio' }, 0);
 
 type PendingRequest = { response: Promise<Response>; abort(): void };
 
@@ -99,7 +99,7 @@ describe('Prefer: wait', () => {
     expect(await json(final)).toMatchObject({ status: 'failed', notified_at: null });
     const etag = final.headers.get('etag') ?? '';
     const request = await sendWaiting(uuid, 'wait=20', { 'if-none-match': etag });
-    await markNotified(api.db, uuid);
+    await markNotified(api.db, { uuid, claim: 1 });
     const notified = await request.response;
     expect((await json(notified)).notified_at).toMatch(/Z$/);
     const again = send(uuid, 'wait=20', { 'if-none-match': notified.headers.get('etag') ?? '' });

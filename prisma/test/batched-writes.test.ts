@@ -49,7 +49,7 @@ async function addClaimed(count: number): Promise<Lease[]> {
   const uuids = newUuids(count);
   await Promise.all(uuids.map((uuid) => add(uuid)));
   await Promise.all(uuids.map((uuid) => claim(db, uuid)));
-  return uuids.map((uuid) => ({ uuid, attempt: 1 }));
+  return uuids.map((uuid) => ({ uuid, claim: 1 }));
 }
 
 /** Returns the transaction that last changed each of these rows. */
@@ -80,10 +80,10 @@ describe('concurrent writes', () => {
     expect(new Set((await transactionsOf(uuids)).values()).size).toBe(1);
     await Promise.all(uuids.map((uuid) => claim(db, uuid)));
     expect(new Set((await transactionsOf(uuids)).values()).size).toBe(1);
-    const leases = uuids.map((uuid) => ({ uuid, attempt: 1 }));
+    const leases = uuids.map((uuid) => ({ uuid, claim: 1 }));
     await Promise.all(leases.map((lease) => recordResolution(db, lease, RESOLUTION, 1)));
     expect(new Set((await transactionsOf(uuids)).values()).size).toBe(1);
-    await Promise.all(uuids.map((uuid) => markNotified(db, uuid)));
+    await Promise.all(leases.map((lease) => markNotified(db, lease)));
     const marks = await db.alert.groupBy({ by: ['notifiedAt'], where: { uuid: { in: uuids } } });
     expect(marks).toEqual([{ notifiedAt: expect.any(Date) }]);
   });

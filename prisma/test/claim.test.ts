@@ -45,7 +45,7 @@ async function addClaimed(): Promise<Lease> {
   const { uuid } = newAlert();
   await addPending(db, newAlert({ uuid }));
   await claim(db, uuid);
-  return { uuid, attempt: 1 };
+  return { uuid, claim: 1 };
 }
 
 /** Every write that a lease permits; each returns whether it changed the row. */
@@ -194,13 +194,13 @@ describe('release', () => {
   });
 
   it('keeps the error and the time of the next attempt, until an operator retries the alert', async () => {
-    const { uuid, attempt } = await addClaimed();
-    await release(db, { uuid, attempt }, 0, { refund: false, error: 'video_timeout: silent', delayMs: 1_500 });
+    const { uuid, claim: number } = await addClaimed();
+    await release(db, { uuid, claim: number }, 0, { refund: false, error: 'video_timeout: silent', delayMs: 1_500 });
     const waiting = await findAlert(db, uuid);
     expect(waiting).toMatchObject({ lastError: 'video_timeout: silent' });
     expect(Number(waiting?.nextAttemptAt) - Number(waiting?.lastErrorAt)).toBe(1_500);
     await claim(db, uuid);
-    await recordFailure(db, { uuid, attempt: attempt + 1 }, FAILURE, 0);
+    await recordFailure(db, { uuid, claim: number + 1 }, FAILURE, 0);
     await retryFailed(db, [uuid]);
     expect(await findAlert(db, uuid)).toMatchObject({
       lastError: null,
@@ -210,13 +210,22 @@ describe('release', () => {
     });
   });
 
+  it('never gives a claim number back, so a write of the released claim that arrives late changes nothing', async () => {
+    const late = await addClaimed();
+    await release(db, late, 0, { refund: true });
+    const next = await claim(db, late.uuid);
+    expect(next).toMatchObject({ kind: 'claimed', alert: { attempts: 1, claims: 2 } });
+    expect(await recordFailure(db, late, FAILURE, 0)).toBe(false);
+    expect(await recordResolution(db, { ...late, claim: 2 }, RESOLUTION, 0)).toBe(true);
+  });
+
   it('adds up the bytes of all attempts', async () => {
     const { uuid } = await addClaimed();
-    await release(db, { uuid, attempt: 1 }, 100, { refund: false });
+    await release(db, { uuid, claim: 1 }, 100, { refund: false });
     await claim(db, uuid);
-    await release(db, { uuid, attempt: 2 }, 20, { refund: false });
+    await release(db, { uuid, claim: 2 }, 20, { refund: false });
     await claim(db, uuid);
-    await recordResolution(db, { uuid, attempt: 3 }, RESOLUTION, 3);
+    await recordResolution(db, { uuid, claim: 3 }, RESOLUTION, 3);
     expect(await findAlert(db, uuid)).toMatchObject({ bytesFetched: 123n });
   });
 });
@@ -225,17 +234,28 @@ describe('markNotified', () => {
   it('marks a final alert once', async () => {
     const lease = await addClaimed();
     await recordFailure(db, lease, FAILURE, 0);
-    const marks = await Promise.all(Array.from({ length: 5 }, () => markNotified(db, lease.uuid)));
+    const marks = await Promise.all(Array.from({ length: 5 }, () => markNotified(db, lease)));
     expect(marks.filter(Boolean)).toHaveLength(1);
     const marked = (await findAlert(db, lease.uuid))?.notifiedAt;
     expect(marked).toBeInstanceOf(Date);
-    expect(await markNotified(db, lease.uuid)).toBe(false);
+    expect(await markNotified(db, lease)).toBe(false);
     expect((await findAlert(db, lease.uuid))?.notifiedAt).toEqual(marked);
   });
 
   it('does not mark an alert that is not final', async () => {
-    const { uuid } = await addClaimed();
-    expect(await markNotified(db, uuid)).toBe(false);
-    expect((await findAlert(db, uuid))?.notifiedAt).toBeNull();
+    const lease = await addClaimed();
+    expect(await markNotified(db, lease)).toBe(false);
+    expect((await findAlert(db, lease.uuid))?.notifiedAt).toBeNull();
+  });
+
+  it('does not mark the result of a later claim: its notification would be lost', async () => {
+    const stale = await addClaimed();
+    await recordFailure(db, stale, FAILURE, 0);
+    await retryFailed(db, [stale.uuid]);
+    await claim(db, stale.uuid);
+    await recordResolution(db, { ...stale, claim: 2 }, RESOLUTION, 0);
+    expect(await markNotified(db, stale)).toBe(false);
+    expect((await findAlert(db, stale.uuid))?.notifiedAt).toBeNull();
+    expect(await markNotified(db, { ...stale, claim: 2 })).toBe(true);
   });
 });

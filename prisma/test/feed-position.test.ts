@@ -25,12 +25,12 @@ it('every status change gets a feed position after all earlier ones', async () =
   const steps: (() => Promise<unknown>)[] = [
     () => addPending(db, { uuid, video: '/a.mp4', store: 's', timestamp: 1, requestId: 'r' }),
     () => claim(db, uuid),
-    () => release(db, { uuid, attempt: 1 }, 0, { refund: false }),
+    () => release(db, { uuid, claim: 1 }, 0, { refund: false }),
     () => claim(db, uuid),
-    () => recordFailure(db, { uuid, attempt: 2 }, { code: 'video_timeout', detail: '' }, 0),
+    () => recordFailure(db, { uuid, claim: 2 }, { code: 'video_timeout', detail: '' }, 0),
     () => retryFailed(db, [uuid]),
     () => claim(db, uuid),
-    () => recordResolution(db, { uuid, attempt: 3 }, RESOLUTION, 0),
+    () => recordResolution(db, { uuid, claim: 3 }, RESOLUTION, 0),
   ];
   const positions: bigint[] = [];
   for (const step of steps) {

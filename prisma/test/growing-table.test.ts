@@ -20,10 +20,10 @@ async function writeAll(db: Database): Promise<void> {
   const all = (write: (uuid: string) => Promise<unknown>) => Promise.all(uuids.map(write));
   await all((uuid) => addPending(db, { uuid, video: '/a.mp4', store: 's', timestamp: 1, requestId: 'r' }));
   await all((uuid) => claim(db, uuid));
-  await all((uuid) => release(db, { uuid, attempt: 1 }, 0, { refund: false }));
+  await all((uuid) => release(db, { uuid, claim: 1 }, 0, { refund: false }));
   await all((uuid) => claim(db, uuid));
-  await all((uuid) => recordResolution(db, { uuid, attempt: 2 }, RESOLUTION, 1));
-  await all((uuid) => markNotified(db, uuid));
+  await all((uuid) => recordResolution(db, { uuid, claim: 2 }, RESOLUTION, 1));
+  await all((uuid) => markNotified(db, { uuid, claim: 2 }));
 }
 
 /** Returns the rows read so far by sequential scans. */

@@ -26,7 +26,7 @@ beforeAll(async () => {
   ] as const) {
     const uuid = uuids[n] ?? '';
     await claim(db, uuid);
-    await recordFailure(db, { uuid, attempt: 1 }, { code, detail: '' }, 0);
+    await recordFailure(db, { uuid, claim: 1 }, { code, detail: '' }, 0);
   }
   await claim(db, uuids[3] ?? '');
 });

@@ -197,6 +197,39 @@ describe('a migration that fails', () => {
   });
 });
 
+describe('a migration that waits for a table', () => {
+  it('lets other statements pass between its tries, and is applied once the table is free', async () => {
+    const url = await emptyDatabase();
+    const folder = await folderWith('CREATE TABLE a (b int)', 'ALTER TABLE a ADD COLUMN c int');
+    await migrate(url, { folder: await folderWith('CREATE TABLE a (b int)') });
+    const dump = await connect(url);
+    await dump.query('BEGIN');
+    await dump.query('SELECT * FROM a');
+    const migrated = migrate(url, { folder, tableLockTimeoutMs: 200 });
+    const waiting = `SELECT 1 FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'ALTER TABLE a %'`;
+    const observer = await connect(url);
+    await expect.poll(async () => (await observer.query(waiting)).rowCount, { timeout: 20_000, interval: 10 }).toBe(1);
+    await observer.query('SELECT * FROM a'); // queued behind ALTER TABLE until its try ends
+    await dump.query('COMMIT');
+    expect(await migrated).toEqual({ applied: ['2_test'] });
+  });
+
+  it('can be repeated without an operator after its last try', async () => {
+    const url = await emptyDatabase();
+    const folder = await folderWith('CREATE TABLE a (b int)', 'ALTER TABLE a ADD COLUMN c int');
+    await migrate(url, { folder: await folderWith('CREATE TABLE a (b int)') });
+    const dump = await connect(url);
+    await dump.query('BEGIN');
+    await dump.query('SELECT * FROM a');
+    await expect(migrate(url, { folder, tableLockTimeoutMs: 10 })).rejects.toThrow(
+      'the migration 2_test failed: canceling statement due to lock timeout',
+    );
+    await dump.query('COMMIT');
+    expect(await migrate(url, { folder })).toEqual({ applied: ['2_test'] });
+  });
+});
+
 describe('a migration that starts with -- no transaction', () => {
   const CONCURRENTLY = '-- no transaction\nCREATE INDEX CONCURRENTLY a_b ON a (b);\n';
 

@@ -56,14 +56,14 @@ describe('takeOverdue', () => {
   it('returns alerts that are pending, processing, or final and not notified; never notified ones', async () => {
     const end = async (uuid: string) => {
       await claim(db, uuid);
-      await recordFailure(db, { uuid, attempt: 1 }, { code: 'video_timeout', detail: '' }, 0);
+      await recordFailure(db, { uuid, claim: 1 }, { code: 'video_timeout', detail: '' }, 0);
     };
     const unfinished = { pending: await addQuiet(0), processing: await addQuiet(0), final: await addQuiet(0) };
     const notified = await addQuiet(0);
     await claim(db, unfinished.processing);
     await end(unfinished.final);
     await end(notified);
-    await markNotified(db, notified);
+    await markNotified(db, { uuid: notified, claim: 1 });
     for (const uuid of [...Object.values(unfinished), notified]) await setQuiet(uuid, 2 * MINUTE);
     expect((await takeUuids()).sort()).toEqual(Object.values(unfinished).sort());
   });

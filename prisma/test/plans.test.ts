@@ -176,15 +176,15 @@ describe(`with ${ROWS} alerts stored`, () => {
     await expectFlat(1, (db) => addPending(db, alert));
     await expectFlat(1, (db) => addPending(db, alert));
     await expectFlat(1, (db) => claim(db, uuid));
-    await expectFlat(1, (db) => release(db, { uuid, attempt: 1 }, 0, { refund: false }));
+    await expectFlat(1, (db) => release(db, { uuid, claim: 1 }, 0, { refund: false }));
     await claim(db, uuid);
     const failure = { code: 'video_timeout', detail: 'late' } as const;
-    await expectFlat(1, (db) => recordFailure(db, { uuid, attempt: 2 }, failure, 0));
-    await expectFlat(1, (db) => markNotified(db, uuid));
+    await expectFlat(1, (db) => recordFailure(db, { uuid, claim: 2 }, failure, 0));
+    await expectFlat(1, (db) => markNotified(db, { uuid, claim: 2 }));
     await expectFlat(1, (db) => retryFailed(db, [uuid]));
     await claim(db, uuid);
     const resolution = { width: 16, height: 16, rotation: 0, codec: 'h264', container: 'mp4', duration: 1 };
-    await expectFlat(1, (db) => recordResolution(db, { uuid, attempt: 3 }, { ...resolution, resolution: '16x16' }, 0));
+    await expectFlat(1, (db) => recordResolution(db, { uuid, claim: 3 }, { ...resolution, resolution: '16x16' }, 0));
   });
 
   it('takeOverdue reads only unfinished alerts', async () => {

@@ -143,7 +143,7 @@ describe('an alert claimed by another attempt', () => {
     const facts = { resolution: '2x2', width: 2, height: 2, rotation: 0, codec: 'x', container: 'avi', duration: 1 };
     worker.pause = async () => {
       await claim(worker.db, uuid);
-      await recordResolution(worker.db, { uuid, attempt: 2 }, facts, 7);
+      await recordResolution(worker.db, { uuid, claim: 2 }, facts, 7);
     };
     const result = await worker.handle(uuid);
     expect(result).toEqual({ kind: 'done' });
@@ -184,7 +184,7 @@ describe('an alert whose workers all vanished', () => {
   it('fails with worker_crashed without another request for the video', async () => {
     const { uuid } = await worker.add('/right/h264.mp4');
     for (let crash = 1; crash <= 3; crash += 1) await claim(worker.db, uuid);
-    expect(await worker.handle(uuid)).toMatchObject({ kind: 'failed' });
+    expect(await worker.handle(uuid, { stalls: 3 })).toMatchObject({ kind: 'failed' });
     expect(await worker.row(uuid)).toMatchObject({ status: 'failed', failureCode: 'worker_crashed', crashes: 3 });
     expect(worker.videos.requests).toEqual([]);
     expect(worker.notified).toMatchObject([{ outcome: { failure: 'worker_crashed' } }]);

@@ -71,9 +71,9 @@ describe('the reconciler', () => {
     const [unnotified, notified] = [await worker.add('/right/h264.mp4'), await worker.add('/right/h264.mp4')];
     for (const { uuid } of [unnotified, notified]) {
       await claim(worker.db, uuid);
-      await recordResolution(worker.db, { uuid, attempt: 1 }, facts, 0);
+      await recordResolution(worker.db, { uuid, claim: 1 }, facts, 0);
     }
-    await markNotified(worker.db, notified.uuid);
+    await markNotified(worker.db, { uuid: notified.uuid, claim: 1 });
     expect(await pass()).toBe(1);
     expect(await state(unnotified.uuid)).toBe('waiting');
     expect(await worker.handle(unnotified.uuid)).toEqual({ kind: 'done' });

@@ -96,6 +96,7 @@ function row(n: number, { count, ms, end, store }: Seed): Omit<Alert, 'id' | 'up
     ...(failed ? NO_RESULT : result),
     failureCode: failed ? failure.failureCode : null,
     failureDetail: failed ? failure.failureDetail : null,
+    claims: failed ? failure.attempts : 1,
     attempts: failed ? failure.attempts : 1,
     attemptsBefore: 0,
     crashes: 0,

@@ -26,6 +26,7 @@ export function postgresOptions(url: string) {
     keepAliveInitialDelayMillis: 5_000,
     // Commits do not wait for the disk. A crash of PostgreSQL loses less than a second of the queue, and never rows: the
     // reconciler adds lost jobs again, and a job whose end was lost is delivered again and finds its row done.
-    options: '-c synchronous_commit=off',
+    // PostgreSQL ends a statement before pg gives up on it: no backend waits behind a lock.
+    options: `-c synchronous_commit=off -c statement_timeout=${QUEUE_TIMEOUT_MS - 500} -c idle_in_transaction_session_timeout=10000`,
   };
 }

@@ -47,6 +47,8 @@ export type AppDeps = {
   maxHeld: number;
   /** The origins of pages that may call this api. */
   corsOrigins: readonly string[];
+  /** Names of this host that AUTH=off accepts in addition to localhost and IP addresses. */
+  allowedHosts?: readonly string[];
   /** The origin of the video server as browsers reach it. Undefined: the operator's page shows no videos. */
   videos?: string | undefined;
   metrics: ApiMetrics;
@@ -76,7 +78,7 @@ export function createApp(deps: AppDeps): Express {
   const assets = readAssets();
   app.use(assetRoutes(assets));
   // Routes above need no key; each route below declares its scope.
-  app.use(authenticate(deps.auth));
+  app.use(authenticate(deps.auth, deps.allowedHosts));
   if (deps.rateLimits) app.use(deps.rateLimits.byKey);
   const longPollSlots = new LongPollSlots(deps.maxHeld);
   app.use(metricsRoutes(deps.metrics.registry));

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { allowedHostsField } from '#config/allowed-hosts.ts';
 import { databaseFields, logFields, wholeNumber } from '#config/fields.ts';
 import { ConfigError, parseConfig } from '#config/parse.ts';
 import { observabilityFields } from '#observability/config.ts';
@@ -32,6 +33,8 @@ export const apiFields = {
         .filter(Boolean),
     )
     .refine((origins) => origins.every(isOrigin), 'must be comma-separated origins such as https://example.org'),
+  /** Names of this host that AUTH=off accepts in addition to localhost and IP addresses. */
+  ALLOWED_HOSTS: allowedHostsField,
   /** The number of proxies in front of this process (Express' `trust proxy`). With 0, X-Forwarded-* headers are ignored. */
   TRUST_PROXY: wholeNumber(0, 10).prefault('0'),
   /** Event streams and `Prefer: wait` requests that each process holds open per key, or per address without keys. */

@@ -54,11 +54,12 @@ const app = createApp({
   ...openAuth(),
   backpressure: createBackpressure(queue, config.QUEUE_MAX_DEPTH),
   corsOrigins: config.CORS_ORIGINS,
+  allowedHosts: config.ALLOWED_HOSTS,
   videos: config.VIDEO_PUBLIC_URL,
   readiness: createReadiness({ db, queue, stopping }),
 });
 
-const server = createAlertServer(app);
+const server = createAlertServer(app, { behindProxy: config.TRUST_PROXY > 0 });
 server.once('error', (error: NodeJS.ErrnoException) => {
   process.stderr.write(
     error.code === 'EADDRINUSE'

@@ -1,5 +1,9 @@
-import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http';
+import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { limitConnections } from '#async/connection-limit.ts';
+import { networkOf } from './http/network.ts';
+import { Pipelines } from './http/pipelining.ts';
 import { PROBLEMS, type ProblemName } from './http/problem.ts';
 
 // A slow sender occupies a socket, not a handler: it gets 10 s for the headers, 30 s for the whole request, and 65 s
@@ -19,28 +23,28 @@ const MAX_HEADER_BYTES = 16_384;
 // Below the usual limit of 4,096 file descriptors per process. Node closes further connections at once.
 const MAX_CONNECTIONS = 4_000;
 
-// Requests that a connection may pipeline. Node reads all of them and keeps a response for each, even if the client reads
-// none: 64 KB of requests become 1,600 responses. Browsers and proxies do not pipeline.
-const MAX_PIPELINED = 10;
+// Connections of one client. Without a limit, one client can occupy all of them.
+const MAX_CONNECTIONS_PER_ADDRESS = 512;
+
+type ServerOptions = {
+  timeouts?: Partial<typeof TIMEOUTS>;
+  /** true: the connections are those of a reverse proxy, which limits its clients itself. */
+  behindProxy?: boolean;
+};
 
 /** Returns the HTTP server of the app. It also sends problems for what Node rejects before the app sees it. */
-export function createAlertServer(app: RequestListener, timeouts: Partial<typeof TIMEOUTS> = {}): Server {
-  const { timeout, ...nodeTimeouts } = { ...TIMEOUTS, ...timeouts };
+export function createAlertServer(app: RequestListener, options: ServerOptions = {}): Server {
+  const { timeout, ...nodeTimeouts } = { ...TIMEOUTS, ...options.timeouts };
   // Node rejects a missing Host and an unknown Expect without a body. The app rejects the former and ignores the latter.
   const server = createServer({ ...nodeTimeouts, maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false });
   server.timeout = timeout;
-  server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   server.maxConnections = MAX_CONNECTIONS;
-  const responses = new WeakMap<object, ServerResponse[]>();
-  server.on('request', (req, res) => {
-    const open = (responses.get(req.socket) ?? []).filter((response) => !response.closed);
-    responses.set(req.socket, [...open, res]);
-    if (open.length > MAX_PIPELINED) req.socket.destroy();
-    else app(req, res);
-  });
+  if (!options.behindProxy) limitConnections(server, MAX_CONNECTIONS_PER_ADDRESS, networkOf);
+  const pipelines = new Pipelines();
+  server.on('request', pipelines.serve(app));
+  server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const response = responses.get(socket)?.at(-1);
-    const partlySent = response?.headersSent && !response.writableFinished;
+    const partlySent = socket instanceof Socket && pipelines.isPartlySent(socket);
     if (error.code === 'ECONNRESET' || !socket.writable || partlySent) {
       socket.destroy();
       return;

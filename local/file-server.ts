@@ -6,6 +6,8 @@ import { extname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import send from 'send';
 import { z } from 'zod';
+import { limitConnections } from '#async/connection-limit.ts';
+import { allowedHostsField, isAllowedHost } from '#config/allowed-hosts.ts';
 
 /** The only files that are served. */
 const MIME_TYPES = new Map([
@@ -23,6 +25,8 @@ const SLOW_REQUEST_MS = 10_000;
 /** Nginx' own limits: keepalive_timeout and send_timeout. */
 const KEEP_ALIVE_MS = 75_000;
 const IDLE_MS = 60_000;
+const MAX_CONNECTIONS = 4_000;
+const MAX_CONNECTIONS_PER_ADDRESS = 512;
 /** How long a running download may continue after `close`: below the second within which a stop must end. */
 const CLOSE_GRACE_MS = 250;
 
@@ -39,14 +43,21 @@ export const fileServerFields = {
     .string()
     .min(1)
     .default(fileURLToPath(new URL('../nginx/videos', import.meta.url))),
+  ALLOWED_HOSTS: allowedHostsField,
+};
+
+export type FileServerOptions = {
+  /** Absolute path of the folder, without symbolic links. Links in it are not followed. */
+  root: string;
+  /** Names of this host, in addition to localhost and IP addresses. */
+  allowedHosts?: readonly string[];
 };
 
 /**
- * Returns a server of `/videos/<path>`: the videos of a folder, with ranges, and the same responses as nginx. `root`: absolute
- * path of the folder, without symbolic links; links in it may not point outside. `slowRequestMs`: how long a client may
- * take to send the request headers.
+ * Returns a server of `/videos/<path>`: the videos of a folder, with ranges, and the same responses as nginx.
+ * `slowRequestMs`: how long a client may take to send the request headers.
  */
-export function createFileServer(options: { root: string; slowRequestMs?: number }): Server {
+export function createFileServer(options: FileServerOptions & { slowRequestMs?: number }): Server {
   const slowRequestMs = options.slowRequestMs ?? SLOW_REQUEST_MS;
   const server = createServer({
     headersTimeout: slowRequestMs,
@@ -55,14 +66,21 @@ export function createFileServer(options: { root: string; slowRequestMs?: number
     keepAliveTimeout: KEEP_ALIVE_MS,
   });
   server.timeout = IDLE_MS;
-  server.on('request', (request, response) => void respond(request, response, options.root));
+  server.maxConnections = MAX_CONNECTIONS;
+  limitConnections(server, MAX_CONNECTIONS_PER_ADDRESS);
+  server.on('request', (request, response) => {
+    const { host } = request.headers; // missing in HTTP/1.0, which no browser uses
+    if (host === undefined || isAllowedHost(host, options.allowedHosts ?? []))
+      void respond(request, response, options.root);
+    else rejectWith(response, 421, {});
+  });
   return server;
 }
 
 /** Starts the server; port 0 chooses a free one. Throws a sentence for the operator if the folder is missing or the port is in use. */
-export async function startFileServer(options: { root: string; host: string; port: number }) {
+export async function startFileServer(options: FileServerOptions & { host: string; port: number }) {
   const { host, port } = options;
-  const server = createFileServer({ root: await openFolder(options.root) });
+  const server = createFileServer({ ...options, root: await openFolder(options.root) });
   try {
     await once(server.listen(port, host), 'listening');
   } catch (cause) {
@@ -103,9 +121,11 @@ async function respond(request: IncomingMessage, response: ServerResponse, root:
   if (path === undefined) return reject(response, 400);
   const type = MIME_TYPES.get(extname(path).toLowerCase());
   if (!type || !path.startsWith(`${PREFIX}/`)) return reject(response, 404);
-  if (!(await isInside(root, path.slice(PREFIX.length)))) return reject(response, 404);
+  const file = path.slice(PREFIX.length);
+  if (!(await isRealPath(root, file))) return reject(response, 404);
 
-  send(request, target.slice(PREFIX.length), { root, index: false, dotfiles: 'ignore', cacheControl: false })
+  // `send` decodes its path. It gets the path that was checked, not the target, which can be encoded differently.
+  send(request, encodeURIComponent(file), { root, index: false, dotfiles: 'ignore', cacheControl: false })
     .on('headers', (_response: ServerResponse, _path: string, stats: Stats) => {
       response.setHeader('Content-Type', type);
       response.setHeader('X-Content-Type-Options', 'nosniff');
@@ -131,10 +151,10 @@ function decodePath(target: string): string | undefined {
   }
 }
 
-/** Checks the file system, because a symbolic link can point outside a folder that the path itself never leaves. */
-async function isInside(root: string, path: string): Promise<boolean> {
+/** Returns whether no part of the path below `root` is a symbolic link, `.` or `..`: a link could point anywhere. */
+async function isRealPath(root: string, path: string): Promise<boolean> {
   try {
-    return (await realpath(join(root, path))).startsWith(root + sep);
+    return (await realpath(join(root, path))) === root + path.replaceAll('/', sep);
   } catch {
     return false;
   }
@@ -164,8 +184,8 @@ function rejectWith(response: ServerResponse, status: number, headers: Record<st
 async function main(): Promise<void> {
   const config = z.object(fileServerFields).safeParse(process.env);
   if (!config.success) throw new Error(`The configuration is invalid:\n${z.prettifyError(config.error)}`);
-  const { HOST: host, VIDEO_PORT: port, VIDEOS_DIR: root } = config.data;
-  const server = await startFileServer({ root, host, port });
+  const { HOST: host, VIDEO_PORT: port, VIDEOS_DIR: root, ALLOWED_HOSTS: allowedHosts } = config.data;
+  const server = await startFileServer({ root, host, port, allowedHosts });
   const stop = async () => {
     await server.close();
     if (process.connected) process.disconnect();

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from 'express';
+import { isAllowedHost } from '#config/allowed-hosts.ts';
 import { Problem } from '../http/problem.ts';
 
 /** `write`: post alerts. `read`: read alerts. `operate`: retry alerts. `metrics`: GET /metrics. */
@@ -46,16 +47,13 @@ export type KeyAuth = {
 
 export type Auth = 'off' | KeyAuth;
 
-/** Hosts that are no public DNS name, so that no attacker can resolve them to this host: IP addresses, names without a dot. */
-const LOCAL_HOST = /^(\[[\da-f:.]+\]|[\d.]+|[\w-]+|.+\.localhost)(:\d+)?$/i;
-
-/** Sets `req.apiClient`. Nothing else does. */
-export function authenticate(auth: Auth): RequestHandler {
+/** Sets `req.apiClient`. Nothing else does. `allowedHosts`: names of this host for AUTH=off. */
+export function authenticate(auth: Auth, allowedHosts: readonly string[] = []): RequestHandler {
   if (auth === 'off') {
     return (req, _res, next) => {
       // DNS rebinding: a foreign page can let its own name resolve to this host, and is then of the same origin.
-      if (!LOCAL_HOST.test(req.get('host') ?? '')) {
-        throw new Problem('misdirected', 'Use localhost or the IP address, or set AUTH=keys.');
+      if (!isAllowedHost(req.get('host'), allowedHosts)) {
+        throw new Problem('misdirected', 'Use localhost, the IP address or a name of ALLOWED_HOSTS, or set AUTH=keys.');
       }
       req.apiClient = EVERYONE;
       next();

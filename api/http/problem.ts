@@ -23,7 +23,7 @@ export const PROBLEMS = {
   'too-slow': [408, 'Request timeout', 'Send the headers within 10 s and the whole request within 30 s.'],
   'too-large': [413, 'Body too large', 'The limit is 16 KiB for an alert and 512 KiB for a batch.'],
   'not-json': [415, 'Unsupported media type', 'Send uncompressed JSON with Content-Type: application/json.'],
-  misdirected: [421, 'Host not allowed', 'Use localhost or the IP address, or set AUTH=keys.'],
+  misdirected: [421, 'Host not allowed', 'Use localhost, the IP address or a name of ALLOWED_HOSTS, or set AUTH=keys.'],
   validation: [422, 'Validation failed', '`errors` lists each invalid field. /openapi.json has the schema.'],
   'too-many-held': [
     429,

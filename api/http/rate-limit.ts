@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto';
-import { isIPv6 } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
-import ipaddr from 'ipaddr.js';
 import type { RateLimiters, Usage } from '#redis/rate-limit.ts';
+import { networkOf } from './network.ts';
 import { Problem } from './problem.ts';
 
 const WINDOW_MS = 60_000;
@@ -95,18 +94,4 @@ function secondsTo({ resetAt }: Usage): number {
 /** Returns the draft's partition key, which distinguishes clients without identifying them. */
 function partitionOf(key: string): string {
   return hash('sha256', key, 'buffer').toString('base64', 0, 9);
-}
-
-/**
- * Returns what an address is counted as. One customer owns a whole IPv6 network: at least a /64, the smallest that
- * providers assign. An IPv4-mapped IPv6 address counts as its IPv4 address.
- */
-function networkOf(address: string | undefined): string {
-  if (address === undefined) return 'unknown';
-  if (!isIPv6(address)) return address;
-  const [withoutZone = ''] = address.split('%', 1); // ipaddr.js rejects a zone such as eth0.1
-  const parsed = ipaddr.process(withoutZone);
-  if (!(parsed instanceof ipaddr.IPv6)) return parsed.toString();
-  const network = parsed.parts.slice(0, 4).map((part) => part.toString(16));
-  return `${network.join(':')}::/64`;
 }

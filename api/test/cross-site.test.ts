@@ -8,7 +8,7 @@ let api: TestApi;
 let off: TestApi;
 beforeAll(async () => {
   api = await startTestApi({ auth: keyAuth, corsOrigins: ['https://dashboard.example'] });
-  off = await startTestApi({ corsOrigins: ['https://dashboard.example'] });
+  off = await startTestApi({ allowedHosts: ['nas', 'alerts.example.org'], corsOrigins: ['https://dashboard.example'] });
 });
 afterAll(() => Promise.all([api.close(), off.close()]));
 
@@ -102,12 +102,25 @@ describe('a request from a page of another site', () => {
   it('is rejected with AUTH=off if its own DNS name points to this host', async () => {
     const { port } = new URL(off.url);
     const sendTo = (host: string) => sendRaw(`${off.url}/alerts`, { headers: { host } });
-    for (const host of [`rebound.example:${port}`, 'evil.example', 'localhost.evil.example', '127.0.0.1.nip.io']) {
+    for (const host of [
+      `rebound.example:${port}`,
+      'evil.example',
+      'localhost.evil.example',
+      '127.0.0.1.nip.io',
+      'api:8000',
+    ]) {
       const response = await sendTo(host);
       expect([host, response.status]).toEqual([host, 421]);
       expect(JSON.parse(response.text)).toMatchObject({ type: '/problems/misdirected' });
     }
-    for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, 'api:8000', '[::1]:8000', 'alerts.localhost']) {
+    for (const host of [
+      `127.0.0.1:${port}`,
+      `localhost:${port}`,
+      'NAS:8000',
+      'alerts.example.org',
+      '[::1]:8000',
+      'alerts.localhost',
+    ]) {
       expect([host, (await sendTo(host)).status]).toEqual([host, 200]);
     }
   });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAlertServer } from '../server.ts';
 import { POLL, startTestApi, type TestApi } from './test-api.ts';
@@ -18,7 +19,7 @@ const TIMEOUTS = {
 };
 beforeAll(async () => {
   api = await startTestApi();
-  server = createAlertServer(api.app, TIMEOUTS).listen(0, '127.0.0.1');
+  server = createAlertServer(api.app, { timeouts: TIMEOUTS }).listen(0, '127.0.0.1');
   await once(server, 'listening');
 });
 afterAll(async () => {
@@ -44,7 +45,8 @@ function connectSlowly(first: string, rest = '', to = server): SlowClient {
     if (rest && socket.writable) socket.write(rest[next % rest.length] ?? '');
     next += 1;
   }, 50);
-  const closed = once(socket, 'close').finally(() => clearInterval(timer));
+  // Not `once`, which rejects on an error: a reset connection is closed, too.
+  const closed = new Promise((resolve) => socket.once('close', resolve)).finally(() => clearInterval(timer));
   return { socket, text: () => text, closed };
 }
 
@@ -116,13 +118,56 @@ describe('a slow or invalid connection', () => {
     socket.destroy();
   });
 
-  it('is closed if it pipelines too many requests', async () => {
-    const few = connectSlowly('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10));
-    await few.closed;
-    expect(few.text().match(/HTTP\/1\.1 200 /g)).toHaveLength(10);
-    const many = connectSlowly('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_000));
+  it('gets the responses to pipelined requests in order, and is closed after the hundredth', async () => {
+    const target = (n: number) => (n % 2 === 0 ? `/alerts?limit=0&n=${n}` : `/nothing/${n}`);
+    const pipelined = (count: number) =>
+      Array.from({ length: count }, (_, n) => `GET ${target(n)} HTTP/1.1\r\nHost: localhost\r\n\r\n`).join('');
+    const few = connectSlowly(pipelined(20));
+    await expect.poll(() => few.text().match(/HTTP\/1\.1 4\d\d /g)?.length, POLL).toBe(20);
+    const statuses = [...few.text().matchAll(/HTTP\/1\.1 (4\d\d) /g)].map(([, status]) => status);
+    expect(statuses).toEqual(Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? '422' : '404')));
+    const instances = [...few.text().matchAll(/"instance":"\/nothing\/(\d+)"/g)].map(([, n]) => Number(n));
+    expect(instances).toEqual([1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
+    const many = connectSlowly(pipelined(1_000));
     await many.closed;
-    expect(many.text().match(/HTTP\/1\.1 200 /g) ?? []).not.toHaveLength(1_000);
+    expect(many.text().match(/HTTP\/1\.1 4\d\d /g)).toHaveLength(100);
+    expect(many.text().match(/connection: close/gi)).toHaveLength(1);
+  });
+
+  it('is closed at once if requests keep arriving behind a response that does not end', async () => {
+    const own = createAlertServer(() => {}).listen(0, '127.0.0.1');
+    await once(own, 'listening');
+    const request = 'GET /alerts/events HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    await connectSlowly(request.repeat(5_000), '', own).closed;
+    own.close();
+  });
+
+  it('is closed if its address has 512 others; another address is served', async () => {
+    const own = createAlertServer(api.app).listen(0, '127.0.0.1');
+    await once(own, 'listening');
+    const { port } = own.address() as AddressInfo; // listening on TCP
+    const request = 'GET /livez HTTP/1.1\r\nHost: localhost\r\n';
+    const slow = Array.from({ length: 600 }, () => connectSlowly(request, 'a', own));
+    let closed = 0;
+    for (const client of slow) client.closed.then(() => closed++);
+    await expect.poll(() => closed, POLL).toBe(88);
+    const other = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+    other.end(`${request}Connection: close\r\n\r\n`);
+    expect(await text(other)).toMatch(/^HTTP\/1\.1 200 /);
+    for (const { socket } of slow) socket.destroy();
+    own.closeAllConnections();
+    own.close();
+  });
+
+  it('is one of many of a reverse proxy, which limits its clients itself', async () => {
+    const own = createAlertServer(api.app, { behindProxy: true }).listen(0, '127.0.0.1');
+    await once(own, 'listening');
+    const clients = Array.from({ length: 600 }, () => connectSlowly('', '', own));
+    const connections = () => new Promise<number>((resolve) => own.getConnections((_, count) => resolve(count)));
+    await expect.poll(connections, POLL).toBe(600);
+    for (const { socket } of clients) socket.destroy();
+    own.closeAllConnections();
+    own.close();
   });
 
   it('does not delay others, even with a hundred slow ones', async () => {

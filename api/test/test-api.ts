@@ -50,6 +50,7 @@ export async function startTestApi(
     auth?: Auth | ((db: Database) => Auth);
     maxHeld?: number;
     corsOrigins?: string[];
+    allowedHosts?: string[];
     trustProxy?: number;
     rateLimits?: AppDeps['rateLimits'];
     maxDepth?: number;
@@ -79,6 +80,7 @@ export async function startTestApi(
     trustProxy: options.trustProxy ?? 0,
     auth: typeof options.auth === 'function' ? options.auth(db) : (options.auth ?? 'off'),
     corsOrigins: options.corsOrigins ?? [],
+    allowedHosts: options.allowedHosts ?? [],
     rateLimits: options.rateLimits,
     backpressure: createBackpressure(queue, options.maxDepth ?? 1_000_000),
     videos: options.videos,

@@ -78,8 +78,8 @@ describe.skipIf('missing' in started)('nginx', () => {
       expect(nginx.requests).toEqual([]);
     });
 
-    it('rejects a body over 600 KiB with a problem', async () => {
-      const body = 'x'.repeat(601 * 1024);
+    it('rejects a batch over 512 KiB with a problem', async () => {
+      const body = 'x'.repeat(513 * 1024);
       const response = await fetch(`http://127.0.0.1:${nginx.ports.api}/alerts/batch`, { method: 'POST', body });
       expect([response.status, response.headers.get('content-type')]).toEqual([413, 'application/problem+json']);
       expect(nginx.requests).toEqual([]);

@@ -15,12 +15,21 @@ const FOLDER = join(import.meta.dirname, '../../nginx');
 /** A request that reached the api. `disconnected`: its event stream was closed by the client. */
 export type ApiRequest = Pick<IncomingMessage, 'method' | 'url' | 'headers'> & { disconnected?: boolean };
 
+export type PublicEndpointOptions = {
+  /** Variables of nginx/start.sh. */
+  env?: Record<string, string>;
+  /** Size of a memory file system for the bodies that nginx writes, as in "1m". Needs root. Default: a folder. */
+  bodySpace?: string;
+};
+
 /** The reverse proxy of nginx/ in front of an api that only echoes. */
 export type PublicEndpoint = {
   /** On 127.0.0.1: the api, the videos, and HTTP and HTTPS of tls.conf. */
   ports: { api: number; videos: number; http: number; https: number };
   /** The certificate, which is its own authority. */
   ca: string;
+  /** Of the configuration, the certificate and the served files. */
+  folder: string;
   /** What reached the api, in order. */
   requests: ApiRequest[];
   stopApi(): Promise<void>;
@@ -33,7 +42,9 @@ export type PublicEndpoint = {
  * Starts nginx with nginx.conf and tls/tls.conf, in which only ports, folders and the api's address are changed. Returns
  * what to install if nginx or openssl is missing.
  */
-export async function startPublicEndpoint(): Promise<PublicEndpoint | { missing: string }> {
+export async function startPublicEndpoint(
+  options: PublicEndpointOptions = {},
+): Promise<PublicEndpoint | { missing: string }> {
   const nginx = await findTestProgram({ commands: ['nginx'], aptPackage: 'nginx-light' }, process.env);
   const openssl = await findTestProgram({ commands: ['openssl'], aptPackage: 'openssl' }, process.env);
   if ('missing' in nginx) return nginx;
@@ -45,17 +56,20 @@ export async function startPublicEndpoint(): Promise<PublicEndpoint | { missing:
   await makeCertificate(openssl.path, folder);
   await copyServedFiles(folder);
   await writeConfiguration(folder, ports, upstream);
+  const unmount = options.bodySpace === undefined ? undefined : await mountBodySpace(folder, options.bodySpace);
   const requests: ApiRequest[] = [];
   let server = await startApi(upstream, requests);
   const proxy = startProcess({
     name: 'nginx',
-    file: nginx.path,
-    args: ['-e', 'stderr', '-c', join(folder, 'nginx.conf')],
+    file: '/bin/sh',
+    args: [join(FOLDER, 'start.sh')],
+    env: { PATH: process.env.PATH ?? '', ...environmentOf(folder), NGINX_PROGRAM: nginx.path, ...options.env },
   });
   await waitUntilListening(proxy, api);
   return {
     ports,
     ca: await readFile(join(folder, 'fullchain.pem'), 'utf8'),
+    folder,
     requests,
     stopApi: () => stopApi(server),
     startApi: async () => {
@@ -64,9 +78,24 @@ export async function startPublicEndpoint(): Promise<PublicEndpoint | { missing:
     async close() {
       await proxy.stop();
       if (server.listening) await stopApi(server);
+      await unmount?.();
       await rm(folder, { recursive: true });
     },
   };
+}
+
+function environmentOf(folder: string): Record<string, string> {
+  const configuration = { CONFIGURATION: join(folder, 'nginx.conf'), SETTINGS: join(folder, 'settings') };
+  return { ...configuration, CERTIFICATES: folder, INTERVAL: '0.1' };
+}
+
+/** Mounts the folder of bodies in memory. Returns a function that unmounts it. */
+async function mountBodySpace(folder: string, size: string): Promise<() => Promise<unknown>> {
+  const path = join(folder, 'client_body');
+  const run = promisify(execFile);
+  await mkdir(path);
+  await run('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=1777`, 'tmpfs', path]);
+  return () => run('umount', ['-l', path]);
 }
 
 async function copyServedFiles(folder: string): Promise<void> {

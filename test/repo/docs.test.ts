@@ -125,7 +125,7 @@ describe('configuration variables', () => {
   );
   const fields = new Set([...Object.keys(apiFields), ...Object.keys(workerFields), ...ofStart, ...ofFileServer]);
   /** Read by compose.yml and nginx/tls/compose.yml themselves. */
-  const composeOnly = ['PROMETHEUS_PORT', 'GRAFANA_PORT', 'TLS_DIR', 'ACME_DIR'];
+  const composeOnly = ['PROMETHEUS_PORT', 'GRAFANA_PORT', 'TRUSTED_PROXIES', 'TLS_DIR', 'TLS_NAME', 'ACME_DIR'];
   const compose = read('compose.yml');
 
   it('are all in docs/configuration.md, and no others', () => {
@@ -136,7 +136,7 @@ describe('configuration variables', () => {
 
   it('are all in .env.example, and no others', () => {
     const names = [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z_]+)=/gm)].map(([, name = '']) => name);
-    expect(names.toSorted()).toEqual([...fields, ...composeOnly.slice(0, 2)].toSorted());
+    expect(names.toSorted()).toEqual([...fields, ...composeOnly.slice(0, 3)].toSorted());
   });
 
   it.each([

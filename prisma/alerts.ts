@@ -89,17 +89,24 @@ export async function listAlerts(
   return pages.flat().sort(newestFirst).slice(0, page.limit);
 }
 
-function newestFirst(a: AlertCursor, b: AlertCursor): number {
+/** For `sort`: by time of receipt, then by id. */
+export function newestFirst(a: AlertCursor, b: AlertCursor): number {
   return b.receivedAt.getTime() - a.receivedAt.getTime() || (a.id < b.id ? 1 : -1);
 }
 
-function pageOf(db: Database, filter: AlertFilter, page: { limit: number; after?: AlertCursor | undefined }) {
+/** Returns the condition for the alerts after the cursor that match the filter. */
+export function wherePage(filter: AlertFilter, after: AlertCursor | undefined): Prisma.AlertWhereInput {
   const where = whereOf(filter);
-  if (page.after) {
-    const { receivedAt, id } = page.after;
+  if (after) {
+    const { receivedAt, id } = after;
     // `lte` lets the index scan start at the cursor; OR alone would scan from the newest alert.
     where.AND = [{ receivedAt: { lte: receivedAt } }, { OR: [{ receivedAt: { lt: receivedAt } }, { id: { lt: id } }] }];
   }
+  return where;
+}
+
+function pageOf(db: Database, filter: AlertFilter, page: { limit: number; after?: AlertCursor | undefined }) {
+  const where = wherePage(filter, page.after);
   return db.alert.findMany({ where, orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }], take: page.limit });
 }
 

@@ -6,12 +6,14 @@ import { allow, Problem } from '../http/problem.ts';
 import { parse } from '../http/request-body.ts';
 import { alertPathSchema } from './schema.ts';
 import { createStatistics, statisticsQuerySchema } from './statistics.ts';
+import { type StoreNames, storeQuerySchema } from './store-names.ts';
 import { timelineOf } from './timeline.ts';
 
-/** GET /alerts/statistics and GET /alerts/:uuid/timeline, made for the operator's page. */
-export function reportRoutes({ db }: { db: Database }): Router {
+/** GET /alerts/statistics, GET /alerts/stores and GET /alerts/:uuid/timeline, made for the operator's page. */
+export function reportRoutes({ db, storeNames }: { db: Database; storeNames: StoreNames }): Router {
   const router = Router();
   router.route('/alerts/statistics').get(requireScope('read'), getStatistics(db)).all(allow('GET'));
+  router.route('/alerts/stores').get(requireScope('read'), getStores(storeNames)).all(allow('GET'));
   router.route('/alerts/:uuid/timeline').get(requireScope('read'), getTimeline(db)).all(allow('GET'));
   return router;
 }
@@ -22,6 +24,15 @@ function getStatistics(db: Database): RequestHandler {
     const { store, from, to } = parse(statisticsQuerySchema, req.query, 'query');
     const statistics = await readStatistics({ store, stores: req.apiClient.stores, from, to });
     res.set('Cache-Control', 'private, no-cache').json(statistics);
+  };
+}
+
+function getStores(storeNames: StoreNames): RequestHandler {
+  return async (req, res) => {
+    const { q = '', limit } = parse(storeQuerySchema, req.query, 'query');
+    const names = await storeNames.containing(q, req.apiClient.stores);
+    const similar = names.length > 0 ? [] : await storeNames.similarTo(q, req.apiClient.stores);
+    res.set('Cache-Control', 'private, no-cache').json({ data: names.slice(0, limit), total: names.length, similar });
   };
 }
 

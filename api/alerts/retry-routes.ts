@@ -6,7 +6,8 @@ import { canAccessStore, requireScope } from '../auth/client.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
 import { retryAlert, retryAlerts } from './retry.ts';
-import { alertPathSchema, bulkRetrySchema, presentAlert } from './schema.ts';
+import { bulkRetrySchema } from './retry-schema.ts';
+import { alertPathSchema, presentAlert } from './schema.ts';
 
 type Deps = { db: Database; queue: AlertQueue };
 

@@ -1,6 +1,7 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
-import { type Alert, type AlertCursor, findAlert, listAlerts } from '#prisma/alerts.ts';
+import { type Alert, type AlertCursor, type AlertFilter, findAlert, listAlerts } from '#prisma/alerts.ts';
 import type { AlertStatus } from '#prisma/generated/enums.ts';
+import { type Found, searchAlerts } from '#prisma/search.ts';
 import { type Auth, canAccessStore, recheckScope, requireScope, slotHolderOf } from '../auth/client.ts';
 import type { LongPollSlots } from '../http/long-poll-slots.ts';
 import { preferredWait } from '../http/prefer.ts';
@@ -9,8 +10,9 @@ import { parse, readJson } from '../http/request-body.ts';
 import { type AdmitDeps, admitAlert } from './admission.ts';
 import type { LongPoll } from './long-poll.ts';
 import { alertPathSchema, alertQuerySchema, newAlertSchema, presentAlert } from './schema.ts';
+import type { StoreNames } from './store-names.ts';
 
-type Deps = AdmitDeps & { auth: Auth; longPoll: LongPoll; longPollSlots: LongPollSlots };
+type Deps = AdmitDeps & { auth: Auth; longPoll: LongPoll; longPollSlots: LongPollSlots; storeNames: StoreNames };
 
 const FINAL: ReadonlySet<AlertStatus> = new Set(['processed', 'failed']);
 
@@ -108,7 +110,12 @@ function getAlerts(deps: Deps): RequestHandler {
       to: query.to,
     };
     // One more than requested shows whether there is a next page.
-    const rows = await listAlerts(deps.db, filter, { limit: query.limit + 1, after });
+    const limits = { limit: query.limit + 1, after };
+    const found =
+      query.q === undefined
+        ? { alerts: await listAlerts(deps.db, filter, limits) }
+        : await search(deps, filter, query.q, limits);
+    const rows = found.alerts;
     const page = rows.slice(0, query.limit);
     const last = page.at(-1);
     const cursor = rows.length > page.length && last ? encodeCursor(last) : null;
@@ -116,8 +123,21 @@ function getAlerts(deps: Deps): RequestHandler {
       const next = new URLSearchParams({ ...req.query, cursor } as Record<string, string>); // parsed above: only strings
       res.set('Link', `</alerts?${next}>; rel="next"`);
     }
-    res.set('Cache-Control', 'private, no-cache').json({ data: page.map(presentAlert), next_cursor: cursor });
+    res.set('Cache-Control', 'private, no-cache').json({
+      data: page.map(presentAlert),
+      next_cursor: cursor,
+      ...('comparedFrom' in found && { searched_from: found.comparedFrom?.toISOString() ?? null }),
+    });
   };
+}
+
+async function search(
+  { db, storeNames }: Deps,
+  filter: AlertFilter,
+  text: string,
+  page: { limit: number; after: AlertCursor | undefined },
+): Promise<Found> {
+  return searchAlerts(db, filter, { text, stores: await storeNames.containing(text, filter.stores) }, page);
 }
 
 function encodeCursor({ receivedAt, id }: AlertCursor): string {

@@ -29,7 +29,8 @@ const timestamp = z
     context.addIssue({ code: 'custom', params: { code: 'too_far_ahead' }, message });
   });
 
-const store = z
+/** The name of a store. */
+export const store = z
   .string('must be a string')
   .min(1, { error: 'must not be empty', abort: true })
   .max(128, { error: 'must be at most 128 characters', abort: true })
@@ -109,14 +110,31 @@ export const acceptedAlertSchema = alertSchema
 
 export const alertPathSchema = z.strictObject({ uuid });
 
-const dateTime = z.iso
+/** An RFC 3339 time in a query or a body. */
+export const dateTime = z.iso
   .datetime({ offset: true, error: 'must be an RFC 3339 date-time', abort: true })
   // PostgreSQL has no year 0.
   .refine((text) => new Date(text).getUTCFullYear() > 0, 'must not be before the year 1')
   .transform((text) => new Date(text));
 
+/** Part of a store's name, a uuid or a file name. */
+export const searchText = z
+  .string()
+  .trim()
+  .min(1, { error: 'must not be empty', abort: true })
+  .max(128, { error: 'must be at most 128 characters', abort: true })
+  .refine((text) => !CONTROL_CHARACTER.test(text) && text.isWellFormed(), {
+    error: 'must not contain control characters',
+    params: { code: 'control_character' },
+  });
+
 /** The query of GET /alerts. */
 export const alertQuerySchema = z.strictObject({
+  q: searchText.optional().meta({
+    description:
+      'Part of the name of the store, of the uuid or of the name of the video file, in upper or lower case. With a slash: ' +
+      'part of the path of the video.',
+  }),
   store: store.optional(),
   status: status.optional(),
   failure_code: failureCode.optional(),
@@ -140,42 +158,19 @@ export const eventQuerySchema = z.strictObject({
     .meta({ description: 'Same as the header Last-Event-ID, which takes precedence. For the first connection.' }),
 });
 
-/** The body of POST /alerts/retry. */
-export const bulkRetrySchema = z
-  .strictObject({
-    filter: z
-      .strictObject({
-        store: store.optional(),
-        failure_code: failureCode.optional(),
-        from: dateTime.optional(),
-        to: dateTime.optional(),
-      })
-      .meta({ description: 'Selects failed alerts; {} selects all. `from` and `to` limit the time of receipt.' }),
-    max: z.int().min(1).max(5_000).default(1_000),
-    rate_per_s: z.int().min(1).max(1_000).default(50).meta({ description: 'Jobs that start per second.' }),
-    dry_run: z
-      .boolean()
-      .default(true)
-      .meta({ description: 'true only reports what would be retried; false retries it.' }),
-  })
-  .meta({
-    id: 'BulkRetry',
-    example: { filter: { store: 'test-store', failure_code: 'video_timeout' }, dry_run: true },
-  });
-
-export const bulkRetryResponseSchema = z
-  .strictObject({
-    dry_run: z.boolean(),
-    matched: z.int().meta({ description: 'Failed alerts that match.' }),
-    selected: z.int().meta({ description: 'Matching alerts within `max`, the oldest first.' }),
-    retried: z.int(),
-    dispatch: z.enum(['queued', 'deferred']),
-    sample: z.array(z.uuid()).meta({ description: 'The first ten selected alerts.' }),
-  })
-  .meta({ id: 'BulkRetryResponse' });
-
 export const alertPageSchema = z
-  .strictObject({ data: z.array(alertSchema), next_cursor: z.string().nullable() })
+  .strictObject({
+    data: z.array(alertSchema),
+    next_cursor: z.string().nullable(),
+    searched_from: instant
+      .nullable()
+      .optional()
+      .meta({
+        description:
+          'Only with `q`. File names and parts of uuids were searched in alerts received since this time only; null: in all. ' +
+          'To search older ones, repeat the request with this time as `to`.',
+      }),
+  })
   .meta({ id: 'AlertPage' });
 
 export const problemSchema = z

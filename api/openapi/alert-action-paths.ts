@@ -1,13 +1,9 @@
 import type { ZodOpenApiPathsObject } from 'zod-openapi';
 import { type BatchResult, batchResponseSchema, batchSchema } from '../alerts/batch-schema.ts';
-import {
-  acceptedAlertSchema,
-  alertPathSchema,
-  bulkRetryResponseSchema,
-  bulkRetrySchema,
-  newAlertSchema,
-} from '../alerts/schema.ts';
+import { bulkRetryResponseSchema, bulkRetrySchema } from '../alerts/retry-schema.ts';
+import { acceptedAlertSchema, alertPathSchema, newAlertSchema } from '../alerts/schema.ts';
 import { statisticsQuerySchema, statisticsSchema } from '../alerts/statistics.ts';
+import { storeListSchema, storeQuerySchema } from '../alerts/store-names.ts';
 import { timelineSchema } from '../alerts/timeline.ts';
 import { problemMembers, validationProblem } from '../http/problem.ts';
 import { FAILED, NEW_ALERT, OTHER_NEW_ALERT, RETRIED, STATISTICS, TIMELINE } from './examples.ts';
@@ -91,6 +87,26 @@ const statistics = operation('get', '/alerts/statistics', 'Operations', {
   },
 });
 
+const stores = operation('get', '/alerts/stores', 'Operations', {
+  id: 'listStores',
+  summary: 'List the stores that have alerts',
+  description: 'For suggestions in a search field. The list is at most 5 s old, longer with thousands of stores.',
+  scope: 'read',
+  params: { query: storeQuerySchema },
+  validates: { subject: 'query', schema: storeQuerySchema, invalid: { limit: 'all' } },
+  responses: {
+    200: json(
+      'The names, in alphabetical order',
+      storeListSchema,
+      {
+        found: { data: ['test-store'], total: 1, similar: [] },
+        not_found: { data: [], total: 0, similar: ['test-store'] },
+      },
+      'Cache-Control',
+    ),
+  },
+});
+
 const timeline = operation('get', '/alerts/{uuid}/timeline', 'Operations', {
   id: 'getTimeline',
   summary: 'Show the steps of an alert and the waits between them',
@@ -106,5 +122,6 @@ export const alertActionPaths: ZodOpenApiPathsObject = {
   '/alerts/{uuid}/retry': { post: retry },
   '/alerts/retry': { post: bulkRetry },
   '/alerts/statistics': { get: statistics },
+  '/alerts/stores': { get: stores },
   '/alerts/{uuid}/timeline': { get: timeline },
 };

@@ -61,7 +61,11 @@ const list = operation('get', '/alerts', 'Alerts', {
     200: json(
       'One page',
       alertPageSchema,
-      { page: PAGE, last_page: { data: [PENDING], next_cursor: null } },
+      {
+        page: PAGE,
+        last_page: { data: [PENDING], next_cursor: null },
+        search: { data: [PROCESSED], next_cursor: null, searched_from: null },
+      },
       'Link?',
       'Cache-Control',
     ),

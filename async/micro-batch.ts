@@ -16,11 +16,14 @@ export type MicroBatchOptions<Item, Result> = {
   maxBatchSize?: number;
   /** Batches in flight at the same time. Default: no limit. */
   concurrency?: number;
+  /** Items that have waited for longer when their batch would start are rejected with `error()` instead. Default: none. */
+  maxWait?: { ms: number; error(): Error };
 };
 
 type Pending<Item, Result> = {
   item: Item;
   key: string | undefined;
+  addedAt: number;
   resolve(result: Result): void;
   reject(error: unknown): void;
 };
@@ -41,6 +44,8 @@ export function createMicroBatcher<Item, Result>(options: MicroBatchOptions<Item
 
   const start = () => {
     scheduled = false;
+    pending = withoutExpired(pending, options.maxWait);
+    if (inFlight === 0 && pending.length === 0) idle.resolve();
     while (inFlight < concurrency && pending.length > 0) {
       const { batch, keys, rest } = takeBatch(pending, maxBatchSize, keysInFlight);
       if (batch.length === 0) return;
@@ -64,12 +69,26 @@ export function createMicroBatcher<Item, Result>(options: MicroBatchOptions<Item
     add(item) {
       if (inFlight === 0 && pending.length === 0) idle = Promise.withResolvers<void>();
       const { promise, resolve, reject } = Promise.withResolvers<Result>();
-      pending.push({ item, key: keyOf?.(item), resolve, reject });
+      pending.push({ item, key: keyOf?.(item), addedAt: performance.now(), resolve, reject });
       schedule();
       return promise;
     },
     close: () => idle.promise,
   };
+}
+
+/** Rejects the items that have waited for too long, and returns the others. */
+function withoutExpired<Item, Result>(
+  pending: Pending<Item, Result>[],
+  maxWait: MicroBatchOptions<Item, Result>['maxWait'],
+): Pending<Item, Result>[] {
+  if (!maxWait) return pending;
+  const oldest = performance.now() - maxWait.ms;
+  return pending.filter(({ addedAt, reject }) => {
+    if (addedAt >= oldest) return true;
+    reject(maxWait.error());
+    return false;
+  });
 }
 
 /** Returns the first items that may run together, their keys, and all other items in their order. */

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { findAlert, findFailed, listAlerts, takeOverdue } from '#prisma/alerts.ts';
+import { findAlert, findFailed, listAlerts } from '#prisma/alerts.ts';
 import { readChanges, readFeedBounds } from '#prisma/change-feed.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
+import { takeOverdue } from '#prisma/overdue.ts';
 import { countAlerts } from '#prisma/statistics.ts';
 import { SATURATED, STEADY_PER_S } from './bench.ts';
 import { FIRST_RECEIVED, fillAlerts, filledUuid, INTERVAL_MS } from './fill.ts';

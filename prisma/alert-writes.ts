@@ -51,6 +51,7 @@ export type Release = {
 
 export type AlertWrites = ReturnType<typeof openAlertWrites>;
 
+type MaxWait = { ms: number; error(): Error };
 type Keyed = { uuid: string };
 type Statement<Item> = { name: string; text: string; keyOf(item: Item): string; columns: ((item: Item) => unknown)[] };
 
@@ -58,9 +59,9 @@ type Statement<Item> = { name: string; text: string; keyOf(item: Item): string; 
  * Returns the writes that every alert needs. Writes requested at the same time share one statement. Each write changes
  * its row, or returns undefined if the row is in another state.
  */
-export function openAlertWrites(runQuery: RunQuery) {
+export function openAlertWrites(runQuery: RunQuery, { queryTimeoutMs }: { queryTimeoutMs: number }) {
   const closers: (() => Promise<void>)[] = [];
-  const batched = <Item, Row extends Keyed>(statement: Statement<Item>) => {
+  const batched = <Item, Row extends Keyed>(statement: Statement<Item>, limits: { maxWait?: MaxWait } = {}) => {
     const batcher = createMicroBatcher<Item, Row | undefined>({
       run: (items) => runStatement(runQuery, statement, items),
       keyOf: statement.keyOf,
@@ -69,12 +70,17 @@ export function openAlertWrites(runQuery: RunQuery) {
       mayBeCausedByOneItem: (error) => !(error instanceof DatabaseUnavailable) || error.conflict,
       maxBatchSize: 200,
       concurrency: 2,
+      ...limits,
     });
     closers.push(batcher.close);
     return batcher.add;
   };
   return {
-    insert: batched<NewAlert, Keyed & { id: string; receivedAt: Date }>(INSERT),
+    // The others are limited by the number of attempts. Clients that send alerts would wait behind a locked table without
+    // limit; addPending has rejected what waits for longer than this.
+    insert: batched<NewAlert, Keyed & { id: string; receivedAt: Date }>(INSERT, {
+      maxWait: { ms: queryTimeoutMs, error: () => new DatabaseUnavailable(new Error('waited too long for a batch')) },
+    }),
     claim: batched<{ uuid: string; queuedAt?: Date | undefined }, ClaimedAlert>(CLAIM),
     finish: batched<Result, Keyed>(FINISH),
     release: batched<Release, Keyed>(RELEASE),

@@ -1,5 +1,7 @@
+import { TimeoutError, withTimeout } from '#async/timeout.ts';
 import type { ClaimedAlert, Lease, NewAlert, Resolution } from './alert-writes.ts';
 import type { Database } from './client.ts';
+import { DatabaseUnavailable } from './errors.ts';
 import type { Alert, Prisma } from './generated/client.ts';
 import type { AlertStatus, FailureCode } from './generated/enums.ts';
 
@@ -20,8 +22,17 @@ export const RETRYABLE_CODES: ReadonlySet<FailureCode> = new Set([
 
 const FINAL: AlertStatus[] = ['processed', 'failed'];
 
-/** Inserts the alert as pending, or returns the row with its uuid. Of two concurrent calls, one returns `created`. */
+/**
+ * Inserts the alert as pending, or returns the row with its uuid. Of two concurrent calls, one returns `created`. Throws
+ * DatabaseUnavailable after 10 s, the time spent in the batcher's queue included; the alert may be inserted nevertheless.
+ */
 export async function addPending(db: Database, alert: NewAlert): Promise<{ created: boolean; alert: Alert }> {
+  return withTimeout(insertOrFind(db, alert), db.queryTimeoutMs).catch((error: unknown) => {
+    throw error instanceof TimeoutError ? new DatabaseUnavailable(error) : error;
+  });
+}
+
+async function insertOrFind(db: Database, alert: NewAlert): Promise<{ created: boolean; alert: Alert }> {
   const inserted = await db.writes.insert(alert);
   if (!inserted) return { created: false, alert: await db.alert.findUniqueOrThrow({ where: { uuid: alert.uuid } }) };
   const { uuid, id, receivedAt } = inserted;
@@ -214,25 +225,4 @@ export async function retryFailed(db: Database, uuids: string[]): Promise<AlertK
 /** Returns false if the alert was already marked as notified, is not final, or its result is of another claim. */
 export async function markNotified(db: Database, lease: Lease): Promise<boolean> {
   return (await db.writes.markNotified(lease)) !== undefined;
-}
-
-/**
- * Returns at most `limit` unfinished alerts (not processed or not notified) that were not updated for `quietMs`, oldest
- * update first. Updates them, so that other callers skip them for the same time. An update in the future counts as
- * overdue: the database's clock was set back, and the row would be invisible here for as long.
- */
-export async function takeOverdue(db: Database, options: { quietMs: number; limit: number }): Promise<AlertKey[]> {
-  // MATERIALIZED: a plan that evaluates the subquery twice would skip the rows that it has locked, and take others.
-  return db.$queryRaw<AlertKey[]>`
-    WITH overdue AS MATERIALIZED (
-      SELECT id FROM alerts
-      WHERE notified_at IS NULL AND updated_at < now() - make_interval(secs => ${options.quietMs / 1000})
-      ORDER BY updated_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED),
-    future AS MATERIALIZED (
-      SELECT id FROM alerts WHERE notified_at IS NULL AND updated_at > now() + interval '1 minute'
-      ORDER BY updated_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED)
-    UPDATE alerts SET updated_at = now()
-    FROM (SELECT id FROM overdue UNION ALL SELECT id FROM future LIMIT ${options.limit}) AS taken
-    WHERE alerts.id = taken.id
-    RETURNING uuid, request_id AS "requestId", store, traceparent`;
 }

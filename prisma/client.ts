@@ -32,7 +32,7 @@ export function openDatabase(
   pool.on('error', onLost);
   const adapter = new PrismaPg(pool, { onConnectionError: onLost });
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
-  const writes = openAlertWrites(queryRunner(pool));
+  const writes = openAlertWrites(queryRunner(pool), { queryTimeoutMs });
   let closed: Promise<void> | undefined;
   const close = async () => {
     await writes.close();
@@ -54,6 +54,7 @@ export function openDatabase(
     .$extends({
       client: {
         writes,
+        queryTimeoutMs,
         /** Open connections, idle ones among them, and queries that wait for a connection. */
         connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
         $disconnect() {

@@ -1,3 +1,4 @@
+// Over 250 lines: every write that a claim permits, each before and after another claim.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';

@@ -1,8 +1,9 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
-import { listAlerts, takeOverdue } from '../alerts.ts';
+import { listAlerts } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
+import { takeOverdue } from '../overdue.ts';
 import { oldestUnfinishedSeconds } from '../statistics.ts';
 
 const ROWS = 20_000;

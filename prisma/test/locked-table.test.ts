@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { addPending, claim, findAlert } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
@@ -67,6 +67,23 @@ it('a locked table never occupies more backends than the pool has connections', 
   await other.query('COMMIT');
   expect(most).toBeLessThanOrEqual(POOL_SIZE);
   expect(await claim(db, uuids[0] ?? '')).toMatchObject({ kind: 'claimed', alert: { attempts: 1, crashes: 0 } });
+});
+
+it('new alerts wait no longer than one query may take, however many wait', async () => {
+  await lockTable();
+  const query = vi.spyOn(pg.Client.prototype, 'query');
+  onTestFinished(() => query.mockRestore());
+  const added = await Promise.allSettled(Array.from({ length: 3_000 }, add));
+  expect(added.filter(({ status }) => status === 'fulfilled')).toEqual([]);
+  for (const one of added) {
+    if (one.status === 'rejected') expect(one.reason).toBeInstanceOf(DatabaseUnavailable);
+  }
+  await db.$disconnect(); // waits for the batches in progress
+  const batches = query.mock.calls.filter(([statement]) => Object(statement).name === 'alerts_insert');
+  // 3,000 alerts are fifteen batches. Two run at a time, each for 0.8 of the limit, so at most four start in time.
+  expect(batches.length).toBeGreaterThan(0);
+  expect(batches.length).toBeLessThanOrEqual(4);
+  await other.query('COMMIT');
 });
 
 it('settings in the options of the URL are kept and win', async () => {

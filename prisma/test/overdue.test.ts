@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase, warm } from '#test/harness/test-database.ts';
-import { addPending, claim, markNotified, recordFailure, takeOverdue } from '../alerts.ts';
+import { addPending, claim, markNotified, recordFailure } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
+import { takeOverdue } from '../overdue.ts';
 
 const MINUTE = 60_000;
 

@@ -15,10 +15,10 @@ import {
   recordResolution,
   release,
   retryFailed,
-  takeOverdue,
 } from '../alerts.ts';
 import { readChanges, readFeedBounds } from '../change-feed.ts';
 import { type Database, openDatabase } from '../client.ts';
+import { takeOverdue } from '../overdue.ts';
 import { countAlerts, minutesOf } from '../statistics.ts';
 
 const ROWS = 200_000;

@@ -1,7 +1,10 @@
+import { mayEndAsCrashed, repeatedMarks, timeToFinish, unjustifiedCrashes } from './attempt-checks.ts';
 import { unexplainedDuplicates } from './duplicates.ts';
-import { type Component, FAULTS, isOutage } from './faults.ts';
+import { eventViolations } from './event-checks.ts';
+import { type Component, FAULTS } from './faults.ts';
 import type { Change, ExpectedResult, FailedRequest, Observation, Row, SentAlert } from './history.ts';
-import { type Recovery, recoveries, resumptions } from './recovery.ts';
+import { RESUME_MS, resumptions } from './recovery.ts';
+import { slowRecoveries } from './recovery-checks.ts';
 
 export type CheckOptions = {
   /** Only orderly restarts were made: they must not show in attempts, connections or exit codes. */
@@ -11,13 +14,8 @@ export type CheckOptions = {
 /** An invariant and its violations, one sentence each. */
 export type Finding = { invariant: string; violations: string[] };
 
-/** The time within which everything must work again after the database is back: the longest timeout plus a second try. */
-const RESUME_MS = 15_000;
-const RECOVERY_LIMIT_MS = 20_000;
-/** The reconciler's own limit for rebuilding a flushed queue. */
-const FLUSH_RECOVERY_MS = 60_000;
-/** A worker's start on two busy cores, and its first check for jobs of vanished workers. */
-const WORKER_START_MS = 5_000;
+/** The reconciler's limit, and the longest delay between two attempts. */
+const FINISH_LIMIT_MS = 75_000;
 
 /** The observation, indexed. */
 type Indexed = {
@@ -55,10 +53,14 @@ const INVARIANTS: Record<string, Invariant> = {
       .filter((row) => !isFinal(row) || row.notifiedAt === null)
       .map((row) => `${row.uuid} is ${row.status}, ${row.notifiedAt === null ? 'not ' : ''}notified`),
   'no result is wrong': wrongResults,
+  'no alert ends as worker_crashed unless its workers crashed': ({ observation, changes }) =>
+    unjustifiedCrashes(observation, changes),
   'no record is written twice': duplicateRecords,
+  'no attempt is marked as notified twice': ({ changes }) => repeatedMarks(changes),
   'every final alert is notified': missingNotifications,
   'no duplicate notification without a fault before its mark': ({ observation }) =>
     unexplainedDuplicates(observation, (from, to) => isUnavailable('database', observation.faults, from, to)),
+  'every stream receives every final event exactly once': ({ observation }) => eventViolations(observation),
   'no 5xx except 503 while the database is unavailable': serverErrors,
   'no valid request is rejected': ({ observation }) =>
     observation.responses
@@ -71,11 +73,15 @@ const INVARIANTS: Record<string, Invariant> = {
     observation.exits
       .filter(({ sent }) => sent === undefined)
       .map(({ process, how, lastLines }) => `${process} exited by itself (${how}): ${lastLines}`),
-  'recovery from SIGKILL within 20 s': slowRecoveries,
+  'recovery from SIGKILL within 20 s': ({ observation }) => slowRecoveries(observation),
   'work resumes within 15 s': ({ observation }) =>
     resumptions(observation)
       .filter(({ durationMs }) => durationMs > RESUME_MS)
       .map(({ kind, durationMs }) => `after ${kind}, nothing was claimed for ${durationMs} ms`),
+  'every alert is notified within 75 s after the last fault': ({ observation }) => {
+    const ms = timeToFinish(observation);
+    return ms > FINISH_LIMIT_MS ? [`the last one was notified after ${ms} ms`] : [];
+  },
   'the run ends within its time limit': ({ observation }) =>
     observation.timedOut ? ['the time limit ended the run: see --minutes'] : [],
 };
@@ -132,10 +138,12 @@ function wrongResults(indexed: Indexed): string[] {
 }
 
 /**
- * Returns whether a missing video may count as unreachable. Its attempts wait for its upload: if the file server is
+ * Returns whether another result is correct, too: `worker_crashed` after enough crashes, and unreachable for a missing
+ * video. Its attempts wait for its upload: if the file server is
  * unavailable during the last one, that is the correct result.
  */
 function isExcused({ observation, changes }: Indexed, { uuid, expected }: SentAlert, result: string): boolean {
+  if (result === 'worker_crashed') return mayEndAsCrashed(changes.get(uuid) ?? [], observation);
   if (!isMissingVideo(expected) || result !== 'video_server_unreachable') return false;
   const ofAlert = changes.get(uuid) ?? [];
   const claimed = ofAlert.findLast(({ status }) => status === 'processing')?.at ?? 0;
@@ -180,45 +188,6 @@ function timedOutRequests({ observation: { failedRequests, faults } }: Indexed):
   return failedRequests
     .filter(({ kind, from, to }) => kind === 'timeout' && !isUnavailable('database', faults, from, to))
     .map(({ uuid, from, to }) => `${uuid} got no response within ${to - from} ms`);
-}
-
-function slowRecoveries({ observation }: Indexed): string[] {
-  return recoveries(observation)
-    .map((recovery) => ({
-      ...recovery,
-      limitMs: RECOVERY_LIMIT_MS + outageAllowance(observation, recovery) + successorAllowance(observation, recovery),
-    }))
-    .filter(({ durationMs, limitMs }) => durationMs > limitMs)
-    .map(
-      ({ uuid, killed, durationMs, limitMs }) =>
-        `${uuid}, claimed by ${killed}, waited ${durationMs} ms (limit ${limitMs} ms)`,
-    );
-}
-
-/** Returns the recoveries that no outage prolonged. */
-export function undisturbedRecoveries(observation: Observation): Recovery[] {
-  return recoveries(observation).filter((recovery) => outageAllowance(observation, recovery) === 0);
-}
-
-/**
- * Returns the milliseconds by which outages may prolong a recovery: for each outage its duration plus the time within
- * which work resumes; for each flush of the queue since the alert was received, the reconciler's limit.
- */
-function outageAllowance({ faults }: Observation, { receivedAt, at, durationMs }: Recovery): number {
-  const startOf = (kind: keyof typeof FAULTS) => (kind === 'flush queue' ? receivedAt : at);
-  return faults
-    .filter(({ kind, from, to }) => isOutage(kind) && from <= at + durationMs && to >= startOf(kind))
-    .reduce((sum, { kind, from, to }) => sum + (kind === 'flush queue' ? FLUSH_RECOVERY_MS : to - from + RESUME_MS), 0);
-}
-
-/** Returns the milliseconds by which faults on the other worker may prolong a recovery: until it runs again. */
-function successorAllowance({ faults }: Observation, { killed, at, durationMs }: Recovery): number {
-  return faults
-    .filter(
-      ({ kind, process, from, to }) =>
-        FAULTS[kind].component === 'worker' && process !== killed && from <= at + durationMs && to >= at,
-    )
-    .reduce((sum, { from, to }) => sum + to - from + WORKER_START_MS, 0);
 }
 
 /** Returns whether the component was unavailable, or had been until shortly before, at any time between `from` and `to`. */

@@ -1,8 +1,10 @@
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { migrate } from '#prisma/migrate.ts';
-import { startPostgres } from '#test/harness/postgres.ts';
+import { migrateQueue } from '#redis/migrate.ts';
+import { type PostgresServer, startPostgres } from '#test/harness/postgres.ts';
 import { startTcpProxy, type TcpProxy } from '#test/harness/tcp-proxy.ts';
 import { waitFor } from '#test/harness/wait.ts';
+import { copyDatabase, withClient } from './copy-database.ts';
 
 /** PostgreSQL behind a proxy. The stack connects through the proxy, the fault injector does not. */
 export type StackDatabase = {
@@ -17,12 +19,17 @@ export type StackDatabase = {
   disconnectClients(): Promise<void>;
   /** Stops PostgreSQL, in order or as a crash does, starts it again on the same data, and waits until it responds. */
   restart(how: { crash: boolean }): Promise<void>;
+  /** Dumps the database and restores it into a new server, whose transaction ids start low. Nothing is lost. */
+  restore(): Promise<void>;
+  /** Makes writes to `alerts` fail as on a full disk, all of them or only results and releases, until the next call. */
+  setFailingWrites(which: 'none' | 'results' | 'all'): Promise<void>;
   close(): Promise<void>;
 };
 
 /** Starts a durable, migrated PostgreSQL on `dataDir` that records every change of a row. */
 export async function openStackDatabase(dataDir: string): Promise<StackDatabase> {
-  const server = await startPostgres(dataDir);
+  let server = await startPostgres(dataDir);
+  let restores = 0;
   const proxy = await startTcpProxy(server.port);
   // With one connection, `disconnectClients` spares all sessions of this client: its own.
   const open = () => openDatabase(server.url, { poolSize: 1, onError: () => {} });
@@ -33,8 +40,7 @@ export async function openStackDatabase(dataDir: string): Promise<StackDatabase>
     await server.stop();
   };
   try {
-    await migrate(server.url);
-    for (const statement of RECORD_CHANGES) await db.$executeRawUnsafe(statement);
+    await prepare(server.url);
   } catch (error) {
     await close();
     throw error;
@@ -54,13 +60,62 @@ export async function openStackDatabase(dataDir: string): Promise<StackDatabase>
       await before.$disconnect();
       await waitFor(() => db.$queryRaw`SELECT 1`.catch(() => undefined), { what: 'PostgreSQL after its restart' });
     },
+    async restore() {
+      restores += 1;
+      const next = await startPostgres(`${dataDir}-${restores}`);
+      const before = { db, server };
+      await move(proxy, before, next);
+      server = next;
+      db = open();
+      await before.db.$disconnect();
+      await before.server.stop();
+    },
+    async setFailingWrites(which) {
+      await db.$executeRaw`UPDATE chaos.failing_writes SET which = ${which}`;
+    },
     close,
   };
 }
 
+/** Moves the contents of the database, and its clients, to a new server. Stops the new server if that fails. */
+async function move(
+  proxy: TcpProxy,
+  from: { db: Database; server: PostgresServer },
+  to: PostgresServer,
+): Promise<void> {
+  try {
+    await prepare(to.url);
+    await proxy.refuse();
+    await disconnectClients(from.db); // what they have not committed yet must not be committed after the dump
+    await copyDatabase(from.server.url, to.url);
+    // The old server's ids would appear as new events once the new server's counter reaches them.
+    await withClient(to.url, (client) => client.query("UPDATE alerts SET change_xid = '3'"));
+    proxy.connectTo(to.port);
+  } catch (error) {
+    await to.stop();
+    throw error;
+  } finally {
+    await proxy.accept();
+  }
+}
+
+/** Creates the tables, the recording of changes, and the role of the processes: `postgres` has a password per server. */
+async function prepare(url: string): Promise<void> {
+  await migrate(url);
+  await migrateQueue(url);
+  await withClient(url, async (client) => {
+    await client.query(`CREATE ROLE ${ROLE} LOGIN SUPERUSER PASSWORD '${ROLE}'`);
+    for (const statement of [...RECORD_CHANGES, ...FAIL_WRITES]) await client.query(statement);
+  });
+}
+
+/** Name and password. */
+const ROLE = 'stack';
+
 function proxiedUrl(proxy: TcpProxy, directUrl: string, processName: string): string {
   const url = new URL(directUrl);
   url.port = String(proxy.port);
+  url.username = url.password = ROLE;
   url.searchParams.set('application_name', processName);
   return url.href;
 }
@@ -91,4 +146,20 @@ const RECORD_CHANGES = [
     END $$`,
   `CREATE TRIGGER chaos_record_change AFTER INSERT OR UPDATE ON alerts
     FOR EACH ROW EXECUTE FUNCTION chaos.record_change()`,
+];
+
+// The trigger always exists, because creating it would wait for every running transaction.
+const FAIL_WRITES = [
+  "CREATE TABLE chaos.failing_writes (which text NOT NULL); INSERT INTO chaos.failing_writes VALUES ('none')",
+  `CREATE FUNCTION chaos.fail_write() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+      is_result boolean := TG_OP = 'UPDATE' AND OLD.status = 'processing' AND NEW.status <> 'processing';
+    BEGIN
+      IF EXISTS (SELECT FROM chaos.failing_writes WHERE which = 'all' OR (which = 'results' AND is_result)) THEN
+        RAISE disk_full USING MESSAGE = 'could not extend file: No space left on device';
+      END IF;
+      RETURN NEW;
+    END $$`,
+  `CREATE TRIGGER chaos_fail_write BEFORE INSERT OR UPDATE ON alerts
+    FOR EACH ROW EXECUTE FUNCTION chaos.fail_write()`,
 ];

@@ -18,8 +18,8 @@ export function repeatedNotifications({
 
 /**
  * Returns a sentence for each duplicate notification that no fault explains. A duplicate is explained if, between the
- * first notification and its mark in the row, its worker was killed or paused, or the worker of the second notification
- * was paused before it printed, or the database was unavailable and the mark could not be written.
+ * first notification and its mark in the row, its worker was killed, paused or blocked, or the worker of the second
+ * notification was paused or blocked before it printed, or the database was unavailable and the mark could not be written.
  */
 export function unexplainedDuplicates(
   observation: Pick<Observation, 'notifications' | 'faults' | 'sent' | 'changes'>,
@@ -51,7 +51,8 @@ function explainsDuplicate(
   from: number,
   to: number,
 ): boolean {
-  const hitsEarlier = fault.process === earlier.by && (fault.kind === 'kill worker' || fault.kind === 'pause worker');
-  const hitsLater = fault.process === later.by && fault.kind === 'pause worker';
+  const delays = fault.kind === 'pause worker' || fault.kind === 'block notifier';
+  const hitsEarlier = fault.process === earlier.by && (fault.kind === 'kill worker' || delays);
+  const hitsLater = fault.process === later.by && delays;
   return (hitsEarlier || hitsLater) && fault.from <= to && fault.to >= from;
 }

@@ -3,7 +3,7 @@ import { seededRandom } from './random.ts';
 export type Backend = 'redis' | 'postgres';
 
 /** What a fault makes unavailable while it lasts. A flushed queue is reachable but empty. */
-export type Component = 'database' | 'queue' | 'file server' | 'worker' | 'api';
+export type Component = 'database' | 'queue' | 'change feed' | 'file server' | 'worker' | 'api';
 
 type FaultDefinition = {
   /** The affected component. Two faults on one component never overlap: they would only measure each other. */
@@ -12,6 +12,8 @@ type FaultDefinition = {
   weight: Record<Backend, number>;
   /** The range of its duration in seconds, if the schedule decides it. */
   seconds?: readonly [number, number];
+  /** The same for a scenario of this fault alone, if it must last longer to have its worst effect. */
+  scenarioSeconds?: readonly [number, number];
 };
 
 const both = (weight: number) => ({ redis: weight, postgres: weight });
@@ -23,6 +25,7 @@ export const FAULTS = {
   'kill worker': { component: 'worker', weight: both(16) },
   'restart worker': { component: 'worker', weight: both(8) },
   'pause worker': { component: 'worker', weight: both(8), seconds: [5, 20] },
+  'block notifier': { component: 'worker', weight: both(4), seconds: [5, 15] },
   'kill api': { component: 'api', weight: both(12) },
   'restart api': { component: 'api', weight: both(8) },
   'kill file server': { component: 'file server', weight: both(6) },
@@ -31,11 +34,20 @@ export const FAULTS = {
   'disconnect redis clients': { component: 'queue', weight: onRedis(6) },
   'freeze queue': { component: 'queue', weight: onRedis(3), seconds: [3, 10] },
   'half-open queue': { component: 'queue', weight: onRedis(3), seconds: [3, 10] },
-  'flush queue': { component: 'queue', weight: both(5) },
+  'flush queue': { component: 'queue', weight: both(3) },
+  'delete queue keys': { component: 'queue', weight: both(3), seconds: [1, 4] },
+  'fill redis': { component: 'queue', weight: onRedis(3), seconds: [3, 12] },
+  // The time from the copy to its restore.
+  'restore redis': { component: 'queue', weight: onRedis(2), seconds: [3, 10] },
   'disconnect database clients': { component: 'database', weight: both(6) },
   'restart database': { component: 'database', weight: both(3) },
   'freeze database': { component: 'database', weight: both(2), seconds: [3, 10] },
   'half-open database': { component: 'database', weight: both(2), seconds: [3, 10] },
+  // Longer than the client's timeout of 10 s; alone, long enough for as many claims of one alert as may crash.
+  'lock table': { component: 'database', weight: both(1), seconds: [12, 25], scenarioSeconds: [60, 75] },
+  'fail writes': { component: 'database', weight: both(2), seconds: [3, 12], scenarioSeconds: [35, 45] },
+  'restore database': { component: 'database', weight: both(1) },
+  'open transaction': { component: 'change feed', weight: both(3), seconds: [5, 20] },
 } as const satisfies Record<string, FaultDefinition>;
 
 export type FaultKind = keyof typeof FAULTS;
@@ -72,12 +84,13 @@ export function* faultSchedule(seed: number, backend: Backend): Generator<Planne
     const [delay, choice, replica, duration, moment] = [random(), random(), random(), random(), random()];
     const delayMs = Math.round(500 + delay * 2_500);
     elapsedMs += delayMs;
-    const { kind, seconds } = chooseFault(choice, backend, Math.floor(elapsedMs / PERIOD_MS) % 2 === 1);
+    const kind = chooseFault(choice, backend, Math.floor(elapsedMs / PERIOD_MS) % 2 === 1);
+    const [min, max] = durationRange(kind);
     yield {
       delayMs,
       kind,
       replica: replica < 0.5 ? 0 : 1,
-      durationMs: seconds ? Math.round((seconds[0] + duration * (seconds[1] - seconds[0])) * 1_000) : 0,
+      durationMs: Math.round((min + duration * (max - min)) * 1_000),
       moment: moment < RECORDED_SHARE ? 'recorded' : 'claimed',
     };
   }
@@ -89,19 +102,30 @@ export function isOutage(kind: FaultKind): boolean {
   return component === 'database' || component === 'queue';
 }
 
+/** Returns whether the fault makes the queue lose jobs, or the results of jobs, which the rows still have. */
+export function losesJobs(kind: FaultKind): boolean {
+  return kind === 'flush queue' || kind === 'delete queue keys' || kind === 'restore redis';
+}
+
+/** Returns the range of the fault's duration in seconds, or 0 if it ends by itself. `alone`: in a scenario of its own. */
+export function durationRange(kind: FaultKind, { alone = false } = {}): readonly [number, number] {
+  const { seconds = [0, 0], scenarioSeconds }: FaultDefinition = FAULTS[kind];
+  return (alone ? scenarioSeconds : undefined) ?? seconds;
+}
+
+/** Returns all kinds that apply to a backend. */
+export function kindsOn(backend: Backend): FaultKind[] {
+  const kinds = Object.keys(FAULTS) as FaultKind[]; // Object.keys returns string[]
+  return kinds.filter((kind) => FAULTS[kind].weight[backend] > 0);
+}
+
 /** Returns the kind at position `choice`, in [0, 1), of all kinds in proportion to their weights. */
-function chooseFault(
-  choice: number,
-  backend: Backend,
-  onlyProcesses: boolean,
-): Pick<PlannedFault, 'kind'> & Pick<FaultDefinition, 'seconds'> {
-  const names = Object.keys(FAULTS) as FaultKind[]; // Object.keys returns string[]
-  const kinds = names.filter((kind) => !onlyProcesses || !isOutage(kind));
+function chooseFault(choice: number, backend: Backend, onlyProcesses: boolean): FaultKind {
+  const kinds = kindsOn(backend).filter((kind) => !onlyProcesses || !isOutage(kind));
   let remaining = choice * kinds.reduce((sum, kind) => sum + FAULTS[kind].weight[backend], 0);
   for (const kind of kinds) {
-    const { weight, seconds }: FaultDefinition = FAULTS[kind];
-    remaining -= weight[backend];
-    if (remaining < 0) return { kind, ...(seconds && { seconds }) };
+    remaining -= FAULTS[kind].weight[backend];
+    if (remaining < 0) return kind;
   }
   throw new Error('all fault weights are 0');
 }

@@ -24,6 +24,9 @@ export type Notification = { store: string; result: string; at: number; by: stri
 /** A fault that was injected. `process`: the process that it hit, if any. */
 export type InjectedFault = { kind: FaultKind; process: string | undefined; from: number; to: number };
 
+/** An event of the change feed. `id`: its position. `uuid`: undefined for a `reset`. */
+export type FeedEvent = { stream: number; at: number; id: string; event: string; uuid: string | undefined };
+
 /** A row at the end of the run. */
 export type Row = {
   uuid: string;
@@ -47,6 +50,7 @@ export type History = {
   failedRequests: FailedRequest[];
   notifications: Notification[];
   faults: InjectedFault[];
+  events: FeedEvent[];
   exits: Exit[];
 };
 
@@ -59,7 +63,7 @@ export type Observation = History & {
 };
 
 export function newHistory(): History {
-  return { sent: [], responses: [], failedRequests: [], notifications: [], faults: [], exits: [] };
+  return { sent: [], responses: [], failedRequests: [], notifications: [], faults: [], events: [], exits: [] };
 }
 
 const NOTIFICATION = /^\[Notification\] Store: (\S+) \| (?:Date: [^|]+ \| (?:Resolution: |Failed: (?=\w)))?([^(]*)/;

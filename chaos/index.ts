@@ -1,13 +1,16 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import { checkInvariants } from './checker.ts';
 import { testCompose } from './compose-target.ts';
-import { type History, newHistory, type Observation } from './history.ts';
+import { eventViolations } from './event-checks.ts';
+import { listenToEvents } from './event-listeners.ts';
+import { type Change, type History, newHistory, type Observation } from './history.ts';
 import { readChanges, readLeftoverJobs, readProgress, readRows, waitUntilAllNotified } from './observe.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
-import { type Outcome, SCENARIOS } from './scenarios.ts';
+import { type Outcome, runScenario } from './scenarios.ts';
 import { createScoreboard, renderScoreboard } from './scoreboard.ts';
 import { type ChaosStack, type Opened, openStack } from './stack.ts';
 
@@ -16,6 +19,7 @@ import { type ChaosStack, type Opened, openStack } from './stack.ts';
 
 const NOTIFY_TIMEOUT_MS = 120_000;
 const QUEUE_TIMEOUT_MS = 60_000;
+const EVENTS_TIMEOUT_MS = 20_000;
 const PROGRESS_INTERVAL_MS = 5_000;
 
 /** What has to be closed at the end, last opened first. */
@@ -61,7 +65,9 @@ async function testOwnStack(options: Options): Promise<boolean> {
   const progress = setInterval(() => void logProgress(stack, history, startedAt), PROGRESS_INTERVAL_MS);
   opened.unshift({ close: async () => clearInterval(progress) });
 
-  const { timedOut, findings, measurements } = await runScenario(stack, history, options);
+  const listeners = listenToEvents(stack.apiOrigins, history);
+  opened.unshift(listeners);
+  const { timedOut, findings, measurements } = await runUntilLimit(stack, history, options);
   log('fault injection has ended; waiting until every alert is final and notified');
   const observation = await observe(stack, history, timedOut);
   if (logs !== undefined) await writeFile(join(logs, 'observation.json'), JSON.stringify(observation));
@@ -72,7 +78,7 @@ async function testOwnStack(options: Options): Promise<boolean> {
 }
 
 /** Runs the scenario until it ends or the time limit is reached. */
-async function runScenario(
+async function runUntilLimit(
   stack: ChaosStack,
   history: History,
   options: Options,
@@ -80,7 +86,7 @@ async function runScenario(
   const limit = AbortSignal.timeout(options.minutes * 60_000);
   const signal = AbortSignal.any([limit, stop.signal]);
   try {
-    return { ...(await SCENARIOS[options.scenario]({ stack, history, options, signal, log })), timedOut: false };
+    return { ...(await runScenario({ stack, history, options, signal, log })), timedOut: false };
   } catch (error) {
     if (!limit.aborted || stop.signal.aborted) throw error;
     return { findings: [], measurements: {}, timedOut: true };
@@ -96,9 +102,17 @@ async function observe(stack: ChaosStack, history: History, timedOut: boolean): 
   try {
     const leftoverJobs = await readLeftoverJobs(queue, await readRows(database), QUEUE_TIMEOUT_MS, stop.signal);
     const [rows, changes] = [await readRows(database), await readChanges(database)];
+    await waitForEvents(history, changes);
     return { ...structuredClone(history), rows, changes, leftoverJobs, timedOut };
   } finally {
     await queue.close();
+  }
+}
+
+/** Waits until every stream has received what is in the feed, or until the time limit. */
+async function waitForEvents({ events }: History, changes: Change[]): Promise<void> {
+  for (const deadline = Date.now() + EVENTS_TIMEOUT_MS; Date.now() < deadline; await sleep(500)) {
+    if (eventViolations({ events, changes }).length === 0) return;
   }
 }
 

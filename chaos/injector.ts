@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
 import { waitForRedis } from '#test/harness/redis.ts';
 import type { Service } from '#test/harness/service.ts';
-import type { TcpProxy } from '#test/harness/tcp-proxy.ts';
-import { FAULTS, type FaultKind, type Moment, type PlannedFault } from './faults.ts';
+import { FAULTS, type Moment, type PlannedFault } from './faults.ts';
 import type { History } from './history.ts';
+import { INJECTIONS, sleepOrAbort } from './injections.ts';
 import { isAtMoment } from './observe.ts';
 import type { ChaosStack } from './stack.ts';
 
@@ -110,9 +110,18 @@ async function hitService(service: Service, { kind, durationMs }: PlannedFault, 
     service.pause();
     await sleepOrAbort(durationMs, signal);
     service.resume();
+  } else if (kind === 'block notifier') {
+    await blockOutput(service, durationMs, signal);
   } else {
     await service.terminate();
   }
+}
+
+/** Stops reading the worker's output, as a log collector does that hangs: its notifications wait. */
+async function blockOutput({ process }: Service, durationMs: number, signal: AbortSignal): Promise<void> {
+  await process?.outputPipe?.block();
+  await sleepOrAbort(durationMs, signal);
+  process?.outputPipe?.unblock();
 }
 
 const MOMENT_TIMEOUT_MS = 3_000;
@@ -141,35 +150,4 @@ async function isAtMomentNow(moment: Moment, database: ChaosStack['database'], p
     if (error instanceof DatabaseUnavailable) return true; // it is being restarted: a useful moment, too
     throw error;
   }
-}
-
-type Injection = (stack: ChaosStack, fault: PlannedFault, signal: AbortSignal) => Promise<void>;
-
-const INJECTIONS: Partial<Record<FaultKind, Injection>> = {
-  async 'disconnect redis clients'({ redis }) {
-    await redis?.send('CLIENT KILL TYPE normal');
-  },
-  'freeze queue': ({ queueProxy }, { durationMs }, signal) => freeze(queueProxy, durationMs, signal, 'resume'),
-  'half-open queue': ({ queueProxy }, { durationMs }, signal) => freeze(queueProxy, durationMs, signal, 'abandon'),
-  'flush queue': (stack) => stack.flushQueue(),
-  'disconnect database clients': ({ database }) => database.disconnectClients(),
-  // There is only one database: `replica` decides whether it stops in order or crashes.
-  'restart database': ({ database }, { replica }) => database.restart({ crash: replica === 1 }),
-  'freeze database': ({ database }, { durationMs }, signal) => freeze(database.proxy, durationMs, signal, 'resume'),
-  'half-open database': ({ database }, { durationMs }, signal) => freeze(database.proxy, durationMs, signal, 'abandon'),
-};
-
-async function freeze(
-  proxy: TcpProxy,
-  durationMs: number,
-  signal: AbortSignal,
-  afterwards: 'resume' | 'abandon',
-): Promise<void> {
-  proxy.freeze();
-  await sleepOrAbort(durationMs, signal);
-  proxy.thaw(afterwards);
-}
-
-async function sleepOrAbort(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => {});
 }

@@ -1,5 +1,17 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { FAULTS, type FaultKind, kindsOn } from './faults.ts';
+
+/** A scenario with one kind of fault has its name: `lock-table`. */
+const FAULT_SCENARIOS = new Map(
+  (Object.keys(FAULTS) as FaultKind[]).map((kind) => [kind.replaceAll(' ', '-'), kind]), // Object.keys returns string[]
+);
+const SCENARIO_NAMES = ['faults', 'flush', 'rolling', ...FAULT_SCENARIOS.keys()];
+
+/** Returns the only kind of fault of this scenario; undefined if it is not such a scenario. */
+export function faultOfScenario(scenario: string): FaultKind | undefined {
+  return FAULT_SCENARIOS.get(scenario);
+}
 
 export const USAGE = `Usage: npm run chaos -- [options]
 
@@ -9,10 +21,11 @@ Sends alerts while it injects faults into the stack, then checks every invariant
                              compose: the running stack of Docker Compose, about two minutes; of the
                              options below it takes only --rate (1 to 100, default 20)
   --backend redis|postgres   backend of the queue (default postgres)
-  --scenario faults|flush|rolling
-                             faults (default): a seeded random schedule of faults
+  --scenario NAME            faults (default): a seeded random schedule of faults
                              flush: empty the queue while every alert is pending, then start the workers
                              rolling: 20 restarts of apis and workers, one after another
+                             or one kind of fault, again and again:
+${listOf([...FAULT_SCENARIOS.keys()])}
   --alerts N                 number of alerts, 10 to 100000 (default 200)
   --seed N                   the same seed gives the same schedule (default 1)
   --rate N                   alerts per second (default: at most 12; flush: 100)
@@ -21,10 +34,18 @@ Sends alerts while it injects faults into the stack, then checks every invariant
   --json                     print the scoreboard as JSON
   --help                     print this text`;
 
+function listOf(words: string[]): string {
+  const lines = [];
+  for (let first = 0; first < words.length; first += 4) {
+    lines.push(`${' '.repeat(31)}${words.slice(first, first + 4).join(', ')}`);
+  }
+  return lines.join(',\n');
+}
+
 const fields = z.object({
   target: z.enum(['local', 'compose'], 'must be local or compose').default('local'),
   backend: z.enum(['redis', 'postgres'], 'must be redis or postgres').default('postgres'),
-  scenario: z.enum(['faults', 'flush', 'rolling'], 'must be faults, flush or rolling').default('faults'),
+  scenario: z.enum(SCENARIO_NAMES, 'must be faults, flush, rolling or a kind of fault').default('faults'),
   alerts: z.coerce.number().int().min(10, 'must be 10 to 100000').max(100_000, 'must be 10 to 100000').default(200),
   seed: z.coerce
     .number()
@@ -37,6 +58,14 @@ const fields = z.object({
   logs: z.string().min(1).optional(),
   json: z.boolean().default(false),
 });
+
+const localFields = fields.refine(
+  ({ backend, scenario }) => {
+    const kind = faultOfScenario(scenario);
+    return kind === undefined || kindsOn(backend).includes(kind);
+  },
+  { path: ['scenario'], error: 'needs --backend redis' },
+);
 
 const composeFields = z.strictObject(
   {
@@ -74,7 +103,7 @@ export function readOptions(args: string[]): Options | ComposeOptions | undefine
     });
     if (values.help) return undefined;
     if (values.target === 'compose') return composeFields.parse(values);
-    return withDefaults(fields.parse(values));
+    return withDefaults(localFields.parse(values));
   } catch (error) {
     const message =
       error instanceof z.ZodError

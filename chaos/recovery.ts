@@ -1,4 +1,4 @@
-import { type FaultKind, isOutage } from './faults.ts';
+import { type FaultKind, isOutage, losesJobs } from './faults.ts';
 import type { Change, Observation } from './history.ts';
 
 /** The recovery of an alert that a killed worker had claimed: `durationMs` from the kill (`at`) to the next claim. */
@@ -21,6 +21,9 @@ export function recoveries({ faults, changes }: Pick<Observation, 'faults' | 'ch
   );
 }
 
+/** The time within which everything must work again after the database is back: the longest timeout plus a second try. */
+export const RESUME_MS = 15_000;
+
 /** The end (`at`) of an outage that overlapped no other: `durationMs` until a worker claimed the next alert. */
 export type Resumption = { kind: FaultKind; at: number; durationMs: number };
 
@@ -33,7 +36,7 @@ export function resumptions({
   changes,
   responses,
 }: Pick<Observation, 'faults' | 'changes' | 'responses'>): Resumption[] {
-  const outages = faults.filter(({ kind }) => isOutage(kind) && kind !== 'flush queue');
+  const outages = faults.filter(({ kind }) => isOutage(kind) && !losesJobs(kind));
   const lastAccepted = Math.max(...responses.map(({ status, to }) => (status === 202 ? to : 0)));
   return outages.flatMap((outage) => {
     const { kind, to: at } = outage;

@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AlertQueue } from '#redis/queue.ts';
 import type { Finding } from './checker.ts';
 import { sendAlerts } from './client.ts';
-import { faultSchedule } from './faults.ts';
+import { durationRange, type FaultKind, faultSchedule } from './faults.ts';
 import type { History } from './history.ts';
 import { injectFault, startInjector } from './injector.ts';
 import { readProgress } from './observe.ts';
-import type { Options } from './options.ts';
+import { faultOfScenario, type Options } from './options.ts';
+import { seededRandom } from './random.ts';
 import type { ChaosStack } from './stack.ts';
 
 export type Run = {
@@ -20,11 +21,14 @@ export type Run = {
 /** The invariants that only this scenario checks, and its measurements by name. */
 export type Outcome = { findings: Finding[]; measurements: Record<string, string | number> };
 
-export const SCENARIOS: Record<Options['scenario'], (run: Run) => Promise<Outcome>> = {
-  faults: injectFaults,
-  flush: flushQueue,
-  rolling: restartAll,
-};
+/** Runs the scenario that the options name. */
+export function runScenario(run: Run): Promise<Outcome> {
+  const { scenario } = run.options;
+  if (scenario === 'flush') return flushQueue(run);
+  if (scenario === 'rolling') return restartAll(run);
+  const kind = faultOfScenario(scenario);
+  return kind ? repeatFault(run, kind) : injectFaults(run);
+}
 
 /** Sends alerts at a steady rate while a seeded schedule of faults hits every component. */
 async function injectFaults({ stack, history, options, signal }: Run): Promise<Outcome> {
@@ -37,6 +41,44 @@ async function injectFaults({ stack, history, options, signal }: Run): Promise<O
     await injector.stop();
   }
   return { findings: [], measurements: { 'faults skipped': injector.skipped() } };
+}
+
+/** Both variants of each. */
+const REPETITIONS = 2;
+/** Time between two faults, in which the stack makes progress. */
+const PROGRESS_MS = 6_000;
+
+/** Sends alerts at a steady rate while one kind of fault is injected again and again, in all its variants. */
+async function repeatFault({ stack, history, options, signal, log }: Run, kind: FaultKind): Promise<Outcome> {
+  await startAll(stack, signal);
+  const random = seededRandom(options.seed);
+  const [min, max] = durationRange(kind, { alone: true });
+  let done = 0;
+  let sent = false;
+  const { apiOrigins } = stack;
+  const shouldContinue = () => done < REPETITIONS;
+  const sending = sendAlerts(
+    { apiOrigins, history, count: options.alerts, perSecond: options.rate, shouldContinue },
+    signal,
+  ).finally(() => {
+    sent = true;
+  });
+  sending.catch(() => {}); // reported below
+  while (!sent || shouldContinue()) {
+    await sleep(PROGRESS_MS, undefined, { signal });
+    const durationMs = Math.round((min + random() * (max - min)) * 1_000);
+    const moment = done % 2 === 0 ? 'claimed' : 'recorded';
+    await injectFault(
+      stack,
+      { kind, replica: done % 2 === 0 ? 0 : 1, delayMs: 0, durationMs, moment },
+      history,
+      signal,
+    );
+    done += 1;
+    log(`${kind}: ${done}`);
+  }
+  await sending;
+  return { findings: [], measurements: {} };
 }
 
 const RESTARTS = 20;

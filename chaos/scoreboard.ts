@@ -1,9 +1,11 @@
 import { cpus, totalmem } from 'node:os';
-import { acceptedUuids, type Finding, undisturbedRecoveries } from './checker.ts';
+import { timeToFinish } from './attempt-checks.ts';
+import { acceptedUuids, type Finding } from './checker.ts';
 import { repeatedNotifications } from './duplicates.ts';
 import type { Observation } from './history.ts';
 import type { Options } from './options.ts';
 import { recoveries, resumptions, type Summary, summarize } from './recovery.ts';
+import { undisturbedRecoveries } from './recovery-checks.ts';
 
 /** The summary of a run. Durations are in milliseconds unless the name says otherwise. */
 export type Scoreboard = {
@@ -21,6 +23,10 @@ export type Scoreboard = {
   /** By status; requests without a response by kind of failure. */
   responses: Record<string, number>;
   faults: Record<string, number>;
+  /** Received by all streams of the change feed. */
+  events: Record<string, number>;
+  /** From the last fault, or the last accepted alert, until the last notification. */
+  finished_after_ms: number;
   /** From the kill of a worker that had claimed an alert to that alert's next claim. */
   sigkill_recovery: Record<'undisturbed' | 'all', Summary | undefined>;
   /** From the end of an outage of database or queue to the next claim. */
@@ -59,6 +65,8 @@ export function createScoreboard(
     },
     responses: countResponses(observation),
     faults: countEach(observation.faults.map(({ kind }) => kind)),
+    events: countEach(observation.events.map(({ event }) => event)),
+    finished_after_ms: timeToFinish(observation),
     sigkill_recovery: {
       undisturbed: summarize(undisturbedRecoveries(observation).map(({ durationMs }) => durationMs)),
       all: summarize(recoveries(observation).map(({ durationMs }) => durationMs)),
@@ -98,6 +106,8 @@ export function renderScoreboard(board: Scoreboard): string {
     ['notifications', renderCounts(board.notifications)],
     ['responses', renderCounts(board.responses)],
     [`faults (${faults})`, renderCounts(board.faults)],
+    ['events', renderCounts(board.events)],
+    ['last notification', `${(board.finished_after_ms / 1_000).toFixed(1)} s after the last fault or alert`],
     ...Object.entries(durations).map(([name, summary]) => [name, renderSummary(summary)]),
     ...Object.entries(board.measurements).map(([name, value]) => [name, String(value)]),
     ...Object.entries(board.invariants).map(([name, count]) => [name, count === 0 ? 'held' : `violated ${count}×`]),

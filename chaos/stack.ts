@@ -28,6 +28,8 @@ export type ChaosStack = {
   database: StackDatabase;
   /** Undefined if the queue is on PostgreSQL. */
   redis: RedisServer | undefined;
+  /** Where Redis keeps its data. */
+  redisFolder: string;
   /** The proxy in front of the queue. */
   queueProxy: TcpProxy;
   /** Returns a client of the queue that does not use the proxy. */
@@ -52,6 +54,7 @@ export async function openStack(options: ChaosStackOptions, opened: Opened): Pro
     apis: 2,
     workers: 2,
     supervised: true,
+    blockableWorkers: true,
     database: {
       get url() {
         return database.directUrl();
@@ -73,6 +76,7 @@ export async function openStack(options: ChaosStackOptions, opened: Opened): Pro
     fileServer: defined(stack.videoServer),
     apiOrigins: pairOf(stack.apiUrls),
     redis: redis?.server,
+    redisFolder: redisFolderOf(folder),
     queueProxy: redis?.proxy ?? database.proxy,
     openQueue: () => openAlertQueue(redis?.server.url ?? database.directUrl(), () => {}),
     async flushQueue() {
@@ -84,7 +88,7 @@ export async function openStack(options: ChaosStackOptions, opened: Opened): Pro
 
 async function openRedis({ folder, logs, history }: ChaosStackOptions, opened: Opened) {
   const server = await startRedisServer({
-    folder: join(folder, 'redis'),
+    folder: redisFolderOf(folder),
     fsync: 'everysec',
     supervised: true,
     logFile: logs && join(logs, 'redis.log'),
@@ -95,6 +99,8 @@ async function openRedis({ folder, logs, history }: ChaosStackOptions, opened: O
   opened.unshift(proxy);
   return { server, proxy };
 }
+
+const redisFolderOf = (folder: string) => join(folder, 'redis');
 
 function pairOf<T>([first, second]: T[]): [T, T] {
   return [defined(first), defined(second)];

@@ -20,6 +20,13 @@ it('rejects invalid options with a sentence for each, and the usage', () => {
   );
 });
 
+it('has a scenario for each kind of fault, on the backends that it applies to', () => {
+  expect(readOptions(['--scenario', 'lock-table'])).toMatchObject({ scenario: 'lock-table', backend: 'postgres' });
+  expect(readOptions(['--scenario', 'fill-redis', '--backend', 'redis'])).toMatchObject({ scenario: 'fill-redis' });
+  expect(() => readOptions(['--scenario', 'fill-redis'])).toThrow('--scenario: needs --backend redis');
+  expect(() => readOptions(['--scenario', 'earthquake'])).toThrow('--scenario: must be faults, flush, rolling or');
+});
+
 it('takes only --rate for the target compose', () => {
   expect(readOptions(['--target', 'compose'])).toEqual({ target: 'compose', rate: 20 });
   expect(readOptions(['--target', 'compose', '--rate', '5'])).toEqual({ target: 'compose', rate: 5 });

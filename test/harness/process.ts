@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { closeSync, createWriteStream, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { type OutputPipe, openOutputPipe } from './output-pipe.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** Generous: a start takes 2 s on an idle machine and has taken 40 s on a busy one. */
@@ -29,6 +31,8 @@ export type ProcessOptions = {
   logFile?: string | undefined;
   /** The output goes to this file and `lines` stays empty: for measurements, because reading lines takes CPU time. */
   unreadFile?: string | undefined;
+  /** true: the output can be blocked with `outputPipe`. */
+  blockable?: boolean | undefined;
 };
 
 export type Process = {
@@ -44,6 +48,8 @@ export type Process = {
   /** The last signal that the harness sent to end it. */
   readonly endedBy: NodeJS.Signals | undefined;
   readonly running: boolean;
+  /** Undefined unless `blockable`. */
+  outputPipe: OutputPipe | undefined;
   /** SIGTERM, and SIGKILL after 60 s. Returns how the process ended. */
   stop(): Promise<string>;
   /** SIGKILL. Returns how the process ended. */
@@ -63,11 +69,14 @@ export async function killAllProcesses(): Promise<void> {
 
 /** Starts a program without waiting for it. It ends with this process, even if this process is killed. */
 export function startProcess(options: ProcessOptions): Process {
-  const child = spawnChild(options);
+  const outputPipe = options.blockable ? openOutputPipe() : undefined;
+  const child = spawnChild(options, outputPipe);
+  const outputs = outputPipe ? [outputPipe.output] : [child.stdout, child.stderr].filter((stream) => stream !== null);
   const disarm = child.pid === undefined ? () => {} : endWithThisProcess(child.pid, 'SIGKILL');
   const lines: string[] = [];
-  const ended = endOf(child);
-  const readyLine = followOutput(options, child, { lines, ended });
+  child.once('exit', () => outputPipe?.unblock()); // otherwise the output would never end
+  const ended = endOf(child, outputs);
+  const readyLine = followOutput(options, outputs, { lines, ended });
   const ready = Promise.race([
     options.readyLine ? readyLine : once(child, 'message').then(([message]) => message),
     ended.then((how) => {
@@ -93,6 +102,7 @@ export function startProcess(options: ProcessOptions): Process {
     lines,
     ready,
     ended,
+    outputPipe,
     get endedBy() {
       return endedBy;
     },
@@ -147,9 +157,10 @@ export function endWithThisProcess(pid: number, signal: 'SIGKILL' | 'SIGINT'): (
   return () => void guard.kill('SIGKILL');
 }
 
-function spawnChild(options: ProcessOptions): ChildProcess {
+function spawnChild(options: ProcessOptions, outputPipe: OutputPipe | undefined): ChildProcess {
   const { entry, file = process.execPath, args = [], nodeArgs = [], env = {}, cwd = ROOT, readyLine } = options;
-  const output = options.unreadFile === undefined ? ('pipe' as const) : openSync(options.unreadFile, 'a');
+  const output =
+    outputPipe?.childFd ?? (options.unreadFile === undefined ? ('pipe' as const) : openSync(options.unreadFile, 'a'));
   const child = spawn(file, entry === undefined ? args : [...nodeArgs, join(ROOT, entry), ...args], {
     env,
     cwd,
@@ -162,8 +173,8 @@ function spawnChild(options: ProcessOptions): ChildProcess {
 }
 
 /** Resolves when the process has ended and its output is closed. ('close' is not emitted after `disconnect`.) */
-function endOf(child: ChildProcess): Promise<string> {
-  const closed = [child.stdout, child.stderr].map((stream) => stream && once(stream, 'close'));
+function endOf(child: ChildProcess, outputs: Readable[]): Promise<string> {
+  const closed = outputs.map((output) => once(output, 'close'));
   return once(child, 'exit').then(
     async ([code, signal]) => {
       await Promise.all(closed);
@@ -178,15 +189,14 @@ type Output = { lines: string[]; ended: Promise<string> };
 /** Collects the lines. Resolves at the line that says the process is ready. */
 function followOutput(
   { readyLine, onLine, logFile, name }: ProcessOptions,
-  child: ChildProcess,
+  outputs: Readable[],
   { lines, ended }: Output,
 ): Promise<void> {
   const log = logFile === undefined ? undefined : createWriteStream(logFile, { flags: 'a' });
   ended.then(() => log?.end());
   return new Promise((resolve) => {
-    for (const stream of [child.stdout, child.stderr]) {
-      if (!stream) continue;
-      createInterface({ input: stream }).on('line', (line) => {
+    for (const input of outputs) {
+      createInterface({ input }).on('line', (line) => {
         lines.push(line);
         log?.write(`${name} ${line}\n`);
         if (readyLine?.test(line)) resolve();

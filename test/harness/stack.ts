@@ -35,6 +35,8 @@ export type StackOptions = {
   logs?: string | undefined;
   /** true: the output goes to `logs` only and is not read, so that reading it does not cost CPU time. */
   unread?: boolean;
+  /** true: the output of the workers can be blocked. */
+  blockableWorkers?: boolean;
   /** A folder where api and worker write a V8 CPU profile when they end. */
   profiles?: string | undefined;
   onLine?: (line: string, processName: string) => void;
@@ -204,7 +206,7 @@ async function openVideoServer(options: StackOptions, folder: string): Promise<O
 type Entry = { name: string; entry: string; envOf: (processName: string) => Record<string, string> };
 
 function createEntry({ name, entry, envOf }: Entry, options: StackOptions): Service {
-  const { logs, unread, profiles, onLine, onExit, supervised } = options;
+  const { logs, unread, profiles, onLine, onExit, supervised, blockableWorkers } = options;
   const log = logs === undefined ? undefined : join(logs, `${name}.log`);
   const isOurs = entry.startsWith('api/') || entry.startsWith('worker/');
   return createService({
@@ -218,6 +220,7 @@ function createEntry({ name, entry, envOf }: Entry, options: StackOptions): Serv
         env: envOf(processName),
         nodeArgs: profiles !== undefined && isOurs ? ['--cpu-prof', `--cpu-prof-dir=${join(profiles, name)}`] : [],
         onLine: onLine && ((line) => onLine(line, processName)),
+        blockable: blockableWorkers && entry.startsWith('worker/'),
         ...(unread ? { unreadFile: log } : { logFile: log }),
       }),
   });

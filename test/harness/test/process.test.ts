@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,6 +26,24 @@ describe('startProcess', () => {
     const started = startNode(program, { readyLine: /two/ });
     await waitUntilReady(started);
     await expect.poll(() => started.lines.toSorted(), POLL).toEqual(['one', 'two']);
+  });
+
+  it('blocks the output, which arrives when it is unblocked', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'blocked-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'blocked');
+    const write = `process.stdout.write('line\\n'); if (process.stdout.writableLength > 100) fs.writeFileSync('${file}', '');`;
+    const started = startNode(`const fs = require('fs'); setInterval(() => { ${write} }, 20);`, { blockable: true });
+    const count = () => started.lines.filter((line) => line === 'line').length;
+    await expect.poll(count, POLL).toBeGreaterThan(3);
+    await started.outputPipe?.block();
+    const before = count();
+    await expect.poll(() => existsSync(file), POLL).toBe(true);
+    expect(count()).toBe(before);
+    started.outputPipe?.unblock();
+    await expect.poll(count, POLL).toBeGreaterThan(before + 20);
+    await started.outputPipe?.block();
+    expect(await started.kill()).toBe('SIGKILL');
   });
 
   it('passes on no environment variable of this process', async () => {

@@ -2,7 +2,7 @@ import type { Change, FeedEvent, Observation } from './history.ts';
 
 /**
  * Returns a sentence for each event that a stream of the change feed missed, received twice or received in the wrong order.
- * After a `reset`, a client has to read the alerts anew: what happened before it may be missing.
+ * After a `reset`, a client has to read all alerts again: what happened before it may be missing.
  */
 export function eventViolations(observation: Pick<Observation, 'events' | 'changes'>): string[] {
   const byStream = Map.groupBy(observation.events, ({ stream }) => stream);

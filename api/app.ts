@@ -6,6 +6,7 @@ import type { Backpressure } from './alerts/backpressure.ts';
 import { batchRoutes } from './alerts/batch-routes.ts';
 import type { ChangeFeed } from './alerts/change-feed.ts';
 import { eventRoutes } from './alerts/event-stream.ts';
+import { FAILURE_ADVICE } from './alerts/failure-codes.ts';
 import type { LongPoll } from './alerts/long-poll.ts';
 import { reportRoutes } from './alerts/report-routes.ts';
 import { retryRoutes } from './alerts/retry-routes.ts';
@@ -85,7 +86,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(metricsRoutes(deps.metrics.registry));
   app.use(eventRoutes({ ...deps, longPollSlots }));
   app.use(retryRoutes(deps));
-  app.use(pageRoutes(assets, { videos: deps.videos, doneJobs: deps.queue.keepsCompletedJobs }));
+  app.use(pageRoutes(assets, { ...deps, doneJobs: deps.queue.keepsCompletedJobs, failureCodes: FAILURE_ADVICE }));
   const storeNames = createStoreNames(deps.db);
   app.use(reportRoutes({ ...deps, storeNames }));
   app.use(batchRoutes(deps));

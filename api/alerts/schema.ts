@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Alert, RETRYABLE_CODES } from '#prisma/alerts.ts';
 import { AlertStatus, FailureCode } from '#prisma/generated/enums.ts';
+import { failureAdviceList } from './failure-codes.ts';
 import { CONTROL_CHARACTER, videoPathError } from './video-path.ts';
 
 const DAY_S = 86_400;
@@ -88,7 +89,13 @@ export const alertSchema = z
     duration: z.number().nullable().meta({ description: 'Seconds.' }),
     attempts: z.int(),
     bytes_fetched: z.int(),
-    failure: z.strictObject({ code: failureCode, detail: z.string(), retryable: z.boolean() }).nullable(),
+    failure: z
+      .strictObject({
+        code: failureCode.meta({ description: failureAdviceList() }),
+        detail: z.string(),
+        retryable: z.boolean(),
+      })
+      .nullable(),
     last_error: z.strictObject({ code: failureCode, detail: z.string(), at: instant.nullable() }).nullable().meta({
       description: 'While the alert is not final: why its last attempt failed. The alert is retried automatically.',
     }),

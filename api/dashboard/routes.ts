@@ -30,7 +30,11 @@ export function assetRoutes(assets: Assets): Router {
 /** GET /: the operator's page. */
 export function pageRoutes(
   assets: Assets,
-  { videos = '', doneJobs }: { videos: string | undefined; doneJobs: boolean },
+  {
+    videos = '',
+    doneJobs,
+    failureCodes,
+  }: Pick<PageSettings, 'doneJobs' | 'failureCodes'> & { videos: string | undefined },
 ): Router {
   const template = readFileSync(join(PAGE_FOLDER, 'index.html'), 'utf8')
     .replaceAll('{{assets}}', assets.path)
@@ -39,7 +43,7 @@ export function pageRoutes(
   router
     .route('/')
     .get(redirectToLogin, requireScope('read'), (req, res) => {
-      const settings: PageSettings = { ...settingsOf(req.apiClient), videos, doneJobs };
+      const settings: PageSettings = { ...settingsOf(req.apiClient), doneJobs, failureCodes, videos };
       // The import map is the only inline script: browsers do not load import maps from a URL.
       const policy = res.get('Content-Security-Policy');
       if (policy) res.set('Content-Security-Policy', `${policy};script-src 'self' '${assets.importMapHash}'`);

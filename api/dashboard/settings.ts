@@ -11,4 +11,6 @@ export type PageSettings = {
   doneJobs: boolean;
   /** Origin of the video server as browsers reach it, or ''. */
   videos: string;
+  /** What each failure code means, and what to do. */
+  failureCodes: Record<string, { meaning: string; action: string }>;
 };

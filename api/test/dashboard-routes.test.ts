@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FailureCode } from '#prisma/generated/enums.ts';
 import { createKey, keyAuth, sendRaw } from './browser.ts';
@@ -127,7 +128,20 @@ describe('GET /assets', () => {
   });
 });
 
-it('the page explains exactly the failure codes that exist', async () => {
-  const { FAILURE_CODES } = await import(new URL('../dashboard/browser/failure-codes.js', import.meta.url).href);
-  expect(Object.keys(FAILURE_CODES).sort()).toEqual(Object.values(FailureCode).sort());
+it('the page, OpenAPI and docs/api.md explain each failure code in the same words', async () => {
+  const text = await page();
+  const settings = /name="settings" content="([^"]*)"/.exec(text)?.[1] ?? '';
+  const { failureCodes } = JSON.parse(settings.replace(/&#(\d+);/g, (_all, code) => String.fromCharCode(Number(code))));
+  expect(Object.keys(failureCodes).sort()).toEqual(Object.values(FailureCode).sort());
+  const docs = (await readFile('docs/api.md', 'utf8')).replaceAll('`', '');
+  const openApi = JSON.stringify(await (await get('/openapi.json')).json()).replaceAll('`', '');
+  for (const [code, { meaning, action }] of Object.entries<{ meaning: string; action: string }>(failureCodes)) {
+    const cells =
+      docs
+        .split('\n')
+        .find((line) => line.startsWith(`| ${code} |`))
+        ?.split(' | ') ?? [];
+    expect([cells[1], cells[3]]).toEqual([meaning, `${action} |`]);
+    expect(openApi).toContain(`${code}: ${meaning} ${action}`);
+  }
 });

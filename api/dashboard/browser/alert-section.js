@@ -2,9 +2,10 @@ import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { AlertTable } from './alert-table.js';
 import { FAILURE_CODES } from './failure-codes.js';
 import { Filters, NO_FILTERS } from './filters.js';
-import { formatCount, Time } from './format.js';
+import { formatCount } from './format.js';
 import { html } from './html.js';
 import { STATUS_LABELS } from './status.js';
+import { Time } from './time.js';
 import { urlOf } from './view.js';
 
 /** @typedef {import('./requests.js').Filter} Filter */

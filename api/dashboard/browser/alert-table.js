@@ -1,8 +1,9 @@
 // A virtual list: the document contains only the rows that are visible.
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { formatAge, formatDuration, Time, UntrustedText, withVisibleCharacters } from './format.js';
+import { formatAge, formatDuration, UntrustedText, withVisibleCharacters } from './format.js';
 import { html } from './html.js';
 import { Status } from './status.js';
+import { Time, zoneName } from './time.js';
 
 /** @typedef {import('./requests.js').Alert} Alert */
 /** @typedef {ReturnType<typeof import('./alert-list.js').createAlertList>} AlertList */
@@ -39,7 +40,7 @@ export function AlertTable({ list, selected, urlOfAlert, onOpen }) {
       <p id="keys" hidden>Move through the list with the arrow keys, Page Up, Page Down, Home and End. Enter opens an alert, Escape closes it.</p>
       <div role="rowgroup" class="head">
         <div role="row" class="row" aria-rowindex="1">
-          ${COLUMNS.map(([name, className]) => html`<span role="columnheader" class=${className}>${name}</span>`)}
+          ${COLUMNS.map(([name, className]) => html`<span role="columnheader" class=${className}>${className === 'received' ? `${name} (${zoneName()})` : name}</span>`)}
         </div>
       </div>
       <div role="rowgroup" ref=${body} onKeyDown=${onKey} class="body" style=${{ paddingTop: `${first * height}px`, paddingBottom: `${(rows.length - last) * height}px` }}>

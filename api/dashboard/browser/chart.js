@@ -2,12 +2,12 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import { formatDuration, formatNumber } from './format.js';
 import { html } from './html.js';
+import { formatMinute, zoneName } from './time.js';
 
 /** @typedef {import('./requests.js').Minute} Minute */
-/** @typedef {{ label: string, color: string, select: (minute: Minute) => number | null }} Series */
+/** @typedef {{ label: string, color: string, dash?: number[], select: (minute: Minute) => number | null }} Series */
 
 const HEIGHT = 128;
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 
 /** A logarithmic scale from one power of ten to another: milliseconds and minutes fit on it. @type {uPlot.Scale} */
 const DURATION_SCALE = {
@@ -29,7 +29,7 @@ const powersOfTen = (_plot, _axis, min, max) => {
 const everyTick = (_plot, ticks) => ticks;
 
 /** @param {number} seconds */
-const formatClock = (seconds) => CLOCK.format(seconds * 1_000);
+const formatClock = (seconds) => formatMinute(seconds * 1_000);
 
 /** @param {string} name of a custom property in base.css */
 const colorOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -51,6 +51,7 @@ export function Chart({ title, minutes, kind, summary, describeMinute, series, d
   const plot = useRef(/** @type {uPlot | null} */ (null));
   const [hovered, setHovered] = useState(/** @type {number | null} */ (null));
   const dark = useDarkMode();
+  const zone = zoneName();
 
   // A canvas does not follow the color scheme: another scheme needs a new plot. The next effect sets its data.
   useEffect(() => {
@@ -72,14 +73,14 @@ export function Chart({ title, minutes, kind, summary, describeMinute, series, d
   useEffect(() => {
     const times = minutes.map(({ at }) => Date.parse(at) / 1_000);
     plot.current?.setData([times, ...series.map(({ select }) => minutes.map(select))]);
-  }, [minutes, dark]);
+  }, [minutes, dark, zone]);
 
   const minute = hovered === null ? undefined : minutes[hovered];
   return html`
     <figure class="panel chart">
       <figcaption>
         <h2>${title}</h2>
-        <p class="note">${minute ? html`<b>${formatClock(Date.parse(minute.at) / 1_000)}</b> ${describeMinute(minute)}` : summary}</p>
+        <p class="note">${minute ? html`<b>${formatClock(Date.parse(minute.at) / 1_000)} ${zone}</b> ${describeMinute(minute)}` : summary}</p>
       </figcaption>
       <div ref=${container} class="plot" role="img" aria-label=${description}></div>
       <${MinuteTable} title=${title} minutes=${minutes} />
@@ -98,7 +99,7 @@ function MinuteTable({ title, minutes }) {
       ${
         open &&
         html`<div class="scroll" tabindex="0" role="region" aria-label=${`${title}, minute by minute`}><table>
-        <thead><tr><th>Minute</th><th>Received</th><th>Failed</th><th>Median</th><th>p95</th></tr></thead>
+        <thead><tr><th>Minute (${zoneName()})</th><th>Received</th><th>Failed</th><th>Median</th><th>p95</th></tr></thead>
         <tbody>
           ${busy.map((m) => html`<tr><td>${formatClock(Date.parse(m.at) / 1_000)}</td><td>${formatNumber(m.received)}</td><td>${formatNumber(m.failed)}</td><td>${duration(m.p50_ms)}</td><td>${duration(m.p95_ms)}</td></tr>`)}
           ${busy.length === 0 && html`<tr><td colspan="5">No alerts in the last hour.</td></tr>`}
@@ -148,12 +149,20 @@ function options(width, kind, series, formatTick, onHover) {
   };
 }
 
+/** Returns the points without neighbours, which a line does not show. @param {uPlot} plot @param {number} series */
+function isolatedPoints(plot, series) {
+  const values = plot.data[series] ?? [];
+  const isMissing = (/** @type {number} */ n) => (values[n] ?? null) === null;
+  return [...values.keys()].filter((n) => !isMissing(n) && isMissing(n - 1) && isMissing(n + 1));
+}
+
 /** @param {Series} series @param {'bars' | 'lines'} kind @returns {uPlot.Series} */
-function seriesOptions({ label, color }, kind) {
+function seriesOptions({ label, color, dash }, kind) {
   const stroke = colorOf(color);
   const paths = kind === 'bars' ? uPlot.paths.bars?.({ size: [0.7, 12], radius: 0.15 }) : uPlot.paths.linear?.();
-  const shape = kind === 'bars' ? { width: 0, fill: stroke } : { width: 1.5 };
-  return { label, stroke, ...shape, ...(paths ? { paths } : {}), points: { show: false }, spanGaps: false };
+  const shape = kind === 'bars' ? { width: 0, fill: stroke } : { width: 1.75, ...(dash ? { dash } : {}) };
+  const points = kind === 'bars' ? { show: false } : { show: true, size: 6, fill: stroke, filter: isolatedPoints };
+  return { label, stroke, ...shape, ...(paths ? { paths } : {}), points, spanGaps: false };
 }
 
 function useDarkMode() {

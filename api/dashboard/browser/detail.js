@@ -1,13 +1,15 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { FAILURE_CODES } from './failure-codes.js';
-import { formatBytes, Time, UntrustedText } from './format.js';
+import { FailureBox } from './failure-box.js';
+import { formatBytes, UntrustedText } from './format.js';
 import { html } from './html.js';
-import { asRequestError, getAlert, getTimeline, RequestError, retryAlert } from './requests.js';
+import { asRequestError, getAlert, getTimeline } from './requests.js';
 import { Status } from './status.js';
+import { Time } from './time.js';
 import { TimelineView } from './timeline-view.js';
 import { Video, VideoLink, videoUrl } from './video.js';
 
 /** @typedef {import('./requests.js').Alert} Alert */
+/** @typedef {import('./requests.js').RequestError} RequestError */
 /** @typedef {import('./requests.js').Timeline} Timeline */
 /** @typedef {import('./main.js').Settings} Settings */
 
@@ -37,7 +39,7 @@ export function Detail({ uuid, change, settings, onClose, notify }) {
       ${
         alert &&
         html`
-        ${alert.failure && html`<${FailureBox} uuid=${uuid} failure=${alert.failure} mayRetry=${settings.scopes.includes('operate')} onChange=${refresh} notify=${notify} />`}
+        <${FailureBox} key=${uuid} alert=${alert} mayRetry=${settings.scopes.includes('operate')} onChange=${refresh} notify=${notify} />
         <${Resolution} alert=${alert} />
         ${alert.failure === null && video}
         ${timeline && html`<${TimelineView} timeline=${timeline} />`}
@@ -95,40 +97,6 @@ function LoadError({ error, uuid, onRetry }) {
   `;
 }
 
-/**
- * Shows why an alert failed, what that means and a retry button.
- * @param {{ uuid: string, failure: NonNullable<Alert['failure']>, mayRetry: boolean, onChange: () => void, notify: (text: string) => void }} props
- */
-function FailureBox({ uuid, failure, mayRetry, onChange, notify }) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState('');
-  const { meaning, action } = FAILURE_CODES[failure.code];
-  async function retry() {
-    setBusy(true);
-    setError('');
-    try {
-      await retryAlert(uuid);
-      notify('Retry queued.');
-    } catch (error) {
-      const text = `Retry failed: ${error instanceof Error ? error.message : error}`;
-      // 409: someone else has retried it. Its new state replaces this box.
-      if (error instanceof RequestError && error.status === 409) notify(text);
-      else setError(text);
-    }
-    setBusy(false);
-    onChange();
-  }
-  return html`
-    <div class="failure-box">
-      <p><code>${failure.code}</code></p>
-      <p class="failure-detail"><${UntrustedText}>${failure.detail}<//></p>
-      <p>${meaning} ${action}</p>
-      ${mayRetry && html`<button class="primary" disabled=${busy} onClick=${retry}>Retry this alert</button>`}
-      ${error !== '' && html`<p class="error" role="alert">${error}</p>`}
-    </div>
-  `;
-}
-
 /** @param {{ alert: Alert }} props */
 function Resolution({ alert: { resolution, duration, codec, container, rotation } }) {
   if (resolution === null) return null;
@@ -148,7 +116,7 @@ function Properties({ alert, timeline, settings }) {
       <dt>Recorded by camera</dt><dd><${Time} at=${new Date(timestamp * 1_000).toISOString()} withZone /></dd>
       <dt>Attempts</dt><dd>${attempts}${beforeRetry}${crashes}</dd>
       ${timeline?.last_fault && html`<dt>Last error</dt><dd><${UntrustedText}>${timeline.last_fault}<//></dd>`}
-      <dt>Downloaded</dt><dd>${formatBytes(bytes_fetched)} of the video</dd>
+      <dt>Downloaded</dt><dd>${formatBytes(bytes_fetched)} from the video server</dd>
       <dt>Video</dt><dd class="mono"><${UntrustedText}>${video}<//></dd>
       <dt>UUID</dt><dd class="mono">${uuid}</dd>
     </dl>

@@ -8,6 +8,8 @@ const EVENT_NAMES = ['alert.pending', 'alert.processing', 'alert.processed', 'al
 /** Changes are batched for this time, so that a busy page renders 10 times a second and not 300 times. */
 const BATCH_MS = 100;
 const MAX_RECONNECT_DELAY_MS = 15_000;
+/** The server sends a ping every 5 s. After this time without any event it is frozen, although the connection is open. */
+const SILENCE_MS = 9_000;
 /** A hidden page closes its stream: a browser has only six connections to a server for all its tabs. */
 const HIDDEN_MS = 30_000;
 
@@ -31,6 +33,8 @@ export function openEvents(handlers) {
   let reconnectTimer;
   /** @type {Timer} */
   let hiddenTimer;
+  /** @type {Timer} */
+  let silenceTimer;
 
   function open() {
     source = new EventSource('/alerts/events');
@@ -39,6 +43,8 @@ export function openEvents(handlers) {
       failures = 0;
       handlers.onConnection('live');
     };
+    // Only from the first ping on: a server of an older version sends none.
+    source.addEventListener('ping', expectEvents);
     source.onerror = () => {
       handlers.onConnection('lost');
       // The browser reconnects and resumes by itself, except after a response that is not an event stream.
@@ -50,10 +56,22 @@ export function openEvents(handlers) {
     source.addEventListener('reset', () => handlers.onGap());
     for (const name of EVENT_NAMES) {
       source.addEventListener(name, ({ data }) => {
+        if (silenceTimer !== undefined) expectEvents();
         batch.push(JSON.parse(data));
         flushTimer ??= setTimeout(flush, BATCH_MS);
       });
     }
+  }
+
+  function expectEvents() {
+    clearTimeout(silenceTimer);
+    silenceTimer = setTimeout(() => {
+      handlers.onConnection('lost');
+      failures += 1;
+      close();
+      open();
+      expectEvents();
+    }, SILENCE_MS);
   }
 
   function flush() {
@@ -67,6 +85,8 @@ export function openEvents(handlers) {
     source?.close();
     source = undefined;
     clearTimeout(reconnectTimer);
+    clearTimeout(silenceTimer);
+    silenceTimer = undefined;
   }
 
   function onVisibilityChange() {

@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks';
 import { FAILURE_CODES } from './failure-codes.js';
 import { formatAge, formatCount, formatNumber, UntrustedText } from './format.js';
 import { html } from './html.js';
@@ -58,13 +59,18 @@ function FailureGroup({ failure, total, navigate, selected, onRetry }) {
 
 /** @param {{ failure: FailureGroup, navigate: Navigate }} props */
 function Stores({ failure: { code, stores, other_stores }, navigate }) {
-  const others = stores.length + other_stores - SHOWN_STORES;
+  const [expanded, setExpanded] = useState(false);
+  const shown = stores.slice(0, expanded ? stores.length : SHOWN_STORES);
+  const others = stores.length + other_stores - shown.length;
+  // The list shows the alerts of all stores; the first click also names those that the API has counted.
+  const showOthers = () => {
+    setExpanded(true);
+    navigate({ store: '', failure_code: code, status: 'failed' });
+  };
   return html`
-    ${stores
-      .slice(0, SHOWN_STORES)
-      .map(
-        ({ store, count }, n) =>
-          html`${n > 0 && ', '}<button class="link" onClick=${() => navigate({ store, failure_code: code, status: 'failed' })}><${UntrustedText}>${store}<//></button> ${formatNumber(count)}`,
-      )}${others > 0 && html`, ${formatCount(others, 'more store')}`}
+    ${shown.map(
+      ({ store, count }, n) =>
+        html`${n > 0 && ', '}<button class="link" onClick=${() => navigate({ store, failure_code: code, status: 'failed' })}><${UntrustedText}>${store}<//></button> ${formatNumber(count)}`,
+    )}${others > 0 && html`, <button class="link" onClick=${showOthers}>${formatCount(others, 'more store')}</button>`}
   `;
 }

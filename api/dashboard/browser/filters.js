@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { FAILURE_CODES } from './failure-codes.js';
 import { html } from './html.js';
 import { STATUS_LABELS } from './status.js';
+import { fromTimeInput, toTimeInput, zoneName } from './time.js';
 import { DAY_MS, RANGES } from './view.js';
 
 /** @typedef {import('./view.js').View} View */
@@ -76,16 +77,6 @@ function StoreFilter({ store, stores, navigate }) {
 
 /** @param {{ label: string, at: string, onSelect: (at: string) => void }} props */
 function TimeFilter({ label, at, onSelect }) {
-  const select = (/** @type {InputEvent} */ { currentTarget: { value } }) => {
-    const date = new Date(value);
-    onSelect(Number.isNaN(date.getTime()) ? '' : date.toISOString());
-  };
-  return html`<label><span>${label}</span><input type="datetime-local" value=${toLocalInput(at)} onChange=${select} /></label>`;
-}
-
-/** Returns the time in the browser's zone, in the format of a datetime-local input. @param {string} at */
-function toLocalInput(at) {
-  if (at === '') return '';
-  const date = new Date(at);
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  const select = (/** @type {InputEvent} */ { currentTarget: { value } }) => onSelect(fromTimeInput(value));
+  return html`<label><span>${label} (${zoneName()})</span><input type="datetime-local" value=${toTimeInput(at)} onChange=${select} /></label>`;
 }

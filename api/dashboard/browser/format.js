@@ -1,16 +1,9 @@
-// Formats times, durations, sizes and text from outside.
+// Formats durations, sizes and text from outside.
 import { html } from './html.js';
 
 /** Invisible characters and those that change the text direction: the page shows their code points. */
 const INVISIBLE = /([\p{Cc}\p{Cs}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff])/u;
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' });
-const DAY = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
-const DATE_AND_ZONE = new Intl.DateTimeFormat(undefined, {
-  ...{ day: 'numeric', month: 'short', year: 'numeric' },
-  ...{ hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZoneName: 'short' },
-});
-const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long', hourCycle: 'h23' });
 const NUMBER = new Intl.NumberFormat();
 const COMPACT = new Intl.NumberFormat(undefined, { notation: 'compact' });
 
@@ -29,18 +22,6 @@ export function withVisibleCharacters(text) {
 /** @param {string} character */
 function codePoint(character) {
   return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
-}
-
-/**
- * Shows a time in the browser's zone; its tooltip has the exact time. Today's times have no date, unless `withZone`.
- * @param {{ at: string, withZone?: boolean }} props withZone: date with year, time and zone
- */
-export function Time({ at, withZone = false }) {
-  const date = new Date(at);
-  const today = date.toDateString() === new Date().toDateString();
-  const short = today ? CLOCK.format(date) : `${DAY.format(date)} ${CLOCK.format(date)}`;
-  const text = withZone ? DATE_AND_ZONE.format(date) : short;
-  return html`<time datetime=${at} title=${`${at}\n${FULL.format(date)}`}>${text}</time>`;
 }
 
 /** Returns 240 ms, 4.2 s, 3 min 20 s, 5 h 10 min, 2 d 3 h. @param {number} ms */

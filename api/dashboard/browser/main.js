@@ -10,8 +10,11 @@ import { UntrustedText } from './format.js';
 import { html } from './html.js';
 import { Overview } from './overview.js';
 import { RetryDialog } from './retry-dialog.js';
+import { SETTINGS } from './settings.js';
 import { useStatistics } from './statistics.js';
+import { showTimesIn } from './time.js';
 import { boundsOf, RANGES, useView } from './view.js';
+import { ZoneSwitch } from './zone-switch.js';
 
 /** @typedef {import('./requests.js').Alert} Alert */
 /** @typedef {import('./requests.js').Filter} Filter */
@@ -24,6 +27,7 @@ const TOAST_MS = 6_000;
 /** @param {{ settings: Settings }} props */
 function Page({ settings }) {
   const [view, navigate] = useView();
+  showTimesIn(view.zone);
   const filter = useFilter(view);
   const list = useAlertList(filter);
   const { statistics, error, refreshSoon } = useStatistics(view);
@@ -39,6 +43,7 @@ function Page({ settings }) {
       refreshSoon();
     },
   });
+  useTitle(connection);
   const [retryFilter, setRetryFilter] = useState(/** @type {Partial<Filter> | null} */ (null));
   const [toast, notify] = useToast();
   const { open, close } = useDetail(view, navigate);
@@ -46,7 +51,7 @@ function Page({ settings }) {
   const confirmRetry = (/** @type {Partial<Filter>} */ group) => setRetryFilter({ ...group, ...boundsOf(view) });
   return html`
     <a class="skip" href="#alerts">Skip to alerts</a>
-    <${Header} settings=${settings} connection=${connection} />
+    <${Header} settings=${settings} connection=${connection} view=${view} navigate=${navigate} />
     <main class=${view.alert === '' ? '' : 'with-detail'}>
       <${Banners} connection=${connection} error=${error} />
       <${Overview} statistics=${statistics} view=${view} navigate=${navigate} period=${RANGES[view.range]?.label ?? 'Custom range'} />
@@ -61,13 +66,21 @@ function Page({ settings }) {
   `;
 }
 
-/** @param {{ settings: Settings, connection: Connection }} props */
-function Header({ settings, connection }) {
+/** Shows a lost connection in the tab too, where an operator sees it while another page is open. @param {Connection} connection */
+function useTitle(connection) {
+  useEffect(() => {
+    document.title = connection === 'lost' ? '⚠ Connection lost – Video alerts' : 'Video alerts';
+  }, [connection]);
+}
+
+/** @param {{ settings: Settings, connection: Connection, view: View, navigate: (changes: Partial<View>) => void }} props */
+function Header({ settings, connection, view, navigate }) {
   const label = { connecting: 'Connecting', live: 'Live', lost: 'Reconnecting' }[connection];
   return html`
     <header class="page-header">
       <h1>Video alerts</h1>
       <span class=${`connection ${connection}`} role="status">${label}</span>
+      <${ZoneSwitch} view=${view} navigate=${navigate} />
       <nav aria-label="Other pages">
         ${settings.board && html`<a href="/queues">Queue</a>`}
         <a href="/docs">API</a>
@@ -145,5 +158,4 @@ function useToast() {
 }
 
 const page = document.getElementById('page');
-const settings = JSON.parse(document.querySelector('meta[name="settings"]')?.getAttribute('content') ?? '{}');
-if (page) render(html`<${Page} settings=${settings} />`, page);
+if (page) render(html`<${Page} settings=${SETTINGS} />`, page);

@@ -87,7 +87,7 @@ function ProcessingTime({ minutes }) {
       describeMinute=${(/** @type {Minute} */ m) => (m.p50_ms === null ? 'no results' : `median ${formatDuration(m.p50_ms)}, p95 ${formatDuration(m.p95_ms ?? 0)}`)}
       series=${[
         { label: 'p95', color: '--p95', select: (/** @type {Minute} */ m) => m.p95_ms },
-        { label: 'median', color: '--p50', select: (/** @type {Minute} */ m) => m.p50_ms },
+        { label: 'median', color: '--p50', dash: [6, 4], select: (/** @type {Minute} */ m) => m.p50_ms },
       ]}
       description=${last ? `Line chart of the last hour: processing time from receipt to result; the highest p95 of a minute was ${formatDuration(worst)}.` : 'Empty line chart: no results in the last hour.'}
       formatTick=${formatPowerOfTen} />

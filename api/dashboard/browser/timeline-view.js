@@ -1,5 +1,6 @@
-import { formatDuration, Time, UntrustedText } from './format.js';
+import { formatDuration, UntrustedText } from './format.js';
 import { html } from './html.js';
+import { Time, zoneName } from './time.js';
 
 /** @typedef {import('./requests.js').Timeline} Timeline */
 
@@ -39,7 +40,7 @@ export function TimelineView({ timeline }) {
           `;
         })}
       </ol>
-      ${waiting && html`<p class="note">Received ${formatDuration(total_ms)} ago.</p>`}
+      <p class="note">${waiting && `Received ${formatDuration(total_ms)} ago. `}Times in ${zoneName()}.</p>
     </section>
   `;
 }

@@ -9,6 +9,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
  * @property {string} range A key of RANGES, or `custom` with `from` and `to`.
  * @property {string} from
  * @property {string} to
+ * @property {string} zone `utc`, or the browser's zone.
  * @property {string} alert The uuid of the alert that is open.
  */
 
@@ -25,14 +26,15 @@ export const RANGES = {
   all: { label: 'Any time', ms: Number.POSITIVE_INFINITY },
 };
 const DEFAULT_RANGE = '24h';
-const NAMES = /** @type {const} */ (['status', 'store', 'failure_code', 'range', 'from', 'to', 'alert']);
+const NAMES = /** @type {const} */ (['status', 'store', 'failure_code', 'range', 'from', 'to', 'zone', 'alert']);
 
 /** @param {string} search @returns {View} */
 export function readView(search) {
   const query = new URLSearchParams(search);
   /** @param {string} name */
   const get = (name) => query.get(name) ?? '';
-  const view = { status: get('status'), store: get('store'), failure_code: get('failure_code'), alert: get('alert') };
+  const [status, store, failure_code, alert] = [get('status'), get('store'), get('failure_code'), get('alert')];
+  const view = { status, store, failure_code, alert, zone: get('zone') === 'utc' ? 'utc' : '' };
   const [from, to] = [toIsoTime(get('from')), toIsoTime(get('to'))];
   if (from !== '' || to !== '') return { ...view, range: 'custom', from, to };
   return { ...view, range: Object.hasOwn(RANGES, get('range')) ? get('range') : DEFAULT_RANGE, from, to };

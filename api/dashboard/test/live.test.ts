@@ -85,6 +85,28 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
     expect(await statusOf(uuid)).toBe('processed');
   });
 
+  it('shows that a retry is queued and that it failed again, and keeps the keyboard focus', async () => {
+    await createDamagedVideo('again');
+    const uuid = await failedAlert('again');
+    const page = await open(`/?alert=${uuid}`);
+    const status = page.locator('.failure-box').getByRole('status');
+    const retry = button(page, 'Retry this alert');
+    const focused = () => page.evaluate<string>('document.activeElement.textContent.trim()');
+    await retry.focus();
+    stack.workers[0]?.pause();
+    await page.keyboard.press('Enter');
+    await shows(status, 'Retry queued.');
+    await shows(page.locator('.detail'), 'Pending');
+    expect(await focused()).toBe('Retry this alert');
+    stack.workers[0]?.resume();
+    await shows(status, 'Retry failed again: the file has no moov box');
+    expect(await focused()).toBe('Retry this alert');
+    await repairVideo('again');
+    await page.keyboard.press('Enter');
+    await shows(status, 'The retry succeeded.');
+    expect(await focused()).toBe('The retry succeeded.');
+  });
+
   it('plays the video from the video server', async () => {
     const uuid = await stack.post({ video: '/videos/test_5.webm' });
     const page = await open(`/?alert=${uuid}`);

@@ -34,7 +34,7 @@ export function pageRoutes(
     videos = '',
     doneJobs,
     failureCodes,
-  }: Pick<PageSettings, 'doneJobs' | 'failureCodes'> & { videos: string | undefined },
+  }: Pick<PageSettings, 'doneJobs' | 'failureCodes'> & { videos?: string | undefined },
 ): Router {
   const template = readFileSync(join(PAGE_FOLDER, 'index.html'), 'utf8')
     .replaceAll('{{assets}}', assets.path)

@@ -40,7 +40,7 @@ const QUERIES: Query[] = [
   ['list one day', (db, rows) => listAlerts(db, randomPeriod(rows, 24 * HOUR_MS), { limit: LIMIT })],
   ['reconcile', (db) => takeOverdue(db, { quietMs: 15_000, limit: 500 })],
   ['find failed of one day', (db, rows) => findFailed(db, randomPeriod(rows, 24 * HOUR_MS), 100)],
-  ['event stream', async (db) => readChanges(db, (await readFeedBounds(db)).now, 100)],
+  ['event stream', async (db) => readChanges(db, (await readFeedBounds(db)).now, { limit: 100, scan: 100 })],
   ['statistics of one hour', (db, rows) => countAlerts(db, {}, randomPeriod(rows, HOUR_MS))],
 ];
 

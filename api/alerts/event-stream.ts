@@ -1,7 +1,13 @@
 import { once } from 'node:events';
-import { type RequestHandler, type Response, Router } from 'express';
+import { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { Alert } from '#prisma/alerts.ts';
-import { type Change, comparePositions, type FeedPosition, readFeedBounds } from '#prisma/change-feed.ts';
+import {
+  type Change,
+  type ChangeFilter,
+  comparePositions,
+  type FeedPosition,
+  readFeedBounds,
+} from '#prisma/change-feed.ts';
 import type { Database } from '#prisma/client.ts';
 import { type Auth, canAccessStore, recheckScope, requireScope, slotHolderOf } from '../auth/client.ts';
 import type { LongPollSlots } from '../http/long-poll-slots.ts';
@@ -14,7 +20,8 @@ type Deps = { db: Database; auth: Auth; changeFeed: ChangeFeed; longPollSlots: L
 
 /** A client that reads nothing for `drainMs` is disconnected. It reconnects and continues where it was. */
 type Timing = { pingMs: number; drainMs: number };
-const TIMING: Timing = { pingMs: 15_000, drainMs: 30_000 };
+// Two heartbeats in 10 s, so that a client can notice within that time that the server is frozen.
+const TIMING: Timing = { pingMs: 5_000, drainMs: 30_000 };
 
 /** GET /alerts/events: status changes as Server-Sent Events. */
 export function eventRoutes(deps: Deps, timing = TIMING): Router {
@@ -30,7 +37,7 @@ function getEvents(deps: Deps, timing: Timing): RequestHandler {
     const last = lastId === undefined ? undefined : parseEventId(lastId);
     const closed = deps.longPollSlots.take(slotHolderOf(req), res);
     const { now, end } = await readFeedBounds(deps.db);
-    // A position after the end of the feed comes from another database, for example from before a restore.
+    // A position after the end of the feed comes from another database, or from before a restore.
     const unknownPosition = last !== undefined && comparePositions(last, end) > 0;
     const start = unknownPosition || !last ? now : last;
     res.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
@@ -40,7 +47,8 @@ function getEvents(deps: Deps, timing: Timing): RequestHandler {
     }
     // Clients remember an id without data, which is no event: from here on they miss nothing.
     res.write(`retry: 3000\nid: ${eventIdOf(start)}\n\n`);
-    if (unknownPosition) res.write(`event: reset\nid: ${eventIdOf(start)}\ndata: {}\n\n`);
+    if (unknownPosition) res.write(formatReset(start));
+    const filter = { stores: storesOf(req, query.store), status: query.status };
     const matches = (alert: Alert) =>
       canAccessStore(req.apiClient, alert.store) &&
       (query.store === undefined || query.store === alert.store) &&
@@ -50,13 +58,21 @@ function getEvents(deps: Deps, timing: Timing): RequestHandler {
         () => true,
         (error: unknown) => !(error instanceof Problem), // any other error leaves the key's validity open
       );
-    await stream(deps.changeFeed, res, { ...timing, start, closed, matches, isKeyValid });
+    await stream(deps.changeFeed, res, { ...timing, start, closed, filter, matches, isKeyValid });
   };
+}
+
+/** Returns the stores whose alerts the stream may contain; undefined: all. */
+function storesOf(req: Request, store: string | undefined): readonly string[] | undefined {
+  if (store === undefined) return req.apiClient.stores;
+  return canAccessStore(req.apiClient, store) ? [store] : [];
 }
 
 type Subscription = {
   start: FeedPosition;
   closed: AbortSignal;
+  /** Saves reading alerts that do not match. */
+  filter: ChangeFilter;
   matches(alert: Alert): boolean;
   isKeyValid(): Promise<boolean>;
 };
@@ -67,17 +83,21 @@ async function stream(feed: ChangeFeed, res: Response, options: Timing & Subscri
   const ended = AbortSignal.any([options.closed, keyInvalid.signal]);
   let position = options.start;
   const ping = setInterval(async () => {
-    // With the position: changes that the filter skips advance it without an event.
-    if (!res.writableNeedDrain) res.write(`id: ${eventIdOf(position)}\n: ping\n\n`);
+    // With the position: changes that the filter skips advance it without an event of their own.
+    if (!res.writableNeedDrain) res.write(formatPing(position));
     if (!(await options.isKeyValid())) keyInvalid.abort();
   }, options.pingMs);
   try {
     while (!ended.aborted) {
-      const changes = await feed.after(position, ended);
-      const last = changes.at(-1);
-      if (!last || !(await options.isKeyValid())) break;
-      position = last.position;
-      const text = changes
+      const step = await feed.after(position, ended, options.filter);
+      if (step.kind === 'closed' || !(await options.isKeyValid())) break;
+      if (step.kind === 'unknown-position') {
+        // Now, and not only after the client has reconnected: by then the position may be a valid one.
+        res.write(formatReset(step.now));
+        break;
+      }
+      position = step.position;
+      const text = step.changes
         .filter(({ alert }) => options.matches(alert))
         .map(formatEvent)
         .join('');
@@ -98,6 +118,15 @@ async function drain(res: Response, signal: AbortSignal): Promise<void> {
 
 function formatEvent({ position, alert }: Change): string {
   return `id: ${eventIdOf(position)}\nevent: alert.${alert.status}\ndata: ${JSON.stringify(presentAlert(alert))}\n\n`;
+}
+
+function formatReset(position: FeedPosition): string {
+  return `event: reset\nid: ${eventIdOf(position)}\ndata: {}\n\n`;
+}
+
+/** A named event, because pages do not see comments. */
+function formatPing(position: FeedPosition): string {
+  return `event: ping\nid: ${eventIdOf(position)}\ndata: {}\n\n`;
 }
 
 function eventIdOf({ xid, id }: FeedPosition): string {

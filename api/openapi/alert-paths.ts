@@ -109,7 +109,8 @@ const events = operation('get', '/alerts/events', 'Alerts', {
     'Each event is named `alert.<status>` and contains the alert as `GET /alerts/{uuid}` returns it. Changes of one ' +
     'alert within a fraction of a second are merged: the stream contains the last one. To resume after a disconnect, ' +
     'from any replica, send the last `id` as Last-Event-ID; without it the stream starts with the next change. ' +
-    '`event: reset` means that the id does not belong to this database: reload the list. A `: ping` is sent every 15 s. ' +
+    '`event: reset` means that the id does not belong to this database: reload the list. `event: ping` is sent every ' +
+    '5 s: after 10 s without any event, reconnect. ' +
     'The stream does not end, so “Try it out” shows nothing here: use curl -N.',
   scope: 'read',
   params: {

@@ -160,7 +160,8 @@ id: 1211.7
 event: alert.processed
 data: ${JSON.stringify(PROCESSED)}
 
+event: ping
 id: 1211.7
-: ping
+data: {}
 
 `;

@@ -5,11 +5,11 @@ export type ServerSentEvent = { id: string; event: string; data: any };
 
 export type EventReader = {
   response: Response;
-  /** Resolves with the next event. */
+  /** Resolves with the next event, except heartbeats. */
   next(): Promise<ServerSentEvent>;
   /** The id that a browser would send when it reconnects. */
   lastId(): string;
-  /** Everything received so far, with comments. */
+  /** Everything received so far, with heartbeats. */
   text(): string;
   /** Resolves once the server has ended or aborted the stream. */
   ended: Promise<void>;
@@ -32,8 +32,8 @@ export async function openEvents(url: string, headers: Record<string, string> = 
     );
     lastId = fields.get('id') ?? lastId;
     const data = fields.get('data');
-    if (data !== undefined)
-      events.push({ id: lastId, event: fields.get('event') ?? 'message', data: JSON.parse(data) });
+    if (data === undefined || fields.get('event') === 'ping') return;
+    events.push({ id: lastId, event: fields.get('event') ?? 'message', data: JSON.parse(data) });
   };
   const read = async () => {
     for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {

@@ -3,6 +3,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import express from 'express';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { readFeedBounds } from '#prisma/change-feed.ts';
 import { ChangeFeed } from '../alerts/change-feed.ts';
 import { eventRoutes } from '../alerts/event-stream.ts';
 import { authenticate, type Client, unauthorized } from '../auth/client.ts';
@@ -51,9 +52,10 @@ describe('a stream of events', () => {
     // 21 MB of events: far more than the buffers of both sockets.
     await api.db.$executeRaw`INSERT INTO alerts (uuid, video, store, timestamp, request_id)
       SELECT gen_random_uuid(), '/v/a.mp4', ${store}, 1, 'r' FROM generate_series(1, 30000)`;
-    const live = await openEvents(`${api.url}/alerts/events?store=${store}`);
     const socket = await served;
-    await expect.poll(() => socket.writableNeedDrain, POLL).toBeTruthy();
+    // A transaction of another test may hold back the feed for as long as it fills a table, and `live` starts before it.
+    await expect.poll(() => socket.writableNeedDrain, { timeout: 90_000, interval: 50 }).toBeTruthy();
+    const live = await openEvents(`${api.url}/alerts/events?store=${store}`);
     const last = await postAlert({ store });
     expect((await live.next()).data.uuid).toBe(last);
     // One page of events.
@@ -67,7 +69,7 @@ describe('a stream of events', () => {
     live.close();
     reader.destroy();
     own.close();
-  });
+  }, 180_000);
 });
 
 describe('an open stream', () => {
@@ -96,11 +98,11 @@ describe('an open stream', () => {
     const own = await startFastServer();
     const reader = await openEvents(`${own.url}?store=nowhere`);
     readers.push(reader);
-    await expect.poll(() => reader.text().includes(': ping\n'), POLL).toBeTruthy();
+    await expect.poll(() => reader.text().includes('event: ping\n'), POLL).toBeTruthy();
     const before = reader.lastId();
     await postAlert();
     await expect.poll(() => reader.lastId() !== before, POLL).toBeTruthy();
-    expect(reader.text()).not.toContain('data:');
+    expect(reader.text()).not.toContain('event: alert');
     own.close();
   });
 
@@ -189,13 +191,13 @@ describe('the change feed', () => {
     }) as unknown as TestApi['db']; // the same client with a counter; its type names the extension
     const feed = new ChangeFeed(counting, pino({ level: 'silent' }));
     const aborter = new AbortController();
-    const position = { xid: 2n ** 63n, id: 0n };
+    const { now: position } = await readFeedBounds(api.db);
     const waits = Array.from({ length: 50 }, () => feed.after(position, aborter.signal));
     await expect.poll(() => queries >= 53, POLL).toBeTruthy();
     // One query per waiter at its start, since then one for all of them; another one may be in flight.
     expect(queries).toBeLessThan(60);
     aborter.abort();
-    expect((await Promise.all(waits)).flat()).toEqual([]);
+    expect(new Set((await Promise.all(waits)).map(({ kind }) => kind))).toEqual(new Set(['closed']));
     const before = queries;
     // Five times the interval between two queries.
     await new Promise((resolve) => setTimeout(resolve, 1_000));

@@ -17,9 +17,9 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function add(): Promise<string> {
+async function add(store = 'store'): Promise<string> {
   const uuid = randomUUID();
-  await addPending(db, { uuid, video: '/videos/a.mp4', store: 'store', timestamp: 1, requestId: 'r' });
+  await addPending(db, { uuid, video: '/videos/a.mp4', store, timestamp: 1, requestId: 'r' });
   return uuid;
 }
 
@@ -30,7 +30,7 @@ const fail = (uuid: string) => db.$executeRawUnsafe(FAIL.replace('$1', '$1::uuid
 async function readUntil(position: FeedPosition, uuids: string[]): Promise<Change[]> {
   const seen: Change[] = [];
   for (const deadline = Date.now() + 20_000; Date.now() < deadline; ) {
-    const changes = await readChanges(db, seen.at(-1)?.position ?? position, 3);
+    const { changes } = await readChanges(db, seen.at(-1)?.position ?? position, { limit: 3, scan: 3 });
     seen.push(...changes);
     if (uuids.every((uuid) => seen.some(({ alert }) => alert.uuid === uuid))) return seen;
   }
@@ -73,7 +73,7 @@ describe('readChanges', () => {
     // Committed and visible, but returned now they would come before the change of the slow transaction.
     expect(await db.alert.count({ where: { uuid: { in: quick } } })).toBe(2);
     const position = begun.at(-1)?.position ?? now;
-    expect(await readChanges(db, position, 10)).toEqual([]);
+    expect(await readChanges(db, position, { limit: 10, scan: 10 })).toMatchObject({ changes: [], position });
     await slow.query('COMMIT');
     await slow.end();
     const seen = await readUntil(position, [late, ...quick]);
@@ -86,7 +86,7 @@ describe('readChanges', () => {
 
   it('misses no change of concurrent writers', async () => {
     const { now } = await readFeedBounds(db);
-    const uuids = await Promise.all(Array.from({ length: 40 }, add));
+    const uuids = await Promise.all(Array.from({ length: 40 }, () => add()));
     const writing = Promise.all(
       Array.from({ length: 4 }, async (_, writer) => {
         const connection = await client();
@@ -102,7 +102,7 @@ describe('readChanges', () => {
     const statuses = new Map<string, string>();
     let position = now;
     for (const deadline = Date.now() + 20_000; Date.now() < deadline; ) {
-      const changes = await readChanges(db, position, 100);
+      const { changes } = await readChanges(db, position, { limit: 100, scan: 100 });
       for (const change of changes) {
         expect(comparePositions(change.position, position)).toBe(1);
         position = change.position;
@@ -112,6 +112,35 @@ describe('readChanges', () => {
     }
     await writing;
     expect(uuids.filter((uuid) => statuses.get(uuid) !== 'failed')).toEqual([]);
+  });
+});
+
+describe('readChanges with a filter', () => {
+  it('advances after all scanned rows, and returns only those of the filter', async () => {
+    const { now } = await readFeedBounds(db);
+    const [mine, other] = [await add('mine'), await add('other')];
+    const failed = await add('mine');
+    await fail(failed);
+    const all = await readUntil(now, [mine, other, failed]);
+    const end = all.at(-1)?.position;
+    const read = (stores: string[] | undefined, scan: number, status?: 'failed') =>
+      readChanges(db, now, { limit: 10, scan }, { stores, status });
+    const uuids = (page: { changes: Change[] }) => page.changes.map(({ alert }) => alert.uuid);
+    const page = await read(['mine', 'elsewhere'], 10);
+    expect([uuids(page), page.position]).toEqual([[mine, failed], end]);
+    expect(await read([], 10)).toMatchObject({ changes: [], position: end });
+    expect(uuids(await read(undefined, 10, 'failed'))).toEqual([failed]);
+    const first = await read(['mine'], 2);
+    expect([uuids(first), first.position]).toEqual([[mine], all[1]?.position]);
+  });
+
+  it('advances only to the last returned change if there are more than the limit', async () => {
+    const { now } = await readFeedBounds(db);
+    const uuids = [await add('many'), await add('many'), await add('many')];
+    const all = await readUntil(now, uuids);
+    const page = await readChanges(db, now, { limit: 2, scan: 10 }, { stores: ['many'] });
+    expect(page.changes).toHaveLength(2);
+    expect(page.position).toEqual(all[1]?.position);
   });
 });
 

@@ -194,8 +194,14 @@ describe(`with ${ROWS} alerts stored`, () => {
   it('reading changes reads only those after the position', async () => {
     const { now } = await readFeedBounds(db);
     await addPending(db, { uuid: randomUUID(), video: '/a.mp4', store: 'store-1', timestamp: 1, requestId: 'r' });
-    await expectFlat(100 + SPARE, (db) => readChanges(db, now, 100));
-    await expectFlat(100 + SPARE, (db) => readChanges(db, { xid: 0n, id: 0n }, 100));
+    const start = { xid: 0n, id: 0n };
+    // The rows of the index scan are read again for their filter and sorted: the rows of a node count twice.
+    await expectFlat(2 * 100 + SPARE, (db) => readChanges(db, now, { limit: 100, scan: 100 }));
+    await expectFlat(2 * 100 + SPARE, (db) => readChanges(db, start, { limit: 100, scan: 100 }));
+    // However few rows match the filter.
+    const stores = ['unknown'];
+    await expectFlat(2 * 500 + SPARE, (db) => readChanges(db, start, { limit: 100, scan: 500 }, { stores }));
+    await expectFlat(2 * 500 + SPARE, (db) => readChanges(db, start, { limit: 100, scan: 500 }, { status: 'pending' }));
   });
 
   it('statistics read only their period', async () => {

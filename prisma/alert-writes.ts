@@ -26,6 +26,8 @@ export type ClaimedAlert = Pick<
 > & {
   /** Milliseconds between receipt and claim by the database's clock: the worker's may differ. */
   ageMs: number;
+  /** The same since the round of attempts started: at the receipt, or when an operator retried the alert. */
+  roundAgeMs: number;
 };
 
 export type Resolution = Pick<
@@ -130,7 +132,8 @@ const CLAIM: Statement<{ uuid: string; queuedAt?: Date | undefined }> = {
     FROM unnest($1::uuid[], $2::timestamptz[]) AS job (uuid, queued_at)
     WHERE alerts.uuid = job.uuid AND status IN ('pending', 'processing')
     RETURNING alerts.uuid, video, store, timestamp, request_id AS "requestId", claims, attempts,
-      attempts_before AS "attemptsBefore", crashes, extract(epoch FROM now() - received_at)::float8 * 1000 AS "ageMs"`,
+      attempts_before AS "attemptsBefore", crashes, extract(epoch FROM now() - received_at)::float8 * 1000 AS "ageMs",
+      extract(epoch FROM now() - COALESCE(round_started_at, received_at))::float8 * 1000 AS "roundAgeMs"`,
   keyOf: ({ uuid }) => uuid.toLowerCase(),
   columns: [({ uuid }) => uuid, ({ queuedAt }) => queuedAt?.toISOString()],
 };

@@ -17,7 +17,9 @@ export type AlertCount = {
   failureCode: FailureCode | null;
   store: string | null;
   count: number;
+  /** When the first of their rounds of attempts started: at the receipt, or at an operator's retry. */
   oldest: Date;
+  /** When the latest of them was received. */
   newest: Date;
 };
 
@@ -29,11 +31,14 @@ export async function countAlerts(
 ): Promise<AlertCount[]> {
   return db.$queryRaw<AlertCount[]>`
     SELECT status::text, failure_code::text AS "failureCode", CASE WHEN status = 'failed' THEN store END AS store,
-      count(*)::int AS count, min(received_at) AS oldest, max(received_at) AS newest
+      count(*)::int AS count, min(COALESCE(round_started_at, received_at)) AS oldest, max(received_at) AS newest
     FROM (${newest(filter, window)}) counted GROUP BY 1, 2, 3 ORDER BY count DESC`;
 }
 
-/** The alerts received in one minute, and percentiles of the time from receipt to result in ms. */
+/**
+ * The alerts received in one minute, and percentiles of the time to the result in ms. After an operator's retry, that time
+ * starts at the retry.
+ */
 export type AlertMinute = {
   /** Minutes since 1970. */
   minute: number;
@@ -46,7 +51,7 @@ export type AlertMinute = {
 
 /** Returns one entry per minute in which an alert was received, oldest first. */
 export async function minutesOf(db: Database, filter: StatisticsFilter, from: Date): Promise<AlertMinute[]> {
-  const elapsed = Prisma.sql`1000 * extract(epoch FROM processed_at - received_at)::float8`;
+  const elapsed = Prisma.sql`1000 * extract(epoch FROM processed_at - COALESCE(round_started_at, received_at))::float8`;
   return db.$queryRaw<AlertMinute[]>`
     SELECT floor(extract(epoch FROM received_at) / 60)::int AS minute, count(*)::int AS received,
       (count(*) FILTER (WHERE status = 'processed'))::int AS processed,
@@ -62,17 +67,19 @@ function newest({ store, stores }: StatisticsFilter, { from, to }: { from?: Date
   if (stores !== undefined) where.push(Prisma.sql`store = ANY(${[...stores]}::text[])`);
   if (from) where.push(Prisma.sql`received_at >= ${from}`);
   if (to) where.push(Prisma.sql`received_at < ${to}`);
-  return Prisma.sql`SELECT status, failure_code, store, received_at, processed_at FROM alerts
+  return Prisma.sql`SELECT status, failure_code, store, received_at, processed_at, round_started_at FROM alerts
     WHERE ${Prisma.join(where, ' AND ')} ORDER BY received_at DESC, id DESC LIMIT ${MAX_COUNTED}`;
 }
 
 /**
- * Returns the seconds since the receipt of the oldest unfinished alert; 0 if there is none. Reads one row of an index
- * of unfinished alerts.
+ * Returns the seconds since the receipt of the oldest unfinished alert, or since its retry by an operator; 0 if there is
+ * none. Reads the first row of an index of unfinished alerts after the retried ones, and one row of an index of those.
  */
 export async function oldestUnfinishedSeconds(db: Database): Promise<number> {
-  const [oldest] = await db.$queryRaw<{ seconds: number }[]>`
-    SELECT extract(epoch FROM now() - received_at)::float8 AS seconds FROM alerts
-    WHERE notified_at IS NULL ORDER BY received_at LIMIT 1`;
+  const [oldest] = await db.$queryRaw<{ seconds: number | null }[]>`
+    SELECT extract(epoch FROM now() - LEAST(
+      (SELECT received_at FROM alerts WHERE notified_at IS NULL AND round_started_at IS NULL ORDER BY received_at LIMIT 1),
+      (SELECT round_started_at FROM alerts WHERE notified_at IS NULL AND round_started_at IS NOT NULL
+       ORDER BY round_started_at LIMIT 1)))::float8 AS seconds`;
   return oldest?.seconds ?? 0;
 }

@@ -20,7 +20,7 @@ export function countAttempt(
   metrics.requests.observe(meter.requests);
   if (code !== undefined) metrics.attemptFailures.inc({ code });
   if (outcome !== 'processed' && outcome !== 'failed') return;
-  metrics.endToEnd.observe({ outcome }, Math.max(0, alert.ageMs + ms) / 1000);
+  metrics.endToEnd.observe({ outcome }, Math.max(0, alert.roundAgeMs + ms) / 1000);
   metrics.attempts.observe(alert.attempts - alert.attemptsBefore);
   if (alert.crashes > 0) metrics.takenOver.inc(alert.crashes);
   if (outcome === 'failed' && code !== undefined) metrics.failed.inc({ code });

@@ -30,9 +30,12 @@ export function createMetrics(registry: Registry) {
       WAIT_SECONDS,
     ),
     processing: histogram('alert_processing_seconds', 'Duration of one attempt.', SECONDS, ['outcome']),
-    endToEnd: histogram('alert_end_to_end_seconds', 'Time between receipt and final result.', WAIT_SECONDS, [
-      'outcome',
-    ]),
+    endToEnd: histogram(
+      'alert_end_to_end_seconds',
+      'Time from the receipt, or from a retry by an operator, to the final result.',
+      WAIT_SECONDS,
+      ['outcome'],
+    ),
     attempts: histogram('alert_attempts', 'Attempts until the final result of an alert.', [1, 2, 3, 5, 8, 12]),
     fetchedBytes: histogram('alert_fetched_bytes', 'Body bytes fetched by one attempt.', BYTES),
     requests: histogram('alert_requests', 'HTTP requests sent by one attempt.', [0, 1, 2, 3, 5, 10, 20, 50]),

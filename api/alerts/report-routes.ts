@@ -1,6 +1,7 @@
 import { type RequestHandler, Router } from 'express';
 import { findAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
+import { listRounds } from '#prisma/rounds.ts';
 import { canAccessStore, requireScope } from '../auth/client.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse } from '../http/request-body.ts';
@@ -42,6 +43,6 @@ function getTimeline(db: Database): RequestHandler {
     const alert = await findAlert(db, uuid);
     if (!alert || !canAccessStore(req.apiClient, alert.store))
       throw new Problem('not-found', 'No alert has this uuid.');
-    res.set('Cache-Control', 'private, no-cache').json(timelineOf(alert, new Date()));
+    res.set('Cache-Control', 'private, no-cache').json(timelineOf(alert, new Date(), await listRounds(db, alert.id)));
   };
 }

@@ -103,6 +103,9 @@ export const alertSchema = z
       description: 'While the alert waits for a retry: when the next attempt starts, or later if no worker is free.',
     }),
     received_at: instant,
+    round_started_at: instant.meta({
+      description: 'When the current round of attempts started: at the receipt, or when an operator retried the alert.',
+    }),
     started_at: instant.nullable().meta({ description: 'When the latest attempt started.' }),
     processed_at: instant.nullable(),
     notified_at: instant.nullable(),
@@ -220,6 +223,7 @@ export function presentAlert(alert: Alert): z.infer<typeof alertSchema> {
     last_error: lastErrorOf(alert),
     next_attempt_at: alert.status === 'pending' ? (alert.nextAttemptAt?.toISOString() ?? null) : null,
     received_at: alert.receivedAt.toISOString(),
+    round_started_at: (alert.roundStartedAt ?? alert.receivedAt).toISOString(),
     started_at: alert.startedAt?.toISOString() ?? null,
     processed_at: alert.processedAt?.toISOString() ?? null,
     notified_at: alert.notifiedAt?.toISOString() ?? null,

@@ -29,9 +29,9 @@ export const statisticsSchema = z
     counted: count.meta({ description: `Alerts in the time range: the latest ${MAX_COUNTED} at most.` }),
     complete: z.boolean().meta({ description: 'False if the time range contains more alerts than were counted.' }),
     counts: z.strictObject({ pending: count, processing: count, processed: count, failed: count }),
-    oldest_open_at: instant
-      .nullable()
-      .meta({ description: 'When the oldest alert that is neither processed nor failed was received.' }),
+    oldest_open_at: instant.nullable().meta({
+      description: 'When the oldest alert that is neither processed nor failed was received, or was retried.',
+    }),
     failures: z
       .array(
         z.strictObject({
@@ -52,10 +52,9 @@ export const statisticsSchema = z
           received: count,
           processed: count.meta({ description: 'Of the alerts received in this minute.' }),
           failed: count.meta({ description: 'Of the alerts received in this minute.' }),
-          p50_ms: z
-            .number()
-            .nullable()
-            .meta({ description: 'Median time from receipt to result; null without results.' }),
+          p50_ms: z.number().nullable().meta({
+            description: 'Median time from receipt, or from the last retry, to the result; null without results.',
+          }),
           p95_ms: z.number().nullable(),
         }),
       )

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Alert, RETRYABLE_CODES } from '#prisma/alerts.ts';
-import { FailureCode } from '#prisma/generated/enums.ts';
+import { AlertStatus, FailureCode } from '#prisma/generated/enums.ts';
+import type { AlertRound } from '#prisma/rounds.ts';
 
 const STEPS = ['received', 'queued', 'claimed', 'probed', 'notified'] as const;
 type Step = (typeof STEPS)[number];
@@ -25,7 +26,9 @@ export const timelineSchema = z
       .strictObject({ for: z.enum(STEPS), since: instant, ms })
       .nullable()
       .meta({ description: 'The step it waits for now; null after the notification.' }),
-    total_ms: ms.meta({ description: 'From receipt to the notification, or until now.' }),
+    total_ms: ms.meta({
+      description: 'From receipt, or from the last retry by an operator, to the notification, or until now.',
+    }),
     attempts: z.int().min(0),
     attempts_before: z.int().min(0).meta({ description: 'The attempts before an operator retried it.' }),
     crashes: z.int().min(0).meta({ description: 'Attempts since then whose worker crashed.' }),
@@ -38,17 +41,37 @@ export const timelineSchema = z
       .meta({ description: 'While the alert waits for a retry: when the next attempt starts, if no worker is busy.' }),
     failure: z.strictObject({ code: z.enum(FailureCode), detail: z.string(), retryable: z.boolean() }).nullable(),
     bytes_fetched: z.int().min(0),
+    rounds: z
+      .array(
+        z.strictObject({
+          number: z.int().min(1),
+          status: z.enum(AlertStatus),
+          started_at: instant.meta({ description: 'The receipt, or a retry by an operator.' }),
+          ended_at: instant.nullable().meta({ description: 'When the result was recorded.' }),
+          ms: ms.meta({ description: 'Duration, until now if it has not ended.' }),
+          attempts: z.int().min(0),
+          failure: z.strictObject({ code: z.enum(FailureCode), detail: z.string() }).nullable(),
+        }),
+      )
+      .meta({
+        description:
+          'Every retry by an operator starts a round of attempts. The current round is last; retries of ' +
+          'versions that did not save rounds are missing.',
+      }),
   })
   .meta({ id: 'Timeline' });
 
 export type Timeline = z.infer<typeof timelineSchema>;
 type Wait = { for: Step; since: Date; ms: number };
 
-/** Returns the steps of an alert and what delayed it. A wait that continues is measured until `now`. */
-export function timelineOf(alert: Alert, now: Date): Timeline {
+/**
+ * Returns the steps of an alert and what delayed it. A wait that continues is measured until `now`. `earlier`: its rounds
+ * before the current one.
+ */
+export function timelineOf(alert: Alert, now: Date, earlier: AlertRound[] = []): Timeline {
   const times = timesOf(alert);
   const waits: Wait[] = [];
-  let last = alert.receivedAt;
+  let last = roundStart(alert);
   const steps = STEPS.map((step) => {
     const at = times[step];
     if (at === null || step === 'received') return { step, at: at?.toISOString() ?? null, wait_ms: null };
@@ -63,7 +86,7 @@ export function timelineOf(alert: Alert, now: Date): Timeline {
     summary: summaryOf(alert, waits, waiting),
     steps,
     waiting: waiting && { ...waiting, since: waiting.since.toISOString() },
-    total_ms: between(alert.receivedAt, alert.notifiedAt ?? now),
+    total_ms: between(roundStart(alert), alert.notifiedAt ?? now),
     attempts: alert.attempts,
     attempts_before: alert.attemptsBefore,
     crashes: alert.crashes,
@@ -75,7 +98,35 @@ export function timelineOf(alert: Alert, now: Date): Timeline {
       retryable: RETRYABLE_CODES.has(alert.failureCode),
     },
     bytes_fetched: Number(alert.bytesFetched),
+    rounds: roundsOf(alert, now, earlier),
   };
+}
+
+/** Returns when an operator last retried the alert, else when it was received. */
+function roundStart(alert: Alert): Date {
+  return alert.roundStartedAt ?? alert.receivedAt;
+}
+
+function roundsOf(alert: Alert, now: Date, earlier: AlertRound[]): Timeline['rounds'] {
+  const failed = earlier.map((round, index) => ({
+    number: index + 1,
+    status: AlertStatus.failed,
+    started_at: round.startedAt.toISOString(),
+    ended_at: round.endedAt.toISOString(),
+    ms: between(round.startedAt, round.endedAt),
+    attempts: round.attempts - (earlier[index - 1]?.attempts ?? 0),
+    failure: { code: round.failureCode, detail: round.failureDetail },
+  }));
+  const current = {
+    number: earlier.length + 1,
+    status: alert.status,
+    started_at: roundStart(alert).toISOString(),
+    ended_at: alert.processedAt?.toISOString() ?? null,
+    ms: between(roundStart(alert), alert.processedAt ?? now),
+    attempts: attemptsSinceRetry(alert),
+    failure: alert.failureCode && { code: alert.failureCode, detail: alert.failureDetail ?? '' },
+  };
+  return [...failed, current];
 }
 
 /** If an alert was retried and not claimed since, its row still has the times of the attempts before; they are omitted. */
@@ -120,14 +171,14 @@ function unfinishedSummary(alert: Alert, waiting: Wait): string {
   if (attemptsSinceRetry(alert) > 0) {
     return `Attempt ${alert.attempts} started ${duration} ago without a result; another attempt will follow.${historyOf(alert)}`;
   }
-  if (alert.attempts > 0) return 'Retried by an operator; waiting for a free worker.';
+  if (alert.attempts > 0) return `Retried by an operator ${duration} ago; waiting for a free worker.`;
   return `Waiting for a free worker for ${duration}. If this continues, check that workers are running and the queue is available.`;
 }
 
 function reasonOf(alert: Alert, step: Step, continues: boolean): string {
   switch (step) {
     case 'queued':
-      return alert.attemptsBefore > 0
+      return alert.attemptsBefore > 0 && alert.roundStartedAt === null
         ? 'until an operator retried it after it had failed.'
         : 'until it was queued: the queue was unavailable, or its job was lost and enqueued again.';
     case 'claimed':

@@ -19,7 +19,7 @@ export function registerSystemGauges(registry: Registry, { db, queue }: { db: Da
   const oldestSeconds = cached(() => oldestUnfinishedSeconds(db));
   new Gauge({
     name: 'alerts_oldest_unfinished_seconds',
-    help: `Age of the oldest alert without a result or notification; 0 if there is none. ${EVERY_REPLICA}`,
+    help: `Age of the oldest alert without a result or notification, since its receipt or retry; 0 if there is none. ${EVERY_REPLICA}`,
     registers,
     async collect() {
       const seconds = await oldestSeconds();

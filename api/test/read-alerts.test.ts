@@ -55,6 +55,7 @@ describe('GET /alerts/:uuid', () => {
       last_error: null,
       next_attempt_at: null,
       received_at: instant,
+      round_started_at: instant,
       started_at: instant,
       processed_at: instant,
       notified_at: instant,

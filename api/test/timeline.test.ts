@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Alert } from '#prisma/alerts.ts';
+import { type Alert, claim, recordFailure } from '#prisma/alerts.ts';
 import { formatDuration, timelineOf } from '../alerts/timeline.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
@@ -67,12 +67,33 @@ describe('the timeline', () => {
     expect(steps.map(({ wait_ms }) => wait_ms)).toEqual([null, null, 25, 0, 215]);
   });
 
+  it('measures a round from its own start, and lists all rounds', () => {
+    const retried = alert({
+      attempts: 3,
+      attemptsBefore: 2,
+      roundStartedAt: at(30_000),
+      queuedAt: at(30_010),
+      startedAt: at(30_020),
+      processedAt: at(30_100),
+      notifiedAt: at(30_110),
+    });
+    const failure = { failureCode: 'video_timeout', failureDetail: 'slow' } as const;
+    const rounds = [{ alertId: 1n, attempts: 2, startedAt: at(0), endedAt: at(20_000), ...failure }];
+    const timeline = timelineOf(retried, NOW, rounds);
+    expect(timeline).toMatchObject({ total_ms: 110, summary: 'Longest wait: 80 ms to fetch and read the video.' });
+    expect(timeline.steps.map(({ wait_ms }) => wait_ms)).toEqual([null, 10, 10, 80, 10]);
+    expect(timeline.rounds).toMatchObject([
+      { number: 1, status: 'failed', ms: 20_000, attempts: 2, failure: { code: 'video_timeout', detail: 'slow' } },
+      { number: 2, status: 'processed', ms: 100, attempts: 1, failure: null, ended_at: at(30_100).toISOString() },
+    ]);
+  });
+
   it('omits the steps before an operator’s retry', () => {
     const retried = alert({ ...pending, attempts: 4, attemptsBefore: 4 });
     const { steps, waiting, summary } = timelineOf(retried, NOW);
     expect(steps.map(({ at }) => at !== null)).toEqual([true, false, false, false, false]);
     expect(waiting).toMatchObject({ for: 'claimed' });
-    expect(summary).toBe('Retried by an operator; waiting for a free worker.');
+    expect(summary).toBe('Retried by an operator 1 min ago; waiting for a free worker.');
   });
 
   it.each<[string, Partial<Alert>]>([
@@ -154,6 +175,23 @@ describe('GET /alerts/{uuid}/timeline', () => {
       failure: null,
       waiting: { for: 'claimed' },
     });
+  });
+
+  it('keeps the rounds before each retry', async () => {
+    const { uuid } = newAlert();
+    await api.post(newAlert({ uuid }));
+    for (const [round, detail] of ['first', 'second'].entries()) {
+      await claim(api.db, uuid);
+      await recordFailure(api.db, { uuid, claim: round + 1 }, { code: 'video_forbidden', detail }, 0);
+      expect((await fetch(`${api.url}/alerts/${uuid}/retry`, { method: 'POST' })).status).toBe(202);
+    }
+    const { rounds } = await json(await fetch(`${api.url}/alerts/${uuid}/timeline`));
+    expect(rounds).toMatchObject([
+      { number: 1, status: 'failed', attempts: 1, failure: { detail: 'first' } },
+      { number: 2, status: 'failed', attempts: 1, failure: { detail: 'second' } },
+      { number: 3, status: 'pending', attempts: 0, failure: null, ended_at: null },
+    ]);
+    expect([rounds[1].started_at, rounds[2].started_at].every((start) => start > rounds[0].started_at)).toBe(true);
   });
 
   it('is 404 for an unknown uuid and 422 for an invalid one', async () => {

@@ -194,32 +194,6 @@ describe('release', () => {
     expect(await claim(db, lease.uuid)).toMatchObject({ kind: 'claimed', alert: { attempts: 1 } });
   });
 
-  it('keeps the error and the time of the next attempt, until an operator retries the alert', async () => {
-    const { uuid, claim: number } = await addClaimed();
-    await release(db, { uuid, claim: number }, 0, { refund: false, error: 'video_timeout: silent', delayMs: 1_500 });
-    const waiting = await findAlert(db, uuid);
-    expect(waiting).toMatchObject({ lastError: 'video_timeout: silent' });
-    expect(Number(waiting?.nextAttemptAt) - Number(waiting?.lastErrorAt)).toBe(1_500);
-    await claim(db, uuid);
-    await recordFailure(db, { uuid, claim: number + 1 }, FAILURE, 0);
-    await retryFailed(db, [uuid]);
-    expect(await findAlert(db, uuid)).toMatchObject({
-      lastError: null,
-      lastErrorAt: null,
-      nextAttemptAt: null,
-      roundStartedAt: expect.any(Date),
-    });
-  });
-
-  it('never gives a claim number back, so a write of the released claim that arrives late changes nothing', async () => {
-    const late = await addClaimed();
-    await release(db, late, 0, { refund: true });
-    const next = await claim(db, late.uuid);
-    expect(next).toMatchObject({ kind: 'claimed', alert: { attempts: 1, claims: 2 } });
-    expect(await recordFailure(db, late, FAILURE, 0)).toBe(false);
-    expect(await recordResolution(db, { ...late, claim: 2 }, RESOLUTION, 0)).toBe(true);
-  });
-
   it('adds up the bytes of all attempts', async () => {
     const { uuid } = await addClaimed();
     await release(db, { uuid, claim: 1 }, 100, { refund: false });

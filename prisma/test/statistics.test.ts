@@ -1,8 +1,9 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
+import { retryFailed } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
-import { countAlerts, MAX_COUNTED, minutesOf } from '../statistics.ts';
+import { countAlerts, MAX_COUNTED, minutesOf, oldestUnfinishedSeconds } from '../statistics.ts';
 
 const ROWS = 200_000;
 const END = Date.parse('2026-05-20T00:00:00Z');
@@ -75,6 +76,23 @@ describe(`on ${ROWS} alerts`, () => {
     });
     expect(read.sequential).toBe(0);
     expect(read.byIndex).toBeLessThanOrEqual(125);
+  });
+
+  it('an alert that an operator retried is measured from the retry', async () => {
+    const db = openDatabase(database.url, { poolSize: 1, onError: () => {} });
+    const [last] = await db.$queryRaw<[{ uuid: string }]>`
+      UPDATE alerts SET round_started_at = processed_at - interval '10 ms', processed_at = processed_at
+      WHERE id = 1 RETURNING uuid`;
+    expect(await minutesOf(db, { store: 'store-1' }, ago(1))).toMatchObject([{ p50: expect.closeTo(10) }]);
+    await retryFailed(db, [last.uuid]); // not failed: no effect
+    expect(await oldestUnfinishedSeconds(db)).toBe(0);
+    const [failed] = await db.$queryRaw<[{ uuid: string }]>`SELECT uuid FROM alerts WHERE id = 10`;
+    await retryFailed(db, [failed.uuid]);
+    const seconds = await oldestUnfinishedSeconds(db);
+    await db.$executeRaw`UPDATE alerts SET status = 'failed', failure_code = 'video_timeout', notified_at = now() WHERE id = 10`;
+    await db.$disconnect();
+    // The alert is from May; the retry is from now.
+    expect(seconds).toBeLessThan(3_600);
   });
 
   it('counts at most the newest 100,000, however long the period', async () => {

@@ -46,11 +46,13 @@ it('counts a server error as a retry by its code, then as a failed alert', async
   expect(await value('alert_queue_wait_seconds_count')).toBe(1);
 });
 
-it('starts a new queue wait and a new attempt count after an operator’s retry', async () => {
-  const { uuid } = await worker.add('/forbidden/h264.mp4');
+it('starts a new latency, queue wait and attempt count after an operator’s retry', async () => {
+  const { uuid } = await worker.add('/forbidden/h264.mp4', 3_600_000);
   await worker.handle(uuid, { queuedAt: new Date() });
+  const firstRound = await value('alert_end_to_end_seconds_sum{outcome="failed"}');
   await retryFailed(worker.db, [uuid]);
   await worker.handle(uuid, { queuedAt: new Date() });
+  expect((await value('alert_end_to_end_seconds_sum{outcome="failed"}')) - firstRound).toBeLessThan(1_800);
   expect(await value('alert_queue_wait_seconds_count')).toBe(2);
   expect(await value('alert_attempts_bucket{le="1"}')).toBe(2);
 });

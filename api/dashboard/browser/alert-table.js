@@ -101,7 +101,7 @@ function useRowNavigation(body, rows, selected, { first, last, height }) {
  *   onOpen: (uuid: string) => void, onFocus: (uuid: string) => void }} props
  */
 function Row({ alert, index, now, selected, focusable, url, onOpen, onFocus }) {
-  const { uuid, status, store, resolution, codec, failure, received_at, processed_at } = alert;
+  const { uuid, status, store, resolution, codec, failure, received_at, round_started_at, processed_at } = alert;
   const open = (/** @type {MouseEvent} */ event) => {
     // With these keys the browser opens the link in another tab or window.
     if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
@@ -120,7 +120,7 @@ function Row({ alert, index, now, selected, focusable, url, onOpen, onFocus }) {
       <span role="cell" class=${failure ? 'result failure' : 'result'}>${result}</span>
       <span role="cell" class="codec">${codec ?? ''}</span>
       <span role="cell" class="received"><${Time} at=${received_at} /></span>
-      <span role="cell" class="duration">${processed_at && formatDuration(Math.max(0, Date.parse(processed_at) - Date.parse(received_at)))}</span>
+      <span role="cell" class="duration">${processed_at && formatDuration(Math.max(0, Date.parse(processed_at) - Date.parse(round_started_at)))}</span>
       <span role="cell" class="age">${formatAge(Math.max(0, now - Date.parse(received_at)))}</span>
     </div>
   `;

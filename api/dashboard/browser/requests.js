@@ -2,7 +2,7 @@
 
 /** @typedef {import('zod').infer<typeof import('../../alerts/schema.ts').alertSchema>} Alert */
 /** @typedef {import('zod').infer<typeof import('../../alerts/schema.ts').alertPageSchema>} AlertPage */
-/** @typedef {import('zod').infer<typeof import('../../alerts/schema.ts').bulkRetryResponseSchema>} BulkRetry */
+/** @typedef {import('zod').infer<typeof import('../../alerts/retry-schema.ts').bulkRetryResponseSchema>} BulkRetry */
 /** @typedef {import('../../alerts/statistics.ts').Statistics} Statistics */
 /** @typedef {import('../../alerts/timeline.ts').Timeline} Timeline */
 /** @typedef {Statistics['minutes'][number]} Minute */

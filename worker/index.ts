@@ -16,6 +16,7 @@ import { startOpsServer } from './ops-server.ts';
 import { createQuarantine } from './quarantine.ts';
 import { startReconciler } from './reconcile.ts';
 import { createStoreConcurrency } from './store-concurrency.ts';
+import { bundledFfprobe } from './video/ffprobe/run.ts';
 import { detectSandbox } from './video/ffprobe/sandbox.ts';
 import { removeAbandonedFolders } from './video/ffprobe/temporary-folder.ts';
 import { createVideoReader } from './video/http/range-reader.ts';
@@ -64,8 +65,9 @@ const reader = createVideoReader({
 });
 onClose(() => reader.close());
 
-const sandbox = await detectSandbox();
-log.info(sandbox, 'ffprobe sandboxed');
+const ffprobePath = config.FFPROBE_PATH ?? bundledFfprobe();
+const sandbox = await detectSandbox(ffprobePath);
+log.info({ ffprobePath, ...sandbox }, 'ffprobe sandboxed');
 await removeAbandonedFolders(tmpdir()).then(
   (abandoned) => abandoned > 0 && log.info({ abandoned }, 'removed folders of killed probes'),
   // Only unusual videos need this folder; their alerts are retried.
@@ -80,7 +82,7 @@ const deps: HandleJobDeps = {
   videoServer: config.VIDEO_SERVER,
   openVideo: reader.open,
   async probe(video, signal) {
-    const options = { ffprobePath: config.FFPROBE_PATH, timeoutMs: config.PROBE_TIMEOUT_MS, signal, sandbox };
+    const options = { ffprobePath, timeoutMs: config.PROBE_TIMEOUT_MS, signal, sandbox };
     const { facts, path } = await probe(video, options);
     metrics.probes.inc({ path });
     return facts;

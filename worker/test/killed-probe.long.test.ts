@@ -10,16 +10,17 @@ it('removes the folder of a probe whose worker was killed, and nothing else', { 
   const temporary = join(folder, 'temporary');
   await mkdir(temporary);
   const hangingFfprobe = join(folder, 'ffprobe');
-  await writeFile(hangingFfprobe, '#!/bin/sh\nexec /bin/sleep 60\n');
+  await writeFile(hangingFfprobe, '#!/bin/sh\n[ "$1" = -version ] || exec /bin/sleep 60\n');
   await chmod(hangingFfprobe, 0o755);
   const { insert, startWorker, waitUntilNotified } = await openWorkerFixture(t);
   const uuid = await insert('/right/mpeg2.avi');
 
   const killed = startWorker({ TMPDIR: temporary, FFPROBE_PATH: hangingFfprobe, PROBE_TIMEOUT_MS: '600000' });
   const abandoned = await vi.waitFor(async () => {
-    const [name] = await readdir(temporary);
-    if (name === undefined) throw new Error('the probe has no folder yet');
-    return name;
+    for (const name of await readdir(temporary)) {
+      if ((await readdir(join(temporary, name))).includes('video')) return name;
+    }
+    throw new Error('the probe has no video yet');
   }, PATIENTLY);
   await killed.kill();
   const twoHoursAgo = new Date(Date.now() - 2 * 3_600_000);

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { VideoTimeout, VideoUnreadable } from '../../errors.ts';
+import { ALLOWED_DECODERS } from './codecs.ts';
 import { type Sandbox, sandboxed } from './sandbox.ts';
 
 export type FfprobeOptions = {
@@ -11,7 +12,7 @@ export type FfprobeOptions = {
   signal: AbortSignal;
   /** Folder for the temporary file; default: the system's. */
   temporaryFolder?: string | undefined;
-  /** What the platform lets us restrict, see detectSandbox; default: CPU time and memory where possible. */
+  /** From detectSandbox; default: limits of CPU time and memory where possible. */
   sandbox?: Sandbox | undefined;
 };
 
@@ -45,8 +46,9 @@ export async function runFfprobe({ folder, file, demuxer, skippedBytes, options,
   const binary = options.ffprobePath ?? bundledFfprobe();
   const print = ['-v', 'error', '-of', 'json', '-show_streams', '-show_format'];
   const probeSize = ['-probesize', `${skippedBytes + frameBytes}`];
-  const allowed = ['-protocol_whitelist', 'file', '-format_whitelist', demuxer, '-f', demuxer];
-  const args = [...print, ...probeSize, ...allowed, '-i', `file:${file}`];
+  const formats = ['-protocol_whitelist', 'file', '-format_whitelist', demuxer, '-f', demuxer];
+  const decoders = ['-codec_whitelist', ALLOWED_DECODERS.join(',')];
+  const args = [...print, ...probeSize, ...formats, ...decoders, '-i', `file:${file}`];
   const stop = AbortSignal.any([options.signal, deadline]);
   stop.throwIfAborted();
   // Detached: a process group of its own, which can be killed as a whole. No environment variables.
@@ -107,8 +109,13 @@ function outputOf({ code, signal, output, errorOutput, tooMuchOutput }: Result, 
   if (code === 126 || code === 127) {
     throw new Error(`cannot run ffprobe: ${binary}`, { cause: Object.assign(cause, { syscall: 'exec' }) });
   }
+  // The system has no namespace left, for example. A video cannot make ffprobe print this.
+  if (errorOutput.startsWith('unshare: ')) {
+    throw new Error('cannot run ffprobe in its sandbox', { cause: Object.assign(cause, { syscall: 'unshare' }) });
+  }
   if (signal === null) throw new VideoUnreadable('ffprobe cannot read the file', { cause });
   if (signal === 'SIGXCPU') throw new VideoUnreadable('ffprobe exceeded its CPU time limit on the file', { cause });
+  if (signal === 'SIGXFSZ') throw new VideoUnreadable('ffprobe tried to write a file', { cause });
   if (crashSignals.has(signal)) throw new VideoUnreadable(`ffprobe crashed on the file (${signal})`, { cause });
   throw new Error(`ffprobe was killed (${signal}): ${binary}`, { cause });
 }
@@ -124,8 +131,8 @@ function killGroup({ pid }: ChildProcess): void {
   }
 }
 
-/** Resolved on use, not on import: the package throws on a platform for which it has no binary. */
-function bundledFfprobe(): string {
+/** Returns the path of the default ffprobe. Not at import: the package throws on a platform for which it has no binary. */
+export function bundledFfprobe(): string {
   const { path }: { path: string } = createRequire(import.meta.url)('@ffprobe-installer/ffprobe');
   return path;
 }

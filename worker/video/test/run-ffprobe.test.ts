@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VideoError, VideoTimeout, VideoUnreadable } from '../../errors.ts';
+import { ALLOWED_DECODERS } from '../ffprobe/codecs.ts';
 import { probeWithFfprobe } from '../ffprobe/probe.ts';
 import { failureOf, fixture, openTestVideos } from './test-videos.ts';
 
@@ -53,7 +54,7 @@ describe('ffprobe', () => {
     expect(await probeAvi({ ffprobePath })).toMatchObject({ resolution: '2x4', rotation: 0, duration: null });
     const written = async (name: string) => (await readFile(join(folder, name), 'utf8')).trim();
     expect(await written('args')).toBe(
-      '-v error -of json -show_streams -show_format -probesize 16384 -protocol_whitelist file -format_whitelist avi -f avi -i file:video',
+      `-v error -of json -show_streams -show_format -probesize 16384 -protocol_whitelist file -format_whitelist avi -f avi -codec_whitelist ${ALLOWED_DECODERS.join(',')} -i file:video`,
     );
     expect(await written('files')).toMatch(new RegExp(`^700 .*\n600 ${avi.length}$`));
     // Except the variables that the shell sets.

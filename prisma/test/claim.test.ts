@@ -194,6 +194,15 @@ describe('release', () => {
     expect(await claim(db, lease.uuid)).toMatchObject({ kind: 'claimed', alert: { attempts: 1 } });
   });
 
+  it('never gives a claim number back, so a write of the released claim that arrives late changes nothing', async () => {
+    const late = await addClaimed();
+    await release(db, late, 0, { refund: true });
+    const next = await claim(db, late.uuid);
+    expect(next).toMatchObject({ kind: 'claimed', alert: { attempts: 1, claims: 2 } });
+    expect(await recordFailure(db, late, FAILURE, 0)).toBe(false);
+    expect(await recordResolution(db, { ...late, claim: 2 }, RESOLUTION, 0)).toBe(true);
+  });
+
   it('adds up the bytes of all attempts', async () => {
     const { uuid } = await addClaimed();
     await release(db, { uuid, claim: 1 }, 100, { refund: false });

@@ -3,8 +3,9 @@ import { z } from 'zod';
 import type { History } from './history.ts';
 import { seededRandom } from './random.ts';
 
+/** One per api stays open until the api ends it; the others close their connections after 3 to 15 s. */
+const LASTING_STREAMS = 2;
 const STREAMS = 4;
-/** Each connection is closed by the client after 3 to 15 s, whatever it receives. */
 const CONNECTION_MS = { min: 3_000, max: 15_000 };
 const RECONNECT_MS = 200;
 
@@ -34,7 +35,7 @@ async function listen({ apiOrigins, history, stream, random }: Listener, stop: A
   });
   for (let connection = stream; !stop.aborted; connection += 1) {
     const lifetimeMs = Math.round(CONNECTION_MS.min + random() * (CONNECTION_MS.max - CONNECTION_MS.min));
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(lifetimeMs)]);
+    const signal = stream < LASTING_STREAMS ? stop : AbortSignal.any([stop, AbortSignal.timeout(lifetimeMs)]);
     const origin = apiOrigins[connection % 2 === 0 ? 0 : 1];
     // Any error: the connection was refused, cut, or closed by this client. It continues from the last complete event.
     await readEvents(`${origin}/alerts/events`, parser, signal).catch(() => {});

@@ -1,6 +1,6 @@
 import { type Request, type RequestHandler, Router } from 'express';
 import { requireScope } from '../auth/client.ts';
-import { allow, Problem, problemMembers, validationProblem } from '../http/problem.ts';
+import { allow, MAX_ERRORS, Problem, problemMembers, validationProblem } from '../http/problem.ts';
 import type { RateLimits } from '../http/rate-limit.ts';
 import { parse, readBatch } from '../http/request-body.ts';
 import { type AdmitDeps, admitAlert } from './admission.ts';
@@ -40,14 +40,20 @@ function postBatch(deps: Deps): RequestHandler {
   };
 }
 
-/** Returns the valid alerts, and the results of the invalid ones. */
+/** Returns the valid alerts, and the results of the invalid ones, which together list at most MAX_ERRORS errors. */
 function validate(alerts: unknown[]): { valid: BatchItem[]; results: BatchResult[] } {
   const valid: BatchItem[] = [];
   const results: BatchResult[] = [];
+  let left = MAX_ERRORS;
   for (const [index, body] of alerts.entries()) {
     const parsed = newAlertSchema.safeParse(body);
-    if (parsed.success) valid.push({ index, alert: parsed.data });
-    else results.push(rejected({ index }, validationProblem(parsed.error, 'alert')));
+    if (parsed.success) {
+      valid.push({ index, alert: parsed.data });
+      continue;
+    }
+    const problem = validationProblem(parsed.error, 'alert', left);
+    left -= problem.errors.length;
+    results.push(rejected({ index }, problem));
   }
   return { valid, results };
 }

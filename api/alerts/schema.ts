@@ -194,7 +194,8 @@ export const problemSchema = z
     errors: z
       .array(z.strictObject({ pointer: z.string(), code: z.string(), detail: z.string() }))
       .optional()
-      .meta({ description: 'For `validation`: one entry per error.' }),
+      .meta({ description: 'For `validation`: one entry per error, at most 100.' }),
+    errors_omitted: z.int().optional().meta({ description: 'The number of errors that `errors` does not list.' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details.' });
 

@@ -62,20 +62,47 @@ export class Problem extends Error {
   }
 }
 
-/** Returns the problem of an invalid `subject`: for each field a JSON pointer, a code and a message. */
-export function validationProblem(error: z.ZodError, subject: string): Problem {
-  const errors = error.issues.flatMap((issue) => {
-    const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
-    return paths.map((path) => ({
-      pointer: `#${path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`,
-      code: issue.code === 'custom' ? String(issue.params?.code ?? 'invalid') : issue.code,
-      detail: issue.code === 'unrecognized_keys' ? 'unknown field' : issue.message,
-    }));
-  });
-  const fields = new Set(errors.map((e) => e.pointer)).size;
-  return new Problem('validation', `The ${subject} has ${fields} invalid ${fields === 1 ? 'field' : 'fields'}.`, {
-    extra: { errors },
-  });
+/** Errors that a response lists. A body of 512 KiB can have 50,000, which made a response of 3.8 MB. */
+export const MAX_ERRORS = 100;
+
+type FieldError = { pointer: string; code: string; detail: string };
+
+/**
+ * Returns the problem of an invalid `subject`: for each field a JSON pointer, a code and a message. At most `max` errors are
+ * listed; `errors_omitted` is the number of others.
+ */
+export function validationProblem(
+  error: z.ZodError,
+  subject: string,
+  max = MAX_ERRORS,
+): Problem & { errors: FieldError[] } {
+  const errors: FieldError[] = [];
+  let count = 0;
+  for (const issue of error.issues) {
+    const unknown = issue.code === 'unrecognized_keys' ? issue.keys : undefined;
+    count += unknown?.length ?? 1;
+    const left = max - errors.length;
+    if (unknown) errors.push(...unknown.slice(0, left).map((key) => unknownField([...issue.path, key])));
+    else if (left > 0) errors.push(invalidField(issue));
+  }
+  const omitted = count - errors.length;
+  const fields = new Set(errors.map(({ pointer }) => pointer)).size + omitted;
+  const detail = `The ${subject} has ${fields} invalid ${fields === 1 ? 'field' : 'fields'}.`;
+  const extra = { errors, ...(omitted > 0 ? { errors_omitted: omitted } : {}) };
+  return Object.assign(new Problem('validation', detail, { extra }), { errors });
+}
+
+function unknownField(path: PropertyKey[]): FieldError {
+  return { pointer: pointerTo(path), code: 'unrecognized_keys', detail: 'unknown field' };
+}
+
+function invalidField(issue: z.core.$ZodIssue): FieldError {
+  const code = issue.code === 'custom' ? String(issue.params?.code ?? 'invalid') : issue.code;
+  return { pointer: pointerTo(issue.path), code, detail: issue.message };
+}
+
+function pointerTo(path: PropertyKey[]): string {
+  return `#${path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`;
 }
 
 /** Returns the last handler of a route: it responds to OPTIONS with `Allow`, and to all other methods with 405. */

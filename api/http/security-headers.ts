@@ -4,7 +4,11 @@ import helmet from 'helmet';
 /** Returns the headers of pages: they load files of this host and play videos of `videos`, the video server's origin. */
 export function securityHeaders(videos?: string): RequestHandler {
   const [strict, bullBoard] = [policy(videos, false), policy(videos, true)];
-  return (req, res, next) => (/^\/queues(\/|$)/i.test(req.path) ? bullBoard : strict)(req, res, next);
+  return (req, res, next) => {
+    // For every response that does not set its own: problems, the board, and routes that are added.
+    res.set('Cache-Control', 'private, no-store');
+    return (/^\/queues(\/|$)/i.test(req.path) ? bullBoard : strict)(req, res, next);
+  };
 }
 
 function policy(videos: string | undefined, inlineStyles: boolean): RequestHandler {

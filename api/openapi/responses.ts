@@ -25,7 +25,7 @@ export type HeaderName = keyof typeof HEADERS | `${keyof typeof HEADERS}?`;
 
 export function headers(...names: HeaderName[]) {
   // Express adds an ETag to each body.
-  const all: HeaderName[] = ['X-Request-Id', 'ETag?', ...names];
+  const all: HeaderName[] = ['X-Request-Id', 'ETag?', 'Cache-Control?', ...names];
   const entries = all.map((name) => {
     const header = name.replace('?', '') as keyof typeof HEADERS; // by the type HeaderName
     return [header, name === header ? HEADERS[header] : HEADERS[header].optional()];

@@ -9,18 +9,41 @@ import type { AlertQueue } from '#redis/queue.ts';
 import { checkScope } from '../auth/client.ts';
 import { redirectToLogin } from '../auth/login.ts';
 import { Problem } from '../http/problem.ts';
+import { limitConcurrency, limitPageSize, MAX_PAGE } from './board-limits.ts';
 
 /** GET /queues: Bull Board on the queue that is open now. It is read-only for clients without the scope operate. */
 export function queueRoutes({ db, queue }: { db: Database; queue: AlertQueue }): Router {
   const [writable, readOnly] = [createBoard(queue, false), createBoard(queue, true)];
   const router = Router();
-  router.use('/queues', redirectToLogin, checkAccess);
+  router.use('/queues', redirectToLogin, checkAccess, limitPageSize);
+  router.use('/queues/static', (_req, res, next) => {
+    res.set('Cache-Control', 'private, no-cache');
+    next();
+  });
+  router.post('/queues/{*path}', rejectChange);
+  router.patch('/queues/{*path}', rejectChange);
+  router.get('/queues/api/{*path}', limitConcurrency(CONCURRENT_READS, WAITING_READS));
   router.put('/queues/api/queues/:queue/:uuid/retry', retryRow(db));
   router.put('/queues/api/queues/:queue/retry/failed', retryRows(db, queue));
   router.use('/queues', (req, res, next) =>
     (req.apiClient.scopes.has('operate') ? writable : readOnly)(req, res, next),
   );
   return router;
+}
+
+const CONCURRENT_READS = 2;
+const WAITING_READS = 50;
+
+/** Jobs are the keys of rows. One that was added or delayed on the board would delay its alert, for years if it says so. */
+const rejectChange: RequestHandler = () => {
+  throw new Problem('forbidden', 'Bull Board cannot add, change or delay jobs. Send or retry an alert instead.');
+};
+
+/** Never reads more than a page, whatever the library makes of a request. */
+class BoundedAdapter extends BullMQAdapter {
+  override getJobs(...[statuses, start = 0, end = start + MAX_PAGE - 1]: Parameters<BullMQAdapter['getJobs']>) {
+    return super.getJobs(statuses, start, end < 0 ? start + MAX_PAGE - 1 : Math.min(end, start + MAX_PAGE - 1));
+  }
 }
 
 // Loads a font from another host. The system's fonts are good enough.
@@ -31,13 +54,13 @@ function createBoard(queue: AlertQueue, readOnlyMode: boolean): RequestHandler {
   serverAdapter.setBasePath('/queues');
   let current = queue.bull();
   // With `readOnlyMode` the library rejects actions; it does not only hide their buttons.
-  const board = createBullBoard({ queues: [new BullMQAdapter(current, { readOnlyMode })], serverAdapter });
+  const board = createBullBoard({ queues: [new BoundedAdapter(current, { readOnlyMode })], serverAdapter });
   const app: Express = serverAdapter.getRouter();
   app.disable('x-powered-by');
   return (req, res, next) => {
     if (queue.bull() !== current) {
       current = queue.bull();
-      board.replaceQueues([new BullMQAdapter(current, { readOnlyMode })]);
+      board.replaceQueues([new BoundedAdapter(current, { readOnlyMode })]);
     }
     res.render = (view: string, values?: unknown) => {
       app.render(view, Object(values), (error: Error | null, page: string) =>

@@ -1,0 +1,49 @@
+import { get } from 'node:http';
+
+/** A running stack with AUTH=keys that may be attacked: it runs on 127.0.0.1 and is deleted afterwards. */
+export type Target = {
+  name: 'npm start' | 'compose';
+  /** Origin of the api. */
+  api: string;
+  /** Origin of the video server. Its folder has `link.mp4`, a link to /etc/passwd, and `os`, a link to /etc. */
+  videos: string;
+  /** A key with the scopes write, read and operate. */
+  key: string;
+  /** Runs `npm run keys` with these arguments and returns its output. */
+  keys(...args: string[]): Promise<string>;
+};
+
+export type Result = { defended: boolean; observed: string };
+
+/** One attack of the security review. Each file in attacks/ exports one as `attack`; nothing else lists them. */
+export type Attack = {
+  /** The number of the finding in the review. */
+  item: number;
+  name: string;
+  /** What limits the attack. */
+  limit: string;
+  /** Runs the attack, bounded in time and size, and ends it. Returns undefined if it does not apply to the target. */
+  run(target: Target): Promise<Result | undefined>;
+};
+
+/** Returns the time in ms that a client from another address waits for `/livez`: the best of three tries. */
+export async function otherClientMs(origin: string): Promise<number> {
+  let best = Number.POSITIVE_INFINITY;
+  for (let tries = 0; tries < 3 && best > 1_000; tries += 1) {
+    const startedAt = performance.now();
+    const status = await statusFrom(origin, '127.0.0.2').catch(() => undefined);
+    if (status === 200) best = Math.min(best, performance.now() - startedAt);
+  }
+  return Math.round(best);
+}
+
+/** Returns the status of GET /livez, sent from a local address. */
+async function statusFrom(origin: string, localAddress: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const request = get(`${origin}/livez`, { localAddress, agent: false, timeout: 10_000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    request.on('error', reject).on('timeout', () => request.destroy(new Error('no response within 10 s')));
+  });
+}

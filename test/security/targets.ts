@@ -1,0 +1,91 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { startLocally } from '#test/harness/local-start.ts';
+import { waitUntilReady } from '#test/harness/process.ts';
+import type { Target } from './attack.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const PORTS = { PORT: '18200', VIDEO_PORT: '18280' };
+const START_TIMEOUT_MS = 900_000;
+
+export type RunningTarget = Target & { stop(): Promise<void> };
+
+/** A copy of the sample videos, with links that lead out of the folder. */
+async function createVideos(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'security-videos-'));
+  await cp(join(ROOT, 'nginx/videos'), folder, { recursive: true });
+  await symlink('/etc/passwd', join(folder, 'link.mp4'));
+  await symlink('/etc', join(folder, 'os'));
+  return folder;
+}
+
+/** Runs `npm start` with AUTH=keys, its own data folder and free ports. */
+export async function startNpmStart(): Promise<RunningTarget> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'security-data-'));
+  const videos = await createVideos();
+  const local = await startLocally({ dataDir, env: { AUTH: 'keys', VIDEOS_DIR: videos } });
+  await waitUntilReady(local);
+  const key = local.lines.map((line) => /\bva_[\w-]+/.exec(line)?.[0]).find(Boolean);
+  if (key === undefined) throw new Error(`npm start printed no key:\n${local.lines.join('\n')}`);
+  return {
+    name: 'npm start',
+    api: local.api,
+    videos: local.videos,
+    key,
+    keys: async (...args) => {
+      const url = local.lines.map((line) => /\bDATABASE_URL=(\S+)/.exec(line)?.[1]).find(Boolean);
+      const env = {
+        PATH: process.env.PATH ?? '',
+        DATA_DIR: dataDir,
+        ...(url === undefined ? {} : { DATABASE_URL: url }),
+      };
+      return (await promisify(execFile)(process.execPath, ['api/auth/keys-cli.ts', ...args], { cwd: ROOT, env }))
+        .stdout;
+    },
+    async stop() {
+      await local.stop();
+      await rm(dataDir, { recursive: true, force: true });
+      await rm(videos, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Starts the Compose project `COMPOSE_PROJECT_NAME` with its own ports. Returns undefined without a Docker engine. */
+export async function startCompose(): Promise<RunningTarget | undefined> {
+  const project = process.env.COMPOSE_PROJECT_NAME ?? 'video-alerts-security';
+  const videos = await createVideos();
+  const env = { ...process.env, ...PORTS, COMPOSE_PROJECT_NAME: project, VIDEOS_DIR: videos };
+  const docker = async (...args: string[]) =>
+    (await promisify(execFile)('docker', args, { cwd: ROOT, env, timeout: START_TIMEOUT_MS })).stdout.trim();
+  const stop = async () => {
+    await docker('compose', 'down', '-v').catch(() => {}); // nothing was started
+    await rm(videos, { recursive: true, force: true });
+  };
+  if (
+    await docker('info').then(
+      () => false,
+      () => true,
+    )
+  ) {
+    await stop();
+    return undefined;
+  }
+  try {
+    await docker('compose', 'up', '-d', '--build', '--wait');
+    const keys = (...args: string[]) => docker('compose', 'exec', '-T', 'api', 'node', 'api/auth/keys-cli.ts', ...args);
+    return {
+      name: 'compose',
+      api: `http://127.0.0.1:${PORTS.PORT}`,
+      videos: `http://127.0.0.1:${PORTS.VIDEO_PORT}`,
+      key: await keys('create', '--name', 'security', '--scope', 'write,read,operate', '--expires', '1h'),
+      keys,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { singleFlight } from '#async/single-flight.ts';
 
-// A deleted entry disappears on every replica within MAX_AGE_MS. Each load reads all entries, so clients that ask for
+// A deleted entry disappears on every replica within MAX_AGE_MS. Each load reads all entries, so clients that request
 // unknown ones fill no memory and cost the database one query per RELOAD_MS.
 const REFRESH_MS = 2_000;
 const MAX_AGE_MS = 4_500;

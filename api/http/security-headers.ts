@@ -24,7 +24,7 @@ function policy(videos: string | undefined, inlineStyles: boolean): RequestHandl
         frameAncestors: ["'none'"],
         formAction: ["'self'"],
         imgSrc: ["'self'", 'data:'],
-        // The page asks the video server why a video does not play.
+        // The page finds out from the video server why a video does not play.
         connectSrc: ["'self'", ...(videos === undefined ? [] : [videos])],
         mediaSrc: ["'self'", ...(videos === undefined ? [] : [videos])],
         // Bull Board styles its elements inline.

@@ -9,12 +9,20 @@ import { asRequestError, listAlerts } from './requests.js';
 /** @param {Alert} alert @param {Filter} filter */
 export function matches(alert, filter) {
   return (
+    matchesText(alert, filter.q) &&
     (filter.status === '' || alert.status === filter.status) &&
     (filter.store === '' || alert.store === filter.store) &&
     (filter.failure_code === '' || alert.failure?.code === filter.failure_code) &&
     (filter.from === '' || alert.received_at >= filter.from) &&
     (filter.to === '' || alert.received_at < filter.to)
   );
+}
+
+/** Compares as the API does. @param {Alert} alert @param {string} q */
+function matchesText({ store, uuid, video }, q) {
+  const text = q.trim().toLowerCase();
+  const file = text.includes('/') ? video : video.slice(video.lastIndexOf('/') + 1);
+  return [store, uuid, file].some((value) => value.toLowerCase().includes(text));
 }
 
 /** @param {Alert} a @param {Alert} b */
@@ -43,6 +51,8 @@ export function createAlertList(filter, onChange) {
     hiddenCount: 0,
     hasMore: false,
     loading: true,
+    /** The time since which a search compared file names; null: all. */
+    searchedFrom: /** @type {string | null} */ (null),
     /** @type {RequestError | null} */ error: null,
 
     /** Loads the first page and drops everything else. */
@@ -108,6 +118,7 @@ export function createAlertList(filter, onChange) {
       }
       for (const alert of page.data) loaded.set(alert.uuid, alert);
       cursor = page.next_cursor;
+      list.searchedFrom = page.searched_from ?? null;
       list.hasMore = cursor !== null;
       list.loading = false;
       list.rows = [...loaded.values()].sort(newestFirst);

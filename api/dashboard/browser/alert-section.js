@@ -1,5 +1,6 @@
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { AlertTable } from './alert-table.js';
+import { EmptyList } from './empty-list.js';
 import { FAILURE_CODES } from './failure-codes.js';
 import { Filters, NO_FILTERS } from './filters.js';
 import { formatCount } from './format.js';
@@ -10,13 +11,14 @@ import { urlOf } from './view.js';
 
 /** @typedef {import('./requests.js').Filter} Filter */
 /** @typedef {import('./view.js').View} View */
+/** @typedef {import('./view.js').Navigate} Navigate */
 /** @typedef {import('./alert-table.js').AlertList} AlertList */
 
 const MAX_SUGGESTED_STORES = 200;
 
 /**
  * Shows the filters and the list.
- * @param {{ list: AlertList, filter: Filter, view: View, navigate: (changes: Partial<View>) => void, onOpen: (uuid: string) => void }} props
+ * @param {{ list: AlertList, filter: Filter, view: View, navigate: Navigate, onOpen: (uuid: string) => void }} props
  */
 export function AlertSection({ list, filter, view, navigate, onOpen }) {
   const stores = useMemo(
@@ -25,14 +27,13 @@ export function AlertSection({ list, filter, view, navigate, onOpen }) {
   );
   const urlOfAlert = (/** @type {string} */ alert) => urlOf({ ...view, alert });
   const clear = () => navigate(NO_FILTERS);
-  const showAll = () => navigate({ range: 'all', from: '', to: '' });
   return html`
     <section class="alerts" id="alerts" aria-labelledby="alerts-title" tabindex="-1">
       <h2 id="alerts-title" class="visually-hidden">Alerts</h2>
       <div class="filter-bar"><${Filters} view=${view} navigate=${navigate} stores=${stores} /></div>
       ${list.hiddenCount > 0 && html`<button class="new-alerts" onClick=${() => showNewAlerts(list)}>Show ${formatCount(list.hiddenCount, 'new alert')}</button>`}
       <${AlertTable} list=${list} selected=${view.alert} onOpen=${onOpen} urlOfAlert=${urlOfAlert} />
-      <${ListEnd} list=${list} filter=${filter} range=${view.range} onClear=${clear} onShowAll=${showAll} />
+      <${ListEnd} list=${list} filter=${filter} range=${view.range} onClear=${clear} navigate=${navigate} />
     </section>
   `;
 }
@@ -48,18 +49,20 @@ function showNewAlerts(list) {
 
 /**
  * Shows what follows the last row: an error, a button that loads more, or that there are no more.
- * @param {{ list: AlertList, filter: Filter, range: string, onClear: () => void, onShowAll: () => void }} props
+ * @param {{ list: AlertList, filter: Filter, range: string, onClear: () => void, navigate: Navigate }} props
  */
-function ListEnd({ list, filter, range, onClear, onShowAll }) {
+function ListEnd({ list, filter, range, onClear, navigate }) {
   const total = useFocusAfter(list.hasMore);
   if (list.error) return html`<${ListError} list=${list} filter=${filter} onClear=${onClear} />`;
   // The button stays while it loads: Tab to it scrolls to the end, which starts loading, and would lose the focus.
   if (list.hasMore)
     return html`<div class="list-end"><button aria-disabled=${list.loading} onClick=${list.loadMore}>${list.loading ? 'Loading …' : 'Load older alerts'}</button></div>`;
   if (list.loading) return html`<p class="list-end note" role="status">Loading …</p>`;
+  if (list.searchedFrom !== null)
+    return html`<${SearchEnd} from=${list.searchedFrom} count=${list.rows.length} navigate=${navigate} />`;
   if (list.rows.length > 0)
     return html`<p ref=${total} class="list-end note" tabindex="-1">${formatCount(list.rows.length, 'alert')} in total</p>`;
-  return html`<${EmptyList} filter=${filter} range=${range} onClear=${onClear} onShowAll=${onShowAll} />`;
+  return html`<${EmptyList} filter=${filter} range=${range} onClear=${onClear} navigate=${navigate} />`;
 }
 
 /** @param {{ list: AlertList, filter: Filter, onClear: () => void }} props */
@@ -87,19 +90,13 @@ function invalidFilter({ status, failure_code }) {
   return 'Invalid filter in the address.';
 }
 
-/** @param {{ filter: Filter, range: string, onClear: () => void, onShowAll: () => void }} props */
-function EmptyList({ filter, range, onClear, onShowAll }) {
-  const filtered = filter.status !== '' || filter.store !== '' || filter.failure_code !== '';
-  const title = range === 'all' ? 'No alerts received yet.' : 'No alerts in this period.';
+/** Shows that older alerts were not searched. @param {{ from: string, count: number, navigate: Navigate }} props */
+function SearchEnd({ from, count, navigate }) {
+  const searchOlder = () => navigate({ range: 'custom', from: '', to: from });
   return html`
-    <div class="list-end empty">
-      <p><b>${filtered ? 'No alerts match these filters.' : title}</b></p>
-      ${filter.from !== '' && html`<p class="note">Showing alerts received since <${Time} at=${filter.from} withZone />.</p>`}
-      ${range === 'all' && !filtered && html`<p class="note">Alerts appear here as soon as they are posted to <code>/alerts</code>.</p>`}
-      <p>
-        ${filtered && html`<button onClick=${onClear}>Clear filters</button>`}
-        ${range !== 'all' && html` <button onClick=${onShowAll}>Show any time</button>`}
-      </p>
+    <div class="list-end" role="status">
+      <p class="note">${formatCount(count, 'alert')} found. Alerts received before <${Time} at=${from} withZone /> were searched by store only.</p>
+      <button onClick=${searchOlder}>Search older alerts</button>
     </div>
   `;
 }

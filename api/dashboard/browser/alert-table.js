@@ -2,6 +2,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { formatAge, formatDuration, UntrustedText, withVisibleCharacters } from './format.js';
 import { html } from './html.js';
+import { WaitingCell } from './outage.js';
 import { Status } from './status.js';
 import { Time, zoneName } from './time.js';
 
@@ -117,7 +118,7 @@ function Row({ alert, index, now, selected, focusable, url, onOpen, onFocus }) {
           <${UntrustedText}>${store}<//>
         </a>
       </span>
-      <span role="cell" class=${failure ? 'result failure' : 'result'}>${result}</span>
+      <span role="cell" class=${failure || alert.last_error ? 'result failure' : 'result'}>${alert.last_error ? html`<${WaitingCell} alert=${alert} now=${now} />` : result}</span>
       <span role="cell" class="codec">${codec ?? ''}</span>
       <span role="cell" class="received"><${Time} at=${received_at} /></span>
       <span role="cell" class="duration">${processed_at && formatDuration(Math.max(0, Date.parse(processed_at) - Date.parse(round_started_at)))}</span>

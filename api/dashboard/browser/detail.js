@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { FailureBox } from './failure-box.js';
 import { formatBytes, UntrustedText } from './format.js';
 import { html } from './html.js';
+import { WaitingBox } from './outage.js';
 import { asRequestError, getAlert, getTimeline } from './requests.js';
 import { Status } from './status.js';
 import { Time } from './time.js';
@@ -40,6 +41,7 @@ export function Detail({ uuid, change, settings, onClose, notify }) {
         alert &&
         html`
         <${FailureBox} key=${uuid} alert=${alert} mayRetry=${settings.scopes.includes('operate')} onChange=${refresh} notify=${notify} />
+        <${WaitingBox} alert=${alert} />
         <${Resolution} alert=${alert} />
         ${alert.failure === null && video}
         ${timeline && html`<${TimelineView} timeline=${timeline} />`}
@@ -115,7 +117,7 @@ function Properties({ alert, timeline, settings }) {
     <dl>
       <dt>Recorded by camera</dt><dd><${Time} at=${new Date(timestamp * 1_000).toISOString()} withZone /></dd>
       <dt>Attempts</dt><dd>${attempts}${beforeRetry}${crashes}</dd>
-      ${timeline?.last_fault && html`<dt>Last error</dt><dd><${UntrustedText}>${timeline.last_fault}<//></dd>`}
+      ${timeline?.last_fault && alert.last_error === null && html`<dt>Last error</dt><dd><${UntrustedText}>${timeline.last_fault}<//></dd>`}
       <dt>Downloaded</dt><dd>${formatBytes(bytes_fetched)} from the video server</dd>
       <dt>Video</dt><dd class="mono"><${UntrustedText}>${video}<//></dd>
       <dt>UUID</dt><dd class="mono">${uuid}</dd>

@@ -8,7 +8,7 @@ import { RequestError, retryAlert } from './requests.js';
 /** @typedef {'none' | 'sending' | 'queued' | 'failed again' | 'succeeded'} RetryState */
 
 /**
- * Shows why an alert failed, what that means, a retry button, and what became of the retry.
+ * Shows why an alert failed, what that means, a retry button, and the result of the retry.
  * @param {{ alert: Alert, mayRetry: boolean, onChange: () => void, notify: (text: string) => void }} props
  */
 export function FailureBox({ alert, mayRetry, onChange, notify }) {

@@ -1,26 +1,30 @@
 import { useEffect, useState } from 'preact/hooks';
 import { FAILURE_CODES } from './failure-codes.js';
 import { html } from './html.js';
+import { SearchFilter } from './search-filter.js';
 import { STATUS_LABELS } from './status.js';
 import { fromTimeInput, toTimeInput, zoneName } from './time.js';
-import { DAY_MS, RANGES } from './view.js';
+import { DAY_MS, NO_FILTER, RANGES } from './view.js';
 
 /** @typedef {import('./view.js').View} View */
+/** @typedef {import('./view.js').Navigate} Navigate */
 /** @typedef {{ currentTarget: HTMLInputElement }} InputEvent */
 /** @typedef {{ currentTarget: HTMLSelectElement }} SelectEvent */
 
 /** @type {Partial<View>} */
-export const NO_FILTERS = { status: '', store: '', failure_code: '', range: '24h', from: '', to: '' };
+export const NO_FILTERS = { ...NO_FILTER, range: '24h' };
 
-/** @param {{ view: View, navigate: (changes: Partial<View>) => void, stores: string[] }} props */
+/** @param {{ view: View, navigate: Navigate, stores: string[] }} props */
 export function Filters({ view, navigate, stores }) {
-  const filtered = view.status !== '' || view.store !== '' || view.failure_code !== '' || view.range !== '24h';
+  const filtered =
+    view.q !== '' || view.status !== '' || view.store !== '' || view.failure_code !== '' || view.range !== '24h';
   const selectRange = (/** @type {SelectEvent} */ { currentTarget: { value } }) => {
     if (value !== 'custom') return navigate({ range: value, from: '', to: '' });
     navigate({ range: 'custom', from: new Date(Date.now() - DAY_MS).toISOString(), to: '' });
   };
   return html`
     <search class="filters" aria-label="Filters">
+      <${SearchFilter} q=${view.q} navigate=${navigate} />
       <label><span>Status</span>
         <select value=${view.status} onChange=${(/** @type {SelectEvent} */ e) => navigate({ status: e.currentTarget.value })}>
           <option value="">Any</option>
@@ -54,7 +58,7 @@ export function Filters({ view, navigate, stores }) {
 
 /**
  * Applies the store's name on Enter or blur, not on each key, so that each step back in the history is a whole name.
- * @param {{ store: string, stores: string[], navigate: (changes: Partial<View>) => void }} props
+ * @param {{ store: string, stores: string[], navigate: Navigate }} props
  */
 function StoreFilter({ store, stores, navigate }) {
   const [text, setText] = useState(store);

@@ -8,6 +8,7 @@ import { useEvents } from './events.js';
 import { Failures } from './failures.js';
 import { UntrustedText } from './format.js';
 import { html } from './html.js';
+import { useWaitingCauses, WaitingBanner } from './outage.js';
 import { Overview } from './overview.js';
 import { RetryDialog } from './retry-dialog.js';
 import { SETTINGS } from './settings.js';
@@ -44,6 +45,7 @@ function Page({ settings }) {
     },
   });
   useTitle(connection);
+  const causes = useWaitingCauses(statistics);
   const [retryFilter, setRetryFilter] = useState(/** @type {Partial<Filter> | null} */ (null));
   const [toast, notify] = useToast();
   const { open, close } = useDetail(view, navigate);
@@ -53,7 +55,7 @@ function Page({ settings }) {
     <a class="skip" href="#alerts">Skip to alerts</a>
     <${Header} settings=${settings} connection=${connection} view=${view} navigate=${navigate} />
     <main class=${view.alert === '' ? '' : 'with-detail'}>
-      <${Banners} connection=${connection} error=${error} />
+      <${Banners} connection=${connection} error=${error} causes=${causes} />
       <${Overview} statistics=${statistics} view=${view} navigate=${navigate} period=${RANGES[view.range]?.label ?? 'Custom range'} />
       <${AlertSection} list=${list} filter=${filter} view=${view} navigate=${navigate} onOpen=${open} />
       <aside aria-label=${view.alert === '' ? 'Failures' : 'Alert'}>
@@ -73,7 +75,7 @@ function useTitle(connection) {
   }, [connection]);
 }
 
-/** @param {{ settings: Settings, connection: Connection, view: View, navigate: (changes: Partial<View>) => void }} props */
+/** @param {{ settings: Settings, connection: Connection, view: View, navigate: import('./view.js').Navigate }} props */
 function Header({ settings, connection, view, navigate }) {
   const label = { connecting: 'Connecting', live: 'Live', lost: 'Reconnecting' }[connection];
   return html`
@@ -93,22 +95,23 @@ function Header({ settings, connection, view, navigate }) {
   `;
 }
 
-/** @param {{ connection: Connection, error: Error | null }} props */
-function Banners({ connection, error }) {
+/** @param {{ connection: Connection, error: Error | null, causes: import('./outage.js').Cause[] }} props */
+function Banners({ connection, error, causes }) {
   return html`
     <div class="banners" role="status">
       ${connection === 'lost' && html`<p class="banner">Connection lost. The data may be outdated; the page reconnects automatically.</p>`}
       ${error && html`<p class="banner">Cannot refresh the overview: ${error.message}</p>`}
+      ${causes.map((cause) => html`<${WaitingBanner} key=${cause.code} cause=${cause} />`)}
     </div>
   `;
 }
 
 /** @param {View} view @returns {Filter} */
 function useFilter(view) {
-  const { status, store, failure_code, range, from, to } = view;
+  const { q, status, store, failure_code, range, from, to } = view;
   return useMemo(
-    () => ({ status, store, failure_code, ...boundsOf({ ...view, range, from, to }) }),
-    [status, store, failure_code, range, from, to],
+    () => ({ q, status, store, failure_code, ...boundsOf({ ...view, range, from, to }) }),
+    [q, status, store, failure_code, range, from, to],
   );
 }
 

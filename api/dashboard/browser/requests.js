@@ -3,11 +3,12 @@
 /** @typedef {import('zod').infer<typeof import('../../alerts/schema.ts').alertSchema>} Alert */
 /** @typedef {import('zod').infer<typeof import('../../alerts/schema.ts').alertPageSchema>} AlertPage */
 /** @typedef {import('zod').infer<typeof import('../../alerts/retry-schema.ts').bulkRetryResponseSchema>} BulkRetry */
+/** @typedef {import('zod').infer<typeof import('../../alerts/store-names.ts').storeListSchema>} StoreList */
 /** @typedef {import('../../alerts/statistics.ts').Statistics} Statistics */
 /** @typedef {import('../../alerts/timeline.ts').Timeline} Timeline */
 /** @typedef {Statistics['minutes'][number]} Minute */
 /** @typedef {NonNullable<Alert['failure']>['code']} FailureCode */
-/** @typedef {{ status: string, store: string, failure_code: string, from: string, to: string }} Filter An empty string matches everything. */
+/** @typedef {{ q: string, status: string, store: string, failure_code: string, from: string, to: string }} Filter An empty string matches everything. */
 
 /** A request that failed: with an error status, or with status 0 because there was no response. */
 export class RequestError extends Error {
@@ -61,6 +62,11 @@ function toQuery(values) {
 /** @param {Filter} filter @param {string | null} cursor @param {AbortSignal} signal @returns {Promise<AlertPage>} */
 export function listAlerts(filter, cursor, signal) {
   return send(`/alerts${toQuery({ ...filter, limit: cursor === null ? 100 : 200, cursor })}`, { signal });
+}
+
+/** @param {string} q @param {AbortSignal} signal @returns {Promise<StoreList>} */
+export function findStores(q, signal) {
+  return send(`/alerts/stores${toQuery({ q })}`, { signal });
 }
 
 /** @param {string} uuid @param {AbortSignal} signal @returns {Promise<Alert>} */

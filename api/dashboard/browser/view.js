@@ -3,6 +3,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 
 /**
  * @typedef {object} View An empty string means "not set".
+ * @property {string} q Part of the name of a store or file, or of a uuid.
  * @property {string} status
  * @property {string} store
  * @property {string} failure_code
@@ -25,8 +26,11 @@ export const RANGES = {
   '30d': { label: 'Last 30 days', ms: 30 * DAY_MS },
   all: { label: 'Any time', ms: Number.POSITIVE_INFINITY },
 };
+/** What matches every alert. */
+export const NO_FILTER = { q: '', status: '', store: '', failure_code: '', from: '', to: '' };
+
 const DEFAULT_RANGE = '24h';
-const NAMES = /** @type {const} */ (['status', 'store', 'failure_code', 'range', 'from', 'to', 'zone', 'alert']);
+const NAMES = /** @type {const} */ (['q', 'status', 'store', 'failure_code', 'range', 'from', 'to', 'zone', 'alert']);
 
 /** @param {string} search @returns {View} */
 export function readView(search) {
@@ -34,7 +38,7 @@ export function readView(search) {
   /** @param {string} name */
   const get = (name) => query.get(name) ?? '';
   const [status, store, failure_code, alert] = [get('status'), get('store'), get('failure_code'), get('alert')];
-  const view = { status, store, failure_code, alert, zone: get('zone') === 'utc' ? 'utc' : '' };
+  const view = { q: get('q'), status, store, failure_code, alert, zone: get('zone') === 'utc' ? 'utc' : '' };
   const [from, to] = [toIsoTime(get('from')), toIsoTime(get('to'))];
   if (from !== '' || to !== '') return { ...view, range: 'custom', from, to };
   return { ...view, range: Object.hasOwn(RANGES, get('range')) ? get('range') : DEFAULT_RANGE, from, to };
@@ -68,7 +72,9 @@ export function boundsOf({ range, from, to }) {
   return { from: new Date(Math.floor((Date.now() - ms) / MINUTE_MS) * MINUTE_MS).toISOString(), to: '' };
 }
 
-/** Returns the view and a function that changes it. @returns {[View, (changes: Partial<View>) => void]} */
+/** @typedef {(changes: Partial<View>, options?: { replace: boolean }) => void} Navigate `replace`: without a step in the history. */
+
+/** Returns the view and a function that changes it. @returns {[View, Navigate]} */
 export function useView() {
   const [view, setView] = useState(() => readView(location.search));
   useEffect(() => {
@@ -76,10 +82,12 @@ export function useView() {
     addEventListener('popstate', onPopState);
     return () => removeEventListener('popstate', onPopState);
   }, []);
-  const navigate = useCallback((/** @type {Partial<View>} */ changes) => {
+  const navigate = useCallback((/** @type {Partial<View>} */ changes, { replace } = { replace: false }) => {
     setView((current) => {
       const next = { ...current, ...changes };
-      if (urlOf(next) !== urlOf(current)) history.pushState(null, '', urlOf(next));
+      if (urlOf(next) === urlOf(current)) return next;
+      if (replace) history.replaceState(null, '', urlOf(next));
+      else history.pushState(null, '', urlOf(next));
       return next;
     });
   }, []);

@@ -112,6 +112,37 @@ describe.skipIf('missing' in found)('an operator', TEST_TIMEOUT, () => {
     });
   });
 
+  it('learns why alerts wait and when the next attempt starts: in the list, the details and a banner', async () => {
+    const nextAttemptAt = new Date(Date.now() + 3_600_000);
+    const lastError = 'video_server_unreachable: the video server refused the connection';
+    const waiting = { lastError, lastErrorAt: new Date(), nextAttemptAt, attempts: 3, startedAt: new Date() };
+    const unfinished = {
+      status: 'pending' as const,
+      processedAt: null,
+      notifiedAt: null,
+      resolution: null,
+      codec: null,
+    };
+    const uuid = await insert({ ...unfinished, ...waiting });
+    await insert({ ...unfinished, ...waiting });
+    await open();
+    await page.locator('.banner').getByText('2 alerts wait for another attempt: video_server_unreachable.').waitFor();
+    await page.locator('.banner').getByText('Next attempt at').waitFor();
+    await row(uuid).locator('.result').getByText('video_server_unreachable').waitFor();
+    await row(uuid)
+      .locator('.result')
+      .getByText(/in (59 min|1 h)/)
+      .waitFor();
+    await row(uuid).click();
+    const box = page.locator('.detail .waiting');
+    await box.getByText('the video server refused the connection').waitFor();
+    await box.getByText('Start the video server or correct VIDEO_SERVER.').waitFor();
+    await box.getByText(/Next attempt at .+, in (59 min|1 h)\./).waitFor();
+    await api.db.alert.deleteMany();
+    await page.locator('.banner').waitFor({ state: 'detached' });
+    page.errors = page.errors.filter((error) => !error.includes('404'));
+  });
+
   describe('sees in the chart of the processing time', () => {
     /** Counts the runs of pixels of a line's color in the row of the canvas that has most of them. */
     const runsOf = (color: string) =>

@@ -1,4 +1,5 @@
 import { type Request, type RequestHandler, Router } from 'express';
+import { z } from 'zod';
 import { requireScope } from '../auth/client.ts';
 import { allow, MAX_ERRORS, Problem, problemMembers, validationProblem } from '../http/problem.ts';
 import type { RateLimits } from '../http/rate-limit.ts';
@@ -36,8 +37,19 @@ function postBatch(deps: Deps): RequestHandler {
     deps.metrics.received.inc({ result: 'rejected' }, invalid);
     const accepted = results.filter(({ status }) => status === 202).length;
     req.log.info({ alerts: results.length, accepted }, 'batch received');
+    throwIfAllRejected(results);
     res.json({ results });
   };
+}
+
+/** So that a client that looks at the status only does not take a rejected batch for an accepted one. */
+function throwIfAllRejected(results: BatchResult[]): void {
+  if (results.some(({ status }) => status < 400)) return;
+  const extra = { results };
+  const canSucceedLater = results.some(({ status }) => status === 503);
+  throw canSucceedLater
+    ? new Problem('queue-full', 'Too many alerts are waiting.', { extra, headers: { 'Retry-After': '10' } })
+    : new Problem('batch-rejected', 'No alert of the batch was accepted.', { extra });
 }
 
 /** Returns the valid alerts, and the results of the invalid ones, which together list at most MAX_ERRORS errors. */
@@ -53,9 +65,14 @@ function validate(alerts: unknown[]): { valid: BatchItem[]; results: BatchResult
     }
     const problem = validationProblem(parsed.error, 'alert', left);
     left -= problem.errors.length;
-    results.push(rejected({ index }, problem));
+    results.push(rejected({ index, ...readableUuid(body) }, problem));
   }
   return { valid, results };
+}
+
+/** Returns the uuid of an invalid alert, if that much of it is valid. */
+function readableUuid(body: unknown): { uuid?: string } {
+  return z.object({ uuid: newAlertSchema.shape.uuid }).safeParse(body).data ?? {};
 }
 
 async function admit(deps: Deps, req: Request, { index, alert }: BatchItem): Promise<BatchResult> {

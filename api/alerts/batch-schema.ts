@@ -9,10 +9,10 @@ export const batchSchema = z
   })
   .meta({ id: 'Batch' });
 
-const batchResultSchema = z
+export const batchResultSchema = z
   .strictObject({
     index: z.int().meta({ description: 'Position in the batch, from 0.' }),
-    uuid: z.uuid().optional().meta({ description: 'Missing if the alert is invalid.' }),
+    uuid: z.uuid().optional().meta({ description: 'Missing if the alert has no valid uuid.' }),
     status: z.int().meta({ description: 'The status of POST /alerts for this alert: 202, 200, 403, 409, 422 or 503.' }),
     dispatch: z.enum(['queued', 'deferred']).optional().meta({ description: 'With 202.' }),
     state: z

@@ -138,6 +138,21 @@ export const searchText = z
     params: { code: 'control_character' },
   });
 
+/** Returns the schema of the query parameter `limit`. OpenAPI shows what a client sends as an integer. */
+export function pageLimit(byDefault: number) {
+  return z
+    .string()
+    .regex(/^([1-9]|[1-9]\d|1\d\d|200)$/, 'must be a whole number from 1 to 200')
+    .default(`${byDefault}`)
+    .transform(Number)
+    .meta({
+      override({ jsonSchema }) {
+        delete jsonSchema.pattern;
+        Object.assign(jsonSchema, { type: 'integer', minimum: 1, maximum: 200, default: byDefault });
+      },
+    });
+}
+
 /** The query of GET /alerts. */
 export const alertQuerySchema = z.strictObject({
   q: searchText.optional().meta({
@@ -150,11 +165,7 @@ export const alertQuerySchema = z.strictObject({
   failure_code: failureCode.optional(),
   from: dateTime.optional(),
   to: dateTime.optional(),
-  limit: z
-    .string()
-    .regex(/^([1-9]|[1-9]\d|1\d\d|200)$/, 'must be a whole number from 1 to 200')
-    .default('50')
-    .transform(Number),
+  limit: pageLimit(50),
   cursor: z.string().max(128).optional(),
 });
 

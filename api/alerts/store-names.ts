@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { singleFlight } from '#async/single-flight.ts';
 import type { Database } from '#prisma/client.ts';
 import { listStores } from '#prisma/stores.ts';
-import { searchText } from './schema.ts';
+import { pageLimit, searchText } from './schema.ts';
 
 const MAX_STORES = 10_000;
 // 1,000 names take 30 ms to read. Reading them uses at most 1/50 of the time.
@@ -15,11 +15,7 @@ const MIN_SIMILARITY = 0.3;
 /** The query of GET /alerts/stores. */
 export const storeQuerySchema = z.strictObject({
   q: searchText.optional().meta({ description: 'Part of the name, in upper or lower case.' }),
-  limit: z
-    .string()
-    .regex(/^([1-9]|[1-9]\d|1\d\d|200)$/, 'must be a whole number from 1 to 200')
-    .default('20')
-    .transform(Number),
+  limit: pageLimit(20),
 });
 
 export const storeListSchema = z

@@ -22,7 +22,7 @@ function batchResults(): BatchResult[] {
   return [
     { index: 0, uuid: NEW_ALERT.uuid, status: 202, dispatch: 'queued' },
     { index: 1, uuid: OTHER_NEW_ALERT.uuid, status: 200, state: FAILED.status },
-    { index: 2, status: problem.status, problem },
+    { index: 2, uuid: INVALID_ALERT.uuid, status: problem.status, problem },
   ];
 }
 
@@ -31,14 +31,18 @@ const batch = operation('post', '/alerts/batch', 'Alerts', {
   summary: 'Create up to 500 alerts, each validated on its own',
   description:
     'The limit for the body is 512 KiB. If several alerts have the same uuid, the first one counts. All accepted alerts ' +
-    'are stored when the response arrives. For the rate limit, a batch counts as many requests as it has alerts; over ' +
+    'are stored when the response arrives. If none is accepted, the response is 422 `batch-rejected`, or 503 `queue-full` ' +
+    'if some can be accepted later; both have the `results`, too. For the rate limit, a batch counts as many requests as it has alerts; over ' +
     'the limit the whole batch is rejected.',
   scope: 'write',
   body: { schema: batchSchema, examples: { batch: { alerts: [NEW_ALERT, OTHER_NEW_ALERT, INVALID_ALERT] } } },
   validates: { subject: 'batch', schema: batchSchema, invalid: { alerts: [] } },
   responses: {
-    200: json('The result of each alert', batchResponseSchema, { mixed: { results: batchResults() } }),
+    200: json('The result of each alert; at least one is accepted', batchResponseSchema, {
+      mixed: { results: batchResults() },
+    }),
   },
+  problems: ['batch-rejected', 'queue-full'],
 });
 
 const retry = operation('post', '/alerts/{uuid}/retry', 'Operations', {

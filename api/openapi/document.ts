@@ -1,4 +1,5 @@
 import { createDocument } from 'zod-openapi';
+import packageJson from '../../package.json' with { type: 'json' };
 import { problemSchema } from '../alerts/schema.ts';
 import { alertActionPaths } from './alert-action-paths.ts';
 import { alertPaths } from './alert-paths.ts';
@@ -11,7 +12,7 @@ export function openApiDocument() {
     openapi: '3.1.0',
     info: {
       title: 'Video alerts',
-      version: '1.0.0',
+      version: packageJson.version,
       description:
         'Accepts alerts from store cameras and reports the resolution of their videos. Every error is an RFC 9457 ' +
         'problem whose `type` links to an explanation. A method that a path does not support returns 405 with Allow; ' +

@@ -11,8 +11,21 @@ const strings = { type: 'array', items: { type: 'string' }, minItems: 1 };
 /** The members that some problems have in addition to those of RFC 9457. */
 const EXTRA_MEMBERS: Partial<Record<ProblemName, Record<string, object>>> = {
   'alert-conflict': { fields: strings, existing: { type: 'string', pattern: '^/alerts/[0-9a-f-]{36}$' } },
+  'batch-rejected': { results: { type: 'array', items: { $ref: '#/components/schemas/BatchResult' }, minItems: 1 } },
   'not-retryable': { status_now: { enum: ['pending', 'processing', 'processed'] } },
   validation: { errors: { type: 'array', minItems: 1 } },
+};
+
+const REJECTED_RESULT = {
+  index: 0,
+  uuid: UUID,
+  status: 403,
+  problem: {
+    type: '/problems/forbidden',
+    title: PROBLEMS.forbidden[1],
+    status: 403,
+    detail: 'The key 7d3c1f0a2b may not post alerts of this store.',
+  },
 };
 
 const EXAMPLES: Partial<Record<ProblemName, ProblemExample>> = {
@@ -21,6 +34,7 @@ const EXAMPLES: Partial<Record<ProblemName, ProblemExample>> = {
     fields: ['video'],
     existing: `/alerts/${UUID}`,
   },
+  'batch-rejected': { detail: 'No alert of the batch was accepted.', results: [REJECTED_RESULT] },
   'not-retryable': { detail: 'The alert is processing, not failed.', status_now: 'processing' },
   unauthorized: { detail: 'Authentication required: send Authorization: Bearer <key>.' },
   forbidden: { detail: 'The key 7d3c1f0a2b lacks the scope write.' },

@@ -21,8 +21,9 @@ describe('POST /alerts/batch', () => {
     const known = newAlert();
     await api.post(known);
     const [first, second] = [newAlert(), newAlert()];
+    const invalid = newAlert({ video: 'x.mp4', shop: 1 });
     const response = await send({
-      alerts: [first, known, { ...known, store: 'other' }, newAlert({ video: 'x.mp4', shop: 1 }), 'nonsense', second],
+      alerts: [first, known, { ...known, store: 'other' }, invalid, 'nonsense', second],
     });
     expect(response.status).toBe(200);
     const { results } = await json(response);
@@ -42,7 +43,12 @@ describe('POST /alerts/batch', () => {
           existing: `/alerts/${known.uuid}`,
         },
       },
-      { index: 3, status: 422, problem: expect.objectContaining({ type: '/problems/validation', status: 422 }) },
+      {
+        index: 3,
+        uuid: invalid.uuid,
+        status: 422,
+        problem: expect.objectContaining({ type: '/problems/validation', status: 422 }),
+      },
       {
         index: 4,
         status: 422,
@@ -52,6 +58,38 @@ describe('POST /alerts/batch', () => {
     ]);
     const pointers = results[3].problem.errors.map(({ pointer }: { pointer: string }) => pointer);
     expect(pointers.sort()).toEqual(['#/shop', '#/video']);
+  });
+
+  it('returns 422 with every result if no alert is accepted', async () => {
+    const [invalid, bad] = [newAlert({ store: '' }), newAlert({ uuid: 'x' })];
+    const response = await send({ alerts: [invalid, bad, null] });
+    expect([response.status, response.headers.get('content-type')]).toEqual([
+      422,
+      'application/problem+json; charset=utf-8',
+    ]);
+    const { type, results } = await json(response);
+    expect(type).toBe('/problems/batch-rejected');
+    expect(results.map(({ index, uuid, status }: Record<string, unknown>) => [index, uuid, status])).toEqual([
+      [0, invalid.uuid, 422],
+      [1, undefined, 422],
+      [2, undefined, 422],
+    ]);
+    // A repeated alert is accepted.
+    const known = newAlert();
+    await api.post(known);
+    expect((await send({ alerts: [bad, known] })).status).toBe(200);
+  });
+
+  it('returns 503 with every result if no alert is accepted and some can be later', async () => {
+    const full = await startTestApi({ maxDepth: 1 });
+    await full.post(newAlert());
+    const alert = newAlert();
+    const response = await send({ alerts: [alert, 'nonsense'] }, full);
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '10']);
+    const { type, results } = await json(response);
+    expect(type).toBe('/problems/queue-full');
+    expect(results).toMatchObject([{ uuid: alert.uuid, status: 503 }, { status: 422 }]);
+    await full.close();
   });
 
   it('stores the first of several alerts with the same uuid', async () => {

@@ -47,7 +47,7 @@ describe('a stream of events', () => {
     const served = new Promise<Socket>((resolve) => own.once('connection', resolve));
     const reader = connect((own.address() as AddressInfo).port); // listening on TCP
     const store = 'slow-reader';
-    reader.write(`GET /alerts/events?store=${store} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    reader.write(`GET /alerts/events?store=${store} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     await new Promise((resolve) => reader.once('readable', resolve));
     // 21 MB of events: far more than the buffers of both sockets.
     await api.db.$executeRaw`INSERT INTO alerts (uuid, video, store, timestamp, request_id)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import packageJson from '../../../package.json' with { type: 'json' };
 import { newAlertSchema } from '../../alerts/schema.ts';
 import { PROBLEMS } from '../../http/problem.ts';
 import { openApiDocument } from '../document.ts';
@@ -99,7 +100,7 @@ describe('the examples of an operation', () => {
     expect(results.map(({ index }: Any) => index)).toEqual(alerts.map((_: unknown, index: number) => index));
     for (const { index, uuid, status, dispatch, state, problem } of results) {
       const valid = newAlertSchema.safeParse(alerts[index]).success;
-      expect(uuid).toBe(valid ? alerts[index].uuid : undefined);
+      expect(uuid).toBe(alerts[index].uuid);
       expect(status >= 400).toBe(!valid);
       expect([dispatch !== undefined, state !== undefined]).toEqual([status === 202, status === 200]);
       expect(problem?.status).toBe(valid ? undefined : status);
@@ -176,4 +177,20 @@ describe('every problem in an example', () => {
       for (const { pointer } of errors) expect(fields).toContain(pointer.split('/')[1]);
     },
   );
+});
+
+describe('the document', () => {
+  it('has the version of the package', () => {
+    expect(document.info.version).toBe(packageJson.version);
+  });
+
+  it('describes each `limit` of a query as an integer with its range', () => {
+    const limits = operations
+      .flatMap(({ operation }) => operation.parameters ?? [])
+      .filter(({ name }: Any) => name === 'limit');
+    expect(limits.length).toBeGreaterThanOrEqual(2);
+    for (const { schema } of limits) {
+      expect(schema).toEqual({ type: 'integer', minimum: 1, maximum: 200, default: expect.any(Number) });
+    }
+  });
 });

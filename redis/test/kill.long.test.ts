@@ -24,7 +24,7 @@ describe.concurrent('a job whose consumer is killed', () => {
   for (const { name, missing } of BACKENDS) {
     it.skipIf(missing)(
       `is delivered again on ${name}, also after the third kill`,
-      { timeout: 120_000 },
+      { timeout: 400_000 },
       async (test) => {
         const fixture = await openFixture(name, test);
         const job = newJob();
@@ -38,7 +38,7 @@ describe.concurrent('a job whose consumer is killed', () => {
         }
       },
     );
-    it.skipIf(missing)(`has no stalls on ${name} once an attempt has ended`, { timeout: 120_000 }, async (test) => {
+    it.skipIf(missing)(`has no stalls on ${name} once an attempt has ended`, { timeout: 400_000 }, async (test) => {
       const fixture = await openFixture(name, test);
       const job = newJob();
       await fixture.queue.enqueue(job);

@@ -44,7 +44,10 @@ const withMounts = ['unshare', '--user', '--map-root-user', '--net', '--ipc', '-
  * root in its second user namespace, so it loses all capabilities at exec, and a chroot forbids further namespaces.
  */
 const withRoot = 'exec unshare --user --map-user=65534 --map-group=65534 --root=. --wd=/ /ffprobe "$@"';
-const mountProgram = ': > ffprobe && mount --bind "$1" ffprobe || exit; shift';
+const mountProgram = `
+  case $1 in /*) program=$1 ;; *) program=$(command -v "$1") || exit ;; esac
+  : > ffprobe && mount --bind "$program" ffprobe || exit
+  shift`;
 const mountLibraries = `
   for folder in bin lib lib64 sbin usr; do
     if [ -h /$folder ]; then ln -sfn usr/$folder $folder || exit

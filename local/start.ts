@@ -14,6 +14,7 @@ import { queueFields } from '#redis/contract.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { print, printAuth, printReady } from './messages.ts';
 import { startEmbeddedPostgres } from './postgres/embedded.ts';
+import { openRoles, type RoleUrls } from './postgres/roles.ts';
 import { type Api, postSamples, waitUntilReady } from './samples.ts';
 import { createLocalService, type LocalService } from './services.ts';
 import { watchSources } from './watch.ts';
@@ -56,14 +57,15 @@ async function startAll(): Promise<void> {
   const bundledVideos = config.VIDEO_SERVER === undefined;
   await assertPortIsFree(config.PORT, 'PORT');
   if (bundledVideos) await assertPortIsFree(config.VIDEO_PORT, 'VIDEO_PORT');
-  const databaseUrl = config.DATABASE_URL ?? (await startDatabase(config.DATA_DIR));
-  await migrateAll(databaseUrl, config.QUEUE_URL ?? databaseUrl);
+  const database =
+    config.DATABASE_URL === undefined ? await startDatabase(config.DATA_DIR) : givenDatabase(config.DATABASE_URL);
+  await migrateAll(database.owner, config.QUEUE_URL ?? database.owner);
 
   const videoServer = config.VIDEO_SERVER ?? `http://127.0.0.1:${config.VIDEO_PORT}`;
   const env = {
     ...withoutFiles(process.env),
-    DATABASE_URL: databaseUrl,
-    QUEUE_URL: config.QUEUE_URL ?? databaseUrl,
+    DATABASE_URL: database.app,
+    QUEUE_URL: config.QUEUE_URL ?? database.app,
     VIDEO_SERVER: videoServer,
     // Another host name than the api's: browsers send its cookie to every port of 127.0.0.1.
     VIDEO_PUBLIC_URL: process.env.VIDEO_PUBLIC_URL ?? videoServer.replace('//127.0.0.1:', '//localhost:'),
@@ -81,19 +83,27 @@ async function startAll(): Promise<void> {
   services.push(await startService('api', env));
   const api: Api = { url: `http://127.0.0.1:${config.PORT}`, headers: key ? { authorization: `Bearer ${key}` } : {} };
   await waitUntilReady(api);
-  // Only the URL of the embedded database needs to be printed. One that was given is known, and may contain a password.
-  printAuth(config.AUTH, config.DATABASE_URL === undefined ? `DATABASE_URL=${databaseUrl} ` : '');
+  // The embedded database's URL is in a file: it contains a password. One that was given is known.
+  printAuth(config.AUTH, database.appFile === undefined ? '' : `DATABASE_URL_FILE=${database.appFile} `);
   const mayPost = config.AUTH === 'off' || key !== undefined;
   if (bundledVideos && mayPost) await postSamples(api, print);
   if (process.argv.includes('--watch')) await restartOnChange(services);
   printReady(api, videoServer);
 }
 
-async function startDatabase(dataDir: string): Promise<string> {
+type DatabaseUrls = Pick<RoleUrls, 'owner' | 'app'> & { appFile?: string };
+
+function givenDatabase(url: string): DatabaseUrls {
+  return { owner: url, app: url };
+}
+
+async function startDatabase(dataDir: string): Promise<DatabaseUrls> {
   print(`Starting PostgreSQL (data in ${dataDir})`);
   const postgres = await startEmbeddedPostgres({ dataDir, log: print, onExit: fail });
   opened.push(postgres);
-  return postgres.url;
+  const roles = await openRoles(postgres.url, dataDir);
+  opened.push({ stop: roles.close });
+  return roles;
 }
 
 async function migrateAll(databaseUrl: string, queueUrl: string): Promise<void> {

@@ -111,6 +111,16 @@ const TABLE = `CREATE TABLE _prisma_migrations (
   applied_steps_count INTEGER NOT NULL DEFAULT 0
 )`;
 
+// Default privileges of prisma/roles.sql let the application's role write every new table; not this one.
+const READ_ONLY = `DO $$
+  DECLARE role regrole;
+  BEGIN
+    FOR role IN SELECT DISTINCT grantee::regrole FROM pg_class, aclexplode(relacl)
+      WHERE oid = '_prisma_migrations'::regclass AND grantee NOT IN (0, relowner) LOOP
+      EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON _prisma_migrations FROM %s', role);
+    END LOOP;
+  END $$`;
+
 async function createTable(client: pg.Client): Promise<void> {
   const tables = `SELECT relname AS name FROM pg_class
     WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')`;
@@ -120,6 +130,7 @@ async function createTable(client: pg.Client): Promise<void> {
     throw new Error(`the database has tables but no migrations (${names.join(', ')}): use an empty database`);
   }
   await client.query(TABLE);
+  await client.query(READ_ONLY);
 }
 
 /** Runs one migration and writes its row. If it fails, the row keeps the error in `logs` and has no `finished_at`. */

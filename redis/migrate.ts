@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { runMigrations } from 'bullmq';
 import pg from 'pg';
 import { z } from 'zod';
-import { queueFields } from './contract.ts';
+import { QUEUE_NAME, queueFields } from './contract.ts';
 
 /**
  * Creates the queue's schema `bullmq` and the schema `limits` in a PostgreSQL database; Redis needs nothing. A second call
@@ -16,6 +16,7 @@ export async function migrateQueue(url: string): Promise<'migrated' | 'nothing t
   try {
     await client.connect();
     await runMigrations(client);
+    await client.query(JOB_ID_SEQUENCE, [QUEUE_NAME]);
     await client.query(LIMITS_SCHEMA);
     return 'migrated';
   } catch (cause) {
@@ -27,6 +28,9 @@ export async function migrateQueue(url: string): Promise<'migrated' | 'nothing t
     await client.end();
   }
 }
+
+// BullMQ creates this sequence when it first adds jobs in bulk, which the application's role may not do.
+const JOB_ID_SEQUENCE = 'SELECT bullmq.next_job_id($1)';
 
 // The counters of rate-limit-store.ts. Unlogged, because a crash may reset them and each update would cost a write to the
 // log. Sent as one script, so one transaction: the lock is held until everything exists.

@@ -53,6 +53,11 @@ describe('npm start', { timeout: LIMIT_MS }, () => {
     expect(await response.json()).toMatchObject({ data: { length: 6 } });
     const { stdout } = await promisify(execFile)('sh', ['-c', local.lines.find((l) => l.includes('curl -i')) ?? '']);
     expect(stdout).toMatch(/^HTTP\/1\.1 202 /);
+    // The printed command works and shows no password.
+    const setting = local.lines.map((line) => /(DATABASE_URL_FILE=\S+) npm run keys$/.exec(line)?.[1]).find(Boolean);
+    const { stdout: keys } = await promisify(execFile)('sh', ['-c', `${setting} node api/auth/keys-cli.ts list`]);
+    expect(keys).toMatch(/ first .* active$/m);
+    expect(local.lines.join('\n')).not.toMatch(/postgres(ql)?:\/\//);
     await interrupt(local);
     const again = await fixture.startReady({ AUTH: 'keys' });
     expect(again.lines.join('\n')).not.toMatch(/va_/);

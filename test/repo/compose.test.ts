@@ -13,6 +13,24 @@ it('publishes every port on loopback, the address that PUBLISHED_ON names', () =
   expect(compose).toMatch(/^ +PUBLISHED_ON: 127\.0\.0\.1$/m);
 });
 
+it('mounts in each service only the secrets that it needs', () => {
+  const services = compose
+    .slice(compose.indexOf('\nservices:'), compose.indexOf('\nnetworks:'))
+    .split(/\n {2}(?=[a-z-]+:\n)/);
+  const mounts = services.flatMap((service) =>
+    [...service.matchAll(/"(secrets[a-z-]*):\/run/g)].map(([, volume]) => [/^[a-z-]+/.exec(service)?.[0], volume]),
+  );
+  expect(mounts).toEqual([
+    ['postgres', 'secrets-postgres'],
+    ['redis', 'secrets-redis'],
+    ['roles', 'secrets-roles'],
+    ['migrate', 'secrets-migrate'],
+    ['api', 'secrets-app'],
+    ['worker', 'secrets-app'],
+    ['observability-secrets', 'secrets-app'],
+  ]);
+});
+
 it('requires API keys unless the environment sets AUTH', () => {
   expect(compose).toMatch(/^ +AUTH: \$\{AUTH:-keys\}$/m);
 });

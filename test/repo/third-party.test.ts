@@ -31,17 +31,12 @@ const LICENCES = [
 ];
 /** A program that is run and never linked: its licence does not extend to this project. */
 const RUN_ONLY = /^@ffprobe-installer\//;
-/** Optional packages for other platforms, for which npm did not record a hash. */
-const UNHASHED = /^@biomejs\/cli-(android|darwin|win32|linux-.*-musl)|^@msgpackr-extract\//;
-
 const isOptional = ({ optional, devOptional }: Package) => optional === true || devOptional === true;
 const namesOf = (found: Package[]) => found.map(({ name }) => name);
 
 describe('packages', () => {
   it('have a hash, so that their content cannot change under their version', () => {
-    const unhashed = packages.filter(({ integrity }) => !integrity?.startsWith('sha512-'));
-    expect(namesOf(unhashed.filter(({ name }) => !UNHASHED.test(name)))).toEqual([]);
-    expect(packages.filter(({ name }) => UNHASHED.test(name)).every(isOptional)).toBe(true);
+    expect(namesOf(packages.filter(({ integrity }) => !integrity?.startsWith('sha512-')))).toEqual([]);
   });
 
   it('are fetched over https', () => {
@@ -101,4 +96,25 @@ it('uses actions of others at one commit and without write permission', () => {
     expect(uses.filter((action) => !/@[0-9a-f]{40}$/.test(action ?? ''))).toEqual([]);
     expect(read(workflow)).toMatch(/^permissions:\n {2}contents: read$/m);
   }
+});
+
+it('lets an update bot pin images and actions, and runs CI on the project’s Node', () => {
+  const { extends: presets } = JSON.parse(read('renovate.json'));
+  expect(presets).toContain('docker:pinDigests');
+  expect(presets).toContain('helpers:pinGitHubActionDigests');
+  const workflow = read('.github/workflows/ci.yml');
+  expect(workflow).not.toMatch(/node-version:/);
+  expect(workflow.match(/node-version-file: \.nvmrc/g)).toHaveLength(
+    workflow.match(/actions\/setup-node@/g)?.length ?? 0,
+  );
+  for (const command of ['npm audit --audit-level=high', 'npm audit signatures', 'aquasec/trivy:']) {
+    expect(workflow).toContain(command);
+  }
+});
+
+it('names a version for every image', () => {
+  const images = [...`${read('compose.yml')}\n${read('nginx/tls/compose.yml')}`.matchAll(/^ +image: (\S+)$/gm)];
+  const own = 'video-alerts';
+  for (const [, image = ''] of images)
+    if (image !== own) expect(image).toMatch(/:v?\d+[\w.-]*(@sha256:[0-9a-f]{64})?$/);
 });

@@ -1,5 +1,6 @@
-import { formatDuration, UntrustedText } from './format.js';
+import { formatCount, formatDuration, UntrustedText } from './format.js';
 import { html } from './html.js';
+import { Status } from './status.js';
 import { Time, zoneName } from './time.js';
 
 /** @typedef {import('./requests.js').Timeline} Timeline */
@@ -41,6 +42,24 @@ export function TimelineView({ timeline }) {
         })}
       </ol>
       <p class="note">${waiting && `Received ${formatDuration(total_ms)} ago. `}Times in ${zoneName()}.</p>
+      ${timeline.rounds.length > 1 && html`<${Rounds} rounds=${timeline.rounds} />`}
     </section>
+  `;
+}
+
+/** Shows every round of attempts: each retry starts one. @param {{ rounds: Timeline['rounds'] }} props */
+function Rounds({ rounds }) {
+  return html`
+    <h3>Rounds of attempts</h3>
+    <ul class="rounds">
+      ${rounds.map(
+        ({ number, status, started_at, ms, attempts, failure }) => html`
+          <li>
+            <b>${number}.</b> <${Status} status=${status} /> <${Time} at=${started_at} />, ${formatDuration(ms)}, ${formatCount(attempts, 'attempt')}
+            ${failure && html`<span class="note"><code>${failure.code}</code> <${UntrustedText}>${failure.detail}<//></span>`}
+          </li>
+        `,
+      )}
+    </ul>
   `;
 }

@@ -101,10 +101,13 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
     stack.workers[0]?.resume();
     await shows(status, 'Retry failed again: the file has no moov box');
     expect(await focused()).toBe('Retry this alert');
+    await shows(page.locator('.rounds li').nth(1), '2. Failed');
     await repairVideo('again');
     await page.keyboard.press('Enter');
     await shows(status, 'The retry succeeded.');
     expect(await focused()).toBe('The retry succeeded.');
+    await shows(page.locator('.rounds li').nth(2), '3. Processed');
+    for (const n of [0, 1]) await shows(page.locator('.rounds li').nth(n), 'the file has no moov box');
   });
 
   it('plays the video from the video server', async () => {
@@ -187,6 +190,26 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
     await row(page, uuid).click();
     await shows(page.locator('.detail h2'), '<script>alert(1)</script>');
     expect(await page.locator('#page script, #page img').count()).toBe(0);
+  });
+
+  it('shows within 10 s of the last heartbeat that the server is frozen, on the page and in the tab', async () => {
+    const page = await open();
+    const pinged = page.waitForEvent('console', { predicate: (message) => message.text() === 'ping' });
+    // The page's own stream has its heartbeats at about the same time.
+    await page.evaluate(
+      "new EventSource('/alerts/events').addEventListener('ping', () => console.log('ping'), { once: true })",
+    );
+    await pinged;
+    stack.apis[0]?.pause();
+    const frozenAt = Date.now();
+    await page.getByText('Reconnecting', { exact: true }).waitFor();
+    // The limit is the page's; the rest is for a slow machine.
+    expect(Date.now() - frozenAt).toBeLessThan(30_000);
+    expect(await page.title()).toBe('⚠ Connection lost – Video alerts');
+    stack.apis[0]?.resume();
+    await page.getByText('Live', { exact: true }).waitFor();
+    await expect.poll(() => page.title(), POLL_TIMEOUT).toBe('Video alerts');
+    expectErrors(page, /ERR_|Failed to load/);
   });
 
   it('shows that the connection is lost, reconnects, and shows what happened in between', async () => {

@@ -59,7 +59,8 @@ export async function testCompose({ rate }: ComposeOptions): Promise<boolean> {
 }
 
 const scale = (api: number, worker: number) =>
-  compose('up', '-d', '--no-build', '--scale', `api=${api}`, '--scale', `worker=${worker}`);
+  // These two only: with nginx, the command would fail while a new api is not healthy yet.
+  compose('up', '-d', '--no-build', '--scale', `api=${api}`, '--scale', `worker=${worker}`, 'api', 'worker');
 
 function stepsOf(history: History, signal: AbortSignal): Step[] {
   return [

@@ -76,15 +76,18 @@ const RECORDED_SHARE = 0.3;
  */
 const PERIOD_MS = 30_000;
 
-/** Yields faults without end: the same sequence for the same seed and backend. */
-export function* faultSchedule(seed: number, backend: Backend): Generator<PlannedFault, never> {
+/**
+ * Yields faults without end: the same sequence for the same seed and backend. `pace` multiplies the time between them: a
+ * process that takes long to start would otherwise hardly ever run.
+ */
+export function* faultSchedule(seed: number, backend: Backend, pace = 1): Generator<PlannedFault, never> {
   const random = seededRandom(seed);
   for (let elapsedMs = 0; ; ) {
     // Always five numbers per fault, used or not: a change to one fault never shifts the ones after it.
     const [delay, choice, replica, duration, moment] = [random(), random(), random(), random(), random()];
-    const delayMs = Math.round(500 + delay * 2_500);
+    const delayMs = Math.round((500 + delay * 2_500) * pace);
     elapsedMs += delayMs;
-    const kind = chooseFault(choice, backend, Math.floor(elapsedMs / PERIOD_MS) % 2 === 1);
+    const kind = chooseFault(choice, backend, Math.floor(elapsedMs / (PERIOD_MS * pace)) % 2 === 1);
     const [min, max] = durationRange(kind);
     yield {
       delayMs,

@@ -28,6 +28,7 @@ Sends alerts while it injects faults into the stack, then checks every invariant
 ${listOf([...FAULT_SCENARIOS.keys()])}
   --alerts N                 number of alerts, 10 to 100000 (default 200)
   --seed N                   the same seed gives the same schedule (default 1)
+  --pace N                   multiplies the time between faults, 1 to 10 (default 1): for a busy machine
   --rate N                   alerts per second (default: at most 12; flush: 100)
   --minutes N                time limit; a run that reaches it fails (default: depends on alerts and rate)
   --logs FOLDER              keep the log of each process and everything observed
@@ -53,6 +54,7 @@ const fields = z.object({
     .min(0)
     .max(2 ** 32 - 1, 'must be a whole number below 2^32')
     .default(1),
+  pace: z.coerce.number().min(1).max(10, 'must be 1 to 10').default(1),
   rate: z.coerce.number().min(0.1).max(500, 'must be 0.1 to 500').optional(),
   minutes: z.coerce.number().min(1).max(240, 'must be 1 to 240').optional(),
   logs: z.string().min(1).optional(),
@@ -97,8 +99,8 @@ export function readOptions(args: string[]): Options | ComposeOptions | undefine
     const { values } = parseArgs({
       args,
       options: {
-        ...{ target: text, backend: text, scenario: text, alerts: text, seed: text, rate: text, minutes: text },
-        ...{ logs: text, json: flag, help: flag },
+        ...{ target: text, backend: text, scenario: text, alerts: text, seed: text, pace: text, rate: text },
+        ...{ minutes: text, logs: text, json: flag, help: flag },
       },
     });
     if (values.help) return undefined;

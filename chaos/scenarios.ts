@@ -33,7 +33,7 @@ export function runScenario(run: Run): Promise<Outcome> {
 /** Sends alerts at a steady rate while a seeded schedule of faults hits every component. */
 async function injectFaults({ stack, history, options, signal }: Run): Promise<Outcome> {
   await startAll(stack, signal);
-  const injector = startInjector(stack, faultSchedule(options.seed, options.backend), history, signal);
+  const injector = startInjector(stack, faultSchedule(options.seed, options.backend, options.pace), history, signal);
   try {
     const { apiOrigins } = stack;
     await sendAlerts({ apiOrigins, history, count: options.alerts, perSecond: options.rate }, signal);

@@ -78,8 +78,8 @@ export function createScoreboard(
   };
 }
 
-function commandOf({ backend, alerts, seed, scenario, rate }: Options): string {
-  const other = scenario === 'faults' ? '' : ` --scenario ${scenario}`;
+function commandOf({ backend, alerts, seed, scenario, pace, rate }: Options): string {
+  const other = `${scenario === 'faults' ? '' : ` --scenario ${scenario}`}${pace === 1 ? '' : ` --pace ${pace}`}`;
   return `npm run chaos -- --backend ${backend} --alerts ${alerts} --seed ${seed}${other} --rate ${rate.toFixed(1)}`;
 }
 

@@ -18,6 +18,12 @@ it('schedules the same faults for the same seed, and others for another seed', (
   expect([random(), random()].map((x) => x.toFixed(6))).toEqual(['0.627074', '0.002736']);
 });
 
+it('schedules the same kinds of process faults later at a slower pace', () => {
+  const slow = faultSchedule(7, 'redis', 3);
+  const [fast] = firstFaults(7, 'redis', 1);
+  expect(slow.next().value).toEqual({ ...fast, delayMs: expect.closeTo((fast?.delayMs ?? 0) * 3, -1) });
+});
+
 it('schedules every kind of fault within its limits, and none of Redis on PostgreSQL', () => {
   const faults = firstFaults(1, 'redis', 1_000);
   expect(new Set(faults.map(({ kind }) => kind))).toEqual(new Set(Object.keys(FAULTS)));

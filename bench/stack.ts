@@ -80,7 +80,7 @@ export async function openStack(options: BenchStackOptions, opened: Opened): Pro
       videoServer: () => stack.videoServer?.pid(),
     }),
     async deleteAll() {
-      await database.$executeRaw`TRUNCATE alerts`;
+      await database.$executeRaw`TRUNCATE alerts CASCADE`;
       if (redis) await redis.send('FLUSHALL');
       else await database.$executeRaw`TRUNCATE bullmq.job CASCADE`;
     },

@@ -1,7 +1,7 @@
 import { createProcessRegistry } from '#observability/process-metrics.ts';
 import { startService } from '#observability/service.ts';
 import { openDatabase } from '#prisma/client.ts';
-import { hasKeys, validKeys } from '#prisma/keys.ts';
+import { hasKeys, markKeyUsed, validKeys } from '#prisma/keys.ts';
 import { registerPoolMetrics } from '#prisma/pool-metrics.ts';
 import { waitUntilReady } from '#prisma/readiness.ts';
 import { openAlertQueue } from '#redis/queue.ts';
@@ -14,6 +14,7 @@ import { type AppDeps, createApp } from './app.ts';
 import { keyIdOf } from './auth/client.ts';
 import { createKeyAuth } from './auth/key-auth.ts';
 import { createKeyCache } from './auth/key-cache.ts';
+import { createKeyUsage } from './auth/key-usage.ts';
 import { createSessions } from './auth/sessions.ts';
 import { readApiConfig } from './config.ts';
 import { createRateLimits } from './http/rate-limit.ts';
@@ -89,9 +90,14 @@ function openAuth(): Pick<AppDeps, 'auth' | 'rateLimits'> {
     perAddress: config.RATE_LIMIT_PER_IP,
     failedKeys: config.RATE_LIMIT_FAILED_KEYS,
   };
-  const rateLimits = createRateLimits(limiters, settings, keyIdOf);
+  const rateLimits = createRateLimits(limiters, settings, keyIdOf, (limit) => metrics.rateLimited.inc({ limit }));
   const keys = createKeyCache(() => validKeys(db));
-  return { auth: createKeyAuth(keys, rateLimits.countInvalidKey, createSessions(db)), rateLimits };
+  const countInvalidKey = (address: string | undefined) => {
+    metrics.authFailures.inc();
+    return rateLimits.countInvalidKey(address);
+  };
+  const markUsed = createKeyUsage((id) => markKeyUsed(db, id));
+  return { auth: createKeyAuth(keys, countInvalidKey, createSessions(db), markUsed), rateLimits };
 }
 
 /** Explains how to create the first key: without one, every request gets 401. */

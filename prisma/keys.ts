@@ -26,6 +26,12 @@ export async function validKeys(db: Database): Promise<ValidKey[]> {
     FROM api_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`;
 }
 
+/** Records that the key was used now. Writes at most once a minute, however many processes call it. */
+export async function markKeyUsed(db: Database, id: string): Promise<void> {
+  await db.$executeRaw`UPDATE api_keys SET last_used_at = now()
+    WHERE id = ${id} AND (last_used_at IS NULL OR last_used_at < now() - interval '55 seconds')`;
+}
+
 export async function hasKeys(db: Database): Promise<boolean> {
   return (await db.apiKey.findFirst({ select: { id: true } })) !== null;
 }

@@ -37,6 +37,7 @@ export const workerFields = {
   OPS_PORT: wholeNumber(0, 65_535).optional(),
   HOST: z.string().default('127.0.0.1'),
   NOTIFIER: z.enum(['console'], 'must be console').default('console'),
+  NOTIFIER_FORMAT: z.enum(['text', 'json'], 'must be text or json').default('text'),
   TZ: timeZone,
 };
 

@@ -7,11 +7,13 @@ import type { Delivery, JobResult } from '#redis/queue.ts';
 import { countAttempt, countClaim } from './attempt-metrics.ts';
 import { VideoError, VideoNotFound, VideoTimeout, WorkerCrashed } from './errors.ts';
 import type { AttemptOutcome, WorkerMetrics } from './metrics.ts';
+import type { OutageLog } from './outage-log.ts';
 import { type Attempt, failAlert, notifyOnce, type ProcessDeps, processAlert } from './process-alert.ts';
 
 export type HandleJobDeps = ProcessDeps & {
   log: Logger;
   metrics: WorkerMetrics;
+  outages: OutageLog;
   maxAttempts: number;
   maxCrashes: number;
   attemptTimeoutMs: number;
@@ -71,6 +73,7 @@ async function attemptAlert(
       throw new WorkerCrashed(`${alert.crashes} attempts started and never finished: the video crashes its worker`);
     }
     const outcome = await processAlert(deps, alert, run.attempt);
+    deps.outages.responded();
     const ms = run.count(outcome);
     deps.log.info({ ...run.ids, outcome, ms, ...run.attempt.meter }, 'alert handled');
     return { kind: 'done' };
@@ -131,8 +134,11 @@ async function handleVideoError(run: Run, error: VideoError, deliveries: number)
   const { deps, alert, attempt, ids, count } = run;
   const { code, message: detail, retryAfterMs } = error;
   const reason = `${code}: ${detail}`;
+  const outage = !error.permanent && deps.outages.failed({ code, detail });
+  if (error.permanent && attempt.meter.requests > 0) deps.outages.responded();
   if (isLastAttempt(run) || (error.permanent && !mayStillArrive(error, alert))) {
-    deps.log.warn({ ...ids, code, detail, err: error.cause, ...attempt.meter }, 'alert failed');
+    // During an outage one warning describes it, not one per alert.
+    deps.log[outage ? 'info' : 'warn']({ ...ids, code, detail, err: error.cause, ...attempt.meter }, 'alert failed');
     count(await failAlert(deps, error, alert, attempt), code);
     return { kind: 'failed', reason };
   }

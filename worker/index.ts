@@ -13,6 +13,7 @@ import { type HandleJobDeps, handleJob } from './handle-job.ts';
 import { createMetrics } from './metrics.ts';
 import { consoleNotifier } from './notify/console.ts';
 import { startOpsServer } from './ops-server.ts';
+import { createOutageLog } from './outage-log.ts';
 import { createQuarantine } from './quarantine.ts';
 import { startReconciler } from './reconcile.ts';
 import { createStoreConcurrency } from './store-concurrency.ts';
@@ -78,7 +79,8 @@ const deps: HandleJobDeps = {
   db,
   log,
   metrics,
-  notifier: withNotificationMetrics(consoleNotifier(process.stdout, config.TZ), metrics),
+  outages: createOutageLog(log, config.VIDEO_SERVER),
+  notifier: withNotificationMetrics(consoleNotifier(process.stdout, config.TZ, config.NOTIFIER_FORMAT), metrics),
   videoServer: config.VIDEO_SERVER,
   openVideo: reader.open,
   async probe(video, signal) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Alert, RETRYABLE_CODES } from '#prisma/alerts.ts';
 import { AlertStatus, FailureCode } from '#prisma/generated/enums.ts';
-import { failureAdviceList } from './failure-codes.ts';
+import { FAILURE_ADVICE, failureAdviceList } from './failure-codes.ts';
 import { CONTROL_CHARACTER, videoPathError } from './video-path.ts';
 
 const DAY_S = 86_400;
@@ -93,7 +93,12 @@ export const alertSchema = z
       .strictObject({
         code: failureCode.meta({ description: failureAdviceList() }),
         detail: z.string(),
-        retryable: z.boolean(),
+        retryable: z.boolean().meta({
+          description:
+            'Whether failures with this code are retried automatically, up to MAX_ATTEMPTS times. An operator can retry ' +
+            'every failed alert.',
+        }),
+        action: z.string().meta({ description: 'What to do, in one sentence.' }),
       })
       .nullable(),
     last_error: z.strictObject({ code: failureCode, detail: z.string(), at: instant.nullable() }).nullable().meta({
@@ -231,6 +236,7 @@ export function presentAlert(alert: Alert): z.infer<typeof alertSchema> {
       code: alert.failureCode,
       detail: alert.failureDetail ?? '',
       retryable: RETRYABLE_CODES.has(alert.failureCode),
+      action: FAILURE_ADVICE[alert.failureCode].action,
     },
     last_error: lastErrorOf(alert),
     next_attempt_at: alert.status === 'pending' ? (alert.nextAttemptAt?.toISOString() ?? null) : null,

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { type Alert, RETRYABLE_CODES } from '#prisma/alerts.ts';
+import type { Alert } from '#prisma/alerts.ts';
 import { AlertStatus, FailureCode } from '#prisma/generated/enums.ts';
 import type { AlertRound } from '#prisma/rounds.ts';
+import { alertSchema, presentAlert } from './schema.ts';
 
 const STEPS = ['received', 'queued', 'claimed', 'probed', 'notified'] as const;
 type Step = (typeof STEPS)[number];
@@ -39,7 +40,7 @@ export const timelineSchema = z
     next_attempt_at: instant
       .nullable()
       .meta({ description: 'While the alert waits for a retry: when the next attempt starts, if no worker is busy.' }),
-    failure: z.strictObject({ code: z.enum(FailureCode), detail: z.string(), retryable: z.boolean() }).nullable(),
+    failure: alertSchema.shape.failure,
     bytes_fetched: z.int().min(0),
     rounds: z
       .array(
@@ -92,11 +93,7 @@ export function timelineOf(alert: Alert, now: Date, earlier: AlertRound[] = []):
     crashes: alert.crashes,
     last_fault: alert.lastError,
     next_attempt_at: alert.status === 'pending' ? (alert.nextAttemptAt?.toISOString() ?? null) : null,
-    failure: alert.failureCode && {
-      code: alert.failureCode,
-      detail: alert.failureDetail ?? '',
-      retryable: RETRYABLE_CODES.has(alert.failureCode),
-    },
+    failure: presentAlert(alert).failure,
     bytes_fetched: Number(alert.bytesFetched),
     rounds: roundsOf(alert, now, earlier),
   };

@@ -120,9 +120,12 @@ function list(rest: string[]) {
       key.stores.join(',') || 'all',
       minuteOf(key.createdAt),
       key.expiresAt ? minuteOf(key.expiresAt) : 'never',
+      key.lastUsedAt ? minuteOf(key.lastUsedAt) : 'never',
       stateOf(key),
     ]);
-    process.stdout.write(table([['id', 'name', 'scopes', 'stores', 'created', 'expires', 'state'], ...rows]));
+    process.stdout.write(
+      table([['id', 'name', 'scopes', 'stores', 'created', 'expires', 'last used', 'state'], ...rows]),
+    );
   };
 }
 

@@ -9,6 +9,8 @@ const WINDOW_MS = 60_000;
 /** Requests per minute. 0: no limit. */
 export type RateLimitSettings = { perKey: number; perAddress: number; failedKeys: number };
 
+export type LimitName = 'address' | 'key' | 'failed';
+
 export type RateLimits = {
   /** Runs before authentication. */
   byAddress: RequestHandler;
@@ -20,15 +22,19 @@ export type RateLimits = {
   countInvalidKey(address: string | undefined): Promise<void>;
 };
 
-/** Returns the rate limits of the api. `keyIdOf` returns the id of the request's key, or undefined without a key. */
+/**
+ * Returns the rate limits of the api. `keyIdOf` returns the id of the request's key, or undefined without a key.
+ * `onLimited` is called for every request that a limit rejects.
+ */
 export function createRateLimits(
   limiters: RateLimiters,
   settings: RateLimitSettings,
   keyIdOf: (req: Request) => string | undefined,
+  onLimited: (limit: LimitName) => void = () => {},
 ): RateLimits {
   const invalidKeys = settings.failedKeys > 0 ? limiters.create('failed', settings.failedKeys, WINDOW_MS) : undefined;
-  const address = createLimit(limiters, 'address', settings.perAddress, (req) => networkOf(req.ip));
-  const key = createLimit(limiters, 'key', settings.perKey, keyIdOf);
+  const address = createLimit(limiters, 'address', settings.perAddress, (req) => networkOf(req.ip), onLimited);
+  const key = createLimit(limiters, 'key', settings.perKey, keyIdOf, onLimited);
   return {
     byAddress: handlerOf(address),
     byKey: handlerOf(key),
@@ -41,6 +47,7 @@ export function createRateLimits(
     async countInvalidKey(from) {
       const usage = await invalidKeys?.consume(networkOf(from));
       if (!usage || usage.consumed <= settings.failedKeys) return;
+      onLimited('failed');
       throw tooMany(usage, `More than ${settings.failedKeys} invalid keys per minute from this address.`);
     },
   };
@@ -51,9 +58,10 @@ type Limit = (req: Request, res: Response, points: number) => Promise<void> | vo
 
 function createLimit(
   limiters: RateLimiters,
-  name: string,
+  name: 'address' | 'key',
   limit: number,
   keyOf: (req: Request) => string | undefined,
+  onLimited: (limit: LimitName) => void,
 ): Limit {
   if (limit === 0) return () => {};
   const limiter = limiters.create(name, limit, WINDOW_MS);
@@ -62,6 +70,7 @@ function createLimit(
     res.appendHeader('RateLimit', `"${name}"; r=${Math.max(0, limit - usage.consumed)}; t=${secondsTo(usage)}`);
     res.appendHeader('RateLimit-Policy', `${policy}${partitionOf(key)}:`);
     if (usage.consumed <= limit) return;
+    onLimited(name);
     const reason = points > 1 ? ` Each alert of a batch counts as one request: ${points + 1} here.` : '';
     throw tooMany(usage, `More than ${limit} requests per minute for this ${name}.${reason}`);
   };

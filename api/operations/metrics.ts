@@ -16,9 +16,22 @@ export function createMetrics(registry: Registry) {
   });
   // From the first scrape on: rate() misses the first increment of a series that starts with 1.
   for (const result of RESULTS) received.inc({ result }, 0);
+  const rateLimited = new Counter({
+    name: 'rate_limited_total',
+    help: 'Requests rejected with 429, by the limit that they exceeded; failed: invalid keys per address.',
+    labelNames: ['limit'],
+    registers,
+  });
+  for (const limit of ['address', 'key', 'failed']) rateLimited.inc({ limit }, 0);
   return {
     registry,
     received,
+    rateLimited,
+    authFailures: new Counter({
+      name: 'auth_failures_total',
+      help: 'Requests and logins with an invalid key: unknown, revoked or expired.',
+      registers,
+    }),
     requestDuration: new Histogram({
       name: 'http_request_duration_seconds',
       help: 'Time from a request to the end of its response, without event streams and Prefer: wait.',

@@ -34,6 +34,30 @@ describe('the console notifier', () => {
     );
   });
 
+  it('prints one JSON object per line on request', async () => {
+    const out = new PassThrough({ encoding: 'utf8' });
+    const { notify } = consoleNotifier(out, 'UTC', 'json');
+    const hostile = 'a\n\u001b[2J\u009b\u202e\u2028"';
+    await notify({ ...notification, store: hostile });
+    await notify({ ...notification, outcome: { failure: 'video_unreadable', detail: 'empty' } });
+    const text: string = out.read();
+    expect(text).toMatch(/^[\x20-\x7e\n]+$/);
+    const { uuid, timestamp } = notification;
+    const times = { timestamp, date: '2025-06-02T13:34:40.688Z', notified_at: expect.stringMatching(/Z$/) };
+    expect(
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toEqual([
+      { uuid, store: hostile, ...times, status: 'processed', resolution: '1280x720', failure: null },
+      {
+        ...{ uuid, store: 'test-store', ...times, status: 'failed', resolution: null },
+        failure: { code: 'video_unreadable', detail: 'empty' },
+      },
+    ]);
+  });
+
   it('replaces characters that move the cursor, end the line or change the text direction', async () => {
     const line = await printed({
       store: 'a\u001b[2Jb\r\nc\u009bd\u202ee\u2028f',

@@ -13,6 +13,7 @@ import { withNotificationMetrics } from '../attempt-metrics.ts';
 import { handleJob } from '../handle-job.ts';
 import { createMetrics, type WorkerMetrics } from '../metrics.ts';
 import type { Notification, Notifier } from '../notify/notifier.ts';
+import { createOutageLog, type OutageLog } from '../outage-log.ts';
 import { createVideoReader } from '../video/http/range-reader.ts';
 import { probe } from '../video/probe.ts';
 import type { OpenVideo } from '../video/types.ts';
@@ -59,6 +60,7 @@ export async function startTestWorker({
   const temporaryFolder = await mkdtemp(join(folder, 'worker-test-'));
   const limits = { maxAttempts, maxCrashes: 3, attemptTimeoutMs };
   const state = { notified: [], failNotifying: undefined, pause: undefined, pauseNotified: undefined, logged: [] };
+  let outages: OutageLog | undefined;
   const worker: TestWorker = {
     ...state,
     db,
@@ -75,7 +77,9 @@ export async function startTestWorker({
     },
     handle(uuid, { signal = new AbortController().signal, ffprobePath, ...delivery } = {}) {
       const openVideo = reader.open;
-      const deps = { ...depsOf(worker, { ffprobePath, temporaryFolder }), ...limits, openVideo };
+      const parts = depsOf(worker, { ffprobePath, temporaryFolder });
+      outages ??= createOutageLog(parts.log, videos.origin);
+      const deps = { ...parts, ...limits, openVideo, outages };
       return handleJob(deps, { uuid, requestId: 'request-1' }, signal, delivery);
     },
     async row(uuid) {

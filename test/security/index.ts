@@ -12,7 +12,7 @@ const stacks = args.some((arg) => STACKS.includes(arg)) ? args : STACKS;
 const words = args.filter((arg) => !STACKS.includes(arg));
 
 const rows: Row[] = [];
-let running: RunningTarget | undefined;
+let running: { stop(): Promise<void> } | undefined;
 let complete = false;
 
 const { close } = closeWithGrace({ delay: 180_000, logger: false }, async ({ err }) => {
@@ -24,7 +24,9 @@ const { close } = closeWithGrace({ delay: 180_000, logger: false }, async ({ err
 const attacks = (await loadAttacks()).filter(({ name }) => words.every((word) => name.includes(word)));
 if (stacks.includes('npm-start')) await attackTarget(await startNpmStart());
 if (stacks.includes('compose')) {
-  const compose = await startCompose();
+  const compose = await startCompose((starting) => {
+    running = starting;
+  });
   if (compose) await attackTarget(compose);
   else process.stdout.write('compose: skipped, no Docker engine is available\n');
 }

@@ -53,8 +53,13 @@ export async function startNpmStart(): Promise<RunningTarget> {
   };
 }
 
-/** Starts the Compose project `COMPOSE_PROJECT_NAME` with its own ports. Returns undefined without a Docker engine. */
-export async function startCompose(): Promise<RunningTarget | undefined> {
+/**
+ * Starts the Compose project `COMPOSE_PROJECT_NAME` with its own ports. Returns undefined without a Docker engine.
+ * `onStarting` gets the function that deletes everything, also if the start is interrupted.
+ */
+export async function startCompose(
+  onStarting: (target: { stop(): Promise<void> }) => void,
+): Promise<RunningTarget | undefined> {
   const project = process.env.COMPOSE_PROJECT_NAME ?? 'video-alerts-security';
   const videos = await createVideos();
   const env = { ...process.env, ...PORTS, COMPOSE_PROJECT_NAME: project, VIDEOS_DIR: videos };
@@ -73,6 +78,7 @@ export async function startCompose(): Promise<RunningTarget | undefined> {
     await stop();
     return undefined;
   }
+  onStarting({ stop });
   try {
     await docker('compose', 'up', '-d', '--build', '--wait');
     const keys = (...args: string[]) => docker('compose', 'exec', '-T', 'api', 'node', 'api/auth/keys-cli.ts', ...args);

@@ -18,8 +18,6 @@ export const apiFields = {
   RATE_LIMIT_PER_KEY: wholeNumber(0, 100_000_000).prefault('30000'),
   RATE_LIMIT_PER_IP: wholeNumber(0, 100_000_000).prefault('60000'),
   RATE_LIMIT_FAILED_KEYS: wholeNumber(0, 1_000_000).prefault('30'),
-  /** Jobs that may wait. While there are more, new alerts are rejected. */
-  QUEUE_MAX_DEPTH: wholeNumber(1, 100_000_000).prefault('100000'),
   /** The host address on which a container's port is published, which the container cannot find out. */
   PUBLISHED_ON: z.string().optional(),
   /** Origins of pages that may call this api from a browser. */

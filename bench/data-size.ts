@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { findAlert, findFailed, listAlerts } from '#prisma/alerts.ts';
 import { readChanges, readFeedBounds } from '#prisma/change-feed.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
-import { takeOverdue } from '#prisma/overdue.ts';
+import { listOverdue } from '#prisma/overdue.ts';
 import { countAlerts } from '#prisma/statistics.ts';
 import { SATURATED, STEADY_PER_S } from './bench.ts';
 import { FIRST_RECEIVED, fillAlerts, filledUuid, INTERVAL_MS } from './fill.ts';
@@ -38,7 +38,7 @@ const QUERIES: Query[] = [
   ['list failed', (db) => listAlerts(db, { status: 'failed' }, { limit: LIMIT })],
   ['list pending', (db) => listAlerts(db, { status: 'pending' }, { limit: LIMIT })],
   ['list one day', (db, rows) => listAlerts(db, randomPeriod(rows, 24 * HOUR_MS), { limit: LIMIT })],
-  ['reconcile', (db) => takeOverdue(db, { quietMs: 15_000, limit: 500 })],
+  ['reconcile', (db) => listOverdue(db, { quietMs: 15_000, limit: 500 })],
   ['find failed of one day', (db, rows) => findFailed(db, randomPeriod(rows, 24 * HOUR_MS), 100)],
   ['event stream', async (db) => readChanges(db, (await readFeedBounds(db)).now, { limit: 100, scan: 100 })],
   ['statistics of one hour', (db, rows) => countAlerts(db, {}, randomPeriod(rows, HOUR_MS))],

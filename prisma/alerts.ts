@@ -9,7 +9,10 @@ export type { ClaimedAlert, Lease, NewAlert } from './alert-writes.ts';
 export type { Alert } from './generated/client.ts';
 
 /** The columns that an alert's job needs. */
-export type AlertKey = Pick<Alert, 'uuid' | 'requestId' | 'store' | 'traceparent'>;
+export type AlertKey = Pick<Alert, 'uuid' | 'requestId' | 'store' | 'traceparent'> & {
+  /** When the next attempt may start; null: at once. */
+  notBefore: Date | null;
+};
 
 export type Claim = { kind: 'claimed'; alert: ClaimedAlert } | { kind: 'final'; alert: Alert } | { kind: 'unknown' };
 
@@ -204,22 +207,25 @@ export async function findFailed(
 
 /**
  * Sets failed alerts to pending, with a new round of attempts and a new notification, and saves the round that failed.
- * Returns the keys of the alerts that changed; alerts that are not failed stay as they are.
+ * With `perSecond`, the first attempts are spread over time in the order of `uuids`. Returns the keys of the alerts that
+ * changed; alerts that are not failed stay as they are.
  */
-export async function retryFailed(db: Database, uuids: string[]): Promise<AlertKey[]> {
+export async function retryFailed(db: Database, uuids: string[], perSecond?: number): Promise<AlertKey[]> {
   return db.$queryRaw<AlertKey[]>`
     WITH failed AS MATERIALIZED (
-      SELECT id, attempts, COALESCE(round_started_at, received_at) AS started_at, processed_at, failure_code, failure_detail
-      FROM alerts WHERE uuid = ANY(${uuids}::uuid[]) AND status = 'failed' ORDER BY uuid FOR UPDATE),
+      SELECT id, attempts, COALESCE(round_started_at, received_at) AS started_at, processed_at, failure_code, failure_detail, n
+      FROM unnest(${uuids}::uuid[]) WITH ORDINALITY AS wanted (uuid, n) JOIN alerts USING (uuid)
+      WHERE status = 'failed' ORDER BY uuid FOR UPDATE OF alerts),
     saved AS (
       INSERT INTO alert_rounds (alert_id, attempts, started_at, ended_at, failure_code, failure_detail)
       SELECT id, attempts, started_at, COALESCE(processed_at, now()), failure_code, COALESCE(failure_detail, '') FROM failed
       ON CONFLICT DO NOTHING)
     UPDATE alerts SET status = 'pending', attempts_before = alerts.attempts, crashes = 0, failure_code = NULL,
-      failure_detail = NULL, last_error = NULL, last_error_at = NULL, next_attempt_at = NULL, round_started_at = now(),
+      failure_detail = NULL, last_error = NULL, last_error_at = NULL, round_started_at = now(),
+      next_attempt_at = now() + make_interval(secs => (n - 1) / ${perSecond ?? null}::float8),
       processed_at = NULL, notified_at = NULL, updated_at = now(), change_xid = pg_current_xact_id()
     FROM failed WHERE alerts.id = failed.id
-    RETURNING uuid::text, request_id AS "requestId", store, traceparent`;
+    RETURNING uuid::text, request_id AS "requestId", store, traceparent, next_attempt_at AS "notBefore"`;
 }
 
 /** Returns false if the alert was already marked as notified, is not final, or its result is of another claim. */

@@ -1,65 +1,100 @@
 import type { AlertKey } from './alerts.ts';
 import type { Database } from './client.ts';
 
-export type OverdueOptions = { quietMs: number; limit: number };
+/** A place in the order of overdue alerts. */
+export type OverduePosition = { updatedAt: Date; id: bigint };
+
+export type OverdueAlert = OverduePosition & Pick<AlertKey, 'uuid' | 'notBefore'>;
+
+type Page = { quietMs: number; limit: number; after?: OverduePosition | undefined };
 
 /**
  * Returns at most `limit` unfinished alerts (not processed or not notified) that were not updated for `quietMs`, oldest
- * update first. Updates them, so that other callers skip them for the same time. An update in the future counts as
- * overdue: the database's clock was set back, and the row would be invisible here for as long.
+ * update first, after the position. Changes nothing.
  */
-export async function takeOverdue(db: Database, options: OverdueOptions): Promise<AlertKey[]> {
-  return (await takeSince(db, options, new Date(0))).overdue;
+export async function listOverdue(db: Database, { quietMs, limit, after = START }: Page): Promise<OverdueAlert[]> {
+  const time = after.updatedAt;
+  return db.$queryRaw<OverdueAlert[]>`
+    SELECT id, uuid::text, updated_at AS "updatedAt", CASE status WHEN 'pending' THEN next_attempt_at END AS "notBefore"
+    FROM alerts
+    WHERE notified_at IS NULL AND updated_at < now() - make_interval(secs => ${quietMs / 1000})
+      AND updated_at >= ${time}::timestamptz AND (updated_at, id) > (${time}::timestamptz, ${after.id}::bigint)
+    ORDER BY updated_at, id LIMIT ${limit}`;
 }
 
-/** Every alert is looked at this often, also those that the scan has passed. */
-const FULL_SCAN_MS = 60_000;
+/**
+ * Returns at most `limit` unfinished alerts that were updated in the future: the database's clock was set back, and
+ * listOverdue would not find them for as long.
+ */
+export async function listFuture(db: Database, limit: number): Promise<OverdueAlert[]> {
+  return db.$queryRaw<OverdueAlert[]>`
+    SELECT id, uuid::text, updated_at AS "updatedAt", CASE status WHEN 'pending' THEN next_attempt_at END AS "notBefore"
+    FROM alerts WHERE notified_at IS NULL AND updated_at > now() + interval '1 minute' ORDER BY updated_at LIMIT ${limit}`;
+}
+
+const START: OverduePosition = { updatedAt: new Date(0), id: 0n };
+
+/** Every overdue alert is listed this often, also those that the scan has passed. */
+const FULL_SCAN_MS = 15_000;
+
+/** `complete`: no more alerts are overdue; the next call begins another scan. `full`: this is a scan of all. */
+export type OverduePage = { alerts: OverdueAlert[]; complete: boolean; full: boolean };
 
 /**
- * Returns a function like takeOverdue that begins where its last call has ended, and once a minute at the beginning.
+ * Returns a function that lists all overdue alerts, page by page, again and again: those that became overdue since its last
+ * scan, and all of them if the last scan of all began `fullScanMs` ago.
  *
  * Each write of an alert leaves an entry in the index, which stays until no transaction can need it. While a transaction is
  * open anywhere in the server, every scan from the beginning reads them all: 290 ms after 200,000 alerts.
  */
-export function openOverdueScan(db: Database, fullScanMs = FULL_SCAN_MS): (o: OverdueOptions) => Promise<AlertKey[]> {
-  let since = new Date(0);
-  let lastFullScan = performance.now();
-  return async (options) => {
-    const now = performance.now();
-    if (now - lastFullScan >= fullScanMs) {
-      since = new Date(0);
-      lastFullScan = now;
-    }
-    const { overdue, before } = await takeSince(db, options, since);
+export function openOverdueScan(db: Database, fullScanMs = FULL_SCAN_MS) {
+  let scanned = START;
+  let after: OverduePosition | undefined;
+  let full = false;
+  let lastFullScan = Number.NEGATIVE_INFINITY;
+  return async ({ quietMs, limit }: { quietMs: number; limit: number }): Promise<OverduePage> => {
+    const begins = after === undefined;
+    if (begins) full = performance.now() - lastFullScan >= fullScanMs;
+    if (begins && full) lastFullScan = performance.now();
+    const position: OverduePosition = after ?? (full ? START : scanned);
+    const [clock] = await db.$queryRaw<
+      { before: Date }[]
+    >`SELECT now() - make_interval(secs => ${quietMs / 1000}) AS before`;
+    const alerts = await listOverdue(db, { quietMs, limit, after: position });
+    const complete = alerts.length < limit;
     // No row with an older update can appear any more: the statements that write them end within quietMs. One that was
     // locked just now, or that another program wrote in a longer transaction, is found by the next full scan.
-    if (overdue.length < options.limit) since = before;
-    return overdue;
+    if (complete && clock) scanned = { updatedAt: clock.before, id: 0n };
+    after = complete ? undefined : alerts.at(-1);
+    const future = begins && full ? await listFuture(db, limit) : [];
+    return { alerts: [...future, ...alerts], complete, full };
   };
 }
 
-/** Takes alerts that were last updated between `since` and `before`, the time `quietMs` ago by the database's clock. */
-async function takeSince(
+/**
+ * Returns those of these alerts that are still overdue, to enqueue them again. Updates them, so that other callers skip them
+ * for `quietMs`. Alerts of an operator's retry that has not started on time keep their distances, from now on.
+ */
+export async function takeOverdue(
   db: Database,
-  { quietMs, limit }: OverdueOptions,
-  since: Date,
-): Promise<{ overdue: AlertKey[]; before: Date }> {
+  uuids: string[],
+  { quietMs }: { quietMs: number },
+): Promise<AlertKey[]> {
   // MATERIALIZED: a plan that evaluates the subquery twice would skip the rows that it has locked, and take others.
-  const rows = await db.$queryRaw<({ before: Date } & (AlertKey | { uuid: null }))[]>`
+  return db.$queryRaw<AlertKey[]>`
     WITH overdue AS MATERIALIZED (
-      SELECT id FROM alerts
-      WHERE notified_at IS NULL AND updated_at >= ${since} AND updated_at < now() - make_interval(secs => ${quietMs / 1000})
-      ORDER BY updated_at LIMIT ${limit} FOR UPDATE SKIP LOCKED),
-    future AS MATERIALIZED (
-      SELECT id FROM alerts WHERE notified_at IS NULL AND updated_at > now() + interval '1 minute'
-      ORDER BY updated_at LIMIT ${limit} FOR UPDATE SKIP LOCKED),
+      SELECT id, next_attempt_at, round_started_at,
+        status = 'pending' AND attempts = attempts_before AND round_started_at IS NOT NULL AS unstarted
+      FROM alerts
+      WHERE uuid = ANY(${uuids}::uuid[]) AND notified_at IS NULL
+        AND (updated_at < now() - make_interval(secs => ${quietMs / 1000}) OR updated_at > now() + interval '1 minute')
+      ORDER BY uuid FOR UPDATE SKIP LOCKED),
     taken AS (
-      UPDATE alerts SET updated_at = now()
-      FROM (SELECT id FROM overdue UNION ALL SELECT id FROM future LIMIT ${limit}) AS found
-      WHERE alerts.id = found.id
-      RETURNING uuid, request_id, store, traceparent)
-    SELECT now() - make_interval(secs => ${quietMs / 1000}) AS before, uuid, request_id AS "requestId", store, traceparent
-    FROM (SELECT) AS always LEFT JOIN taken ON true`;
-  const overdue = rows.flatMap(({ before: _, ...row }) => (row.uuid === null ? [] : [row]));
-  return { overdue, before: rows[0]?.before ?? since };
+      SELECT id, next_attempt_at + CASE WHEN unstarted THEN GREATEST(interval '0', now() - min(next_attempt_at)
+        FILTER (WHERE unstarted) OVER (PARTITION BY round_started_at)) ELSE interval '0' END AS next_attempt_at
+      FROM overdue)
+    UPDATE alerts SET updated_at = now(), next_attempt_at = taken.next_attempt_at
+    FROM taken WHERE alerts.id = taken.id
+    RETURNING uuid::text, request_id AS "requestId", store, traceparent,
+      CASE status WHEN 'pending' THEN alerts.next_attempt_at END AS "notBefore"`;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { wholeNumber } from '#config/fields.ts';
 
 /** What the producers (api, reconciler) and the consumer (worker) of the queue agree on. */
 export const QUEUE_NAME = 'alerts';
@@ -57,12 +58,15 @@ export function backoffMs(deliveries: number, retryAfterMs = 0, random: () => nu
   return Math.max(jittered, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
 }
 
-/** The variables of the queue. Unset: the queue is in DATABASE_URL's database. */
+/** The variables of the queue. */
 export const queueFields = {
+  /** Unset: the queue is in DATABASE_URL's database. */
   QUEUE_URL: z
     .url({
       protocol: /^(rediss?|postgres(ql)?)$/,
       error: 'must be a URL of redis://, rediss:// or postgres://',
     })
     .optional(),
+  /** Jobs that may wait. While there are more, new alerts are rejected, and lost jobs and retries wait in their rows. */
+  QUEUE_MAX_DEPTH: wholeNumber(1, 100_000_000).prefault('100000'),
 };

@@ -42,7 +42,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS limits.counts (key text PRIMARY KEY, hits in
 const MESSAGES = { 'nothing to do': 'the queue is on Redis: nothing to prepare', migrated: 'the queue is prepared' };
 
 const FIELDS = z.object({
-  ...queueFields,
+  QUEUE_URL: queueFields.QUEUE_URL,
   // The same as in config/fields.ts, but optional.
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/, error: 'must be a URL like postgres://user:password@host:5432/name' })

@@ -5,13 +5,15 @@ import { KEEP_COMPLETED, QUEUE_NAME, QUEUE_TIMEOUT_MS } from './contract.ts';
 import type { FindLostJobs } from './lost-jobs.ts';
 import { findLostJobsOnPostgres } from './lost-jobs-postgres.ts';
 import { findLostJobsOnRedis } from './lost-jobs-redis.ts';
-
-export type RedisMemory = { used: number; max: number };
+import { removeNewestJobs } from './relief.ts';
+import { excessJobs, type RedisMemory } from './usage.ts';
 
 export type OpenQueue = {
   bull: Queue;
   findLost: FindLostJobs;
   memory?: () => Promise<RedisMemory>;
+  /** Returns the number of jobs removed from a full Redis. */
+  relieve?: () => Promise<number>;
   close(): Promise<void>;
 };
 
@@ -40,18 +42,25 @@ function openRedisQueue(url: string, telemetry?: Telemetry): OpenQueue {
     defaultJobOptions: { removeOnComplete: KEEP_COMPLETED },
     ...(telemetry ? { telemetry } : {}),
   });
+  const memory = async () => {
+    await bull.waitUntilReady();
+    return parseMemory(await client.info('memory'));
+  };
   return {
     bull,
     findLost: findLostJobsOnRedis(client, bull),
-    async memory() {
-      const info = await client.info('memory');
-      const bytes = (field: string) => Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(info)?.[1]);
-      return { used: bytes('used_memory'), max: bytes('maxmemory') };
-    },
+    memory,
+    relieve: async () => removeNewestJobs(client, bull, excessJobs(await memory())),
     async close() {
       await bull.close().finally(() => client.disconnect());
     },
   };
+}
+
+/** Buffers of the append-only file and of replicas do not count towards maxmemory. */
+function parseMemory(info: string): RedisMemory {
+  const bytes = (field: string) => Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
+  return { used: bytes('used_memory') - bytes('mem_not_counted_for_evict'), max: bytes('maxmemory') };
 }
 
 function openPostgresQueue(url: string, telemetry?: Telemetry): OpenQueue {

@@ -4,28 +4,17 @@ import { createMicroBatcher } from '#async/micro-batch.ts';
 import { waitAtMost } from '#async/timeout.ts';
 import { type OpenWorker, openWorker, type ReceivedJob, Redeliver } from './backend.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
-import {
-  type AlertJob,
-  DELIVERIES,
-  JOB_NAME,
-  jobId,
-  jobSchema,
-  KEEP_FAILED,
-  LONGEST_DELAY_MS,
-  QUEUE_TIMEOUT_MS,
-} from './contract.ts';
+import { type AlertJob, jobId, jobSchema, QUEUE_TIMEOUT_MS } from './contract.ts';
 import { messageOnly } from './errors.ts';
-import type { WantedJob } from './lost-jobs.ts';
-import { keepsCompletedJobs, type OpenQueue, openQueue, type RedisMemory } from './producer.ts';
+import { batchesOf, type JobKey, jobOf, type NewJob, wantedJob } from './new-job.ts';
+import { keepsCompletedJobs, type OpenQueue, openQueue } from './producer.ts';
+import type { QueueUsage, RedisMemory } from './usage.ts';
 
 export type QueueState = {
   jobs: Record<'waiting' | 'active' | 'delayed' | 'failed', number>;
   /** In bytes, only on Redis; a max of 0 means no limit. */
   memory?: RedisMemory | undefined;
 };
-
-/** A job to add. `traceparent`: the trace that it continues. `notBefore`: its first delivery is not earlier. */
-export type NewJob = AlertJob & { traceparent?: string | null | undefined; notBefore?: Date | null | undefined };
 
 export type AlertQueue = {
   /** Adds the alert's job; has no effect if the job exists. Throws QueueUnavailable. */
@@ -36,9 +25,14 @@ export type AlertQueue = {
    */
   enqueueAgain(jobs: NewJob[]): Promise<number>;
   /** Returns those jobs that `enqueueAgain` would add; changes nothing. Throws QueueUnavailable. */
-  findLost<Job extends Pick<NewJob, 'uuid' | 'notBefore'>>(jobs: Job[]): Promise<Job[]>;
-  /** Returns the number of jobs that wait for a worker, now or after a delay. Throws QueueUnavailable. */
-  depth(): Promise<number>;
+  findLost<Job extends JobKey>(jobs: Job[]): Promise<Job[]>;
+  /** Throws QueueUnavailable. */
+  usage(): Promise<QueueUsage>;
+  /**
+   * If Redis is so full that workers may be unable to take jobs, removes the newest ones; their alerts are enqueued again once
+   * there is space. Returns the number removed. Throws QueueUnavailable.
+   */
+  relieve(): Promise<number>;
   /** One round trip. Throws QueueUnavailable. */
   ping(): Promise<void>;
   /** Returns the number of jobs per state, and the memory of Redis. Throws QueueUnavailable. */
@@ -105,8 +99,8 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
   // Reads one row of the queue's settings. Counting jobs would read them all on PostgreSQL.
   const probe = () => bull().isPaused();
   const breaker = createCircuitBreaker(probe);
-  const lostOf = async <Job extends Pick<NewJob, 'uuid' | 'notBefore'>>(jobs: Job[], remove: boolean) => {
-    const lost = await breaker.run(() => openNow().findLost(jobs.map(wanted), { remove }));
+  const lostOf = async <Job extends JobKey>(jobs: Job[], remove: boolean) => {
+    const lost = await breaker.run(() => openNow().findLost(jobs.map(wantedJob), { remove }));
     return jobs.filter(({ uuid }) => lost.has(jobId(uuid)));
   };
   const addAll = async (jobs: ReturnType<typeof jobOf>[]) => void (await breaker.run(() => bull().addBulk(jobs)));
@@ -133,8 +127,13 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
       for (const batch of batchesOf(jobs)) lost.push(...(await lostOf(batch, false)));
       return lost;
     },
-    async depth() {
-      return breaker.run(() => bull().getJobCountByTypes('waiting', 'delayed', 'prioritized'));
+    async usage() {
+      const counting = () => bull().getJobCountByTypes('waiting', 'delayed', 'prioritized');
+      const [depth, memory] = await breaker.run(() => Promise.all([counting(), opened?.memory?.()]));
+      return { depth, memory };
+    },
+    async relieve() {
+      return breaker.run(async () => (await openNow().relieve?.()) ?? 0);
     },
     async ping() {
       await breaker.run(probe);
@@ -155,32 +154,6 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
       if (queue) await waitAtMost(queue.close().catch(report), QUEUE_TIMEOUT_MS);
     },
   };
-}
-
-// Few enough to be looked up and added well within the queue's timeout.
-const BATCH_SIZE = 500;
-
-function batchesOf<Job>(jobs: Job[]): Job[][] {
-  const count = Math.ceil(jobs.length / BATCH_SIZE);
-  return Array.from({ length: count }, (_, index) => jobs.slice(index * BATCH_SIZE, (index + 1) * BATCH_SIZE));
-}
-
-function wanted({ uuid, notBefore }: Pick<NewJob, 'uuid' | 'notBefore'>): WantedJob {
-  return { id: jobId(uuid), latestStart: Math.max(Date.now(), notBefore?.getTime() ?? 0) + LONGEST_DELAY_MS };
-}
-
-function jobOf({ traceparent, notBefore, ...data }: NewJob) {
-  const options = {
-    delay: Math.max(0, (notBefore?.getTime() ?? 0) - Date.now()),
-    jobId: jobId(data.uuid),
-    attempts: DELIVERIES,
-    backoff: { type: 'custom' },
-    removeOnFail: KEEP_FAILED,
-    stackTraceLimit: 1,
-    // The format in which BullMQ's telemetry passes a trace on.
-    ...(traceparent ? { telemetry: { metadata: JSON.stringify({ traceparent }) } } : {}),
-  };
-  return { name: JOB_NAME, data, opts: options };
 }
 
 const REOPEN_MS = 1_000;

@@ -96,7 +96,7 @@ const deps: HandleJobDeps = {
 };
 consumer = startConsumer(deps);
 onClose(() => consumer?.close(DRAIN_MS));
-const reconciler = startReconciler({ db, queue, log, reconciled: metrics.reconciled });
+const reconciler = startReconciler({ db, queue, log, metrics, maxDepth: config.QUEUE_MAX_DEPTH });
 onClose(() => reconciler.close());
 
 log.info({ concurrency: config.WORKER_CONCURRENCY, videoServer: config.VIDEO_SERVER }, 'worker ready');

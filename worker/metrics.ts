@@ -1,4 +1,4 @@
-import { Counter, Histogram, type Registry } from '@prometheus-io/client';
+import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client';
 import { FailureCode } from '#prisma/generated/enums.ts';
 
 export type WorkerMetrics = ReturnType<typeof createMetrics>;
@@ -48,6 +48,14 @@ export function createMetrics(registry: Registry) {
     probes: counter('alert_probes_total', 'Probed videos, by the program that read them.', ['path']),
     notifications: counter('alert_notifications_total', 'Notifications sent or failed.', ['outcome']),
     reconciled: counter('alerts_reconciled_total', 'Jobs enqueued again because the queue had lost them.'),
+    overdue: new Gauge({
+      name: 'alerts_overdue',
+      help:
+        'Unfinished alerts without a change for 15 s, at the last complete check: checked, and those whose job is missing and ' +
+        'could not be enqueued. About the whole system, reported by each worker: use max(), not sum().',
+      labelNames: ['state'],
+      registers,
+    }),
   };
   initialize(metrics);
   return metrics;

@@ -5,11 +5,12 @@ import type { AlertQueue } from '#redis/queue.ts';
 import { canAccessStore, requireScope } from '../auth/client.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
+import type { Backpressure } from './backpressure.ts';
 import { retryAlert, retryAlerts } from './retry.ts';
 import { bulkRetrySchema } from './retry-schema.ts';
 import { alertPathSchema, presentAlert } from './schema.ts';
 
-type Deps = { db: Database; queue: AlertQueue };
+type Deps = { db: Database; queue: AlertQueue; backpressure: Backpressure };
 
 /** POST /alerts/:uuid/retry and POST /alerts/retry. */
 export function retryRoutes(deps: Deps): Router {

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 import { type FailedFilter, findFailed, retryFailed } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
+import { QueueUnavailable } from '#redis/errors.ts';
 import type { AlertQueue } from '#redis/queue.ts';
+import type { Backpressure } from './backpressure.ts';
 import { type Dispatch, dispatch } from './dispatch.ts';
 
 type Deps = { db: Database; queue: AlertQueue; log: Logger };
@@ -21,16 +23,20 @@ export type BulkRetry = { matched: number; uuids: string[]; retried: number; dis
  * each second. A dry run changes nothing. Throws DatabaseUnavailable.
  */
 export async function retryAlerts(
-  { db, queue, log }: Deps,
+  { db, queue, log, backpressure }: Deps & { backpressure: Backpressure },
   filter: FailedFilter,
   options: { max: number; perSecond: number; dryRun: boolean },
 ): Promise<BulkRetry> {
   const { matched, uuids } = await findFailed(db, filter, options.max);
   if (options.dryRun) return { matched, uuids, retried: 0, dispatch: 'queued' };
-  const keys = await retryFailed(db, uuids);
+  const keys = await retryFailed(db, uuids, options.perSecond);
   log.info({ filter, ...options, matched, retried: keys.length }, 'alerts retried by filter');
-  const start = Date.now();
-  const jobs = keys.map((key, index) => ({ ...key, notBefore: new Date(start + (index * 1_000) / options.perSecond) }));
-  const enqueue = () => queue.enqueueAgain(jobs);
+  const enqueue = async () => {
+    const capacity = await backpressure.backgroundCapacity();
+    await queue.enqueueAgain(keys.slice(0, capacity));
+    // The reconciler enqueues the others once there is capacity.
+    if (keys.length > capacity)
+      throw new QueueUnavailable(new Error(`capacity for ${capacity} of ${keys.length} jobs`));
+  };
   return { matched, uuids, retried: keys.length, dispatch: await dispatch(log, { alerts: keys.length }, enqueue) };
 }

@@ -1,3 +1,4 @@
+// Over 250 lines: the limits of requests and of the queue share the replicas and their settings.
 import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { validKeys } from '#prisma/keys.ts';
@@ -219,6 +220,21 @@ describe('a full queue', () => {
     expect((await two.post(newAlert())).status).toBe(503);
     await two.close();
     await one.close();
+  });
+
+  it.skipIf(inject('redisCommand') === null)('is also one that uses 90 % of the memory of Redis', async () => {
+    const redis = await startRedisServer();
+    const used = Number(/used_memory:(\d+)/.exec(await redis.send('INFO memory'))?.[1]);
+    await redis.send(`CONFIG SET maxmemory ${used + 50_000_000}`);
+    const api = await startTestApi({ queueUrl: redis.url });
+    expect((await api.post(newAlert())).status).toBe(202);
+    await redis.send(`CONFIG SET maxmemory ${used}`);
+    const rejected = async () => (await api.post(newAlert())).status;
+    await expect.poll(rejected, POLL).toBe(503);
+    await redis.send(`CONFIG SET maxmemory ${used + 50_000_000}`);
+    await expect.poll(rejected, POLL).toBe(202);
+    await api.close();
+    await redis.stop();
   });
 
   it.each(['redis://127.0.0.1:9', 'postgres://u@127.0.0.1:9/x'])(

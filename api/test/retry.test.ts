@@ -140,6 +140,25 @@ describe('POST /alerts/retry', () => {
     });
   });
 
+  it('keeps its rate in the rows while the queue is unavailable or full', async () => {
+    for (const options of [{ queueUrl: 'redis://127.0.0.1:9' }, { maxDepth: 1 }]) {
+      const deferring = await startTestApi({ ...options, databaseUrl: api.databaseUrl });
+      const store = Object.keys(options).join();
+      const uuids = await failedRows(store, ['video_timeout', 'video_timeout', 'video_timeout']);
+      const response = await fetch(`${deferring.url}/alerts/retry`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ filter: { store }, rate_per_s: 2, dry_run: false }),
+      });
+      expect(await json(response)).toMatchObject({ retried: 3, dispatch: 'deferred' });
+      const times = await Promise.all(uuids.map(async (uuid) => Number((await row(uuid)).nextAttemptAt)));
+      expect(times.map((time) => time - (times[0] ?? 0))).toEqual([0, 500, 1_000]);
+      const { depth } = await deferring.queue.usage().catch(() => ({ depth: 0 }));
+      expect(depth).toBe('maxDepth' in options ? 1 : 0);
+      await deferring.close();
+    }
+  });
+
   it('retries each alert once for simultaneous requests', async () => {
     await failedRows('twice', ['video_timeout', 'video_timeout']);
     const body = { filter: { store: 'twice' }, dry_run: false };

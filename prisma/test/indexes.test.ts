@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
 import { listAlerts } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
-import { takeOverdue } from '../overdue.ts';
+import { listOverdue } from '../overdue.ts';
 import { oldestUnfinishedSeconds } from '../statistics.ts';
 
 const ROWS = 20_000;
@@ -73,9 +73,9 @@ describe(`on ${ROWS} alerts`, () => {
     expect(read[index]).toBeLessThanOrEqual(limit + 5);
   });
 
-  it('takeOverdue reads only unfinished alerts', async () => {
+  it('listOverdue reads only unfinished alerts', async () => {
     const read = await readsOf(async (db) =>
-      expect(await takeOverdue(db, { quietMs: 60_000, limit: 50 })).toHaveLength(50),
+      expect(await listOverdue(db, { quietMs: 60_000, limit: 50 })).toHaveLength(50),
     );
     expect(read.seq).toBe(0);
     expect(read.alerts_unfinished_idx).toBeGreaterThanOrEqual(50);

@@ -53,25 +53,33 @@ describe('a scan for overdue alerts', () => {
       SELECT gen_random_uuid(), '/a.mp4', 's', n, 'r', now() - interval '1 hour' - n * interval '1 ms'
       FROM generate_series(1, ${ALERTS}::int) n`;
     await db.$executeRaw`UPDATE alerts SET status = 'processed', notified_at = now(), updated_at = now()`;
-    const take = openOverdueScan(db);
+    const take = openOverdueScan(db, 600_000);
     expect(await pagesRead(() => take(OPTIONS))).toBeGreaterThan(50);
     expect(await pagesRead(() => take(OPTIONS))).toBeLessThanOrEqual(20);
     const uuid = await addQuiet(1);
-    await expect.poll(async () => (await take(OPTIONS)).map((alert) => alert.uuid)).toEqual([uuid]);
+    await expect.poll(async () => (await take(OPTIONS)).alerts.map((alert) => alert.uuid)).toEqual([uuid]);
   });
 
   it('begins at the beginning once in a while, for alerts that were locked or written late', async () => {
-    const take = openOverdueScan(db, 0);
-    expect(await take(OPTIONS)).toEqual([]);
+    const next = openOverdueScan(db, 0);
+    expect(await next(OPTIONS)).toEqual({ alerts: [], complete: true, full: true });
     const late = await addQuiet(120);
-    expect(await take(OPTIONS)).toMatchObject([{ uuid: late }]);
+    expect(await next(OPTIONS)).toMatchObject({ alerts: [{ uuid: late }] });
+    expect(await next(OPTIONS)).toMatchObject({ alerts: [{ uuid: late }] });
   });
 
-  it('stays where it is while there is more than its limit', async () => {
-    const uuids = [await addQuiet(9), await addQuiet(8), await addQuiet(7)];
-    const take = openOverdueScan(db);
-    const taken = [];
-    for (let call = 1; call <= 3; call += 1) taken.push(...(await take({ ...OPTIONS, limit: 1 })));
-    expect(taken.map(({ uuid }) => uuid)).toEqual(uuids);
+  it('lists all alerts page by page, then only those that became overdue', async () => {
+    const uuids = [];
+    for (const minutes of [9, 8, 7]) uuids.push(await addQuiet(minutes));
+    const next = openOverdueScan(db, 600_000);
+    const page = async () => {
+      const { alerts, ...rest } = await next({ ...OPTIONS, limit: 2 });
+      return { uuids: alerts.map(({ uuid }) => uuid), ...rest };
+    };
+    expect(await page()).toEqual({ uuids: uuids.slice(0, 2), complete: false, full: true });
+    expect(await page()).toEqual({ uuids: uuids.slice(2), complete: true, full: true });
+    expect(await page()).toEqual({ uuids: [], complete: true, full: false });
+    const later = await addQuiet(1);
+    await expect.poll(page).toEqual({ uuids: [later], complete: true, full: false });
   });
 });

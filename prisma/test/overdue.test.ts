@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase, warm } from '#test/harness/test-database.ts';
-import { addPending, claim, markNotified, recordFailure } from '../alerts.ts';
+import { addPending, claim, markNotified, recordFailure, retryFailed } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
-import { takeOverdue } from '../overdue.ts';
+import { listOverdue, type OverduePosition, openOverdueScan, takeOverdue } from '../overdue.ts';
 
 const MINUTE = 60_000;
 
@@ -33,16 +33,23 @@ async function setQuiet(uuid: string, quietMs: number): Promise<void> {
 }
 
 async function takeUuids(options: { quietMs?: number; limit?: number } = {}): Promise<string[]> {
-  const overdue = await takeOverdue(db, { quietMs: MINUTE, limit: 100, ...options });
-  return overdue.map(({ uuid }) => uuid);
+  const quietMs = options.quietMs ?? MINUTE;
+  const { alerts: listed } = await openOverdueScan(db)({ quietMs, limit: options.limit ?? 100 });
+  const taken = await takeOverdue(
+    db,
+    listed.map(({ uuid }) => uuid),
+    { quietMs },
+  );
+  return taken.map(({ uuid }) => uuid);
 }
 
 describe('takeOverdue', () => {
   it('returns alerts that were not updated for long enough, with the columns of a job', async () => {
     const quiet = await addQuiet(2 * MINUTE);
     await addQuiet(MINUTE / 2);
-    expect(await takeOverdue(db, { quietMs: MINUTE, limit: 100 })).toEqual([
-      { uuid: quiet, requestId: `r-${quiet}`, store: 's', traceparent: null },
+    expect(await listOverdue(db, { quietMs: MINUTE, limit: 100 })).toMatchObject([{ uuid: quiet, notBefore: null }]);
+    expect(await takeOverdue(db, [quiet], { quietMs: MINUTE })).toEqual([
+      { uuid: quiet, requestId: `r-${quiet}`, store: 's', traceparent: null, notBefore: null },
     ]);
   });
 
@@ -93,8 +100,7 @@ describe('takeOverdue', () => {
     expect(await takeUuids()).toEqual([]);
     await setQuiet(future, -60 * MINUTE);
     const quiet = await addQuiet(2 * MINUTE);
-    expect(await takeUuids({ limit: 1 })).toEqual([quiet]);
-    expect(await takeUuids({ limit: 1 })).toEqual([future]);
+    expect((await takeUuids()).sort()).toEqual([quiet, future].sort());
   });
 
   it('skips rows that another session has locked', async () => {
@@ -104,20 +110,49 @@ describe('takeOverdue', () => {
     await holder.connect();
     await holder.query('BEGIN');
     await holder.query('SELECT id FROM alerts WHERE uuid = $1 FOR UPDATE', [held]);
-    expect(await takeUuids({ limit: 1 }).finally(() => holder.end())).toEqual([free]);
-    expect(await takeUuids({ limit: 1 })).toEqual([held]);
+    expect(await takeUuids().finally(() => holder.end())).toEqual([free]);
+    expect(await takeUuids()).toEqual([held]);
   });
 
-  it('respects its limit with every join order', async () => {
-    await Promise.all(Array.from({ length: 30 }, () => addQuiet(2 * MINUTE)));
-    const url = new URL(database.url);
-    url.searchParams.set('options', ['hashjoin', 'mergejoin', 'hashagg', 'sort', 'material'].map(off).join(' '));
-    const loops = openDatabase(url.href, { poolSize: 1, onError: () => {} });
-    const taken = await takeOverdue(loops, { quietMs: MINUTE, limit: 3 }).finally(() => loops.$disconnect());
-    expect(taken).toHaveLength(3);
+  it('does not take an alert that was updated since it was listed', async () => {
+    const [quiet, updated] = [await addQuiet(2 * MINUTE), await addQuiet(2 * MINUTE)];
+    await claim(db, updated);
+    expect((await takeOverdue(db, [quiet, updated], { quietMs: MINUTE })).map(({ uuid }) => uuid)).toEqual([quiet]);
+  });
+
+  it('keeps the distances of a retry by an operator that has not started on time', async () => {
+    const uuids = await Promise.all([0, 0, 0].map(addQuiet));
+    for (const uuid of uuids) {
+      await claim(db, uuid);
+      await recordFailure(db, { uuid, claim: 1 }, { code: 'video_timeout', detail: '' }, 0);
+    }
+    const spread = async (keys: { uuid: string; notBefore: Date | null }[]) =>
+      uuids.map((uuid) => keys.find((key) => key.uuid === uuid)?.notBefore?.getTime() ?? 0);
+    const planned = await spread(await retryFailed(db, uuids, 0.1));
+    expect(planned.map((time) => time - (planned[0] ?? 0))).toEqual([0, 10_000, 20_000]);
+    await db.$executeRaw`
+      UPDATE alerts SET updated_at = updated_at - interval '1 hour', next_attempt_at = next_attempt_at - interval '1 hour'`;
+    const before = Date.now() - 1_000;
+    const shifted = await spread(await takeOverdue(db, uuids, { quietMs: MINUTE }));
+    expect(shifted.map((time) => time - (shifted[0] ?? 0))).toEqual([0, 10_000, 20_000]);
+    expect(shifted[0]).toBeGreaterThan(before);
+    // An alert whose first attempt has started is not delayed again.
+    await claim(db, uuids[2] ?? '');
+    await setQuiet(uuids[2] ?? '', 2 * MINUTE);
+    expect(await takeOverdue(db, [uuids[2] ?? ''], { quietMs: MINUTE })).toMatchObject([{ notBefore: null }]);
   });
 });
 
-function off(method: string): string {
-  return `-c enable_${method}=off`;
-}
+describe('listOverdue', () => {
+  it('continues after a position, and changes nothing', async () => {
+    const uuids = [];
+    for (const minutes of [9, 7, 5, 5, 3]) uuids.push(await addQuiet(minutes * MINUTE));
+    const list = (limit: number, after?: OverduePosition) => listOverdue(db, { quietMs: MINUTE, limit, after });
+    const first = await list(2);
+    const second = await list(2, first.at(-1));
+    const third = await list(2, second.at(-1));
+    expect([...first, ...second, ...third].map(({ uuid }) => uuid)).toEqual((await list(9)).map(({ uuid }) => uuid));
+    expect((await list(9)).map(({ uuid }) => uuid).sort()).toEqual(uuids.sort());
+    expect(third).toHaveLength(1);
+  });
+});

@@ -18,7 +18,7 @@ import {
 } from '../alerts.ts';
 import { readChanges, readFeedBounds } from '../change-feed.ts';
 import { type Database, openDatabase } from '../client.ts';
-import { takeOverdue } from '../overdue.ts';
+import { listOverdue } from '../overdue.ts';
 import { countAlerts, minutesOf } from '../statistics.ts';
 
 const ROWS = 200_000;
@@ -190,8 +190,8 @@ describe(`with ${ROWS} alerts stored`, () => {
     await expectFlat(1, (db) => recordResolution(db, { uuid, claim: 3 }, { ...resolution, resolution: '16x16' }, 0));
   });
 
-  it('takeOverdue reads only unfinished alerts', async () => {
-    await expectFlat(50 + SPARE, (db) => takeOverdue(db, { quietMs: 60_000, limit: 50 }));
+  it('listOverdue reads only unfinished alerts', async () => {
+    await expectFlat(50 + SPARE, (db) => listOverdue(db, { quietMs: 60_000, limit: 50 }));
   });
 
   it('reading changes reads only those after the position', async () => {

@@ -1,7 +1,7 @@
 import { Registry } from '@prometheus-io/client';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claim, markNotified, recordResolution } from '#prisma/alerts.ts';
+import { claim, markNotified, recordFailure, recordResolution, retryFailed } from '#prisma/alerts.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { type AlertQueue, consumeAlerts, openAlertQueue } from '#redis/queue.ts';
 import { warm } from '#test/harness/test-database.ts';
@@ -22,11 +22,10 @@ afterEach(async () => {
 });
 
 const metrics = createMetrics(new Registry());
-const pass = (quietMs = 0) =>
-  reconcile(
-    { db: worker.db, queue, log: pino({ level: 'silent' }), reconciled: metrics.reconciled },
-    { quietMs, limit: 100 },
-  );
+const pass = async (quietMs = 0, maxDepth = 1_000) => {
+  const deps = { db: worker.db, queue, log: pino({ level: 'silent' }), metrics, maxDepth };
+  return (await reconcile(deps, undefined, { quietMs, limit: 100 })).enqueued;
+};
 const state = (uuid: string) => queue.bull().getJobState(uuid);
 const facts = { resolution: '2x2', width: 2, height: 2, rotation: 0, codec: 'x', container: 'avi', duration: 1 };
 
@@ -46,6 +45,47 @@ describe('the reconciler', () => {
     await worker.add('/right/h264.mp4');
     expect(await pass(1_800_000)).toBe(0);
     expect(await pass()).toBe(1);
+  });
+
+  it('enqueues no more than the queue has capacity for', async () => {
+    for (let i = 0; i < 5; i += 1) await worker.add('/right/h264.mp4');
+    expect(await pass(0, 2)).toBe(2);
+    expect(await pass(0, 2)).toBe(0);
+    expect(await pass(0, 4)).toBe(2);
+    expect((await queue.bull().getJobCounts()).waiting).toBe(4);
+  });
+
+  it('does not change a row whose job is live', async () => {
+    const { uuid } = await worker.add('/right/h264.mp4');
+    await queue.enqueue({ uuid, requestId: 'request-1' });
+    const before = await worker.row(uuid);
+    expect(await pass()).toBe(0);
+    expect(await worker.row(uuid)).toEqual(before);
+  });
+
+  it('keeps the rate of a bulk retry that was deferred, even after its planned times', async () => {
+    const alerts = [];
+    for (let i = 0; i < 4; i += 1) alerts.push(await worker.add('/right/h264.mp4'));
+    const uuids = alerts.map(({ uuid }) => uuid);
+    for (const uuid of uuids) {
+      await claim(worker.db, uuid);
+      await recordFailure(worker.db, { uuid, claim: 1 }, { code: 'video_timeout', detail: '' }, 0);
+    }
+    await retryFailed(worker.db, uuids, 0.01);
+    await worker.db.$executeRaw`UPDATE alerts SET next_attempt_at = next_attempt_at - interval '1 day'`;
+    expect(await pass()).toBe(4);
+    const delays = await Promise.all(uuids.map(async (uuid) => (await queue.bull().getJob(uuid))?.opts.delay ?? 0));
+    expect(delays.map((delay) => Math.ceil(delay / 100_000))).toEqual([0, 1, 2, 3]);
+    expect(await pass()).toBe(0);
+  });
+
+  it('replaces a job that is delayed for ten years', async () => {
+    const { uuid } = await worker.add('/right/h264.mp4');
+    await queue.bull().add('alert', { uuid, requestId: 'forged' }, { jobId: uuid, delay: 315_360_000_000 });
+    await queue.enqueue({ uuid, requestId: 'request-1' });
+    expect(await state(uuid)).toBe('delayed');
+    expect(await pass()).toBe(1);
+    expect(await state(uuid)).toBe('waiting');
   });
 
   it('enqueues a row whose job finished without a result', async () => {

@@ -1,5 +1,7 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
+import { TimeoutError, withTimeout } from '#async/timeout.ts';
 import { type Alert, type AlertCursor, type AlertFilter, findAlert, listAlerts } from '#prisma/alerts.ts';
+import { DatabaseUnavailable } from '#prisma/errors.ts';
 import type { AlertStatus } from '#prisma/generated/enums.ts';
 import { type Found, searchAlerts } from '#prisma/search.ts';
 import { type Auth, canAccessStore, recheckScope, requireScope, slotHolderOf } from '../auth/client.ts';
@@ -13,6 +15,9 @@ import { alertPathSchema, alertQuerySchema, newAlertSchema, presentAlert } from 
 import type { StoreNames } from './store-names.ts';
 
 type Deps = AdmitDeps & { auth: Auth; longPoll: LongPoll; longPollSlots: LongPollSlots; storeNames: StoreNames };
+
+/** Longest time from the end of a wait to its response: the key is checked and the alert is read again. */
+const AFTER_WAIT_MS = 3_000;
 
 const FINAL: ReadonlySet<AlertStatus> = new Set(['processed', 'failed']);
 
@@ -64,7 +69,8 @@ function getAlert(deps: Deps): RequestHandler {
 
 /**
  * Returns the alert once it differs from what the client knows, or after `seconds`. The client knows the ETag of its
- * If-None-Match; without one, it knows nothing, and the wait is for a change of `found`.
+ * If-None-Match; without one, it knows nothing, and the wait is for a change of `found`. Throws DatabaseUnavailable as
+ * soon as a query during the wait fails (a silent database: after 10 s), at the latest 3 s after the wait.
  */
 async function waitForChange(
   deps: Deps,
@@ -88,8 +94,13 @@ async function waitForChange(
   const closed = deps.longPollSlots.take(slotHolderOf(req), res);
   const signal = AbortSignal.any([closed, AbortSignal.timeout(seconds * 1000)]);
   const alert = await deps.longPoll.waitForChange(found.uuid, isChanged, signal);
-  await recheckScope(deps.auth, req, 'read');
-  return alert ?? (await findAlert(deps.db, found.uuid)) ?? found;
+  const readAgain = async () => {
+    await recheckScope(deps.auth, req, 'read');
+    return alert ?? (await findAlert(deps.db, found.uuid)) ?? found;
+  };
+  return withTimeout(readAgain(), AFTER_WAIT_MS).catch((error) => {
+    throw error instanceof TimeoutError ? new DatabaseUnavailable(error) : error;
+  });
 }
 
 /** Returns the ETag that Express gives the response. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { claim, markNotified, recordFailure } from '#prisma/alerts.ts';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { claim, findAlert, markNotified, recordFailure } from '#prisma/alerts.ts';
+import { startTcpProxy } from '#test/harness/tcp-proxy.ts';
 import { type Client, unauthorized } from '../auth/client.ts';
 import { json, newAlert, POLL, startTestApi, type TestApi } from './test-api.ts';
 
@@ -182,6 +183,41 @@ describe('Prefer: wait', () => {
     expect(response.headers.get('etag')).toBe((await fetch(`${api.url}/alerts/${uuid}`)).headers.get('etag'));
     expect((await fetch(`${own.url}/alerts/${uuid}`, { headers: { prefer: 'wait=20' } })).status).toBe(200);
     await own.close();
+  });
+});
+
+describe('a database that fails during the wait', () => {
+  async function startBehindProxy() {
+    const proxy = await startTcpProxy(Number(new URL(api.databaseUrl).port));
+    const url = new URL(api.databaseUrl);
+    url.port = `${proxy.port}`;
+    const own = await startTestApi({ databaseUrl: url.href, queueUrl: api.databaseUrl });
+    onTestFinished(async () => {
+      await proxy.close();
+      await own.close();
+    });
+    return { own, proxy };
+  }
+
+  it('ends the wait in 503 if it does not respond, soon after the requested time', async () => {
+    const { own, proxy } = await startBehindProxy();
+    const request = await sendWaiting(await postAlert(), 'wait=1', {}, own);
+    proxy.freeze();
+    // Fails after the timeout of queries. One that began after the wait would fail even later.
+    const query = findAlert(own.db, randomUUID()).catch(() => 'timeout');
+    const first = await Promise.race([request.response, query]);
+    if (!(first instanceof Response)) throw new Error('the response comes after the timeout of queries');
+    const response = first;
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);
+    expect((await json(response)).type).toBe('/problems/unavailable');
+  });
+
+  it('ends the wait in 503 at once if it restarts', async () => {
+    const { own, proxy } = await startBehindProxy();
+    const request = await sendWaiting(await postAlert(), 'wait=25', {}, own);
+    await proxy.refuse();
+    expect((await request.response).status).toBe(503);
+    await proxy.accept();
   });
 });
 

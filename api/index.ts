@@ -9,6 +9,7 @@ import { openRateLimiters } from '#redis/rate-limit.ts';
 import { queueTelemetry } from '#redis/telemetry.ts';
 import { createBackpressure } from './alerts/backpressure.ts';
 import { ChangeFeed } from './alerts/change-feed.ts';
+import { FeedLag } from './alerts/feed-lag.ts';
 import { LongPoll } from './alerts/long-poll.ts';
 import { type AppDeps, createApp } from './app.ts';
 import { keyIdOf } from './auth/client.ts';
@@ -40,7 +41,9 @@ onClose(() => queue.close());
 
 const metrics = createMetrics(createProcessRegistry());
 registerPoolMetrics(metrics.registry, db);
-registerSystemGauges(metrics.registry, { db, queue });
+const feedLag = new FeedLag(db, log);
+onClose(() => feedLag.close());
+registerSystemGauges(metrics.registry, { db, queue, feedLag });
 const changeFeed = new ChangeFeed(db, log);
 const longPoll = new LongPoll(db);
 const app = createApp({

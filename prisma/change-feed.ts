@@ -101,6 +101,28 @@ export async function readFeedBounds(db: Database): Promise<FeedBounds> {
   return boundsOf(rows[0]);
 }
 
+/** Who has a transaction open. `pid` is null for a prepared transaction, which has a `preparedAs` instead. */
+export type Holder = {
+  pid: number | null;
+  database: string | null;
+  user: string | null;
+  applicationName: string | null;
+  preparedAs: string | null;
+};
+
+/** Returns who has this transaction open; undefined if it has ended. Needs no privileges. */
+export async function findHolder(db: Database, xid: bigint): Promise<Holder | undefined> {
+  const rows = await db.$queryRaw<Holder[]>`
+    SELECT pid, datname::text AS database, usename::text AS "user", application_name AS "applicationName",
+      NULL::text AS "preparedAs"
+    FROM pg_stat_activity WHERE backend_xid = ${xid.toString()}::xid8::xid
+    UNION ALL
+    SELECT NULL, database::text, owner::text, NULL, gid
+    FROM pg_prepared_xacts WHERE transaction = ${xid.toString()}::xid8::xid
+    LIMIT 1`;
+  return rows[0];
+}
+
 /** Returns the alerts with these uuids that exist. */
 export function readAlerts(db: Database, uuids: string[]): Promise<Alert[]> {
   return db.alert.findMany({ where: { uuid: { in: uuids } } });

@@ -10,11 +10,13 @@ const TIMEOUT_MS = 1_000;
 
 const EVERY_REPLICA = 'About the whole system, reported by each api replica: use max(), not sum().';
 
+type Deps = { db: Database; queue: AlertQueue; feedLag: { readonly seconds: number | undefined } };
+
 /**
  * Registers gauges about the system as a whole. The api reports them because it also runs when every worker is down.
  * Gauges of an unavailable database or queue are absent.
  */
-export function registerSystemGauges(registry: Registry, { db, queue }: { db: Database; queue: AlertQueue }): void {
+export function registerSystemGauges(registry: Registry, { db, queue, feedLag }: Deps): void {
   const registers = [registry];
   const oldestSeconds = cached(() => oldestUnfinishedSeconds(db));
   new Gauge({
@@ -25,6 +27,15 @@ export function registerSystemGauges(registry: Registry, { db, queue }: { db: Da
       const seconds = await oldestSeconds();
       if (seconds === undefined) this.remove();
       else this.set(seconds);
+    },
+  });
+  new Gauge({
+    name: 'alerts_feed_lag_seconds',
+    help: `How long an open transaction has delayed all events so far; 0 if there is none. ${EVERY_REPLICA}`,
+    registers,
+    collect() {
+      if (feedLag.seconds === undefined) this.remove();
+      else this.set(feedLag.seconds);
     },
   });
   const queueState = cached(() => queue.state());

@@ -11,6 +11,7 @@ import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { createBackpressure } from '../alerts/backpressure.ts';
 import { ChangeFeed } from '../alerts/change-feed.ts';
+import { FeedLag } from '../alerts/feed-lag.ts';
 import { LongPoll } from '../alerts/long-poll.ts';
 import { type AppDeps, createApp } from '../app.ts';
 import type { Auth } from '../auth/client.ts';
@@ -55,6 +56,7 @@ export async function startTestApi(
     rateLimits?: AppDeps['rateLimits'];
     maxDepth?: number;
     videos?: string;
+    feedLag?: { checkMs: number; warnMs: number };
   } = {},
 ): Promise<TestApi> {
   const database = await createTestDatabase();
@@ -68,7 +70,8 @@ export async function startTestApi(
   const changeFeed = new ChangeFeed(db, log);
   const longPoll = new LongPoll(db);
   const metrics = createMetrics(new Registry());
-  registerSystemGauges(metrics.registry, { db, queue });
+  const feedLag = new FeedLag(db, log, options.feedLag);
+  registerSystemGauges(metrics.registry, { db, queue, feedLag });
   const app = createApp({
     db,
     queue,
@@ -111,6 +114,7 @@ export async function startTestApi(
       stopping = true;
     },
     async close() {
+      feedLag.close();
       changeFeed.close();
       longPoll.close();
       server.closeAllConnections();

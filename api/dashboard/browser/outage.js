@@ -59,7 +59,8 @@ export function WaitingBanner({ cause: { code, count, more, next } }) {
 export function WaitingCell({ alert: { last_error, next_attempt_at }, now }) {
   if (last_error === null) return null;
   const next = next_attempt_at === null ? '' : timeUntil(next_attempt_at, now);
-  return html`<span title=${last_error.detail}>${last_error.code}${next && html`<span class="note"> · <span class="visually-hidden">next attempt </span>${next}</span>`}</span>`;
+  // The time first: the code is what a narrow column may cut off.
+  return html`<span title=${`${last_error.code}: ${last_error.detail}`}>${next && html`<span class="note"><span class="visually-hidden">next attempt </span>${next} · </span>`}${last_error.code}</span>`;
 }
 
 /** Shows in the details why an alert waits and when the next attempt starts. @param {{ alert: Alert }} props */

@@ -26,9 +26,9 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
       const keys = keyAuth(db);
       return {
         ...(keys === 'off' ? {} : keys),
-        clientOf: async (req) => {
+        clientOf: async (req, key) => {
           const mode = req.get(AUTH_HEADER);
-          if (mode === 'keys' && keys !== 'off') return keys.clientOf(req);
+          if (mode === 'keys' && keys !== 'off') return keys.clientOf(req, key);
           return mode === 'reader' ? READER : EVERYONE;
         },
       };

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startLocally } from '#test/harness/local-start.ts';
 import { waitUntilReady } from '#test/harness/process.ts';
-import type { Target } from './attack.ts';
+import { durationFrom, type Target } from './attack.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PORTS = { PORT: '18200', VIDEO_PORT: '18280' };
@@ -16,6 +16,7 @@ export type RunningTarget = Target & { stop(): Promise<void> };
 /** A copy of the sample videos, with links that lead out of the folder. */
 async function createVideos(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'security-videos-'));
+  await chmod(folder, 0o755); // the user of nginx reads it
   await cp(join(ROOT, 'nginx/videos'), folder, { recursive: true });
   await symlink('/etc/passwd', join(folder, 'link.mp4'));
   await symlink('/etc', join(folder, 'os'));
@@ -35,6 +36,7 @@ export async function startNpmStart(): Promise<RunningTarget> {
     api: local.api,
     videos: local.videos,
     key,
+    otherClient: () => durationFrom(local.api, '127.0.0.2'),
     keys: async (...args) => {
       const url = local.lines.map((line) => /\bDATABASE_URL=(\S+)/.exec(line)?.[1]).find(Boolean);
       const env = {
@@ -82,10 +84,29 @@ export async function startCompose(
   try {
     await docker('compose', 'up', '-d', '--build', '--wait');
     const keys = (...args: string[]) => docker('compose', 'exec', '-T', 'api', 'node', 'api/auth/keys-cli.ts', ...args);
+    // Not the published ports: Docker's own proxy in front of them ends at 8,100 connections, before nginx is reached.
+    const id = await docker('compose', 'ps', '-q', 'nginx');
+    const network = `index .NetworkSettings.Networks "${project}_videos"`;
+    const address = await docker('inspect', id, '--format', `{{(${network}).IPAddress}}`);
     return {
       name: 'compose',
-      api: `http://127.0.0.1:${PORTS.PORT}`,
-      videos: `http://127.0.0.1:${PORTS.VIDEO_PORT}`,
+      api: `http://${address}:8000`,
+      videos: `http://${address}:8080`,
+      // curl's own time: `docker exec` takes up to a second by itself.
+      otherClient: async () => {
+        const curl = [
+          'curl',
+          '-sf',
+          '-m',
+          '10',
+          '-o',
+          '/dev/null',
+          '-w',
+          '%{time_total}',
+          'http://127.0.0.1:8000/livez',
+        ];
+        return 1_000 * Number(await docker('exec', id, ...curl));
+      },
       key: await keys('create', '--name', 'security', '--scope', 'write,read,operate', '--expires', '1h'),
       keys,
       stop,

@@ -206,25 +206,40 @@ export async function findFailed(
 }
 
 /**
- * Sets failed alerts to pending, with a new round of attempts and a new notification, and saves the round that failed.
- * With `perSecond`, the first attempts are spread over time in the order of `uuids`. Returns the keys of the alerts that
- * changed; alerts that are not failed stay as they are.
+ * `perSecond`: spreads the first attempts over time, in the order of the uuids. `claims`: retries only the failure of this
+ * claim. `retryKey`: retries only once in 24 hours with this key.
  */
-export async function retryFailed(db: Database, uuids: string[], perSecond?: number): Promise<AlertKey[]> {
+export type RetryOptions = {
+  perSecond?: number | undefined;
+  claims?: number | undefined;
+  retryKey?: string | undefined;
+};
+
+/**
+ * Sets failed alerts to pending, with a new round of attempts and a new notification, and saves the round that failed.
+ * Returns the keys of the alerts that changed; alerts that are not failed, or that the options exclude, stay as they are.
+ */
+export async function retryFailed(db: Database, uuids: string[], options: RetryOptions = {}): Promise<AlertKey[]> {
+  const { perSecond = null, claims = null, retryKey = null } = options;
   return db.$queryRaw<AlertKey[]>`
     WITH failed AS MATERIALIZED (
       SELECT id, attempts, COALESCE(round_started_at, received_at) AS started_at, processed_at, failure_code, failure_detail, n
       FROM unnest(${uuids}::uuid[]) WITH ORDINALITY AS wanted (uuid, n) JOIN alerts USING (uuid)
-      WHERE status = 'failed' ORDER BY uuid FOR UPDATE OF alerts),
+      WHERE status = 'failed' AND (claims = ${claims}::int OR ${claims}::int IS NULL) ORDER BY uuid FOR UPDATE OF alerts),
+    keyed AS (
+      INSERT INTO retry_keys AS used (alert_id, key) SELECT id, ${retryKey}::text FROM failed WHERE ${retryKey}::text IS NOT NULL
+      ON CONFLICT (alert_id, key) DO UPDATE SET created_at = now(), response = NULL
+      WHERE used.created_at <= now() - interval '24 hours' RETURNING alert_id),
+    retried AS (SELECT * FROM failed WHERE ${retryKey}::text IS NULL OR id IN (SELECT alert_id FROM keyed)),
     saved AS (
       INSERT INTO alert_rounds (alert_id, attempts, started_at, ended_at, failure_code, failure_detail)
-      SELECT id, attempts, started_at, COALESCE(processed_at, now()), failure_code, COALESCE(failure_detail, '') FROM failed
+      SELECT id, attempts, started_at, COALESCE(processed_at, now()), failure_code, COALESCE(failure_detail, '') FROM retried
       ON CONFLICT DO NOTHING)
     UPDATE alerts SET status = 'pending', attempts_before = alerts.attempts, crashes = 0, failure_code = NULL,
       failure_detail = NULL, last_error = NULL, last_error_at = NULL, round_started_at = now(),
-      next_attempt_at = now() + make_interval(secs => (n - 1) / ${perSecond ?? null}::float8),
+      next_attempt_at = now() + make_interval(secs => (n - 1) / ${perSecond}::float8),
       processed_at = NULL, notified_at = NULL, updated_at = now(), change_xid = pg_current_xact_id()
-    FROM failed WHERE alerts.id = failed.id
+    FROM retried WHERE alerts.id = retried.id
     RETURNING uuid::text, request_id AS "requestId", store, traceparent, next_attempt_at AS "notBefore"`;
 }
 

@@ -1,13 +1,15 @@
-import { type RequestHandler, Router } from 'express';
-import { findAlert } from '#prisma/alerts.ts';
+import { type Request, type RequestHandler, type Response, Router } from 'express';
+import { type Alert, findAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
+import { findRetry, saveRetryResponse } from '#prisma/retry-keys.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 import { canAccessStore, requireScope } from '../auth/client.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
 import type { Backpressure } from './backpressure.ts';
+import { etagOf, ifMatchIncludes } from './etag.ts';
 import { retryAlert, retryAlerts } from './retry.ts';
-import { bulkRetrySchema } from './retry-schema.ts';
+import { bulkRetrySchema, retryHeaderSchema } from './retry-schema.ts';
 import { alertPathSchema, presentAlert } from './schema.ts';
 
 type Deps = { db: Database; queue: AlertQueue; backpressure: Backpressure };
@@ -23,20 +25,61 @@ export function retryRoutes(deps: Deps): Router {
 function postRetry(deps: Deps): RequestHandler {
   return async (req, res) => {
     const { uuid } = parse(alertPathSchema, req.params, 'path');
+    const ifMatch = req.get('if-match');
+    const headers = { 'Idempotency-Key': req.get('idempotency-key'), 'If-Match': ifMatch };
+    const { 'Idempotency-Key': retryKey } = parse(retryHeaderSchema, headers, 'header');
     const before = await findAlert(deps.db, uuid);
     if (!before || !canAccessStore(req.apiClient, before.store))
       throw new Problem('not-found', 'No alert has this uuid.');
-    const dispatch = await retryAlert({ ...deps, log: req.log }, uuid);
+    // Before If-Match: a client that sends a request again sends its ETag again, too.
+    if (await replayRetry(deps, res, before, retryKey)) return;
+    if (isOutdated(req, before)) throw outdated(req, before);
+    const claims = ifMatch === undefined || ifMatch.trim() === '*' ? undefined : before.claims;
+    const dispatch = await retryAlert({ ...deps, log: req.log }, uuid, { claims, retryKey });
+    // Another request can have used the key since.
+    if (!dispatch && (await replayRetry(deps, res, before, retryKey))) return;
     const alert = (await findAlert(deps.db, uuid)) ?? before;
-    if (!dispatch) {
-      const extra = { status_now: alert.status };
-      throw new Problem('not-retryable', `The alert is ${alert.status}, not failed.`, { extra });
-    }
-    res
-      .status(202)
-      .set({ Location: `/alerts/${uuid}`, 'Retry-After': '1' })
-      .json({ ...presentAlert(alert), dispatch });
+    if (!dispatch) throw isOutdated(req, alert) ? outdated(req, alert) : notFailed(alert);
+    const body = JSON.stringify({ ...presentAlert(alert), dispatch });
+    if (retryKey !== undefined) await saveRetryResponse(deps.db, alert.id, retryKey, body);
+    sendRetried(res, uuid, body);
   };
+}
+
+/** Sends the response to the earlier retry with this key. Returns false, and sends nothing, if there is none. */
+async function replayRetry({ db }: Deps, res: Response, alert: Alert, retryKey: string | undefined): Promise<boolean> {
+  const retry = retryKey === undefined ? undefined : await findRetry(db, alert.id, retryKey);
+  if (!retry) return false;
+  const { response } = retry;
+  res.set('Idempotency-Replayed', 'true');
+  // Without a saved response, the earlier request is still running, or has ended before its job was enqueued.
+  const current = async () => ({ ...presentAlert((await findAlert(db, alert.uuid)) ?? alert), dispatch: 'deferred' });
+  sendRetried(res, alert.uuid, response ?? JSON.stringify(await current()));
+  return true;
+}
+
+/** Not by json(), which hashes the body into an ETag. It would not be the one of GET /alerts/:uuid. */
+function sendRetried(res: Response, uuid: string, body: string): void {
+  res
+    .status(202)
+    .set({ Location: `/alerts/${uuid}`, 'Retry-After': '1' })
+    .type('json')
+    .end(body);
+}
+
+/** Returns whether the state of If-Match is another one than the alert's. */
+function isOutdated(req: Request, alert: Alert): boolean {
+  const ifMatch = req.get('if-match');
+  return ifMatch !== undefined && !ifMatchIncludes(ifMatch, etagOf(req, alert));
+}
+
+function notFailed({ status }: Alert): Problem {
+  return new Problem('not-retryable', `The alert is ${status}, not failed.`, { extra: { status_now: status } });
+}
+
+function outdated(req: Request, alert: Alert): Problem {
+  const detail = 'The alert has changed since the state of If-Match.';
+  return new Problem('precondition-failed', detail, { headers: { ETag: etagOf(req, alert) } });
 }
 
 function postBulkRetry(deps: Deps): RequestHandler {

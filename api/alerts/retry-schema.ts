@@ -2,6 +2,19 @@ import { z } from 'zod';
 import { FailureCode } from '#prisma/generated/enums.ts';
 import { dateTime, store } from './schema.ts';
 
+/** The headers of POST /alerts/:uuid/retry. */
+export const retryHeaderSchema = z.strictObject({
+  'Idempotency-Key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters')
+    .optional()
+    .meta({ description: 'Chosen by the client for each intended retry, such as a UUID. Kept for 24 h.' }),
+  'If-Match': z
+    .string()
+    .optional()
+    .meta({ description: 'The ETag of the state to retry, as GET /alerts/{uuid} has it.' }),
+});
+
 /** The body of POST /alerts/retry. */
 export const bulkRetrySchema = z
   .strictObject({

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { type FailedFilter, findFailed, retryFailed } from '#prisma/alerts.ts';
+import { type FailedFilter, findFailed, type RetryOptions, retryFailed } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import { QueueUnavailable } from '#redis/errors.ts';
 import type { AlertQueue } from '#redis/queue.ts';
@@ -8,9 +8,16 @@ import { type Dispatch, dispatch } from './dispatch.ts';
 
 type Deps = { db: Database; queue: AlertQueue; log: Logger };
 
-/** Retries one failed alert. Returns false, and changes nothing, if it has not failed. Throws DatabaseUnavailable. */
-export async function retryAlert({ db, queue, log }: Deps, uuid: string): Promise<Dispatch | false> {
-  const keys = await retryFailed(db, [uuid]);
+/**
+ * Retries one failed alert. Returns false, and changes nothing, if it has not failed or the options exclude it.
+ * Throws DatabaseUnavailable.
+ */
+export async function retryAlert(
+  { db, queue, log }: Deps,
+  uuid: string,
+  options: RetryOptions,
+): Promise<Dispatch | false> {
+  const keys = await retryFailed(db, [uuid], options);
   if (keys.length === 0) return false;
   log.info({ alert: uuid }, 'alert retried');
   return dispatch(log, { alert: uuid }, () => queue.enqueueAgain(keys));
@@ -29,7 +36,7 @@ export async function retryAlerts(
 ): Promise<BulkRetry> {
   const { matched, uuids } = await findFailed(db, filter, options.max);
   if (options.dryRun) return { matched, uuids, retried: 0, dispatch: 'queued' };
-  const keys = await retryFailed(db, uuids, options.perSecond);
+  const keys = await retryFailed(db, uuids, { perSecond: options.perSecond });
   log.info({ filter, ...options, matched, retried: keys.length }, 'alerts retried by filter');
   const enqueue = async () => {
     const capacity = await backpressure.backgroundCapacity();

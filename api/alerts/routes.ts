@@ -10,6 +10,7 @@ import { preferredWait } from '../http/prefer.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
 import { type AdmitDeps, admitAlert } from './admission.ts';
+import { etagOf } from './etag.ts';
 import type { LongPoll } from './long-poll.ts';
 import { alertPathSchema, alertQuerySchema, newAlertSchema, presentAlert } from './schema.ts';
 import type { StoreNames } from './store-names.ts';
@@ -101,11 +102,6 @@ async function waitForChange(
   return withTimeout(readAgain(), AFTER_WAIT_MS).catch((error) => {
     throw error instanceof TimeoutError ? new DatabaseUnavailable(error) : error;
   });
-}
-
-/** Returns the ETag that Express gives the response. */
-function etagOf(req: Request, alert: Alert): string {
-  return req.app.get('etag fn')(JSON.stringify(presentAlert(alert)), 'utf8');
 }
 
 function getAlerts(deps: Deps): RequestHandler {

@@ -1,7 +1,8 @@
 import type { RequestHandler } from 'express';
 
 const METHODS = 'GET, HEAD, POST';
-const REQUEST_HEADERS = 'Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer, X-Request-Id';
+const REQUEST_HEADERS =
+  'Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer, X-Request-Id';
 const RESPONSE_HEADERS =
   'ETag, Idempotency-Replayed, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id';
 

@@ -21,6 +21,11 @@ export const PROBLEMS = {
     'Only a failed alert can be retried. `status_now` is its current status.',
   ],
   'too-slow': [408, 'Request timeout', 'Send the headers within 10 s and the whole request within 30 s.'],
+  'precondition-failed': [
+    412,
+    'Alert has changed',
+    'Get the alert and decide again. The ETag of this response is the one of its current state.',
+  ],
   'too-large': [413, 'Body too large', 'The limit is 16 KiB for an alert and 512 KiB for a batch.'],
   'not-json': [415, 'Unsupported media type', 'Send uncompressed JSON with Content-Type: application/json.'],
   misdirected: [421, 'Host not allowed', 'Use localhost, the IP address or a name of ALLOWED_HOSTS, or set AUTH=keys.'],

@@ -1,6 +1,6 @@
 import type { ZodOpenApiPathsObject } from 'zod-openapi';
 import { type BatchResult, batchResponseSchema, batchSchema } from '../alerts/batch-schema.ts';
-import { bulkRetryResponseSchema, bulkRetrySchema } from '../alerts/retry-schema.ts';
+import { bulkRetryResponseSchema, bulkRetrySchema, retryHeaderSchema } from '../alerts/retry-schema.ts';
 import { acceptedAlertSchema, alertPathSchema, newAlertSchema } from '../alerts/schema.ts';
 import { statisticsQuerySchema, statisticsSchema } from '../alerts/statistics.ts';
 import { storeListSchema, storeQuerySchema } from '../alerts/store-names.ts';
@@ -48,13 +48,24 @@ const batch = operation('post', '/alerts/batch', 'Alerts', {
 const retry = operation('post', '/alerts/{uuid}/retry', 'Operations', {
   id: 'retryAlert',
   summary: 'Retry a failed alert with a new round of attempts',
+  description:
+    'An alert can fail again before a request is repeated, which then starts one more round, with one more notification. ' +
+    'To repeat a request safely, send the same Idempotency-Key: for 24 h the first 202 is returned again, also after the ' +
+    'alert has ended, and whatever If-Match says. With If-Match, the alert is retried only in the state that you know.',
   scope: 'operate',
-  params: { path: alertPath },
+  params: { path: alertPath, header: retryHeaderSchema },
   validates: invalidPath,
   responses: {
-    202: json('The alert is pending again', acceptedAlertSchema, { retried: RETRIED }, 'Location', 'Retry-After'),
+    202: json(
+      'The alert is pending again',
+      acceptedAlertSchema,
+      { retried: RETRIED },
+      'Location',
+      'Retry-After',
+      'Idempotency-Replayed?',
+    ),
   },
-  problems: ['not-found', 'not-retryable'],
+  problems: ['not-found', 'not-retryable', 'precondition-failed'],
 });
 
 const filter = { store: FAILED.store, failure_code: 'video_timeout' } as const;

@@ -36,6 +36,7 @@ const EXAMPLES: Partial<Record<ProblemName, ProblemExample>> = {
   },
   'batch-rejected': { detail: 'No alert of the batch was accepted.', results: [REJECTED_RESULT] },
   'not-retryable': { detail: 'The alert is processing, not failed.', status_now: 'processing' },
+  'precondition-failed': { detail: 'The alert has changed since the state of If-Match.' },
   unauthorized: { detail: 'Authentication required: send Authorization: Bearer <key>.' },
   forbidden: { detail: 'The key 7d3c1f0a2b lacks the scope write.' },
   unavailable: { detail: 'The database is unavailable.' },
@@ -43,6 +44,7 @@ const EXAMPLES: Partial<Record<ProblemName, ProblemExample>> = {
 
 const HEADERS_OF: Record<number, HeaderName[]> = {
   401: ['WWW-Authenticate'],
+  412: ['ETag'],
   429: ['Retry-After'],
   503: ['Retry-After'],
 };

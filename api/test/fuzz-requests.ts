@@ -196,6 +196,8 @@ const value = fc.string({ maxLength: 60 }).map((letters) => letters.replace(/[^\
 const header = fc.oneof(
   fc.tuple(fc.constant('Prefer'), fc.constantFrom('wait=0', 'wait=x', 'wait', 'respond-async', 'wait=-1, wait=2')),
   fc.tuple(fc.constant('If-None-Match'), fc.oneof(fc.constantFrom('*', '"x"', 'W/"x", "y"', '"'), value)),
+  fc.tuple(fc.constant('If-Match'), fc.oneof(fc.constantFrom('*', '"x"', 'W/"x", "y"', '"'), value)),
+  fc.tuple(fc.constant('Idempotency-Key'), fc.oneof(fc.constantFrom('', 'x', 'a b', 'x'.repeat(256)), value)),
   fc.tuple(fc.constant('Last-Event-ID'), fc.oneof(fc.constantFrom('0.0', '99999999999999999999.1', '1'), value)),
   fc.tuple(
     fc.constantFrom(

@@ -128,7 +128,7 @@ describe('takeOverdue', () => {
     }
     const spread = async (keys: { uuid: string; notBefore: Date | null }[]) =>
       uuids.map((uuid) => keys.find((key) => key.uuid === uuid)?.notBefore?.getTime() ?? 0);
-    const planned = await spread(await retryFailed(db, uuids, 0.1));
+    const planned = await spread(await retryFailed(db, uuids, { perSecond: 0.1 }));
     expect(planned.map((time) => time - (planned[0] ?? 0))).toEqual([0, 10_000, 20_000]);
     await db.$executeRaw`
       UPDATE alerts SET updated_at = updated_at - interval '1 hour', next_attempt_at = next_attempt_at - interval '1 hour'`;

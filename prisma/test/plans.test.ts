@@ -184,7 +184,7 @@ describe(`with ${ROWS} alerts stored`, () => {
     const failure = { code: 'video_timeout', detail: 'late' } as const;
     await expectFlat(1, (db) => recordFailure(db, { uuid, claim: 2 }, failure, 0));
     await expectFlat(1, (db) => markNotified(db, { uuid, claim: 2 }));
-    await expectFlat(1, (db) => retryFailed(db, [uuid]));
+    await expectFlat(1, (db) => retryFailed(db, [uuid], { claims: 2, retryKey: 'key' }));
     await claim(db, uuid);
     const resolution = { width: 16, height: 16, rotation: 0, codec: 'h264', container: 'mp4', duration: 1 };
     await expectFlat(1, (db) => recordResolution(db, { uuid, claim: 3 }, { ...resolution, resolution: '16x16' }, 0));

@@ -71,7 +71,7 @@ describe('the reconciler', () => {
       await claim(worker.db, uuid);
       await recordFailure(worker.db, { uuid, claim: 1 }, { code: 'video_timeout', detail: '' }, 0);
     }
-    await retryFailed(worker.db, uuids, 0.01);
+    await retryFailed(worker.db, uuids, { perSecond: 0.01 });
     await worker.db.$executeRaw`UPDATE alerts SET next_attempt_at = next_attempt_at - interval '1 day'`;
     expect(await pass()).toBe(4);
     const delays = await Promise.all(uuids.map(async (uuid) => (await queue.bull().getJob(uuid))?.opts.delay ?? 0));

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { FAILURE_CODES } from './failure-codes.js';
 import { UntrustedText } from './format.js';
 import { html } from './html.js';
@@ -65,10 +65,12 @@ function useRetry({ uuid, status, processed_at }) {
   const [sending, setSending] = useState(false);
   /** When the failure was recorded that the retry is about; a later one is the retry's own. */
   const [retried, setRetried] = useState(/** @type {string | null} */ (null));
+  /** One for each failure: a click after a lost response repeats the request. @type {string} */
+  const key = useMemo(randomKey, [uuid, processed_at]);
   async function send() {
     setSending(true);
     try {
-      await retryAlert(uuid);
+      await retryAlert(uuid, key);
       setRetried(processed_at);
     } finally {
       setSending(false);
@@ -81,6 +83,11 @@ function useRetry({ uuid, status, processed_at }) {
   else if (retried !== null && !isNewResult) state = 'queued';
   else if (retried !== null) state = status === 'failed' ? 'failed again' : 'succeeded';
   return { state, send };
+}
+
+/** Unlike crypto.randomUUID, this also works over plain HTTP. */
+function randomKey() {
+  return [...crypto.getRandomValues(new Uint32Array(4))].map((number) => number.toString(36)).join('-');
 }
 
 /** Returns refs; the message gets the focus if it replaces the focused button. */

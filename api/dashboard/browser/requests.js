@@ -30,17 +30,21 @@ const TIMEOUT_MS = 15_000;
 /**
  * Returns the parsed body, or undefined if there is none. Throws a RequestError with the problem's `detail`.
  * @param {string} path
- * @param {{ body?: unknown, method?: string, signal?: AbortSignal }} [options]
+ * @param {{ body?: unknown, method?: string, headers?: Record<string, string>, signal?: AbortSignal }} [options]
  * @returns {Promise<any>}
  */
-async function send(path, { body, method = 'GET', signal } = {}) {
+async function send(path, { body, method = 'GET', headers, signal } = {}) {
   const signals = [AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])];
   /** @type {Response} */
   let response;
   try {
     response = await fetch(path, {
       method,
-      headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
       signal: AbortSignal.any(signals),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
@@ -84,9 +88,9 @@ export function getStatistics(filter, signal) {
   return send(`/alerts/statistics${toQuery(filter)}`, { signal });
 }
 
-/** @param {string} uuid @returns {Promise<Alert>} */
-export function retryAlert(uuid) {
-  return send(`/alerts/${encodeURIComponent(uuid)}/retry`, { method: 'POST' });
+/** Requests with the same key start one round of attempts together. @param {string} uuid @param {string} key @returns {Promise<Alert>} */
+export function retryAlert(uuid, key) {
+  return send(`/alerts/${encodeURIComponent(uuid)}/retry`, { method: 'POST', headers: { 'idempotency-key': key } });
 }
 
 /** @param {Partial<Filter>} filter @param {boolean} dryRun @returns {Promise<BulkRetry>} */

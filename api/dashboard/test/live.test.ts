@@ -94,7 +94,10 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
     const focused = () => page.evaluate<string>('document.activeElement.textContent.trim()');
     await retry.focus();
     stack.workers[0]?.pause();
+    const sent = page.waitForRequest(/\/retry$/);
     await page.keyboard.press('Enter');
+    const key = (await sent).headers()['idempotency-key'];
+    expect(key).toMatch(/^[\w-]{20,}$/);
     await shows(status, 'Retry queued.');
     await shows(page.locator('.detail'), 'Pending');
     expect(await focused()).toBe('Retry this alert');
@@ -103,7 +106,9 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
     expect(await focused()).toBe('Retry this alert');
     await shows(page.locator('.rounds li').nth(1), '2. Failed');
     await repairVideo('again');
+    const sentAgain = page.waitForRequest(/\/retry$/);
     await page.keyboard.press('Enter');
+    expect((await sentAgain).headers()['idempotency-key']).not.toBe(key);
     await shows(status, 'The retry succeeded.');
     expect(await focused()).toBe('The retry succeeded.');
     await shows(page.locator('.rounds li').nth(2), '3. Processed');

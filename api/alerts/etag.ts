@@ -1,0 +1,15 @@
+import type { Request } from 'express';
+import type { Alert } from '#prisma/alerts.ts';
+import { presentAlert } from './schema.ts';
+
+/** Returns the ETag that Express gives the response of GET /alerts/:uuid. */
+export function etagOf(req: Request, alert: Alert): string {
+  return req.app.get('etag fn')(JSON.stringify(presentAlert(alert)), 'utf8');
+}
+
+/** Returns whether an If-Match header (RFC 9110) is `*` or lists the ETag. Weak ETags match nothing. */
+export function ifMatchIncludes(ifMatch: string, etag: string): boolean {
+  if (ifMatch.trim() === '*') return true;
+  const listed: string[] = ifMatch.match(/(W\/)?"[^"]*"/g) ?? [];
+  return listed.includes(etag);
+}

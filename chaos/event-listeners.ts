@@ -30,6 +30,7 @@ type Listener = { apiOrigins: [string, string]; history: History; stream: number
 async function listen({ apiOrigins, history, stream, random }: Listener, stop: AbortSignal): Promise<void> {
   // From the beginning of the feed: the first alerts may be sent before the first connection.
   const parser = createEventParser('0.0', ({ id, event, data }) => {
+    if (event !== 'reset' && !event.startsWith('alert.')) return; // a ping has the id of the last event
     const { uuid } = dataSchema.parse(JSON.parse(data));
     history.events.push({ stream, at: Date.now(), id, event, uuid });
   });

@@ -50,15 +50,6 @@ const downloadAndProbe: Method[2] = async (url, meter) => {
   return size;
 };
 
-if (import.meta.main) {
-  const [origin] = await once(process, 'message');
-  const reader = createVideoReader({ origin, connections: 1, byteBudget: 8 * 1024 * 1024, timeoutMs: TIMEOUT_MS });
-  const costs: ProbeCost[] = [];
-  for (const method of methodsOf(reader)) costs.push(await measureCost(method, origin));
-  reader.close();
-  process.send?.(costs, () => process.disconnect());
-}
-
 const WARM_UP_PROBES = 20;
 
 async function measureCost([method, video, probeUrl]: Method, origin: string): Promise<ProbeCost> {
@@ -87,4 +78,14 @@ async function measureCost([method, video, probeUrl]: Method, origin: string): P
     bytes: perProbe(bytesFetched),
     requests: perProbe(requests),
   };
+}
+
+// Last: it runs at once, and uses the constants above.
+if (import.meta.main) {
+  const [origin] = await once(process, 'message');
+  const reader = createVideoReader({ origin, connections: 1, byteBudget: 8 * 1024 * 1024, timeoutMs: TIMEOUT_MS });
+  const costs: ProbeCost[] = [];
+  for (const method of methodsOf(reader)) costs.push(await measureCost(method, origin));
+  reader.close();
+  process.send?.(costs, () => process.disconnect());
 }

@@ -27,9 +27,12 @@ const opened: Opened = [];
 const stop = new AbortController();
 let passed = false;
 
-const { close } = closeWithGrace({ delay: 120_000, logger: false }, async ({ err }) => {
+const reportError = (error: unknown) =>
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : error}\n`);
+const { close } = closeWithGrace({ delay: 120_000, logger: false, onSecondError: reportError }, async (reason) => {
   stop.abort();
-  if (err) process.stderr.write(`${err.message}\n`);
+  if (reason.signal) process.stderr.write(`stopped by ${reason.signal}\n`);
+  if (reason.err) reportError(reason.err);
   for (const each of opened) await each.close().catch((error: Error) => process.stderr.write(`${error.message}\n`));
   process.exit(passed ? 0 : 1);
 });

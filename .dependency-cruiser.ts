@@ -53,7 +53,7 @@ function moduleRules([name, { modules, packages }]: [string, Module]): Rule[] {
       comment: `${name} imports only ${own.join(', ')}`,
       severity: 'error',
       from,
-      to: { pathNot: [`^(${own.join('|')})/`, PACKAGE], dependencyTypesNot: ['core'] },
+      to: { pathNot: [`^(${own.join('|')})/`, '^package\\.json$', PACKAGE], dependencyTypesNot: ['core'] },
     },
     {
       name: `${name}-packages`,

@@ -12,15 +12,17 @@ export function printAuth(auth: 'keys' | 'off', setting: string): void {
   else print(`AUTH=keys: requests need a key. Create more keys with: ${setting}npm run keys`);
 }
 
-/** Prints the addresses, and a curl command that posts one more alert. */
-export function printReady({ url, headers }: Api, videoServer: string): void {
+/** Prints the addresses, and a curl command that posts one more alert. Without a known key it takes $KEY. */
+export function printReady({ url, headers }: Api, videoServer: string, auth: 'keys' | 'off'): void {
   const alert = {
     uuid: randomUUID(),
     video: '/videos/test_1.avi',
     timestamp: Math.floor(Date.now() / 1000),
     store: 'test-store',
   };
-  const key = Object.entries(headers).map(([name, value]) => ` -H '${name}: ${value}'`);
+  const known = Object.entries(headers).map(([name, value]) => ` -H '${name}: ${value}'`);
+  const unknown = auth === 'keys' && known.length === 0;
+  const key = unknown ? [' -H "authorization: Bearer $KEY"'] : known;
   print(`
 Ready. Press Ctrl-C to stop.
   page    ${url}/
@@ -29,7 +31,7 @@ Ready. Press Ctrl-C to stop.
   docs    ${url}/docs
   videos  ${videoServer}/videos/
 
-Post one more alert:
+Post one more alert${unknown ? ' (set KEY to an API key; the command above creates one)' : ''}:
   curl -i ${url}/alerts${key.join('')} -H 'content-type: application/json' -d '${JSON.stringify(alert)}'
 `);
 }

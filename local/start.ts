@@ -88,7 +88,7 @@ async function startAll(): Promise<void> {
   const mayPost = config.AUTH === 'off' || key !== undefined;
   if (bundledVideos && mayPost) await postSamples(api, print);
   if (process.argv.includes('--watch')) await restartOnChange(services);
-  printReady(api, videoServer);
+  printReady(api, videoServer, config.AUTH);
 }
 
 type DatabaseUrls = Pick<RoleUrls, 'owner' | 'app'> & { appFile?: string };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Alert, RETRYABLE_CODES } from '#prisma/alerts.ts';
 import { AlertStatus, FailureCode } from '#prisma/generated/enums.ts';
 import { FAILURE_ADVICE, failureAdviceList } from './failure-codes.ts';
+import { lastErrorOf, lastErrorSchema } from './last-error.ts';
 import { CONTROL_CHARACTER, videoPathError } from './video-path.ts';
 
 const DAY_S = 86_400;
@@ -101,12 +102,10 @@ export const alertSchema = z
         action: z.string().meta({ description: 'What to do, in one sentence.' }),
       })
       .nullable(),
-    last_error: z.strictObject({ code: failureCode, detail: z.string(), at: instant.nullable() }).nullable().meta({
-      description: 'While the alert is not final: why its last attempt failed. The alert is retried automatically.',
-    }),
-    next_attempt_at: instant.nullable().meta({
-      description: 'While the alert waits for a retry: when the next attempt starts, or later if no worker is free.',
-    }),
+    last_error: lastErrorSchema.nullable(),
+    next_attempt_at: instant
+      .nullable()
+      .meta({ description: 'While it waits for a retry: when the next attempt starts, if a worker is free.' }),
     received_at: instant,
     round_started_at: instant.meta({
       description: 'When the current round of attempts started: at the receipt, or when an operator retried the alert.',
@@ -247,12 +246,4 @@ export function presentAlert(alert: Alert): z.infer<typeof alertSchema> {
     notified_at: alert.notifiedAt?.toISOString() ?? null,
     links: { self: `/alerts/${alert.uuid}` },
   };
-}
-
-/** Returns why the last attempt failed, until the alert is final; then `failure` does. */
-export function lastErrorOf({ status, lastError, lastErrorAt }: Alert): z.infer<typeof alertSchema>['last_error'] {
-  if (lastError === null || (status !== 'pending' && status !== 'processing')) return null;
-  const [, code, detail = ''] = /^(\w+): (.*)$/s.exec(lastError) ?? [];
-  const known = failureCode.safeParse(code);
-  return known.success ? { code: known.data, detail, at: lastErrorAt?.toISOString() ?? null } : null;
 }

@@ -150,7 +150,7 @@ export function pageLimit(byDefault: number) {
     .default(`${byDefault}`)
     .transform(Number)
     .meta({
-      override({ jsonSchema }) {
+      override({ jsonSchema }: { jsonSchema: Record<string, unknown> }) {
         delete jsonSchema.pattern;
         Object.assign(jsonSchema, { type: 'integer', minimum: 1, maximum: 200, default: byDefault });
       },

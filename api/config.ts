@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { allowedHostsField } from '#config/allowed-hosts.ts';
 import { databaseFields, logFields, wholeNumber } from '#config/fields.ts';
-import { ConfigError, parseConfig } from '#config/parse.ts';
+import { type Config, parseConfig } from '#config/parse.ts';
 import { observabilityFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
 
@@ -50,28 +50,23 @@ export const apiFields = {
 
 /** Returns the configuration of the api. Throws ConfigError. */
 export function readApiConfig(env: Record<string, string | undefined>) {
-  const config = parseConfig(apiFields, env);
-  const errors = [exposureError(config), videoHostError(config)].filter((error) => error !== undefined);
-  if (errors.length > 0) throw new ConfigError(errors);
-  return config;
+  return parseConfig(apiFields, env, combinationErrors);
 }
 
-/** Returns why these settings must not be combined, or undefined. */
-export function exposureError(config: {
-  AUTH: string;
-  HOST: string;
-  PUBLISHED_ON?: string | undefined;
-}): string | undefined {
-  if (config.AUTH !== 'off' || isLoopback(config.HOST) || isLoopback(config.PUBLISHED_ON ?? '')) return undefined;
+type ValidValues = Partial<Pick<Config<typeof apiFields>, 'AUTH' | 'HOST' | 'PUBLISHED_ON' | 'VIDEO_PUBLIC_URL'>>;
+
+/** Returns why these values must not be combined. A value that is itself invalid is missing. */
+export function combinationErrors(valid: ValidValues): string[] {
+  return [exposureError(valid), videoHostError(valid)].filter((error) => error !== undefined);
+}
+
+function exposureError({ AUTH, HOST, PUBLISHED_ON = '' }: ValidValues): string | undefined {
+  if (AUTH !== 'off' || HOST === undefined || isLoopback(HOST) || isLoopback(PUBLISHED_ON)) return undefined;
   return 'AUTH: off accepts requests from everyone, and HOST is not loopback. Set AUTH=keys or HOST=127.0.0.1; in a container whose port is published on loopback only, set PUBLISHED_ON=127.0.0.1';
 }
 
 /** Returns why the videos must not have this host name, or undefined. The login checks the name that a browser uses. */
-export function videoHostError(config: {
-  VIDEO_PUBLIC_URL?: string | undefined;
-  HOST: string;
-  PUBLISHED_ON?: string | undefined;
-}): string | undefined {
+function videoHostError(config: ValidValues): string | undefined {
   if (config.VIDEO_PUBLIC_URL === undefined) return undefined;
   const url = new URL(config.VIDEO_PUBLIC_URL);
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');

@@ -9,29 +9,33 @@ export class ConfigError extends Error {
   }
 }
 
+/** The values of the given fields. */
+export type Config<Fields extends z.ZodRawShape> = z.output<z.ZodObject<Fields>>;
+
 /**
  * Returns the values of the given fields in the environment. `NAME_FILE` is the path of a file that holds the value of
- * NAME; an empty value or file counts as unset. Throws ConfigError.
+ * NAME; an empty value or file counts as unset. `check` returns the errors of values that must not be combined; it gets
+ * the valid ones, so that its errors appear together with those of other variables. Throws ConfigError.
  */
 export function parseConfig<Fields extends z.ZodRawShape>(
   fields: Fields,
   env: Record<string, string | undefined>,
-): z.output<z.ZodObject<Fields>> {
-  const errors = new Map<string, string>();
-  const values: Record<string, string> = {};
-  for (const name of Object.keys(fields)) {
-    const setting = readSetting(name, env);
-    if (setting.error !== undefined) errors.set(name, setting.error);
-    else if (setting.value) values[name] = setting.value;
+  check: (valid: Partial<Config<Fields>>) => string[] = () => [],
+): Config<Fields> {
+  const errors: string[] = [];
+  const settings: Record<string, string> = {};
+  const valid: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(fields)) {
+    const { value, error } = readSetting(name, env);
+    const parsed = z.safeParse(field, value || undefined);
+    if (error !== undefined) errors.push(error);
+    else if (parsed.success) valid[name] = parsed.data;
+    else errors.push(`${name}: ${value ? parsed.error.issues[0]?.message : 'is required and not set'}`);
+    if (value) settings[name] = value;
   }
-  const parsed = z.object(fields).safeParse(values);
-  if (parsed.success && errors.size === 0) return parsed.data;
-  for (const issue of parsed.error?.issues ?? []) {
-    const name = String(issue.path[0]);
-    if (errors.has(name)) continue;
-    errors.set(name, `${name}: ${name in values ? issue.message : 'is required and not set'}`);
-  }
-  throw new ConfigError([...errors.values()]);
+  errors.push(...check(valid as Partial<Config<Fields>>)); // each value is the output of its own field
+  if (errors.length > 0) throw new ConfigError(errors);
+  return z.object(fields).parse(settings);
 }
 
 function readSetting(

@@ -6,12 +6,9 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import closeWithGrace from 'close-with-grace';
-import { z } from 'zod';
-import { databaseFields, logFields, wholeNumber } from '#config/fields.ts';
-import { parseConfig } from '#config/parse.ts';
 import { migrate } from '#prisma/migrate.ts';
-import { queueFields } from '#redis/contract.ts';
 import { migrateQueue } from '#redis/migrate.ts';
+import { readStartConfig, serviceEnvironment } from './config.ts';
 import { print, printAuth, printReady } from './messages.ts';
 import { startEmbeddedPostgres } from './postgres/embedded.ts';
 import { openRoles, type RoleUrls } from './postgres/roles.ts';
@@ -20,19 +17,6 @@ import { createLocalService, type LocalService } from './services.ts';
 import { watchSources } from './watch.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-
-const startFields = {
-  DATABASE_URL: databaseFields.DATABASE_URL.optional(),
-  ...queueFields,
-  PORT: wholeNumber(1, 65_535).prefault('8000'),
-  VIDEO_PORT: wholeNumber(1, 65_535).prefault('8080'),
-  VIDEO_SERVER: z.string().optional(),
-  // Everything here listens on the loopback address only.
-  AUTH: z.enum(['keys', 'off'], 'must be keys or off').default('off'),
-  DATA_DIR: z.string().default(fileURLToPath(new URL('../data', import.meta.url))),
-  // The terminal shows notifications; set LOG_LEVEL=info to see the services' logs too.
-  LOG_LEVEL: logFields.LOG_LEVEL.unwrap().default('error'),
-};
 
 const ENTRIES = { 'file server': 'local/file-server.ts', worker: 'worker/index.ts', api: 'api/index.ts' };
 
@@ -53,7 +37,7 @@ const { close } = closeWithGrace({ delay: 60_000, logger: false }, async ({ err 
 await startAll().catch(fail);
 
 async function startAll(): Promise<void> {
-  const config = parseConfig(startFields, process.env);
+  const config = readStartConfig(process.env);
   const bundledVideos = config.VIDEO_SERVER === undefined;
   await assertPortIsFree(config.PORT, 'PORT');
   if (bundledVideos) await assertPortIsFree(config.VIDEO_PORT, 'VIDEO_PORT');
@@ -61,23 +45,11 @@ async function startAll(): Promise<void> {
     config.DATABASE_URL === undefined ? await startDatabase(config.DATA_DIR) : givenDatabase(config.DATABASE_URL);
   await migrateAll(database.owner, config.QUEUE_URL ?? database.owner);
 
-  const videoServer = config.VIDEO_SERVER ?? `http://127.0.0.1:${config.VIDEO_PORT}`;
-  const env = {
-    ...withoutFiles(process.env),
-    DATABASE_URL: database.app,
-    QUEUE_URL: config.QUEUE_URL ?? database.app,
-    VIDEO_SERVER: videoServer,
-    // Another host name than the api's: browsers send its cookie to every port of 127.0.0.1.
-    VIDEO_PUBLIC_URL: process.env.VIDEO_PUBLIC_URL ?? videoServer.replace('//127.0.0.1:', '//localhost:'),
-    HOST: '127.0.0.1',
-    AUTH: config.AUTH,
-    PORT: String(config.PORT),
-    VIDEO_PORT: String(config.VIDEO_PORT),
-    LOG_LEVEL: config.LOG_LEVEL,
-  };
+  const urls = { database: database.app, queue: config.QUEUE_URL ?? database.app };
+  const env = serviceEnvironment(process.env, config, urls);
   const services: LocalService[] = [];
   if (bundledVideos) services.push(await startService('file server', env));
-  print(`Videos: ${videoServer}/videos/`);
+  print(`Videos: ${env.VIDEO_SERVER}/videos/`);
   services.push(await startService('worker', env));
   const key = config.AUTH === 'keys' ? await createFirstKey(env) : undefined;
   services.push(await startService('api', env));
@@ -88,7 +60,7 @@ async function startAll(): Promise<void> {
   const mayPost = config.AUTH === 'off' || key !== undefined;
   if (bundledVideos && mayPost) await postSamples(api, print);
   if (process.argv.includes('--watch')) await restartOnChange(services);
-  printReady(api, videoServer, config.AUTH);
+  printReady(api, env.VIDEO_SERVER, config.AUTH);
 }
 
 type DatabaseUrls = Pick<RoleUrls, 'owner' | 'app'> & { appFile?: string };
@@ -165,11 +137,4 @@ async function assertPortIsFree(port: number, variable: string): Promise<void> {
   }
   server.close();
   await once(server, 'close');
-}
-
-/** Removes the NAME_FILE variables that this program has read itself. */
-function withoutFiles(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(env).filter(([name]) => !(name.endsWith('_FILE') && name.slice(0, -5) in startFields)),
-  );
 }

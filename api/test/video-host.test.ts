@@ -38,3 +38,10 @@ describe('VIDEO_PUBLIC_URL', () => {
     expect(read({}).VIDEO_PUBLIC_URL).toBeUndefined();
   });
 });
+
+it('reports forbidden combinations together with invalid variables', () => {
+  const env = { PORT: 'http', AUTH: 'off', HOST: '0.0.0.0', PUBLISHED_ON: '10.0.0.1' };
+  expect(() => read({ ...env, VIDEO_PUBLIC_URL: 'http://0.0.0.0:1' })).toThrow(
+    /^Invalid configuration:\n {2}PORT: .+\n {2}AUTH: off .+\n {2}VIDEO_PUBLIC_URL: 0\.0\.0\.0 .+$/,
+  );
+});

@@ -48,6 +48,23 @@ describe('parseConfig', () => {
     ]);
   });
 
+  it('reports forbidden combinations together with the errors of other variables', () => {
+    const check = ({ PORT, LOG_LEVEL }: { PORT?: number; LOG_LEVEL?: string }) => [
+      `PORT: ${PORT} must not be combined with LOG_LEVEL ${LOG_LEVEL}`,
+    ];
+    expect(() => parseConfig(fields, { PORT: '7', LOG_LEVEL: 'loud' }, check)).toThrow(
+      new ConfigError([
+        'DATABASE_URL: is required and not set',
+        'LOG_LEVEL: must be trace, debug, info, warn, error, fatal or silent',
+        'PORT: 7 must not be combined with LOG_LEVEL undefined',
+      ]),
+    );
+    expect(() => parseConfig(fields, { DATABASE_URL, PORT: '7' }, check)).toThrow(
+      new ConfigError(['PORT: 7 must not be combined with LOG_LEVEL info']),
+    );
+    expect(parseConfig(fields, { DATABASE_URL, PORT: '7' }, () => [])).toMatchObject({ PORT: 7 });
+  });
+
   it('reports a single error', () => {
     expect(errorOf(fields, { DATABASE_URL })).toBe('Invalid configuration:\n  PORT: is required and not set');
   });
@@ -96,8 +113,8 @@ describe('parseConfig', () => {
     const alike = { KEY: wholeNumber(0, 7), KEY_FILE_MODE: wholeNumber(0, 7) };
     const message = errorOf(alike, { KEY: 'x', KEY_FILE_MODE: '1', KEY_FILE_MODE_FILE: '/x' });
     expect(message.split('\n').slice(1)).toEqual([
-      '  KEY_FILE_MODE: set KEY_FILE_MODE or KEY_FILE_MODE_FILE, not both',
       '  KEY: must be a whole number from 0 to 7',
+      '  KEY_FILE_MODE: set KEY_FILE_MODE or KEY_FILE_MODE_FILE, not both',
     ]);
   });
 });

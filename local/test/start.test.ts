@@ -43,9 +43,20 @@ describe('npm start', { timeout: LIMIT_MS }, () => {
     expect(await readdir(fixture.dataDir)).toEqual([]);
   });
 
-  it('reports every configuration error at once', async () => {
-    const local = await fixture.start({ PORT: 'http', DATABASE_URL: 'sqlite:x', QUEUE_URL: 'amqp://x' });
+  it('reports every configuration error of all its processes at once, before anything starts', async () => {
+    const invalid = {
+      ...{ PORT: 'http', DATABASE_URL: 'sqlite:x', QUEUE_URL: 'amqp://x', WORKER_CONCURRENCY: '0', MAX_HELD: '-1' },
+      ...{ AUTH: 'off', HOST: '10.0.0.1', VIDEO_PUBLIC_URL: 'http://10.0.0.1:8080', VIDEOS_DIR: '/nowhere' },
+    };
+    const local = await fixture.start(invalid);
     expect(await local.ended).toBe('1');
-    for (const name of ['PORT', 'DATABASE_URL', 'QUEUE_URL']) expect(local.lines.join('\n')).toContain(`${name}:`);
+    const [title, ...errors] = local.lines.filter(Boolean);
+    expect(title).toBe('Invalid configuration:');
+    expect(errors.map((line) => line.trim().split(':')[0]).toSorted()).toEqual(
+      Object.keys(invalid)
+        .filter((name) => name !== 'HOST')
+        .toSorted(),
+    );
+    expect(await readdir(fixture.dataDir)).toEqual([]);
   });
 });

@@ -46,6 +46,7 @@ describe('module boundaries', () => {
     ['api/http/x.ts', "import { x } from '../alerts/routes.ts';", 'api/alerts/routes.ts: the layers of the api'],
     ['api/alerts/x.ts', "import { x } from '../app.ts';", 'api/app.ts: the layers of the api'],
     ['worker/x.ts', "import { x } from './test/video-server.ts';", 'worker/test/video-server.ts: production code'],
+    ['local/x.ts', "import { x } from '#worker/errors.ts';", 'worker/errors.ts: local imports only'],
     ['local/x.ts', "import { x } from '#test/harness/ports.ts';", 'test/harness/ports.ts: production code'],
     ['api/x.ts', "import { x } from '#chaos/checker.ts';", 'chaos/checker.ts: production code'],
     ['worker/x.ts', "import express from 'express';", 'express/index.js: this package belongs to another module'],

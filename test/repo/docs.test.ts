@@ -6,6 +6,7 @@ import { apiFields } from '#api/config.ts';
 import { PROBLEMS } from '#api/http/problem.ts';
 import { USAGE as BENCH_USAGE } from '#bench/options.ts';
 import { USAGE as CHAOS_USAGE } from '#chaos/options.ts';
+import { startFields } from '#local/config.ts';
 import { FailureCode } from '#prisma/generated/enums.ts';
 import { workerFields } from '#worker/config.ts';
 
@@ -119,11 +120,10 @@ describe('the ten questions in CONTRIBUTING.md', () => {
 });
 
 describe('configuration variables', () => {
-  const ofStart = [...read('local/start.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name = '']) => name);
   const ofFileServer = [...read('local/file-server.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(
     ([, name = '']) => name,
   );
-  const fields = new Set([...Object.keys(apiFields), ...Object.keys(workerFields), ...ofStart, ...ofFileServer]);
+  const fields = new Set([...Object.keys(startFields), ...ofFileServer]);
   /** Read by compose.yml and nginx/tls/compose.yml themselves. */
   const composeOnly = ['PROMETHEUS_PORT', 'GRAFANA_PORT', 'TRUSTED_PROXIES', 'TLS_DIR', 'TLS_NAME', 'ACME_DIR'];
   const compose = read('compose.yml');

@@ -7,6 +7,9 @@ import { type Config, parseConfig } from '#config/parse.ts';
 import { workerFields } from '#worker/config.ts';
 import { fileServerFields } from './file-server.ts';
 
+/** The bundled file server has no access control, so HOST does not apply to it. */
+export const VIDEO_HOST = '127.0.0.1';
+
 /** The variables of `npm start`: those of api and worker, some with other defaults, and its own. */
 export const startFields = {
   ...workerFields,
@@ -16,7 +19,7 @@ export const startFields = {
   VIDEO_PORT: wholeNumber(1, 65_535).prefault('8080'),
   VIDEOS_DIR: fileServerFields.VIDEOS_DIR,
   VIDEO_SERVER: workerFields.VIDEO_SERVER.unwrap().optional(),
-  // By default everything here listens on the loopback address only.
+  // By default everything here listens on the loopback address only; with another HOST, keys are required.
   AUTH: apiFields.AUTH.unwrap().default('off'),
   DATA_DIR: z.string().default(fileURLToPath(new URL('../data', import.meta.url))),
   // The terminal shows notifications; set LOG_LEVEL=info to see the services' logs too.
@@ -46,7 +49,7 @@ export function serviceEnvironment(
     ...videoUrls(config),
     DATABASE_URL: urls.database,
     QUEUE_URL: urls.queue,
-    HOST: '127.0.0.1',
+    HOST: config.HOST,
     AUTH: config.AUTH,
     PORT: String(config.PORT),
     VIDEO_PORT: String(config.VIDEO_PORT),
@@ -57,11 +60,18 @@ export function serviceEnvironment(
   return { ...Object.fromEntries(others), ...decided };
 }
 
+/** Returns the api's origin as this machine reaches it. */
+export function apiOrigin({ HOST, PORT }: Pick<StartConfig, 'HOST' | 'PORT'>): string {
+  const host = HOST === '0.0.0.0' || HOST === '::' ? '127.0.0.1' : HOST;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`;
+}
+
 /** Returns the video server's origins for the worker and for browsers. */
 function videoUrls(config: Partial<StartConfig>) {
-  const server = config.VIDEO_SERVER ?? `http://127.0.0.1:${config.VIDEO_PORT ?? 8080}`;
-  // Another host name than the api's: browsers send its cookie to every port of 127.0.0.1.
-  const forBrowsers = server.replace(/(?<=\/\/)127\.0\.0\.1(?=[:/]|$)/, 'localhost');
+  const server = config.VIDEO_SERVER ?? `http://${VIDEO_HOST}:${config.VIDEO_PORT ?? 8080}`;
+  // Another host name than the api's: browsers send its cookie to every port of a host.
+  const name = config.HOST === 'localhost' ? '127.0.0.1' : 'localhost';
+  const forBrowsers = server.replace(/(?<=\/\/)127\.0\.0\.1(?=[:/]|$)/, name);
   return { VIDEO_SERVER: server, VIDEO_PUBLIC_URL: config.VIDEO_PUBLIC_URL ?? forBrowsers };
 }
 

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import closeWithGrace from 'close-with-grace';
 import { migrate } from '#prisma/migrate.ts';
 import { migrateQueue } from '#redis/migrate.ts';
-import { readStartConfig, serviceEnvironment } from './config.ts';
+import { apiOrigin, readStartConfig, serviceEnvironment, VIDEO_HOST } from './config.ts';
 import { print, printAuth, printReady } from './messages.ts';
 import { startEmbeddedPostgres } from './postgres/embedded.ts';
 import { openRoles, type RoleUrls } from './postgres/roles.ts';
@@ -39,8 +39,8 @@ await startAll().catch(fail);
 async function startAll(): Promise<void> {
   const config = readStartConfig(process.env);
   const bundledVideos = config.VIDEO_SERVER === undefined;
-  await assertPortIsFree(config.PORT, 'PORT');
-  if (bundledVideos) await assertPortIsFree(config.VIDEO_PORT, 'VIDEO_PORT');
+  await assertPortIsFree(config.HOST, config.PORT, 'PORT');
+  if (bundledVideos) await assertPortIsFree(VIDEO_HOST, config.VIDEO_PORT, 'VIDEO_PORT');
   const database =
     config.DATABASE_URL === undefined ? await startDatabase(config.DATA_DIR) : givenDatabase(config.DATABASE_URL);
   await migrateAll(database.owner, config.QUEUE_URL ?? database.owner);
@@ -48,12 +48,12 @@ async function startAll(): Promise<void> {
   const urls = { database: database.app, queue: config.QUEUE_URL ?? database.app };
   const env = serviceEnvironment(process.env, config, urls);
   const services: LocalService[] = [];
-  if (bundledVideos) services.push(await startService('file server', env));
+  if (bundledVideos) services.push(await startService('file server', { ...env, HOST: VIDEO_HOST }));
   print(`Videos: ${env.VIDEO_SERVER}/videos/`);
   services.push(await startService('worker', env));
   const key = config.AUTH === 'keys' ? await createFirstKey(env) : undefined;
   services.push(await startService('api', env));
-  const api: Api = { url: `http://127.0.0.1:${config.PORT}`, headers: key ? { authorization: `Bearer ${key}` } : {} };
+  const api: Api = { url: apiOrigin(config), headers: key ? { authorization: `Bearer ${key}` } : {} };
   await waitUntilReady(api);
   // The embedded database's URL is in a file: it contains a password. One that was given is known.
   printAuth(config.AUTH, database.appFile === undefined ? '' : `DATABASE_URL_FILE=${database.appFile} `);
@@ -125,13 +125,16 @@ async function fail(error: Error): Promise<void> {
   await close();
 }
 
-/** Throws if another program uses the port, before anything starts. */
-async function assertPortIsFree(port: number, variable: string): Promise<void> {
+/** Throws if another program uses the port or this machine does not have the address, before anything starts. */
+async function assertPortIsFree(host: string, port: number, variable: string): Promise<void> {
   const server = createServer();
   try {
-    server.listen(port, '127.0.0.1');
+    server.listen(port, host);
     await once(server, 'listening');
   } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code !== 'EADDRINUSE')
+      throw new Error(`Cannot listen on ${host}:${port} (HOST, ${variable}): ${code ?? cause}`, { cause });
     const example = `${variable}=${port + 1} npm start`;
     throw new Error(`Port ${port} is in use. Stop the program that uses it, or set ${variable}: ${example}`, { cause });
   }

@@ -45,6 +45,15 @@ describe('npm start', { timeout: LIMIT_MS }, () => {
     await expect.poll(statusOf, POLL).toBe('processed');
   });
 
+  // Other systems have only one loopback address.
+  it.runIf(process.platform === 'linux')('lets the api listen on HOST only', async () => {
+    const local = await fixture.startReady({ HOST: '127.0.0.2' });
+    const { port } = new URL(local.api);
+    expect(local.lines).toContain(`  page    http://127.0.0.2:${port}/`);
+    expect((await fetch(`http://127.0.0.2:${port}/alerts`)).status).toBe(200);
+    await expect(fetch(`${local.api}/alerts`)).rejects.toThrow();
+  });
+
   it('requires keys with AUTH=keys, and creates and prints the first one', async () => {
     const local = await fixture.startReady({ AUTH: 'keys' });
     expect((await fetch(`${local.api}/alerts`)).status).toBe(401);

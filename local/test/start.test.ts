@@ -43,6 +43,15 @@ describe('npm start', { timeout: LIMIT_MS }, () => {
     expect(await readdir(fixture.dataDir)).toEqual([]);
   });
 
+  it('reports a HOST that this machine does not have, before anything starts', async () => {
+    const local = await fixture.start({ HOST: '192.0.2.1', AUTH: 'keys' }); // reserved for documentation
+    expect(await local.ended).toBe('1');
+    expect(local.lines.filter(Boolean)).toEqual([
+      expect.stringMatching(/^Cannot listen on 192\.0\.2\.1:\d+ \(HOST, PORT\): EADDRNOTAVAIL$/),
+    ]);
+    expect(await readdir(fixture.dataDir)).toEqual([]);
+  });
+
   it('reports every configuration error of all its processes at once, before anything starts', async () => {
     const invalid = {
       ...{ PORT: 'http', DATABASE_URL: 'sqlite:x', QUEUE_URL: 'amqp://x', WORKER_CONCURRENCY: '0', MAX_HELD: '-1' },

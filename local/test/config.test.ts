@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { apiOrigin, readStartConfig, serviceEnvironment } from '../config.ts';
+
+const URLS = { database: 'postgres://a@127.0.0.1/a', queue: 'redis://127.0.0.1' };
+
+/** Returns the environment of the services that this environment of `npm start` causes. */
+function environmentOf(env: Record<string, string>): NodeJS.ProcessEnv {
+  return serviceEnvironment(env, readStartConfig(env), URLS);
+}
+
+describe('the environment of the services', () => {
+  it('has loopback addresses by default, and other host names for api and videos', () => {
+    expect(environmentOf({})).toEqual({
+      ...{ DATABASE_URL: URLS.database, QUEUE_URL: URLS.queue, HOST: '127.0.0.1', PORT: '8000', VIDEO_PORT: '8080' },
+      ...{ VIDEO_SERVER: 'http://127.0.0.1:8080', VIDEO_PUBLIC_URL: 'http://localhost:8080' },
+      ...{ AUTH: 'off', LOG_LEVEL: 'error' },
+    });
+    expect(environmentOf({ HOST: 'localhost' }).VIDEO_PUBLIC_URL).toBe('http://127.0.0.1:8080');
+    expect(environmentOf({ VIDEO_SERVER: 'http://127.0.0.1' }).VIDEO_PUBLIC_URL).toBe('http://localhost');
+  });
+
+  it('has the given HOST, and any address only with keys', () => {
+    expect(environmentOf({ HOST: '127.0.0.2' }).HOST).toBe('127.0.0.2');
+    expect(environmentOf({ HOST: '0.0.0.0', AUTH: 'keys' }).HOST).toBe('0.0.0.0');
+    expect(() => environmentOf({ HOST: '0.0.0.0' })).toThrow('AUTH: off accepts requests from everyone');
+  });
+
+  it('has other variables as given, and none of those that are decided in a file', () => {
+    const env = environmentOf({ QUEUE_URL_FILE: '', MAX_HELD: '7', FFPROBE_PATH_FILE: '/dev/null', HOME: '/x' });
+    expect(env).toMatchObject({ MAX_HELD: '7', FFPROBE_PATH_FILE: '/dev/null', HOME: '/x' });
+    expect(env).not.toHaveProperty('QUEUE_URL_FILE');
+  });
+});
+
+it.each([
+  ['127.0.0.2', 'http://127.0.0.2:8000'],
+  ['0.0.0.0', 'http://127.0.0.1:8000'],
+  ['::', 'http://127.0.0.1:8000'],
+  ['::1', 'http://[::1]:8000'],
+])('the api on HOST=%s is reached at %s', (HOST, origin) => {
+  expect(apiOrigin({ HOST, PORT: 8000 })).toBe(origin);
+});

@@ -13,6 +13,16 @@ export type Target = {
   keys(...args: string[]): Promise<string>;
   /** Returns the duration in ms of GET /livez for a client from another address. Rejects if it is not answered. */
   otherClient(): Promise<number>;
+  /** The number of processes of the api. */
+  apiProcesses: number;
+  /** Sends statements to the database as the application role, in one session. Returns the last one's first column. */
+  sql(statements: string): Promise<string>;
+  /** The URL by which the api connects. */
+  databaseUrl(): Promise<string>;
+  /** Runs a JavaScript module where the worker runs, in its source folder, and returns its output. */
+  runWithWorker(script: string): Promise<string>;
+  /** Everything that the stack has printed. */
+  output(): Promise<string>;
 };
 
 export type Result = { defended: boolean; observed: string };

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { chmod, cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { startLocally } from '#test/harness/local-start.ts';
 import { waitUntilReady } from '#test/harness/process.ts';
 import { durationFrom, type Target } from './attack.ts';
@@ -10,6 +11,7 @@ import { durationFrom, type Target } from './attack.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const PORTS = { PORT: '18200', VIDEO_PORT: '18280' };
 const START_TIMEOUT_MS = 900_000;
+const COMMAND_TIMEOUT_MS = 120_000;
 
 export type RunningTarget = Target & { stop(): Promise<void> };
 
@@ -31,28 +33,42 @@ export async function startNpmStart(): Promise<RunningTarget> {
   await waitUntilReady(local);
   const key = local.lines.map((line) => /\bva_[\w-]+/.exec(line)?.[0]).find(Boolean);
   if (key === undefined) throw new Error(`npm start printed no key:\n${local.lines.join('\n')}`);
+  const urlFile = join(dataDir, 'database-url');
+  const databaseUrl = () => readFile(urlFile, 'utf8');
   return {
     name: 'npm start',
     api: local.api,
     videos: local.videos,
     key,
     otherClient: () => durationFrom(local.api, '127.0.0.2'),
-    keys: async (...args) => {
-      const url = local.lines.map((line) => /\bDATABASE_URL=(\S+)/.exec(line)?.[1]).find(Boolean);
-      const env = {
-        PATH: process.env.PATH ?? '',
-        DATA_DIR: dataDir,
-        ...(url === undefined ? {} : { DATABASE_URL: url }),
-      };
-      return (await promisify(execFile)(process.execPath, ['api/auth/keys-cli.ts', ...args], { cwd: ROOT, env }))
-        .stdout;
-    },
+    apiProcesses: 1,
+    keys: (...args) => run(process.execPath, ['api/auth/keys-cli.ts', ...args], { DATABASE_URL_FILE: urlFile }),
+    databaseUrl,
+    sql: async (statements) => querySession(await databaseUrl(), statements),
+    runWithWorker: (script) => run(process.execPath, ['--input-type=module', '-e', script]),
+    output: async () => local.lines.join('\n'),
     async stop() {
       await local.stop();
       await rm(dataDir, { recursive: true, force: true });
       await rm(videos, { recursive: true, force: true });
     },
   };
+}
+
+async function run(program: string, args: string[], env: Record<string, string> = {}): Promise<string> {
+  const options = { cwd: ROOT, env: { PATH: process.env.PATH ?? '', ...env }, timeout: COMMAND_TIMEOUT_MS };
+  return (await promisify(execFile)(program, args, options)).stdout;
+}
+
+async function querySession(url: string, statements: string): Promise<string> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const results = [await client.query({ text: statements, rowMode: 'array' })].flat();
+    return (results.at(-1)?.rows ?? []).map((row) => String(row[0])).join('\n');
+  } finally {
+    await client.end();
+  }
 }
 
 /**
@@ -107,6 +123,13 @@ export async function startCompose(
         ];
         return 1_000 * Number(await docker('exec', id, ...curl));
       },
+      apiProcesses: 2,
+      // The image trusts its local socket.
+      sql: (statements) =>
+        docker('compose', 'exec', '-T', 'postgres', 'psql', '-qXAtU', 'alerts_app', '-c', statements, 'alerts'),
+      databaseUrl: () => docker('compose', 'exec', '-T', 'api', 'cat', '/run/secrets/database_url'),
+      runWithWorker: (script) => docker('compose', 'exec', '-T', 'worker', 'node', '--input-type=module', '-e', script),
+      output: () => docker('compose', 'logs', '--no-color'),
       key: await keys('create', '--name', 'security', '--scope', 'write,read,operate', '--expires', '1h'),
       keys,
       stop,

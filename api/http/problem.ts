@@ -28,7 +28,7 @@ export const PROBLEMS = {
   ],
   'too-large': [413, 'Body too large', 'The limit is 16 KiB for an alert and 512 KiB for a batch.'],
   'not-json': [415, 'Unsupported media type', 'Send uncompressed JSON with Content-Type: application/json.'],
-  misdirected: [421, 'Host not allowed', 'Use localhost, the IP address or a name of ALLOWED_HOSTS, or set AUTH=keys.'],
+  misdirected: [421, 'Host not allowed', 'Use another host name. `detail` says which.'],
   'batch-rejected': [422, 'All alerts rejected', '`results` has the problem of each alert, as in a 200.'],
   validation: [422, 'Validation failed', '`errors` lists each invalid field. /openapi.json has the schema.'],
   'too-many-held': [

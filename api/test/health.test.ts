@@ -133,7 +133,8 @@ describe('a client that disconnects during its request', () => {
     api = await startTestApi();
     const { hostname, port } = new URL(api.url);
     const socket = connect(Number(port), hostname);
-    const half = 'POST /alerts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{';
+    const half =
+      'POST /alerts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{';
     await new Promise<void>((resolve) => socket.write(half, () => resolve()));
     // Sent before this question, so begun before its response.
     expect((await fetch(`${api.url}/livez`)).status).toBe(200);

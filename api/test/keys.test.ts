@@ -69,9 +69,9 @@ describe('npm run keys', () => {
     const key = await create('--store', 'harbour', '--store', 'a,b', '--expires', '90d');
     const { stdout } = await keys(['list']);
     const [head, ...lines] = stdout.split('\n');
-    expect(head).toMatch(/^id +name +scopes +stores +created +expires +state$/);
+    expect(head).toMatch(/^id +name +scopes +stores +created +expires +last used +state$/);
     expect(lines.find((line) => line.startsWith(idOf(key)))).toMatch(
-      /^[0-9a-f]{10} {2}test +write,read +harbour,a,b +20\d\d-\S+ \S+ +20\d\d-\S+ \S+ +active$/,
+      /^[0-9a-f]{10} {2}test +write,read +harbour,a,b +20\d\d-\S+ \S+ +20\d\d-\S+ \S+ +never +active$/,
     );
     expect(stdout).not.toContain(key.slice(14));
   });

@@ -1,17 +1,17 @@
 // `npm start`: the whole system on one machine, with nothing else installed: PostgreSQL, migrations, file server, worker
 // and api. `npm run dev` (`--watch`) also restarts a service when one of its sources changes.
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import closeWithGrace from 'close-with-grace';
 import { migrate } from '#prisma/migrate.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { apiOrigin, readStartConfig, serviceEnvironment, VIDEO_HOST } from './config.ts';
+import { createFirstKey } from './first-key.ts';
 import { print, printAuth, printReady } from './messages.ts';
 import { startEmbeddedPostgres } from './postgres/embedded.ts';
 import { openRoles, type RoleUrls } from './postgres/roles.ts';
+import { waitForQueue } from './queue.ts';
 import { type Api, postSamples, waitUntilReady } from './samples.ts';
 import { createLocalService, type LocalService } from './services.ts';
 import { watchSources } from './watch.ts';
@@ -20,6 +20,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 const ENTRIES = { 'file server': 'local/file-server.ts', worker: 'worker/index.ts', api: 'api/index.ts' };
 
+const firstKey = createFirstKey(print);
 const opened: { stop(): Promise<void> }[] = [];
 let closing = false;
 let failed = false;
@@ -28,6 +29,7 @@ let failed = false;
 const { close } = closeWithGrace({ delay: 60_000, logger: false }, async ({ err }) => {
   closing = true;
   if (err) process.stderr.write(`\n${err.message}\n`);
+  firstKey.showUnseen();
   if (opened.length > 0) print('Stopping …');
   for (const each of opened.reverse()) await each.stop();
   if (opened.length > 0) print('Stopped.');
@@ -41,6 +43,7 @@ async function startAll(): Promise<void> {
   const bundledVideos = config.VIDEO_SERVER === undefined;
   await assertPortIsFree(config.HOST, config.PORT, 'PORT');
   if (bundledVideos) await assertPortIsFree(VIDEO_HOST, config.VIDEO_PORT, 'VIDEO_PORT');
+  if (config.QUEUE_URL !== undefined) await waitForQueue(config.QUEUE_URL, print);
   const database =
     config.DATABASE_URL === undefined ? await startDatabase(config.DATA_DIR) : givenDatabase(config.DATABASE_URL);
   await migrateAll(database.owner, config.QUEUE_URL ?? database.owner);
@@ -51,10 +54,11 @@ async function startAll(): Promise<void> {
   if (bundledVideos) services.push(await startService('file server', { ...env, HOST: VIDEO_HOST }));
   print(`Videos: ${env.VIDEO_SERVER}/videos/`);
   services.push(await startService('worker', env));
-  const key = config.AUTH === 'keys' ? await createFirstKey(env) : undefined;
+  const key = config.AUTH === 'keys' ? await firstKey.create(env) : undefined;
   services.push(await startService('api', env));
   const api: Api = { url: apiOrigin(config), headers: key ? { authorization: `Bearer ${key}` } : {} };
   await waitUntilReady(api);
+  firstKey.show();
   // The embedded database's URL is in a file: it contains a password. One that was given is known.
   printAuth(config.AUTH, database.appFile === undefined ? '' : `DATABASE_URL_FILE=${database.appFile} `);
   const mayPost = config.AUTH === 'off' || key !== undefined;
@@ -89,16 +93,6 @@ async function startService(name: keyof typeof ENTRIES, env: NodeJS.ProcessEnv):
   opened.push(service);
   await service.start();
   return service;
-}
-
-/** Creates a key if there is none, and prints it. Returns undefined if there are keys already. */
-async function createFirstKey(env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const args = ['create', '--first', '--name', 'first', '--scope', 'write,read,operate,metrics'];
-  const entry = fileURLToPath(new URL('../api/auth/keys-cli.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, [entry, ...args], { env });
-  const key = stdout.trim();
-  if (key !== '') print(`First key, shown only once: ${key}`);
-  return key || undefined;
 }
 
 async function restartOnChange(services: LocalService[]): Promise<void> {

@@ -1,7 +1,10 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { describe, expect, inject, it, vi } from 'vitest';
+import { freePort } from '#test/harness/ports.ts';
 import { startRedisServer } from '#test/harness/redis.ts';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { expectSamples, interrupt, LIMIT_MS, list, POLL, remainingProcesses, useLocalStart } from './start-fixture.ts';
@@ -70,6 +73,34 @@ describe('npm start', { timeout: LIMIT_MS }, () => {
     await interrupt(local);
     const again = await fixture.startReady({ AUTH: 'keys' });
     expect(again.lines.join('\n')).not.toMatch(/va_/);
+  });
+
+  it('shows the first key when the api is ready, or once when it fails to start', async () => {
+    const local = await fixture.start({ AUTH: 'keys' });
+    await expect.poll(() => local.lines.join('\n'), POLL).toContain('Starting PostgreSQL');
+    const other = createServer().listen(Number(new URL(local.api).port), '127.0.0.1'); // after the check of the port
+    await once(other, 'listening');
+    expect(await local.ended).toBe('1');
+    other.close();
+    const output = local.lines.join('\n');
+    expect(output).toContain('The api did not start');
+    const keys = [...output.matchAll(/^(.+): (va_\S+)$/gm)].map(([, text, key]) => ({ text, key }));
+    expect(keys).toEqual([{ text: expect.stringContaining('works from the next start on'), key: expect.any(String) }]);
+    const again = await fixture.startReady({ AUTH: 'keys' });
+    const headers = { authorization: `Bearer ${keys[0]?.key}` };
+    expect((await fetch(`${again.api}/alerts`, { headers })).status).toBe(200);
+    expect(again.lines.join('\n')).not.toMatch(/va_/);
+  });
+
+  it('ends with the same line as it printed when Redis stays unavailable', async () => {
+    const host = `127.0.0.1:${await freePort()}`;
+    const local = await fixture.start({ AUTH: 'keys', QUEUE_URL: `redis://:s3cret@${host}` });
+    expect(await local.ended).toBe('1');
+    const problem = `QUEUE_URL: Redis at ${host} is unavailable (`;
+    const [notice, end, ...more] = local.lines.filter(Boolean);
+    expect(notice?.startsWith(problem)).toBe(true);
+    expect(end).toBe(`${problem}connect ECONNREFUSED ${host}). Gave up after 30 s.`);
+    expect(more).toEqual([]);
   });
 
   it('uses a given PostgreSQL and video server, and then posts no samples', async () => {

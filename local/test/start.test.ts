@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { freePort } from '#test/harness/ports.ts';
 import { expectSamples, interrupt, LIMIT_MS, POLL, remainingProcesses, useLocalStart } from './start-fixture.ts';
 
 // What a newcomer sees who runs `npm start`: output, ports and processes only.
@@ -40,6 +41,18 @@ describe('npm start', { timeout: LIMIT_MS }, () => {
     expect(local.lines.filter(Boolean)).toEqual([
       `Port ${port} is in use. Stop the program that uses it, or set PORT: PORT=${port + 1} npm start`,
     ]);
+    expect(await readdir(fixture.dataDir)).toEqual([]);
+  });
+
+  it('says that Redis is unavailable before anything starts, and can be stopped while it waits', async () => {
+    const host = `127.0.0.1:${await freePort()}`;
+    const local = await fixture.start({ AUTH: 'keys', QUEUE_URL: `redis://:s3cret@${host}` });
+    const notice = `QUEUE_URL: Redis at ${host} is unavailable (`;
+    const lines = () => local.lines.filter(Boolean);
+    await expect.poll(lines, POLL).toEqual([expect.stringMatching(/^QUEUE_URL: .+ Trying for 30 s\.$/)]);
+    expect(lines()[0]).toContain(notice);
+    await interrupt(local);
+    expect(lines()).toEqual([expect.not.stringContaining('s3cret')]);
     expect(await readdir(fixture.dataDir)).toEqual([]);
   });
 

@@ -46,7 +46,7 @@ async function startAll(): Promise<void> {
   if (config.QUEUE_URL !== undefined) await waitForQueue(config.QUEUE_URL, print);
   const database =
     config.DATABASE_URL === undefined ? await startDatabase(config.DATA_DIR) : givenDatabase(config.DATABASE_URL);
-  await migrateAll(database.owner, config.QUEUE_URL ?? database.owner);
+  await migrateAll(config, database.owner);
 
   const urls = { database: database.app, queue: config.QUEUE_URL ?? database.app };
   const env = serviceEnvironment(process.env, config, urls);
@@ -82,10 +82,19 @@ async function startDatabase(dataDir: string): Promise<DatabaseUrls> {
   return roles;
 }
 
-async function migrateAll(databaseUrl: string, queueUrl: string): Promise<void> {
-  const { applied } = await migrate(databaseUrl);
-  await migrateQueue(queueUrl);
+type GivenUrls = { DATABASE_URL?: string | undefined; QUEUE_URL?: string | undefined };
+
+async function migrateAll({ DATABASE_URL, QUEUE_URL }: GivenUrls, embedded: string): Promise<void> {
+  const { applied } = await migrate(DATABASE_URL ?? embedded).catch(blame(DATABASE_URL && 'DATABASE_URL'));
+  await migrateQueue(QUEUE_URL ?? DATABASE_URL ?? embedded).catch(blame(QUEUE_URL && 'QUEUE_URL'));
   print(applied.length > 0 ? `Applied migrations: ${applied.join(', ')}` : 'The database is up to date.');
+}
+
+/** Returns a function that throws its error with the variable in front that the user has set. */
+function blame(variable: string | undefined) {
+  return (cause: Error): never => {
+    throw variable ? new Error(`${variable}: ${cause.message}`, { cause }) : cause;
+  };
 }
 
 async function startService(name: keyof typeof ENTRIES, env: NodeJS.ProcessEnv): Promise<LocalService> {

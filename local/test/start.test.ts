@@ -56,6 +56,15 @@ describe('npm start', { timeout: LIMIT_MS }, () => {
     expect(await readdir(fixture.dataDir)).toEqual([]);
   });
 
+  it('names the variable of a database that is unavailable', async () => {
+    const host = `127.0.0.1:${await freePort()}`;
+    const local = await fixture.start({ DATABASE_URL: `postgres://u:s3cret@${host}/x` });
+    expect(await local.ended).toBe('1');
+    expect(local.lines.filter(Boolean)).toEqual([
+      `DATABASE_URL: cannot open the database at ${host}: connect ECONNREFUSED ${host}`,
+    ]);
+  });
+
   it('reports a HOST that this machine does not have, before anything starts', async () => {
     const local = await fixture.start({ HOST: '192.0.2.1', AUTH: 'keys' }); // reserved for documentation
     expect(await local.ended).toBe('1');

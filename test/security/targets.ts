@@ -12,6 +12,8 @@ const ROOT = join(import.meta.dirname, '../..');
 const PORTS = { PORT: '18200', VIDEO_PORT: '18280' };
 const START_TIMEOUT_MS = 900_000;
 const COMMAND_TIMEOUT_MS = 120_000;
+// The logs of a stack that has been attacked.
+const MAX_OUTPUT = 256 * 1024 * 1024;
 
 export type RunningTarget = Target & { stop(): Promise<void> };
 
@@ -82,7 +84,9 @@ export async function startCompose(
   const videos = await createVideos();
   const env = { ...process.env, ...PORTS, COMPOSE_PROJECT_NAME: project, VIDEOS_DIR: videos };
   const docker = async (...args: string[]) =>
-    (await promisify(execFile)('docker', args, { cwd: ROOT, env, timeout: START_TIMEOUT_MS })).stdout.trim();
+    (
+      await promisify(execFile)('docker', args, { cwd: ROOT, env, timeout: START_TIMEOUT_MS, maxBuffer: MAX_OUTPUT })
+    ).stdout.trim();
   const stop = async () => {
     await docker('compose', 'down', '-v').catch(() => {}); // nothing was started
     await rm(videos, { recursive: true, force: true });

@@ -24,7 +24,7 @@ async function post({ api, key }: Target): Promise<number> {
 export const attack: Attack = {
   item: 7,
   name: `${REQUESTS} alerts while their table is locked`,
-  limit: 'locks 7 s, statements 8 s; the connections of the pools',
+  limit: 'locks 7 s, statements 8 s; the connections of the pools; nginx asks another api after a 503',
   async run(target) {
     const max = Number(await target.sql('SHOW max_connections'));
     const lock = target.sql(

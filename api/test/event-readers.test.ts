@@ -152,7 +152,7 @@ describe('an open stream', () => {
       };
     });
     const socket = connect(own.port);
-    socket.write('GET /alerts/events HTTP/1.1\r\nHost: x\r\n\r\n');
+    socket.write('GET /alerts/events HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await authenticating;
     socket.destroy();
     await expect.poll(async () => (await own.connections()) === 0, POLL).toBeTruthy();
@@ -171,7 +171,7 @@ describe('an open stream', () => {
     key = { id: 'k', name: 'k', scopes: new Set(['read']), stores: undefined };
     const own = await startFastServer();
     const socket = connect(own.port);
-    socket.write(`GET /alerts/events?last_event_id=0.0 HTTP/1.1\r\nHost: x\r\n\r\n`);
+    socket.write(`GET /alerts/events?last_event_id=0.0 HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     await new Promise((resolve) => socket.once('readable', resolve));
     await new Promise((resolve) => own.close().once('close', resolve));
     socket.destroy();

@@ -22,7 +22,7 @@ export class RawClient {
     const socket = this.#open();
     const lines = [
       `${method} ${target} HTTP/1.1`,
-      'Host: fuzz',
+      'Host: localhost',
       ...headers.map(([name, value]) => `${name}: ${value}`),
     ];
     if (body.length > 0) lines.push(`Content-Length: ${body.length}`);

@@ -61,7 +61,7 @@ const INVARIANTS: Record<string, Invariant> = {
   'no duplicate notification without a fault before its mark': ({ observation }) =>
     unexplainedDuplicates(observation, (from, to) => isUnavailable('database', observation.faults, from, to)),
   'every stream receives every final event exactly once': ({ observation }) => eventViolations(observation),
-  'no 5xx except 503 while the database is unavailable': serverErrors,
+  'no 5xx except 503 while the database is unavailable or Redis is full': serverErrors,
   'no valid request is rejected': ({ observation }) =>
     observation.responses
       .filter(({ status }) => status < 500 && status !== 200 && status !== 202)
@@ -179,7 +179,7 @@ function serverErrors({ observation: { responses, faults } }: Indexed): string[]
     .filter(({ status }) => status >= 500)
     .filter(
       ({ status, retryAfter, from, to }) =>
-        !(status === 503 && retryAfter && isUnavailable('database', faults, from, to)),
+        !(status === 503 && retryAfter && (isUnavailable('database', faults, from, to) || isFull(faults, from, to))),
     )
     .map(({ uuid, status }) => `${uuid} got ${status}`);
 }
@@ -190,6 +190,16 @@ function timedOutRequests({ observation: { failedRequests, faults } }: Indexed):
   return failedRequests
     .filter(({ kind, from, to }) => kind === 'timeout' && !isUnavailable('database', silent, from, to))
     .map(({ uuid, from, to }) => `${uuid} got no response within ${to - from} ms`);
+}
+
+/** Returns whether Redis was full, or had been until shortly before, at any time between `from` and `to`. */
+function isFull(faults: Observation['faults'], from: number, to: number): boolean {
+  return isUnavailable(
+    'queue',
+    faults.filter(({ kind }) => kind === 'fill redis'),
+    from,
+    to,
+  );
 }
 
 /** Returns whether the component was unavailable, or had been until shortly before, at any time between `from` and `to`. */

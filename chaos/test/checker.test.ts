@@ -61,12 +61,12 @@ describe('checkInvariants', () => {
     [
       'a 500',
       (r) => r.responses.push({ uuid: UUID, from: 1_000, to: 1_001, status: 500, retryAfter: false }),
-      ['no 5xx except 503 while the database is unavailable'],
+      ['no 5xx except 503 while the database is unavailable or Redis is full'],
     ],
     [
       'a 503 while the database is available',
       (r) => r.responses.push({ uuid: UUID, from: 1_000, to: 1_001, status: 503, retryAfter: true }),
-      ['no 5xx except 503 while the database is unavailable'],
+      ['no 5xx except 503 while the database is unavailable or Redis is full'],
     ],
     [
       'a conflict',
@@ -150,6 +150,15 @@ describe('checkInvariants', () => {
     expect(violatedBy(response(66_000, true))).toEqual([]);
     expect(violatedBy(response(68_000, true))).toHaveLength(1);
     expect(violatedBy(response(51_000, false))).toHaveLength(1);
+  });
+
+  it('allows 503 with Retry-After while Redis is full, and not while it is only unavailable', () => {
+    const response = (kind: 'fill redis' | 'kill redis') => (run: Observation) => {
+      run.faults.push({ kind, process: undefined, from: 50_000, to: 52_000 });
+      run.responses.push({ uuid: UUID, from: 51_000, to: 51_001, status: 503, retryAfter: true });
+    };
+    expect(violatedBy(response('fill redis'))).toEqual([]);
+    expect(violatedBy(response('kill redis'))).toHaveLength(1);
   });
 
   it('allows a request to time out while the database is frozen, and not while a table is locked', () => {

@@ -1,4 +1,4 @@
-/** A process with the watchdog of a worker: answers messages; blocks its event loop for `blockMs`, or for ever. */
+/** A process with the watchdog of a worker: answers messages; blocks its event loop for `blockMs`, or forever. */
 import { startWatchdog } from '../watchdog.ts';
 
 const [timeoutMs = ''] = process.argv.slice(2);

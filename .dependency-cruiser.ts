@@ -26,7 +26,7 @@ const MODULES: Record<string, Module> = {
   },
   worker: {
     modules: ['config', 'prisma', 'redis', 'observability'],
-    packages: ['undici', 'got', 'mediabunny', '@ffprobe-installer/'],
+    packages: ['undici', 'got', 'nodemailer', 'mqtt', 'mediabunny', '@ffprobe-installer/'],
   },
   local: {
     modules: ['config', 'prisma', 'redis', 'observability'],

@@ -27,7 +27,7 @@ const packages: Package[] = Object.entries<Omit<Package, 'name'>>(JSON.parse(rea
 /** Licences that allow shipping with an MIT program. Each requires its notice, or that its own files keep it. */
 const LICENCES = [
   ...['MIT', 'ISC', '0BSD', 'BSD-2-Clause', 'BSD-3-Clause', 'BlueOak-1.0.0', 'Apache-2.0', 'Unlicense', 'MPL-2.0'],
-  ...['MIT OR Apache-2.0', '(MIT OR CC0-1.0)', 'MIT and ISC'],
+  ...['MIT-0', 'MIT OR Apache-2.0', '(MIT OR CC0-1.0)', 'MIT and ISC'],
 ];
 /** A program that is run and never linked: its licence does not extend to this project. */
 const RUN_ONLY = /^@ffprobe-installer\//;

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, connect as openConnection, type Server, type Socket } from 'node:net';
+import { freePort } from './ports.ts';
 
 /** A TCP proxy on 127.0.0.1, for what clients see when a server, or the network in front of it, fails. */
 export type TcpProxy = {
@@ -40,7 +41,9 @@ export async function startTcpProxy(initialTarget?: number): Promise<TcpProxy> {
     track(pair, pairs);
     if (!frozen) forward(pair);
   });
-  const port = await listen(listener, 0);
+  // Not an ephemeral port: `refuse` releases it for a while.
+  const port = await freePort();
+  await listen(listener, port);
   const cutAll = () => {
     for (const { client, server } of pairs) for (const socket of [client, server]) socket.destroy();
     for (const client of abandoned) client.destroy();
@@ -78,12 +81,9 @@ export async function startTcpProxy(initialTarget?: number): Promise<TcpProxy> {
   };
 }
 
-async function listen(listener: Server, port: number): Promise<number> {
+async function listen(listener: Server, port: number): Promise<void> {
   listener.listen(port, '127.0.0.1');
   await once(listener, 'listening');
-  const address = listener.address();
-  if (address === null || typeof address === 'string') throw new Error('the TCP proxy has no port');
-  return address.port;
 }
 
 /** Keeps the pair until one of its sockets closes, and then closes the other one. */

@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { freePorts, reserveRange } from '../ports.ts';
+
+it('gives two owners different ports, even if both try the same range first', async () => {
+  const [one, other] = [await reserveRange(7), await reserveRange(7)];
+  const taken = await Promise.all(Array.from({ length: 50 }, one.freePort));
+  const others = await Promise.all(Array.from({ length: 50 }, other.freePort));
+  const hundreds = (ports: number[]) => new Set(ports.map((port) => Math.floor(port / 100)));
+  expect(hundreds(taken).size).toBe(1);
+  expect(hundreds(others).size).toBe(1);
+  expect(hundreds(taken)).not.toEqual(hundreds(others));
+});
+
+it('stays below the ports of outgoing connections, and never returns a port twice', async () => {
+  const ports = await freePorts(40);
+  expect(new Set(ports).size).toBe(40);
+  expect(Math.max(...ports)).toBeLessThan(32_768);
+});

@@ -41,6 +41,7 @@ COPY prisma prisma
 COPY redis redis
 COPY config config
 COPY async async
+COPY destinations destinations
 COPY observability observability
 COPY api api
 COPY worker worker

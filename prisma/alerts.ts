@@ -69,6 +69,7 @@ const NEW_ROW = {
   startedAt: null,
   processedAt: null,
   notifiedAt: null,
+  lateAt: null,
 } as const;
 
 export async function findAlert(db: Database, uuid: string): Promise<Alert | null> {

@@ -50,6 +50,7 @@ const PENDING_ROW: Alert = {
   startedAt: null,
   processedAt: null,
   notifiedAt: null,
+  lateAt: null,
 };
 
 const PROCESSED_ROW: Alert = {
@@ -115,6 +116,7 @@ const RETRIED_ROW: Alert = {
   failureDetail: null,
   processedAt: null,
   notifiedAt: null,
+  lateAt: null,
 };
 
 export const PENDING = presentAlert(PENDING_ROW);

@@ -42,6 +42,7 @@ function alert(changes: Partial<Alert>): Alert {
     startedAt: at(25),
     processedAt: at(225),
     notifiedAt: at(235),
+    lateAt: null,
     updatedAt: at(235),
     ...changes,
   };

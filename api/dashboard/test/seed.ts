@@ -112,6 +112,7 @@ function row(n: number, { count, ms, end, store }: Seed): Omit<Alert, 'id' | 'up
     startedAt,
     processedAt,
     notifiedAt: new Date(processedAt.getTime() + 6),
+    lateAt: null,
   };
 }
 

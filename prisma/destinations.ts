@@ -1,0 +1,201 @@
+import type { Database } from './client.ts';
+import { DatabaseError } from './errors.ts';
+import type { Destination, Prisma } from './generated/client.ts';
+
+export type DestinationRow = Destination;
+
+/** What a person configures. The caller may choose the id, because it is part of the encryption of the secrets. */
+export type NewDestination = Pick<
+  Destination,
+  'name' | 'kind' | 'filterStores' | 'filterEvents' | 'filterFailureCodes'
+> & {
+  id?: string;
+  config: Prisma.InputJsonObject;
+  secrets?: Uint8Array<ArrayBuffer> | null;
+  groupBy?: string | null;
+  groupWaitS?: number | null;
+  groupIntervalS?: number | null;
+  enabled?: boolean;
+};
+
+/** Without `enabled`: setEnabled does that. Fields that are undefined stay as they are. */
+export type DestinationPatch = {
+  [Field in Exclude<keyof NewDestination, 'id' | 'kind' | 'enabled'>]?: NewDestination[Field] | undefined;
+};
+
+/** Another destination has this name. */
+export class NameTaken extends Error {
+  readonly code = 'name_taken';
+
+  constructor(name: string, cause?: unknown) {
+    super(`another destination has the name ${name}`, { cause });
+    this.name = 'NameTaken';
+  }
+}
+
+/** Returns all destinations by name. */
+export async function listDestinations(db: Database): Promise<DestinationRow[]> {
+  return db.destination.findMany({ orderBy: { name: 'asc' } });
+}
+
+export async function findDestination(db: Database, id: string): Promise<DestinationRow | null> {
+  return db.destination.findUnique({ where: { id } });
+}
+
+/** Inserts the destination and returns its row. Throws NameTaken. */
+export async function createDestination(db: Database, destination: NewDestination): Promise<DestinationRow> {
+  const disabledAt = destination.enabled === false ? new Date() : null;
+  return db.destination.create({ data: { ...destination, disabledAt } }).catch(rethrow(destination.name));
+}
+
+/** Changes the destination and returns its row; null if there is none. Throws NameTaken. */
+export async function updateDestination(
+  db: Database,
+  id: string,
+  patch: DestinationPatch,
+): Promise<DestinationRow | null> {
+  const set = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
+  const [row] = await db.destination
+    .updateManyAndReturn({ where: { id }, data: { ...set, updatedAt: new Date() } })
+    .catch(rethrow(patch.name ?? ''));
+  return row ?? null;
+}
+
+/** Prisma's code for a violated unique constraint, and PostgreSQL's. */
+const UNIQUE_VIOLATION = ['P2002', '23505'];
+
+function rethrow(name: string) {
+  return (error: unknown): never => {
+    throw error instanceof DatabaseError && UNIQUE_VIOLATION.includes(error.code) ? new NameTaken(name, error) : error;
+  };
+}
+
+/** Rows per statement of an operation on all deliveries of a destination: about 0.3 s, far below the statement timeout. */
+const CHUNK = 10_000;
+
+/** Deletes the destination with its deliveries, pending ones too. Returns false if there is none. */
+export async function deleteDestination(db: Database, id: string): Promise<boolean> {
+  // A long DELETE would lock the row, and recording results would wait for it. No event has this name: from here on no
+  // delivery is added, and after a crash the destination can be deleted again.
+  await db.$executeRaw`
+    UPDATE destinations SET enabled = false, disabled_at = now(), disabled_reason = 'is being deleted',
+      filter_events = '{none}' WHERE id = ${id}::uuid`;
+  let deleted = CHUNK;
+  while (deleted === CHUNK) {
+    deleted = await db.$executeRaw`
+      DELETE FROM deliveries WHERE id IN (
+        SELECT id FROM deliveries WHERE destination_id = ${id}::uuid ORDER BY created_at DESC LIMIT ${CHUNK}::int)`;
+  }
+  const { count } = await db.destination.deleteMany({ where: { id } });
+  return count === 1;
+}
+
+/** Counts stop here, so that they cost the same however many deliveries there are. */
+export const MAX_COUNT = 10_001;
+
+/** Counts are at most MAX_COUNT. `oldestPendingAt`: when the oldest pending delivery was created. */
+export type DestinationHealth = { pending: number; failed: number; oldestPendingAt: Date | null };
+
+/** Returns the number of pending and failed deliveries of every destination, by id. */
+export async function destinationHealth(db: Database): Promise<Map<string, DestinationHealth>> {
+  const rows = await db.$queryRaw<({ id: string } & DestinationHealth)[]>`
+    SELECT destinations.id::text, pending.n AS pending, failed.n AS failed, oldest.created_at AS "oldestPendingAt"
+    FROM destinations
+    CROSS JOIN LATERAL (SELECT count(*)::int AS n FROM (SELECT FROM deliveries
+      WHERE destination_id = destinations.id AND status = 'pending' LIMIT ${MAX_COUNT}::int) limited) pending
+    CROSS JOIN LATERAL (SELECT count(*)::int AS n FROM (SELECT FROM deliveries
+      WHERE destination_id = destinations.id AND status = 'failed' LIMIT ${MAX_COUNT}::int) limited) failed
+    LEFT JOIN LATERAL (SELECT created_at FROM deliveries
+      WHERE destination_id = destinations.id AND status = 'pending' ORDER BY created_at, id LIMIT 1) oldest ON true`;
+  return new Map(rows.map(({ id, ...health }) => [id, health]));
+}
+
+/**
+ * Enables or disables the destination, and closes its circuit breaker. Returns false if there is none. Before it is enabled,
+ * its pending deliveries are spread over time, oldest first, `ratePerS` per second.
+ */
+export async function setEnabled(
+  db: Database,
+  id: string,
+  enabled: boolean,
+  { ratePerS }: { ratePerS: number },
+): Promise<boolean> {
+  if (enabled) await spaceBacklog(db, id, ratePerS);
+  const changed = await db.$executeRaw`
+    UPDATE destinations SET enabled = ${enabled}, disabled_reason = NULL, consecutive_failures = 0, blocked_until = NULL,
+      disabled_at = CASE WHEN ${enabled} THEN NULL ELSE COALESCE(disabled_at, now()) END, updated_at = now()
+    WHERE id = ${id}::uuid`;
+  return changed === 1;
+}
+
+async function spaceBacklog(db: Database, id: string, ratePerS: number): Promise<void> {
+  let after = { at: new Date(0), id: '00000000-0000-0000-0000-000000000000', spaced: 0 };
+  for (;;) {
+    // A time within the next minute can be the end of an attempt's lease: another attempt would send twice.
+    const [page] = await db.$queryRaw<{ at: Date; id: string; n: number }[]>`
+      WITH page AS MATERIALIZED (
+        SELECT id, created_at, row_number() OVER (ORDER BY created_at, id) AS n FROM deliveries
+        WHERE destination_id = ${id}::uuid AND status = 'pending' AND created_at >= ${after.at}::timestamptz
+          AND (created_at, id) > (${after.at}::timestamptz, ${after.id}::uuid)
+        ORDER BY created_at, id LIMIT ${CHUNK}::int),
+      spaced AS (
+        UPDATE deliveries
+        SET next_attempt_at = now() + make_interval(secs => (${after.spaced}::int + n - 1) / ${ratePerS}::float8)
+        FROM page WHERE deliveries.id = page.id AND status = 'pending'
+          AND NOT (next_attempt_at > now() AND next_attempt_at < now() + interval '1 minute'))
+      SELECT created_at AS at, id::text, n::int FROM page ORDER BY n DESC LIMIT 1`;
+    if (!page) return;
+    after = { at: page.at, id: page.id, spaced: after.spaced + page.n };
+  }
+}
+
+/** `failures` in a row open the circuit breaker for `baseMs`; each further failure doubles that, up to `maxMs`. */
+export type Breaker = { failures: number; baseMs: number; maxMs: number };
+
+/**
+ * Records a failed attempt and returns the number of failures in a row; 0 if there is no such destination. Blocks the
+ * destination for `blockedUntilMs` from now and as the `breaker` says, whichever is longer; up to 20 % less, by chance.
+ */
+export async function recordDestinationFailure(
+  db: Database,
+  id: string,
+  error: string,
+  options: { blockedUntilMs?: number | undefined; breaker?: Breaker | undefined } = {},
+): Promise<number> {
+  const { blockedUntilMs = null, breaker = { failures: 0, baseMs: 0, maxMs: 0 } } = options;
+  const [row] = await db.$queryRaw<{ failures: number }[]>`
+    UPDATE destinations SET consecutive_failures = consecutive_failures + 1, last_error = ${error}, last_error_at = now(),
+      blocked_until = GREATEST(blocked_until, now() + make_interval(secs => ${blockedUntilMs}::float8 / 1000),
+        CASE WHEN ${breaker.failures}::int > 0 AND consecutive_failures + 1 >= ${breaker.failures}::int
+        THEN now() + make_interval(secs => (1 - 0.2 * random()) * LEAST(${breaker.maxMs}::float8,
+          ${breaker.baseMs}::float8 * 2 ^ LEAST(consecutive_failures + 1 - ${breaker.failures}::int, 30)) / 1000) END)
+    WHERE id = ${id}::uuid RETURNING consecutive_failures AS failures`;
+  return row?.failures ?? 0;
+}
+
+/** Records a delivery and closes the circuit breaker. While nothing else changes, it writes every 5 s at most. */
+export async function recordDestinationSuccess(db: Database, id: string): Promise<void> {
+  await db.$executeRaw`
+    UPDATE destinations SET consecutive_failures = 0, blocked_until = NULL, last_delivered_at = now()
+    WHERE id = ${id}::uuid AND (consecutive_failures > 0 OR blocked_until IS NOT NULL OR last_delivered_at IS NULL
+      OR last_delivered_at < now() - interval '5 seconds')`;
+}
+
+/** Disables the destination because of its responses. Its deliveries stay pending. Returns false if it was disabled. */
+export async function disableDestination(db: Database, id: string, reason: string): Promise<boolean> {
+  const changed = await db.$executeRaw`
+    UPDATE destinations SET enabled = false, disabled_reason = ${reason}, disabled_at = now()
+    WHERE id = ${id}::uuid AND enabled`;
+  return changed === 1;
+}
+
+/**
+ * Acquires the right to try one delivery of a destination whose block has ended. Of all concurrent callers one gets true;
+ * the others wait for `leaseMs` at least. The delivery is claimed with `probe`.
+ */
+export async function acquireProbe(db: Database, id: string, leaseMs: number): Promise<boolean> {
+  const changed = await db.$executeRaw`
+    UPDATE destinations SET blocked_until = now() + make_interval(secs => ${leaseMs}::float8 / 1000)
+    WHERE id = ${id}::uuid AND enabled AND blocked_until <= now()`;
+  return changed === 1;
+}

@@ -77,8 +77,11 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
     }
     expect(page.url()).toBe(`${stack.apiUrl}/?alert=${uuid}`);
     await repairVideo('one');
+    // A running worker would replace the message at once.
+    stack.workers[0]?.pause();
     await button(page, 'Retry this alert').click();
     await page.getByText('Retry queued.').waitFor();
+    stack.workers[0]?.resume();
     await shows(detail, 'Processed');
     await shows(detail, '1920 × 1080');
     await shows(row(page, uuid), 'Processed');

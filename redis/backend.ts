@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createPostgresBackend, createRedisBackend, type Job, type Telemetry, type Worker, withBackend } from 'bullmq';
 import { isRedis, postgresOptions, REDIS_OPTIONS, redisRetryMs } from './connection.ts';
-import { backoffMs, DELIVERIES, QUEUE_NAME, QUEUE_TIMEOUT_MS } from './contract.ts';
+import { backoffMs, DELIVERIES, QUEUE_TIMEOUT_MS, type QueueName } from './contract.ts';
 
 /** A processor throws it to have the job delivered again after `delayMs`. */
 export class Redeliver extends Error {
@@ -32,6 +32,7 @@ export type ReceivedJob = {
 /** Opens BullMQ's worker without starting it. After a failed first connection, open another one, as in openQueue. */
 export function openWorker(
   url: string,
+  name: QueueName,
   processor: (job: ReceivedJob) => Promise<void>,
   { concurrency, telemetry }: { concurrency: number; telemetry?: Telemetry | undefined },
 ): OpenWorker {
@@ -54,6 +55,7 @@ export function openWorker(
   const open = isRedis(url) ? openRedisWorker : openPostgresWorker;
   const opened = open(
     url,
+    name,
     (job, _token, signal) =>
       processor({
         data: job.data,
@@ -76,7 +78,12 @@ type Processor = (job: ProcessedJob, token?: string, signal?: AbortSignal) => Pr
 type WorkerOptions = { autorun: boolean; concurrency: number; telemetry?: Telemetry };
 type CancellableWorker = { bull: OpenWorker['bull'] & Pick<Worker, 'cancelJob'>; close(): Promise<void> };
 
-function openRedisWorker(url: string, processor: Processor, options: WorkerOptions): CancellableWorker {
+function openRedisWorker(
+  url: string,
+  name: QueueName,
+  processor: Processor,
+  options: WorkerOptions,
+): CancellableWorker {
   let closing = false;
   const connection = {
     url,
@@ -85,7 +92,7 @@ function openRedisWorker(url: string, processor: Processor, options: WorkerOptio
     maxRetriesPerRequest: null,
     retryStrategy: (times: number) => (closing ? null : redisRetryMs(times)),
   };
-  const bull = new RedisWorker(QUEUE_NAME, processor, { ...options, connection });
+  const bull = new RedisWorker(name, processor, { ...options, connection });
   return {
     bull,
     async close() {
@@ -98,11 +105,16 @@ function openRedisWorker(url: string, processor: Processor, options: WorkerOptio
   };
 }
 
-function openPostgresWorker(url: string, processor: Processor, options: WorkerOptions): CancellableWorker {
+function openPostgresWorker(
+  url: string,
+  name: QueueName,
+  processor: Processor,
+  options: WorkerOptions,
+): CancellableWorker {
   const max = Math.min(options.concurrency, 8) + 2;
   // The peer of an idle connection may be gone: each would cost a query timeout, one after the other.
   const connection = { ...postgresOptions(url), max, query_timeout: QUEUE_TIMEOUT_MS, idleTimeoutMillis: 1_000 };
-  const bull = new PostgresWorker(QUEUE_NAME, processor, { ...options, connection });
+  const bull = new PostgresWorker(name, processor, { ...options, connection });
   // As in openPostgresQueue.
   return { bull: bull as unknown as CancellableWorker['bull'], close: () => bull.close() };
 }

@@ -5,6 +5,11 @@ import { wholeNumber } from '#config/fields.ts';
 export const QUEUE_NAME = 'alerts';
 export const JOB_NAME = 'alert';
 
+/** The second queue, of delivery-queue.ts. */
+export const DELIVERY_QUEUE_NAME = 'deliveries';
+export const QUEUE_NAMES = [QUEUE_NAME, DELIVERY_QUEUE_NAME] as const;
+export type QueueName = (typeof QUEUE_NAMES)[number];
+
 /** Longer than the pause of a busy server, short enough for the HTTP request that waits behind it. */
 export const QUEUE_TIMEOUT_MS = 3_000;
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { runMigrations } from 'bullmq';
 import pg from 'pg';
 import { z } from 'zod';
-import { QUEUE_NAME, queueFields } from './contract.ts';
+import { QUEUE_NAMES, queueFields } from './contract.ts';
 
 /**
  * Creates the queue's schema `bullmq` and the schema `limits` in a PostgreSQL database; Redis needs nothing. A second call
@@ -16,7 +16,7 @@ export async function migrateQueue(url: string): Promise<'migrated' | 'nothing t
   try {
     await client.connect();
     await runMigrations(client);
-    await client.query(JOB_ID_SEQUENCE, [QUEUE_NAME]);
+    for (const name of QUEUE_NAMES) await client.query(JOB_ID_SEQUENCE, [name]);
     await client.query(LIMITS_SCHEMA);
     return 'migrated';
   } catch (cause) {
@@ -29,7 +29,7 @@ export async function migrateQueue(url: string): Promise<'migrated' | 'nothing t
   }
 }
 
-// BullMQ creates this sequence when it first adds jobs in bulk, which the application's role may not do.
+// BullMQ creates a queue's sequence when it first adds jobs in bulk, which the application's role may not do.
 const JOB_ID_SEQUENCE = 'SELECT bullmq.next_job_id($1)';
 
 // The counters of rate-limit-store.ts. Unlogged, because a crash may reset them and each update would cost a write to the

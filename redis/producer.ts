@@ -1,7 +1,7 @@
 import { createPostgresBackend, createRedisBackend, type Queue, type Telemetry, withBackend } from 'bullmq';
 import { Redis } from 'ioredis';
 import { isRedis, postgresOptions, REDIS_OPTIONS } from './connection.ts';
-import { KEEP_COMPLETED, QUEUE_NAME, QUEUE_TIMEOUT_MS } from './contract.ts';
+import { KEEP_COMPLETED, QUEUE_NAME, QUEUE_TIMEOUT_MS, type QueueName } from './contract.ts';
 import type { FindLostJobs } from './lost-jobs.ts';
 import { findLostJobsOnPostgres } from './lost-jobs-postgres.ts';
 import { findLostJobsOnRedis } from './lost-jobs-redis.ts';
@@ -18,8 +18,8 @@ export type OpenQueue = {
 };
 
 /** Opens BullMQ's queue on the URL's backend. After a failed first connection BullMQ never connects: open another one. */
-export function openQueue(url: string, telemetry?: Telemetry): OpenQueue {
-  return isRedis(url) ? openRedisQueue(url, telemetry) : openPostgresQueue(url, telemetry);
+export function openQueue(url: string, name: QueueName, telemetry?: Telemetry): OpenQueue {
+  return isRedis(url) ? openRedisQueue(url, name, telemetry) : openPostgresQueue(url, name, telemetry);
 }
 
 /** Returns whether completed jobs are kept for a while. */
@@ -27,7 +27,7 @@ export function keepsCompletedJobs(url: string): boolean {
   return isRedis(url);
 }
 
-function openRedisQueue(url: string, telemetry?: Telemetry): OpenQueue {
+function openRedisQueue(url: string, name: QueueName, telemetry?: Telemetry): OpenQueue {
   // Our own client: BullMQ cannot close one that waits for its next connection attempt.
   const client = new Redis(url, {
     ...REDIS_OPTIONS,
@@ -37,9 +37,10 @@ function openRedisQueue(url: string, telemetry?: Telemetry): OpenQueue {
     maxRetriesPerRequest: 1,
   });
   client.on('error', () => {}); // BullMQ forwards them until it is closed; without a listener ioredis prints them
-  const bull = new (withBackend(createRedisBackend).Queue)(QUEUE_NAME, {
+  const bull = new (withBackend(createRedisBackend).Queue)(name, {
     connection: client,
-    defaultJobOptions: { removeOnComplete: KEEP_COMPLETED },
+    // A trigger has no result to look at.
+    defaultJobOptions: { removeOnComplete: name === QUEUE_NAME ? KEEP_COMPLETED : true },
     ...(telemetry ? { telemetry } : {}),
   });
   const memory = async () => {
@@ -63,9 +64,9 @@ function parseMemory(info: string): RedisMemory {
   return { used: bytes('used_memory') - bytes('mem_not_counted_for_evict'), max: bytes('maxmemory') };
 }
 
-function openPostgresQueue(url: string, telemetry?: Telemetry): OpenQueue {
+function openPostgresQueue(url: string, name: QueueName, telemetry?: Telemetry): OpenQueue {
   const connection = { ...postgresOptions(url), max: 4, query_timeout: QUEUE_TIMEOUT_MS };
-  const bull = new (withBackend(createProducerBackend).Queue)(QUEUE_NAME, {
+  const bull = new (withBackend(createProducerBackend).Queue)(name, {
     connection,
     defaultJobOptions: { removeOnComplete: true },
     ...(telemetry ? { telemetry } : {}),
@@ -73,7 +74,7 @@ function openPostgresQueue(url: string, telemetry?: Telemetry): OpenQueue {
   // The same class; the types differ only in the backend parameter.
   return {
     bull: bull as unknown as Queue,
-    findLost: findLostJobsOnPostgres(bull.getBackend(), QUEUE_NAME),
+    findLost: findLostJobsOnPostgres(bull.getBackend(), name),
     close: () => bull.close(),
   };
 }

@@ -1,13 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Queue, type Telemetry, UnrecoverableError } from 'bullmq';
 import { createMicroBatcher } from '#async/micro-batch.ts';
-import { waitAtMost } from '#async/timeout.ts';
-import { type OpenWorker, openWorker, type ReceivedJob, Redeliver } from './backend.ts';
-import { createCircuitBreaker } from './circuit-breaker.ts';
-import { type AlertJob, jobId, jobSchema, QUEUE_TIMEOUT_MS } from './contract.ts';
-import { messageOnly } from './errors.ts';
+import { openWorker, type ReceivedJob, Redeliver } from './backend.ts';
+import { type Consumer, startConsumer } from './consumer.ts';
+import { type AlertJob, jobId, jobSchema, QUEUE_NAME } from './contract.ts';
 import { batchesOf, type JobKey, jobOf, type NewJob, wantedJob } from './new-job.ts';
-import { keepsCompletedJobs, type OpenQueue, openQueue } from './producer.ts';
+import { openProducer } from './open-producer.ts';
+import { keepsCompletedJobs, openQueue } from './producer.ts';
 import type { QueueUsage, RedisMemory } from './usage.ts';
 
 export type QueueState = {
@@ -69,36 +67,18 @@ export type JobResult =
   /** Deliver again after `delayMs`; by default after backoffMs(number of the delivery). */
   | { kind: 'retry'; reason: string; delayMs?: number | undefined };
 
-export type AlertConsumer = {
-  /** Whether it takes jobs: false before the first connection, and after close(). */
-  consuming(): boolean;
-  /**
-   * Takes no more jobs, except one that it is fetching right now. Waits `graceMs` for the jobs in progress, then aborts
-   * their signals, so that they are released. A job that has not ended 3 s later is delivered again once its lock expires.
-   */
-  close(graceMs: number): Promise<void>;
-};
+export type AlertConsumer = Consumer;
 
 /** Opens the producer lazily. A backend that refuses connections is tried at each call, a silent one in the background. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: its methods share one connection and circuit breaker.
 export function openAlertQueue(url: string, onError: (error: Error) => void, telemetry?: Telemetry): AlertQueue {
-  let opened: OpenQueue | undefined;
-  const report = (error: unknown) => onError(messageOnly(error));
-  const openNow = (): OpenQueue => {
-    if (opened) return opened;
-    const queue = openQueue(url, telemetry);
-    queue.bull.on('error', report);
-    queue.bull.waitUntilReady().catch(() => {
-      if (opened === queue) opened = undefined;
-      queue.close().catch(report);
-    });
-    opened = queue;
-    return queue;
-  };
-  const bull = (): Queue => openNow().bull;
-  // Reads one row of the queue's settings. Counting jobs would read them all on PostgreSQL.
-  const probe = () => bull().isPaused();
-  const breaker = createCircuitBreaker(probe);
+  const {
+    open: openNow,
+    bull,
+    breaker,
+    probe,
+    close,
+  } = openProducer(() => openQueue(url, QUEUE_NAME, telemetry), onError);
   const lostOf = async <Job extends JobKey>(jobs: Job[], remove: boolean) => {
     const lost = await breaker.run(() => openNow().findLost(jobs.map(wantedJob), { remove }));
     return jobs.filter(({ uuid }) => lost.has(jobId(uuid)));
@@ -129,7 +109,7 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
     },
     async usage() {
       const counting = () => bull().getJobCountByTypes('waiting', 'delayed', 'prioritized');
-      const [depth, memory] = await breaker.run(() => Promise.all([counting(), opened?.memory?.()]));
+      const [depth, memory] = await breaker.run(() => Promise.all([counting(), openNow().memory?.()]));
       return { depth, memory };
     },
     async relieve() {
@@ -140,23 +120,16 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
     },
     async state() {
       const [jobs, memory] = await breaker.run(() =>
-        Promise.all([bull().getJobCounts('waiting', 'active', 'delayed', 'failed'), opened?.memory?.()]),
+        Promise.all([bull().getJobCounts('waiting', 'active', 'delayed', 'failed'), openNow().memory?.()]),
       );
       const { waiting = 0, active = 0, delayed = 0, failed = 0 } = jobs;
       return { jobs: { waiting, active, delayed, failed }, memory };
     },
     keepsCompletedJobs: keepsCompletedJobs(url),
     bull,
-    async close() {
-      breaker.close();
-      const queue = opened;
-      opened = undefined;
-      if (queue) await waitAtMost(queue.close().catch(report), QUEUE_TIMEOUT_MS);
-    },
+    close,
   };
 }
-
-const REOPEN_MS = 1_000;
 
 /** Opens the consumer: calls `handler` with each parsed job. Waits for a backend that is unavailable, now or later. */
 export function consumeAlerts(
@@ -164,39 +137,7 @@ export function consumeAlerts(
   handler: Handler,
   options: { concurrency: number; onError: (error: Error) => void; telemetry?: Telemetry | undefined },
 ): AlertConsumer {
-  const closing = new AbortController();
-  const report = (error: unknown) => options.onError(messageOnly(error));
-  const open = () => {
-    const worker = openWorker(url, (job) => handle(handler, job), options);
-    worker.bull.on('error', report);
-    return worker;
-  };
-  let worker = open();
-  const runWhenReady = async () => {
-    while (!closing.signal.aborted) {
-      try {
-        await worker.bull.waitUntilReady();
-      } catch (error) {
-        report(error);
-        worker.close().catch(report);
-        await sleep(REOPEN_MS, undefined, { signal: closing.signal });
-        worker = open();
-        continue;
-      }
-      if (!closing.signal.aborted) await worker.bull.run();
-      return;
-    }
-  };
-  runWhenReady().catch((error: unknown) => {
-    if (!closing.signal.aborted) report(error);
-  });
-  return {
-    consuming: () => worker.bull.isRunning() && !closing.signal.aborted,
-    async close(graceMs) {
-      closing.abort();
-      await closeWorker(worker, graceMs).catch(report);
-    },
-  };
+  return startConsumer(() => openWorker(url, QUEUE_NAME, (job) => handle(handler, job), options), options.onError);
 }
 
 async function handle(handler: Handler, received: ReceivedJob): Promise<void> {
@@ -212,10 +153,4 @@ async function handle(handler: Handler, received: ReceivedJob): Promise<void> {
   }
   if (result.kind === 'failed') throw new UnrecoverableError(result.reason);
   if (result.kind === 'retry') throw new Redeliver(result.reason, result.delayMs);
-}
-
-async function closeWorker(worker: OpenWorker, graceMs: number): Promise<void> {
-  const grace = setTimeout(() => worker.bull.cancelAllJobs('the worker is stopping'), graceMs);
-  await waitAtMost(worker.close(), graceMs + QUEUE_TIMEOUT_MS);
-  clearTimeout(grace);
 }

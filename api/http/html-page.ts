@@ -22,6 +22,7 @@ p { margin: 0 0 12px }
 .note { margin: 16px 0 0; font-size: 12px; color: var(--muted) }
 label { display: block; font-weight: 600 }
 input { width: 100%; margin: 4px 0 16px; padding: 8px 10px; font: inherit; color: inherit; background: var(--background); border: 1px solid var(--strong-border); border-radius: 6px }
+::placeholder { color: var(--muted); opacity: 1 }
 button, a.button { display: inline-block; padding: 8px 16px; font: inherit; font-weight: 600; color: var(--on-accent); background: var(--accent); border: 1px solid transparent; border-radius: 6px; text-decoration: none; cursor: pointer }
 button { width: 100% }
 a { color: var(--accent) }

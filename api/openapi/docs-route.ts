@@ -8,15 +8,22 @@ const PAGE = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
 <title>API – Video alerts</title>
 <link rel="icon" href="/docs/favicon-32x32.png">
 <link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="stylesheet" href="/docs/page.css">
 <main id="docs"></main>
 <script src="/docs/swagger-ui-bundle.js"></script>
 <script src="/docs/start.js"></script>
 </html>
 `;
-const START = `SwaggerUIBundle({
+/** Swagger UI is dark if <html> has this class; it does not set the class by itself. */
+const START = `const dark = matchMedia('(prefers-color-scheme: dark)');
+const applyColorScheme = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
+dark.addEventListener('change', applyColorScheme);
+applyColorScheme();
+SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#docs',
   presets: [SwaggerUIBundle.presets.apis],
@@ -24,6 +31,10 @@ const START = `SwaggerUIBundle({
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
 });
+`;
+/** What Swagger UI's style lacks: the color of a label in dark mode, and tables that fit on a phone. */
+const STYLE = `html.dark-mode .swagger-ui .examples-select__section-label { color: #e4e6e6 }
+.swagger-ui .responses-inner { overflow-x: auto }
 `;
 const ASSETS = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'];
 
@@ -60,6 +71,7 @@ function docsPage(): Router {
       .get((_req, res) => void res.type(type).set('Cache-Control', 'no-cache').send(body))
       .all(allow('GET'));
   text('/docs', 'html', PAGE);
+  text('/docs/page.css', 'css', STYLE);
   text('/docs/start.js', 'js', START);
   for (const name of ASSETS) {
     const file = resolve(`swagger-ui-dist/${name}`);

@@ -1,7 +1,7 @@
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ANONYMOUS, type Client } from '../auth/client.ts';
-import { findBrowser, openPage, TEST_TIMEOUT, type WatchedPage } from '../dashboard/test/browser.ts';
+import { findBrowser, openPage, POLL_TIMEOUT, TEST_TIMEOUT, type WatchedPage } from '../dashboard/test/browser.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 const KEY = 'va_0123456789_not-a-secret';
@@ -53,6 +53,16 @@ describe.skipIf('missing' in found)('/docs in a browser', TEST_TIMEOUT, () => {
     );
     expect(shown.sort()).toEqual(documented.sort());
     expect(page.errors).toEqual([]);
+  });
+
+  it('is dark where the system is dark', async () => {
+    const background = () =>
+      page.evaluate<string>('getComputedStyle(document.querySelector(".swagger-ui")).backgroundColor');
+    const lightest = async () => Math.max(...((await background()).match(/\d+/g)?.slice(0, 3).map(Number) ?? []));
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await expect.poll(lightest, POLL_TIMEOUT).toBeLessThan(64);
+    await page.emulateMedia({ colorScheme: 'light' });
+    await expect.poll(background, POLL_TIMEOUT).toBe('rgba(0, 0, 0, 0)');
   });
 
   it('posts an alert with the key that was entered in Authorize', async () => {

@@ -1,12 +1,12 @@
 import express, { type Express } from 'express';
 import type { Logger } from 'pino';
 import type { Database } from '#prisma/client.ts';
+import { FAILURE_ADVICE } from '#prisma/failure-codes.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 import type { Backpressure } from './alerts/backpressure.ts';
 import { batchRoutes } from './alerts/batch-routes.ts';
 import type { ChangeFeed } from './alerts/change-feed.ts';
 import { eventRoutes } from './alerts/event-stream.ts';
-import { FAILURE_ADVICE } from './alerts/failure-codes.ts';
 import type { LongPoll } from './alerts/long-poll.ts';
 import { reportRoutes } from './alerts/report-routes.ts';
 import { retryRoutes } from './alerts/retry-routes.ts';

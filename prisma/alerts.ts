@@ -1,6 +1,7 @@
 import { TimeoutError, withTimeout } from '#async/timeout.ts';
 import type { ClaimedAlert, Lease, NewAlert, Resolution } from './alert-writes.ts';
 import type { Database } from './client.ts';
+import { NEW_ROW } from './column-defaults.ts';
 import { DatabaseUnavailable } from './errors.ts';
 import type { Alert, Prisma } from './generated/client.ts';
 import type { AlertStatus, FailureCode } from './generated/enums.ts';
@@ -43,34 +44,6 @@ async function insertOrFind(db: Database, alert: NewAlert): Promise<{ created: b
   const times = { receivedAt, updatedAt: receivedAt };
   return { created: true, alert: { ...NEW_ROW, ...alert, ...times, traceparent, uuid, id: BigInt(id) } };
 }
-
-/** The column defaults, so that the database need not return the row of each new alert. */
-const NEW_ROW = {
-  status: 'pending',
-  resolution: null,
-  width: null,
-  height: null,
-  rotation: null,
-  codec: null,
-  container: null,
-  duration: null,
-  failureCode: null,
-  failureDetail: null,
-  claims: 0,
-  attempts: 0,
-  attemptsBefore: 0,
-  crashes: 0,
-  bytesFetched: 0n,
-  lastError: null,
-  lastErrorAt: null,
-  nextAttemptAt: null,
-  roundStartedAt: null,
-  queuedAt: null,
-  startedAt: null,
-  processedAt: null,
-  notifiedAt: null,
-  lateAt: null,
-} as const;
 
 export async function findAlert(db: Database, uuid: string): Promise<Alert | null> {
   return db.alert.findUnique({ where: { uuid } });
@@ -156,24 +129,31 @@ export async function claim(db: Database, uuid: string, queuedAt?: Date): Promis
   return FINAL.includes(alert.status) ? { kind: 'final', alert } : claim(db, alert.uuid, queuedAt);
 }
 
-/** Returns false, and changes nothing, if another attempt was first. */
+/** `recorded` false: another attempt was first, and nothing changed. `destinations`: those with a new pending delivery. */
+export type Recorded = { recorded: boolean; destinations: string[] };
+
+/** Records the result of an attempt, with its deliveries. */
 export async function recordResolution(
   db: Database,
   lease: Lease,
   resolution: Resolution,
   bytesFetched: number,
-): Promise<boolean> {
-  return (await db.writes.finish({ lease, resolution, bytesFetched })) !== undefined;
+): Promise<Recorded> {
+  return recordedOf(await db.writes.finish({ lease, resolution, bytesFetched }));
 }
 
-/** Returns false, and changes nothing, if another attempt was first. */
+/** Records that the alert failed, with its deliveries. */
 export async function recordFailure(
   db: Database,
   lease: Lease,
   failure: { code: FailureCode; detail: string },
   bytesFetched: number,
-): Promise<boolean> {
-  return (await db.writes.finish({ lease, failure, bytesFetched })) !== undefined;
+): Promise<Recorded> {
+  return recordedOf(await db.writes.finish({ lease, failure, bytesFetched }));
+}
+
+function recordedOf(row: { destinations?: string[] | null } | undefined): Recorded {
+  return { recorded: row !== undefined, destinations: row?.destinations ?? [] };
 }
 
 /**

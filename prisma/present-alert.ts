@@ -1,11 +1,9 @@
+import { RETRYABLE_CODES } from './alerts.ts';
+import { FAILURE_ADVICE } from './failure-codes.ts';
 import type { Alert } from './generated/client.ts';
+import { FailureCode } from './generated/enums.ts';
 
-type InSnapshot<Value> = Value extends Date ? string : Value extends bigint ? number : Value;
-
-/** The columns of an alert's row at an event, as PostgreSQL writes them as JSON. */
-export type AlertSnapshot = { [Column in SnapshotField as SnakeCase<Column>]: InSnapshot<Alert[Column]> };
-
-type SnapshotField = Exclude<
+type Column = Exclude<
   keyof Alert,
   'id' | 'claims' | 'attemptsBefore' | 'crashes' | 'requestId' | 'traceparent' | 'queuedAt' | 'updatedAt'
 >;
@@ -13,3 +11,82 @@ type SnapshotField = Exclude<
 type SnakeCase<Name extends string> = Name extends `${infer First}${infer Rest}`
   ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${SnakeCase<Rest>}`
   : Name;
+
+type InJson<Value> = Value extends Date ? string : Value extends bigint ? number : Value;
+
+/** The columns of an alert's row at an event, as PostgreSQL writes them as JSON. See delivery-sql.ts. */
+export type AlertSnapshot = { [Name in Column as SnakeCase<Name>]: InJson<Alert[Name]> };
+
+/** An alert in responses and messages. Times are RFC 3339. */
+export type AlertJson = Pick<Alert, 'uuid' | 'status' | 'video' | 'store' | 'timestamp' | 'attempts'> &
+  Pick<Alert, 'resolution' | 'width' | 'height' | 'rotation' | 'codec' | 'container' | 'duration'> & {
+    bytes_fetched: number;
+    failure: { code: FailureCode; detail: string; retryable: boolean; action: string } | null;
+    last_error: { code: FailureCode; detail: string; at: string | null } | null;
+    next_attempt_at: string | null;
+    received_at: string;
+    round_started_at: string;
+    started_at: string | null;
+    processed_at: string | null;
+    notified_at: string | null;
+    links: { self: string };
+  };
+
+/** Returns an alert as responses and messages show it: a row, or a snapshot of it. */
+export function presentAlert(source: Alert | AlertSnapshot): AlertJson {
+  const alert = 'bytes_fetched' in source ? source : snapshotOf(source);
+  const { uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container } = alert;
+  return {
+    ...{ uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container },
+    duration: alert.duration,
+    attempts: alert.attempts,
+    bytes_fetched: alert.bytes_fetched,
+    failure: alert.failure_code && {
+      code: alert.failure_code,
+      detail: alert.failure_detail ?? '',
+      retryable: RETRYABLE_CODES.has(alert.failure_code),
+      action: FAILURE_ADVICE[alert.failure_code].action,
+    },
+    last_error: lastErrorOf(alert),
+    next_attempt_at: status === 'pending' ? instant(alert.next_attempt_at) : null,
+    received_at: new Date(alert.received_at).toISOString(),
+    round_started_at: new Date(alert.round_started_at ?? alert.received_at).toISOString(),
+    started_at: instant(alert.started_at),
+    processed_at: instant(alert.processed_at),
+    notified_at: instant(alert.notified_at),
+    links: { self: `/alerts/${uuid}` },
+  };
+}
+
+function instant(time: string | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
+}
+
+/** Returns why the last attempt failed, until the alert is final; then `failure` does. */
+function lastErrorOf({ status, last_error, last_error_at }: AlertSnapshot): AlertJson['last_error'] {
+  if (last_error === null || (status !== 'pending' && status !== 'processing')) return null;
+  const [, code, detail = ''] = /^(\w+): (.*)$/s.exec(last_error) ?? [];
+  const known = Object.values(FailureCode).find((each) => each === code);
+  return known ? { code: known, detail, at: instant(last_error_at) } : null;
+}
+
+function snapshotOf(alert: Alert): AlertSnapshot {
+  const { uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container } = alert;
+  return {
+    ...{ uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container },
+    duration: alert.duration,
+    failure_code: alert.failureCode,
+    failure_detail: alert.failureDetail,
+    attempts: alert.attempts,
+    bytes_fetched: Number(alert.bytesFetched),
+    last_error: alert.lastError,
+    last_error_at: alert.lastErrorAt?.toISOString() ?? null,
+    next_attempt_at: alert.nextAttemptAt?.toISOString() ?? null,
+    received_at: alert.receivedAt.toISOString(),
+    round_started_at: alert.roundStartedAt?.toISOString() ?? null,
+    started_at: alert.startedAt?.toISOString() ?? null,
+    processed_at: alert.processedAt?.toISOString() ?? null,
+    notified_at: alert.notifiedAt?.toISOString() ?? null,
+    late_at: alert.lateAt?.toISOString() ?? null,
+  };
+}

@@ -32,7 +32,7 @@ export async function processAlert(deps: ProcessDeps, alert: ClaimedAlert, attem
   const url = videoUrl(alert.video, deps.videoServer);
   const video = await inSpan('fetch', () => deps.openVideo(url, attempt));
   const facts = await inSpan('probe', () => deps.probe(video, attempt.signal));
-  const recorded = await inSpan('record', () =>
+  const { recorded } = await inSpan('record', () =>
     recordResolution(deps.db, attempt.lease, facts, attempt.meter.bytesFetched),
   );
   if (!recorded) return 'superseded';
@@ -48,7 +48,7 @@ export async function failAlert(
   attempt: Attempt,
 ): Promise<Outcome> {
   const { code, message: detail } = error;
-  const recorded = await inSpan('record', () =>
+  const { recorded } = await inSpan('record', () =>
     recordFailure(deps.db, attempt.lease, { code, detail }, attempt.meter.bytesFetched),
   );
   if (!recorded) return 'superseded';

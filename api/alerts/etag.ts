@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import type { Alert } from '#prisma/alerts.ts';
-import { presentAlert } from './schema.ts';
+import { presentAlert } from '#prisma/present-alert.ts';
 
 /** Returns the ETag that Express gives the response of GET /alerts/:uuid. */
 export function etagOf(req: Request, alert: Alert): string {

@@ -9,12 +9,13 @@ import {
   readFeedBounds,
 } from '#prisma/change-feed.ts';
 import type { Database } from '#prisma/client.ts';
+import { presentAlert } from '#prisma/present-alert.ts';
 import { type Auth, canAccessStore, recheckScope, requireScope, slotHolderOf } from '../auth/client.ts';
 import type { LongPollSlots } from '../http/long-poll-slots.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse } from '../http/request-body.ts';
 import type { ChangeFeed } from './change-feed.ts';
-import { eventQuerySchema, presentAlert } from './schema.ts';
+import { eventQuerySchema } from './schema.ts';
 
 type Deps = { db: Database; auth: Auth; changeFeed: ChangeFeed; longPollSlots: LongPollSlots };
 

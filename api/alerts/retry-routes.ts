@@ -1,6 +1,7 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { type Alert, findAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
+import { presentAlert } from '#prisma/present-alert.ts';
 import { findRetry, saveRetryResponse } from '#prisma/retry-keys.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 import { canAccessStore, requireScope } from '../auth/client.ts';
@@ -10,7 +11,7 @@ import type { Backpressure } from './backpressure.ts';
 import { etagOf, ifMatchIncludes } from './etag.ts';
 import { retryAlert, retryAlerts } from './retry.ts';
 import { bulkRetrySchema, retryHeaderSchema } from './retry-schema.ts';
-import { alertPathSchema, presentAlert } from './schema.ts';
+import { alertPathSchema } from './schema.ts';
 
 type Deps = { db: Database; queue: AlertQueue; backpressure: Backpressure };
 

@@ -3,6 +3,7 @@ import { TimeoutError, withTimeout } from '#async/timeout.ts';
 import { type Alert, type AlertCursor, type AlertFilter, findAlert, listAlerts } from '#prisma/alerts.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
 import type { AlertStatus } from '#prisma/generated/enums.ts';
+import { presentAlert } from '#prisma/present-alert.ts';
 import { type Found, searchAlerts } from '#prisma/search.ts';
 import { type Auth, canAccessStore, recheckScope, requireScope, slotHolderOf } from '../auth/client.ts';
 import type { LongPollSlots } from '../http/long-poll-slots.ts';
@@ -12,7 +13,7 @@ import { parse, readJson } from '../http/request-body.ts';
 import { type AdmitDeps, admitAlert } from './admission.ts';
 import { etagOf } from './etag.ts';
 import type { LongPoll } from './long-poll.ts';
-import { alertPathSchema, alertQuerySchema, newAlertSchema, presentAlert } from './schema.ts';
+import { alertPathSchema, alertQuerySchema, newAlertSchema } from './schema.ts';
 import type { StoreNames } from './store-names.ts';
 
 type Deps = AdmitDeps & { auth: Auth; longPoll: LongPoll; longPollSlots: LongPollSlots; storeNames: StoreNames };

@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { type Alert, RETRYABLE_CODES } from '#prisma/alerts.ts';
+import { failureAdviceList } from '#prisma/failure-codes.ts';
 import { AlertStatus, FailureCode } from '#prisma/generated/enums.ts';
-import { FAILURE_ADVICE, failureAdviceList } from './failure-codes.ts';
-import { lastErrorOf, lastErrorSchema } from './last-error.ts';
+import { lastErrorSchema } from './last-error.ts';
 import { CONTROL_CHARACTER, videoPathError } from './video-path.ts';
 
 const DAY_S = 86_400;
@@ -213,37 +212,3 @@ export const problemSchema = z
     errors_omitted: z.int().optional().meta({ description: 'The number of errors that `errors` does not list.' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details.' });
-
-/** Returns the row as responses show it. */
-export function presentAlert(alert: Alert): z.infer<typeof alertSchema> {
-  return {
-    uuid: alert.uuid,
-    status: alert.status,
-    video: alert.video,
-    store: alert.store,
-    timestamp: alert.timestamp,
-    resolution: alert.resolution,
-    width: alert.width,
-    height: alert.height,
-    rotation: alert.rotation,
-    codec: alert.codec,
-    container: alert.container,
-    duration: alert.duration,
-    attempts: alert.attempts,
-    bytes_fetched: Number(alert.bytesFetched),
-    failure: alert.failureCode && {
-      code: alert.failureCode,
-      detail: alert.failureDetail ?? '',
-      retryable: RETRYABLE_CODES.has(alert.failureCode),
-      action: FAILURE_ADVICE[alert.failureCode].action,
-    },
-    last_error: lastErrorOf(alert),
-    next_attempt_at: alert.status === 'pending' ? (alert.nextAttemptAt?.toISOString() ?? null) : null,
-    received_at: alert.receivedAt.toISOString(),
-    round_started_at: (alert.roundStartedAt ?? alert.receivedAt).toISOString(),
-    started_at: alert.startedAt?.toISOString() ?? null,
-    processed_at: alert.processedAt?.toISOString() ?? null,
-    notified_at: alert.notifiedAt?.toISOString() ?? null,
-    links: { self: `/alerts/${alert.uuid}` },
-  };
-}

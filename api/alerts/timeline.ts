@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Alert } from '#prisma/alerts.ts';
 import { AlertStatus, FailureCode } from '#prisma/generated/enums.ts';
+import { presentAlert } from '#prisma/present-alert.ts';
 import type { AlertRound } from '#prisma/rounds.ts';
-import { alertSchema, presentAlert } from './schema.ts';
+import { alertSchema } from './schema.ts';
 
 const STEPS = ['received', 'queued', 'claimed', 'probed', 'notified'] as const;
 type Step = (typeof STEPS)[number];

@@ -1,5 +1,6 @@
 import type { Alert } from '#prisma/alerts.ts';
-import { newAlertSchema, presentAlert } from '../alerts/schema.ts';
+import { presentAlert } from '#prisma/present-alert.ts';
+import { newAlertSchema } from '../alerts/schema.ts';
 import type { Statistics } from '../alerts/statistics.ts';
 import { timelineOf } from '../alerts/timeline.ts';
 

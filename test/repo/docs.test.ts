@@ -160,7 +160,7 @@ describe('codes', () => {
   it('of failures are those of docs/api.md and of the page', () => {
     const codes = Object.values(FailureCode).toSorted();
     expect(firstCells('docs/api.md', 'Failure codes').toSorted()).toEqual(codes);
-    const page = read('api/alerts/failure-codes.ts');
+    const page = read('prisma/failure-codes.ts');
     const explained = [...page.matchAll(/^ {2}([a-z_]+): \{$/gm)].map(([, code = '']) => code);
     expect(explained.toSorted()).toEqual(codes);
   });

@@ -1,4 +1,4 @@
-import type { FailureCode } from '#prisma/generated/enums.ts';
+import type { FailureCode } from './generated/enums.ts';
 
 /** What a failure code means, and what an operator should do. */
 export type FailureAdvice = { meaning: string; action: string };

@@ -1,4 +1,8 @@
+import { join } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
+
+// Inherited by the processes of Vitest, and by those that the harness starts: each would compile the same sources.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/compiled');
 
 const LONG = '**/*.long.test.ts';
 const longNamed = process.argv.some((argument) => argument.includes('.long'));

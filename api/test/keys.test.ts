@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { validKeys } from '#prisma/keys.ts';
+import { compileCache } from '#test/harness/process.ts';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { digest, formatKey, makeKey } from '../auth/key.ts';
 import { createKeyAuth } from '../auth/key-auth.ts';
@@ -35,7 +36,9 @@ const counted = (db: TestApi['db']) => () => {
 type Ended = { code: number; stdout: string; stderr: string };
 async function keys(args: string[], env: Record<string, string> = { DATABASE_URL: api.databaseUrl }): Promise<Ended> {
   const entry = fileURLToPath(new URL('../auth/keys-cli.ts', import.meta.url));
-  return promisify(execFile)(process.execPath, [entry, ...args], { env }).then(
+  return promisify(execFile)(process.execPath, [entry, ...args], {
+    env: { ...compileCache(), ...env },
+  }).then(
     (out) => ({ code: 0, ...out }),
     (error: Ended) => error,
   );

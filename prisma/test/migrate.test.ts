@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { compileCache } from '#test/harness/process.ts';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { MIGRATION_LOCK, markRolledBack, migrate } from '../migrate.ts';
 import { MIGRATIONS, migrationNames } from '../migration-files.ts';
@@ -121,7 +122,7 @@ describe('the migration lock', () => {
     const DATABASE_URL = await emptyDatabase();
     const holder = await connect(DATABASE_URL);
     await holder.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    const run = () => promisify(execFile)(process.execPath, [PROGRAM], { env: { DATABASE_URL } });
+    const run = () => promisify(execFile)(process.execPath, [PROGRAM], { env: { ...compileCache(), DATABASE_URL } });
     const both = Promise.all([run(), run()]);
     await expect.poll(async () => (await holder.query(WAITING)).rowCount, { timeout: 20_000 }).toBe(2);
     await holder.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
@@ -261,7 +262,9 @@ describe('the program', () => {
     ['no DATABASE_URL', {}, [], 'DATABASE_URL: is required and not set\n'],
     ['an unknown command', { DATABASE_URL }, ['up'], 'usage: node prisma/migrate.ts'],
   ])('ends with a sentence and code 1: %s', async (_, env, args, sentence) => {
-    const failure = await promisify(execFile)(process.execPath, [PROGRAM, ...args], { env }).catch((error) => error);
+    const failure = await promisify(execFile)(process.execPath, [PROGRAM, ...args], {
+      env: { ...compileCache(), ...env },
+    }).catch((error) => error);
     expect(failure.code).toBe(1);
     expect(failure.stderr).toContain(sentence);
     expect(failure.stderr).not.toContain('secret');

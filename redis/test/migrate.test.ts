@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { compileCache } from '#test/harness/process.ts';
 import { migrateQueue } from '../migrate.ts';
 import { openAlertQueue } from '../queue.ts';
 import { createDatabase, newJob } from './queue-fixture.ts';
@@ -19,7 +20,7 @@ async function expectAcceptsJobs(url: string): Promise<void> {
 /** Runs the program with exactly this environment. */
 function runProgram(env: Record<string, string>): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [MIGRATE], { env }, (error, stdout, stderr) => {
+    execFile(process.execPath, [MIGRATE], { env: { ...compileCache(), ...env } }, (error, stdout, stderr) => {
       resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
     });
   });

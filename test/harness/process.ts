@@ -21,7 +21,7 @@ export type ProcessOptions = {
   args?: string[];
   /** Options for Node, in front of the entry. */
   nodeArgs?: string[];
-  /** The whole environment: nothing of this process's own environment is added. */
+  /** The whole environment: of this process's own environment, only NODE_COMPILE_CACHE is added. */
   env?: Record<string, string>;
   cwd?: string;
   /** The line of output that says the process is ready. */
@@ -59,6 +59,12 @@ export type Process = {
   /** SIGCONT. */
   resume(): void;
 };
+
+/** Returns Node's variable for the folder of compiled sources, if this process has it: a start then takes half the CPU time. */
+export function compileCache(): Record<string, string> {
+  const folder = process.env.NODE_COMPILE_CACHE;
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
+}
 
 const runningProcesses = new Set<Process>();
 
@@ -162,7 +168,7 @@ function spawnChild(options: ProcessOptions, outputPipe: OutputPipe | undefined)
   const output =
     outputPipe?.childFd ?? (options.unreadFile === undefined ? ('pipe' as const) : openSync(options.unreadFile, 'a'));
   const child = spawn(file, entry === undefined ? args : [...nodeArgs, join(ROOT, entry), ...args], {
-    env,
+    env: { ...compileCache(), ...env },
     cwd,
     // A process group of its own: Ctrl-C in the terminal reaches only this process, which stops the others in order.
     detached: true,

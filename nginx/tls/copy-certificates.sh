@@ -13,7 +13,7 @@ copied=
 while :; do
   current=$(fingerprint)
   if [ ! -r "$SOURCE/fullchain.pem" ] || [ ! -r "$SOURCE/privkey.pem" ]; then
-    echo "$SOURCE has no readable fullchain.pem and privkey.pem (TLS_DIR, TLS_NAME)" >&2
+    echo "$SOURCE has no readable fullchain.pem and privkey.pem: check TLS_DIR, TLS_NAME, and that root owns the files" >&2
   elif [ "$current" != "$copied" ]; then
     for name in fullchain.pem privkey.pem; do
       cat "$SOURCE/$name" >"$TARGET/.$name"

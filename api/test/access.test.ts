@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ANONYMOUS, type Client, type Scope } from '../auth/client.ts';
 import { json, newAlert, POLL, startTestApi, type TestApi } from './test-api.ts';
@@ -12,6 +13,11 @@ const writer = client('writer', ['write']);
 const reader = client('reader', ['read']);
 const operator = client('operator', ['operate']);
 const harbour = client('harbour', ['write', 'read', 'operate'], ['harbour']);
+
+const unprivileged = client('unprivileged', []);
+
+// Every other route needs a scope.
+const PUBLIC_PATHS = /^\/(livez|readyz|openapi\.json|docs|problems|login|login\.css|logout|assets|favicon\.ico)(\/|$)/;
 
 let api: TestApi;
 beforeAll(async () => {
@@ -57,6 +63,32 @@ describe('a request without a key', () => {
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toMatch(/^Bearer /);
     expect(await json(response)).toMatchObject({ type: '/problems/unauthorized', status: 401 });
+  });
+});
+
+/** A layer of an Express router: a route, a router, or another handler. */
+type Layer = { route?: { path: string; stack: { method?: string }[] }; handle: { stack?: Layer[] } };
+
+/** Returns method and path of each route, with values for its parameters. */
+function routesOf(layers: Layer[]): { method: string; path: string }[] {
+  return layers.flatMap(({ route, handle }) => {
+    if (!route) return routesOf(handle.stack ?? []);
+    const path = route.path.replace(':uuid', randomUUID()).replace(/\{?[:*]\w+\}?/g, 'x');
+    // Without a method: the handler that rejects all other methods.
+    return route.stack.flatMap(({ method }) => (method === undefined ? [] : [{ method: method.toUpperCase(), path }]));
+  });
+}
+
+describe('a key without a scope', () => {
+  it('is rejected by every route, except the public ones', async () => {
+    const routes = routesOf(Object(api.app).router.stack).filter(({ path }) => !PUBLIC_PATHS.test(path));
+    expect(routes.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['/', '/metrics', '/alerts', '/alerts/retry']),
+    );
+    const statusOf = async ({ method, path }: { method: string; path: string }) =>
+      `${method} ${path}: ${(await send(path, unprivileged, { method })).status}`;
+    const statuses = await Promise.all(routes.map(statusOf));
+    expect([...new Set(statuses)].filter((status) => !status.endsWith(': 403'))).toEqual([]);
   });
 });
 

@@ -8,6 +8,7 @@ import send from 'send';
 import { z } from 'zod';
 import { limitConnections } from '#async/connection-limit.ts';
 import { allowedHostsField, isAllowedHost } from '#config/allowed-hosts.ts';
+import { parseConfig } from '#config/parse.ts';
 
 /** The only files that are served. */
 const MIME_TYPES = new Map([
@@ -182,9 +183,8 @@ function rejectWith(response: ServerResponse, status: number, headers: Record<st
 }
 
 async function main(): Promise<void> {
-  const config = z.object(fileServerFields).safeParse(process.env);
-  if (!config.success) throw new Error(`The configuration is invalid:\n${z.prettifyError(config.error)}`);
-  const { HOST: host, VIDEO_PORT: port, VIDEOS_DIR: root, ALLOWED_HOSTS: allowedHosts } = config.data;
+  const config = parseConfig(fileServerFields, process.env);
+  const { HOST: host, VIDEO_PORT: port, VIDEOS_DIR: root, ALLOWED_HOSTS: allowedHosts } = config;
   const server = await startFileServer({ root, host, port, allowedHosts });
   const stop = async () => {
     await server.close();

@@ -7,17 +7,28 @@ export type Api = { url: string; headers: Record<string, string> };
 
 const SAMPLES_TIMEOUT_MS = 60_000;
 const READY_TIMEOUT_MS = 60_000;
+/** An api that needs longer has lost its database or queue since they were checked. */
+const READY_NOTICE_MS = 1_500;
 
 const pageSchema = z.looseObject({ data: z.array(z.looseObject({ uuid: z.string(), status: z.string() })) });
-const readySchema = z.looseObject({ status: z.unknown(), checks: z.unknown() });
+const readySchema = z.looseObject({ status: z.unknown(), checks: z.record(z.string(), z.string()) });
 
-/** Resolves when the api reports that it is ready. Throws its checks if that takes over a minute. */
-export async function waitUntilReady({ url }: Api): Promise<void> {
-  for (const deadline = Date.now() + READY_TIMEOUT_MS; ; await sleep(200)) {
+/**
+ * Resolves when the api reports that it is ready. Prints its failed checks once if that takes a while, and throws them if it
+ * takes over a minute.
+ */
+export async function waitUntilReady({ url }: Api, print: (line: string) => void): Promise<void> {
+  const startedAt = Date.now();
+  for (let printed = false; ; await sleep(200)) {
     const response = await fetch(`${url}/readyz`);
     const { status, checks } = readySchema.parse(await response.json());
     if (status === 'ready') return;
-    if (Date.now() > deadline) throw new Error(`The api is not ready after a minute: ${JSON.stringify(checks)}`);
+    const failed = Object.entries(checks).filter(([, result]) => result !== 'ok');
+    const reasons = failed.map(([name, reason]) => `${name}: ${reason}`).join('; ');
+    const waitedMs = Date.now() - startedAt;
+    if (waitedMs > READY_TIMEOUT_MS) throw new Error(`The api is not ready after a minute (${reasons}).`);
+    if (waitedMs > READY_NOTICE_MS && !printed) print(`Waiting for the api to be ready (${reasons}).`);
+    printed ||= waitedMs > READY_NOTICE_MS;
   }
 }
 

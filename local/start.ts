@@ -57,7 +57,7 @@ async function startAll(): Promise<void> {
   const key = config.AUTH === 'keys' ? await firstKey.create(env) : undefined;
   services.push(await startService('api', env));
   const api: Api = { url: apiOrigin(config), headers: key ? { authorization: `Bearer ${key}` } : {} };
-  await waitUntilReady(api);
+  await waitUntilReady(api, print);
   firstKey.show();
   // The embedded database's URL is in a file: it contains a password. One that was given is known.
   printAuth(config.AUTH, database.appFile === undefined ? '' : `DATABASE_URL_FILE=${database.appFile} `);

@@ -48,10 +48,24 @@ it.each(['SIGTERM', 'SIGINT', 'disconnect'] as const)('ends by %s during a downl
 });
 
 it('reports every configuration error at once', async () => {
-  const server = start({ VIDEO_PORT: '1e3', HOST: '', VIDEOS_DIR: '' });
+  const server = start({ VIDEO_PORT: '1e3', ALLOWED_HOSTS: 'a b', VIDEOS_DIR_FILE: '/nowhere' });
   expect(await server.ended).toBe('1');
-  const output = server.lines.join('\n');
-  for (const name of ['HOST', 'VIDEO_PORT', 'VIDEOS_DIR']) expect(output).toContain(`at ${name}`);
+  const [title, ...errors] = server.lines;
+  expect(title).toBe('Invalid configuration:');
+  expect(errors.map((line) => line.trim().split(':')[0]).toSorted()).toEqual([
+    'ALLOWED_HOSTS',
+    'VIDEOS_DIR_FILE',
+    'VIDEO_PORT',
+  ]);
+});
+
+it('reads a value from the file that NAME_FILE names; an empty value counts as unset', async () => {
+  const folder = await createLongVideo();
+  await writeFile(join(folder, 'setting'), `${folder}\n`);
+  const server = start({ VIDEO_PORT: '0', HOST: '', VIDEOS_DIR_FILE: join(folder, 'setting') }, /./);
+  await server.ready;
+  const url = server.lines[0]?.split(' ').at(-1);
+  expect((await fetch(`${url}long.mp4`, { method: 'HEAD' })).status).toBe(200);
 });
 
 it('ends with one sentence if its port is in use', async () => {

@@ -53,8 +53,9 @@ export async function list(local: LocalStart): Promise<Listed[]> {
 
 /** Expects the notifications of the samples in the output, and their results in the api. */
 export async function expectSamples(local: LocalStart): Promise<void> {
-  const notifications = local.lines.filter((line) => line.startsWith('[Notification] '));
-  expect(notifications).toHaveLength(6);
+  const notificationsOf = () => local.lines.filter((line) => line.startsWith('[Notification] '));
+  await expect.poll(notificationsOf, POLL).toHaveLength(6); // an alert is final before it is notified
+  const notifications = notificationsOf();
   expect(notifications.filter((line) => / \| Resolution: \d+x\d+$/.test(line))).toHaveLength(5);
   expect(notifications.filter((line) => / \| Failed: video_unreadable \(.+\)$/.test(line))).toHaveLength(1);
   const alerts = await list(local);

@@ -128,6 +128,19 @@ describe.skipIf(inject('redisUrl') === null)('npm start with QUEUE_URL=redis://â
     expect(await interrupt(local)).toBe('0');
     await redis.stop();
   });
+
+  it('prints what it waits for when Redis disappears during the start', { timeout: LIMIT_MS }, async () => {
+    const redis = await startRedisServer();
+    const local = await fixture.start({ QUEUE_URL: redis.url });
+    await expect.poll(() => local.lines.join('\n'), POLL).toContain('Starting PostgreSQL'); // after the check of Redis
+    redis.service.pause();
+    const waiting = /^Waiting for the api to be ready \(queue: .+\)\.$/m;
+    await expect.poll(() => local.lines.join('\n'), POLL).toMatch(waiting);
+    redis.service.resume();
+    await local.ready;
+    await expectSamples(local);
+    await redis.stop();
+  });
 });
 
 async function childrenOf(parent: number): Promise<{ pid: number; command: string }[]> {

@@ -41,12 +41,13 @@ export function profileOnSignal(options: ProfileOptions): { close(): void } {
       if (file) log.info({ file }, 'CPU profile written');
       if (snapshotWanted && !closing.signal.aborted)
         log.info({ file: await writeSnapshot(options) }, 'heap snapshot written');
-      await removeOldest(folder, service);
     } catch (err) {
       log.error({ err }, 'profile not written');
     }
+    // Before the cleanup: a signal during it starts the next profile.
     running = false;
     snapshotWanted = false;
+    await removeOldest(folder, service).catch((err) => log.error({ err }, 'old profiles not deleted'));
   };
   process.on(SIGNAL, onSignal);
   return {

@@ -166,12 +166,12 @@ describe.skipIf('missing' in found)('an operator', TEST_TIMEOUT, () => {
       })()`);
 
     it('two lines that differ without color: dashed and solid', async () => {
+      // Ten alerts in each minute: a minute with another number would have another percentile, and interrupt the line.
+      const thisMinute = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS;
       for (let minute = 1; minute < 50; minute += 1) {
-        const at = Math.floor(Date.now() / MINUTE_MS - minute) * MINUTE_MS;
-        for (let n = 0; n < 10; n += 1) {
-          const processedAt = new Date(at + (n === 9 ? 5_000 : 100));
-          await insert({ receivedAt: new Date(at), processedAt });
-        }
+        const at = thisMinute - minute * MINUTE_MS;
+        const alerts = Array.from({ length: 10 }, (_, n) => new Date(at + (n === 9 ? 5_000 : 100)));
+        await Promise.all(alerts.map((processedAt) => insert({ receivedAt: new Date(at), processedAt })));
       }
       await open();
       await expect.poll(() => runsOf('--p50'), POLL_TIMEOUT).toBeGreaterThan(8);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { freePort, freePorts } from '../ports.ts';
-import { killAllProcesses, type ProcessOptions, startProcess, waitUntilReady } from '../process.ts';
+import { compileCache, killAllProcesses, type ProcessOptions, startProcess, waitUntilReady } from '../process.ts';
 import { createService, type Exit } from '../service.ts';
 import { waitFor } from '../wait.ts';
 
@@ -46,10 +46,10 @@ describe('startProcess', () => {
     expect(await started.kill()).toBe('SIGKILL');
   });
 
-  it('passes on no environment variable of this process', async () => {
+  it('passes on no environment variable of this process but the folder of compiled sources', async () => {
     const started = startNode('console.log(Object.keys(process.env).join())', { env: { A: '1' } });
     expect(await started.ended).toBe('0');
-    expect(started.lines).toEqual(['A']);
+    expect(started.lines).toEqual([[...Object.keys(compileCache()), 'A'].join()]);
   });
 
   it('reports a process that ends before it is ready, with its last lines', async () => {

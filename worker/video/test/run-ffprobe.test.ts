@@ -67,7 +67,7 @@ describe('ffprobe', () => {
     );
     const error = await failureOf(probeAvi({ ffprobePath, timeoutMs: 2000 }));
     expect(error).toBeInstanceOf(VideoTimeout);
-    expect(await hasEnded(join(folder, 'child'))).toBe(true);
+    await expect.poll(() => hasEnded(join(folder, 'child')), { timeout: 20_000 }).toBe(true);
   });
 
   it('is killed with its children by the signal', async () => {
@@ -84,7 +84,7 @@ describe('ffprobe', () => {
     const reason = new Error('shutdown');
     controller.abort(reason);
     expect(await failure).toBe(reason);
-    expect(await hasEnded(join(folder, 'child'))).toBe(true);
+    await expect.poll(() => hasEnded(join(folder, 'child')), { timeout: 20_000 }).toBe(true);
   });
 
   it('is stopped when it prints endlessly', async () => {

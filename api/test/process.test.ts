@@ -5,15 +5,13 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openDatabase } from '#prisma/client.ts';
-import { migrateQueue } from '#redis/migrate.ts';
 import { killAllProcesses, type Process, startProcess, waitUntilReady } from '#test/harness/process.ts';
 import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
 import { newAlert, POLL } from './test-api.ts';
 
 let database: TestDatabase;
 beforeEach(async () => {
-  database = await createTestDatabase();
-  await migrateQueue(database.url);
+  database = await createTestDatabase({ queue: true });
 });
 afterEach(async () => {
   await killAllProcesses();

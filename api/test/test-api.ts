@@ -6,7 +6,6 @@ import type { Express } from 'express';
 import { pino } from 'pino';
 import { afterEach, expect } from 'vitest';
 import { type Database, openDatabase } from '#prisma/client.ts';
-import { migrateQueue } from '#redis/migrate.ts';
 import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { createBackpressure } from '../alerts/backpressure.ts';
@@ -59,9 +58,8 @@ export async function startTestApi(
     feedLag?: { checkMs: number; warnMs: number };
   } = {},
 ): Promise<TestApi> {
-  const database = await createTestDatabase();
+  const database = await createTestDatabase({ queue: options.queueUrl === undefined });
   const queueUrl = options.queueUrl ?? database.url;
-  if (options.queueUrl === undefined) await migrateQueue(queueUrl);
   const db = openDatabase(options.databaseUrl ?? database.url, { poolSize: 10, onError: () => {} });
   const queue = openAlertQueue(queueUrl, () => {});
   const logged: Record<string, unknown>[] = [];

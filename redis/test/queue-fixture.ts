@@ -7,8 +7,8 @@ import pg from 'pg';
 import { inject, type TestContext } from 'vitest';
 import { type RedisServer, startRedisServer } from '#test/harness/redis.ts';
 import { startTcpProxy } from '#test/harness/tcp-proxy.ts';
+import { createTestDatabase } from '#test/harness/test-database.ts';
 import type { AlertJob } from '../contract.ts';
-import { migrateQueue } from '../migrate.ts';
 import { type AlertConsumer, type AlertQueue, consumeAlerts, type Handler, openAlertQueue } from '../queue.ts';
 
 /** Both backends of the queue. `missing`: its program is not installed, skip the suite. */
@@ -115,8 +115,9 @@ async function openRedis(test: Test): Promise<TestBackend> {
 }
 
 async function openPostgres(test: Test): Promise<TestBackend> {
-  const direct = new URL(await createDatabase(test));
-  await migrateQueue(direct.href);
+  const database = await createTestDatabase({ queue: true });
+  test.onTestFinished(database.drop);
+  const direct = new URL(database.url);
   const proxy = await startTcpProxy(Number(direct.port || 5432));
   test.onTestFinished(() => proxy.close());
   const url = new URL(direct);
@@ -133,13 +134,9 @@ async function openPostgres(test: Test): Promise<TestBackend> {
 
 /** Creates an empty database, which is dropped when the test ends, and returns its URL. */
 export async function createDatabase(test: Test): Promise<string> {
-  const admin = inject('postgresUrl');
-  const name = `queue_${randomUUID().replaceAll('-', '')}`;
-  await runSql(admin, `CREATE DATABASE ${name} TEMPLATE template0`);
-  test.onTestFinished(() => runSql(admin, `DROP DATABASE ${name} WITH (FORCE)`));
-  const url = new URL(admin);
-  url.pathname = `/${name}`;
-  return url.href;
+  const database = await createTestDatabase({ empty: true });
+  test.onTestFinished(database.drop);
+  return database.url;
 }
 
 export async function runSql(url: string, sql: string): Promise<void> {

@@ -6,13 +6,14 @@ import type { TestProject } from 'vitest/node';
 import { startEmbeddedPostgres } from '#local/postgres/embedded.ts';
 import { clearPostmaster, isAbandoned, unless } from '#local/postgres/lock.ts';
 import { migrate } from '#prisma/migrate.ts';
+import { migrateQueue } from '#redis/migrate.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** Superuser's URL of the server on which test databases are created. */
     postgresUrl: string;
-    /** The name of the migrated database that they are copied from. */
-    postgresTemplate: string;
+    /** The names of the databases that they are copied from: migrated, without and with the queue. */
+    postgresTemplates: { alerts: string; queue: string };
   }
 }
 
@@ -21,20 +22,20 @@ const PREFIX = 'alerts-test-';
 /** Starts one PostgreSQL for the whole run: that of TEST_DATABASE_URL, or an embedded one in a temporary folder. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await openServer(process.env.TEST_DATABASE_URL);
-  const template = `alerts_template_${process.pid}`;
+  const templates = { alerts: `alerts_template_${process.pid}`, queue: `queue_template_${process.pid}` };
   try {
-    await onServer(server.url, `CREATE DATABASE ${template}`);
-    const url = new URL(server.url);
-    url.pathname = `/${template}`;
-    await migrate(url.href);
+    await onServer(server.url, `CREATE DATABASE ${templates.alerts}`);
+    await migrate(databaseUrl(server.url, templates.alerts));
+    await onServer(server.url, `CREATE DATABASE ${templates.queue} TEMPLATE ${templates.alerts}`);
+    await migrateQueue(databaseUrl(server.url, templates.queue));
   } catch (error) {
     await server.close();
     throw error;
   }
   project.provide('postgresUrl', server.url);
-  project.provide('postgresTemplate', template);
+  project.provide('postgresTemplates', templates);
   return async () => {
-    await onServer(server.url, `DROP DATABASE ${template}`);
+    for (const name of Object.values(templates)) await onServer(server.url, `DROP DATABASE ${name}`);
     await server.close();
   };
 }
@@ -65,6 +66,12 @@ export async function removeAbandoned(): Promise<void> {
     await clearPostmaster(join(folder, 'cluster'), true, () => {});
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function databaseUrl(server: string, name: string): string {
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return url.href;
 }
 
 async function onServer(url: string, sql: string): Promise<void> {

@@ -103,7 +103,7 @@ async function openStack(options: StackOptions, closers: Closers, close: () => P
   const { backend = 'postgres', videos = 'file-server', apis: apiCount = 1, workers: workerCount = 1 } = options;
   const folder = await mkdtemp(join(tmpdir(), 'stack-'));
   closers.push(() => rm(folder, { recursive: true, force: true }));
-  const database = options.database ?? (await openTestDatabase(closers));
+  const database = options.database ?? (await openTestDatabase(backend, closers));
   const redis = backend === 'redis' ? (options.redis ?? (await openRedis(closers))) : undefined;
   const queueUrl = options.queueUrl ?? redis?.url;
   await migrateQueue(queueUrl ?? database.url);
@@ -163,9 +163,12 @@ function serviceMaker(options: StackOptions, addresses: Addresses, closers: Clos
 }
 
 // Imported on demand: it needs Vitest, and chaos and bench run without it.
-async function openTestDatabase(closers: Closers): Promise<{ url: string; urlFor?(name: string): string }> {
+async function openTestDatabase(
+  backend: Backend,
+  closers: Closers,
+): Promise<{ url: string; urlFor?(name: string): string }> {
   const { createTestDatabase } = await import('./test-database.ts');
-  const database = await createTestDatabase();
+  const database = await createTestDatabase({ queue: backend === 'postgres' });
   closers.push(database.drop);
   return database;
 }

@@ -7,13 +7,14 @@ import type { Database } from '#prisma/client.ts';
 export type TestDatabase = { url: string; drop(): Promise<void> };
 
 /**
- * Creates a database: a copy of the migrated template, or an empty one. `drop` cuts the connections that are still open.
- * A test that fails before `drop` leaves its database to look at until the run's server stops.
+ * Creates a database: a copy of the migrated template, with `queue` one that is also prepared for a queue, or an empty one.
+ * `drop` cuts the connections that are still open. A test that fails before `drop` leaves its database to look at until the run's server stops.
  */
-export async function createTestDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
+export async function createTestDatabase(options: { empty?: boolean; queue?: boolean } = {}): Promise<TestDatabase> {
   const server = inject('postgresUrl');
   const name = `test_${randomUUID().replaceAll('-', '')}`;
-  const template = options.empty ? 'template0' : inject('postgresTemplate');
+  const { alerts, queue } = inject('postgresTemplates');
+  const template = options.empty ? 'template0' : options.queue ? queue : alerts;
   await query(server, `CREATE DATABASE ${name} TEMPLATE ${template}`);
   const url = new URL(server);
   url.pathname = `/${name}`;

@@ -4,7 +4,6 @@ import { Registry } from '@prometheus-io/client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openDatabase } from '#prisma/client.ts';
 import { checkDatabase } from '#prisma/readiness.ts';
-import { migrateQueue } from '#redis/migrate.ts';
 import { consumeAlerts, openAlertQueue } from '#redis/queue.ts';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { createMetrics } from '../metrics.ts';
@@ -44,8 +43,7 @@ describe('/readyz', () => {
   });
 
   it('follows a real consumer: 503 before it takes jobs, 200 while it does, 503 once it closes', async () => {
-    const database = await createTestDatabase();
-    await migrateQueue(database.url);
+    const database = await createTestDatabase({ queue: true });
     const db = openDatabase(database.url, { poolSize: 1, onError: () => {} });
     const queue = openAlertQueue(database.url, () => {});
     onTestFinished(async () => {

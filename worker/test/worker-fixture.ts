@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { type TestContext, vi } from 'vitest';
 import { type Alert, addPending, findAlert } from '#prisma/alerts.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
-import { migrateQueue } from '#redis/migrate.ts';
 import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
 import { type Process, startProcess } from '#test/harness/process.ts';
 import { type RedisServer, startRedisServer } from '#test/harness/redis.ts';
@@ -100,12 +99,11 @@ export async function openWorkerFixture(
 type Servers = Pick<WorkerFixture, 'databaseUrl' | 'db' | 'queue' | 'redis' | 'videos' | 'proxies'>;
 
 async function openServers(backend: 'postgres' | 'redis', closers: (() => Promise<unknown>)[]): Promise<Servers> {
-  const database = await createTestDatabase();
+  const database = await createTestDatabase({ queue: backend === 'postgres' });
   closers.push(database.drop);
   const redis = backend === 'redis' ? await startRedisServer() : undefined;
   if (redis) closers.push(redis.stop);
   const queueUrl = redis?.url ?? database.url;
-  await migrateQueue(queueUrl);
   const db = openDatabase(database.url, { poolSize: 2, onError: () => {} });
   closers.push(() => db.$disconnect());
   const queue = openAlertQueue(queueUrl, () => {});

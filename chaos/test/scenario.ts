@@ -1,0 +1,12 @@
+import { expect } from 'vitest';
+import { runCommand } from '#test/harness/run-command.ts';
+
+/** Runs one variant of faults that the random schedule of a short run may not contain, and expects every invariant to hold. */
+export async function expectInvariants(scenario: string, backend: 'redis' | 'postgres'): Promise<void> {
+  const args = ['--scenario', scenario, '--backend', backend, '--alerts', '30', '--rate', '3', '--json'];
+  const { out, err, code } = await runCommand('chaos/index.ts', args);
+  const board = JSON.parse(out || '{}');
+  expect(board.violations, err).toEqual({});
+  expect(board.faults[scenario.replaceAll('-', ' ')]).toBeGreaterThan(0);
+  expect(code).toBe(0);
+}

@@ -13,7 +13,7 @@ const EVERYWHERE = ['zod', 'pino', '@prometheus-io/client', '@opentelemetry/api'
 const MODULES: Record<string, Module> = {
   async: { modules: [], packages: [] },
   config: { modules: [], packages: [] },
-  destinations: { modules: [], packages: ['ipaddr.js'] },
+  destinations: { modules: [], packages: ['ipaddr.js', 'liquidjs'] },
   observability: { modules: ['config'], packages: ['pino-pretty', '@opentelemetry/', 'close-with-grace'] },
   prisma: { modules: ['config'], packages: ['@prisma/', 'pg'] },
   // pg: the tables of the queue's and the rate limiter's PostgreSQL backends.

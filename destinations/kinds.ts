@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { line } from './events.ts';
+import { templateProblem } from './template.ts';
 
 export const KINDS = ['webhook', 'email', 'ntfy', 'slack', 'teams', 'discord', 'mqtt'] as const;
 export type DestinationKind = (typeof KINDS)[number];
@@ -58,7 +59,11 @@ export const kindSchemas = {
     template: z
       .string('must be a string')
       .min(1, 'must not be empty')
-      .max(16_384, 'must be at most 16384 characters')
+      .max(16_384, { error: 'must be at most 16384 characters', abort: true })
+      .superRefine((text, context) => {
+        const problem = templateProblem(text);
+        if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+      })
       .optional(),
     content_type: line(128)
       .regex(/^[\w.+-]+\/[\w.+-]+(; *[\w-]+=[\w.-]+)*$/, 'must be a media type')

@@ -50,8 +50,9 @@ function findSendError(error: unknown, depth = 0): SendError | undefined {
 
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  if (/^[A-Z][A-Z0-9_]{1,60}$/.test(code) && code !== 'ERR_GOT_REQUEST_ERROR') return code;
+  // nodemailer replaces the code of a system error with its own.
+  const { code: own, originalCode: code = own } = error as { code?: unknown; originalCode?: unknown };
+  if (typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) && code !== 'ERR_GOT_REQUEST_ERROR') return code;
   if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
   return error.cause instanceof Error ? codeOf(error.cause) : 'unknown error';
 }
@@ -61,7 +62,7 @@ const CERTIFICATE = /CERT|SIGNATURE|ISSUER|_CRL|ERR_TLS_/;
 function sentenceOf(code: string): string {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `the receiver's host name was not found (${code})`;
   if (CERTIFICATE.test(code)) return `the receiver's TLS certificate was rejected (${code})`;
-  if (/^ERR_SSL_|^EPROTO$/.test(code)) return `TLS with the receiver failed (${code})`;
+  if (/^ERR_SSL_|^EPROTO$|^ETLS$/.test(code)) return `TLS with the receiver failed (${code})`;
   if (/^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|EHOSTDOWN|EINVAL|EACCES|EPERM)$/.test(code)) {
     return `cannot connect to the receiver (${code})`;
   }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { certificate } from '#test/harness/video-server.ts';
 import type { AddressGuard } from '../address-guard.ts';
@@ -108,4 +109,24 @@ export async function failureOf(sending: Promise<Sent>): Promise<SendError> {
   );
   if (!(result instanceof SendError)) throw new Error(`not a SendError: ${JSON.stringify(result)} ${result}`);
   return result;
+}
+
+/** Accepts connections and sends nothing. */
+export async function openMuteServer(): Promise<AsyncDisposable & { port: number; readonly open: number }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => {}).resume());
+    socket.once('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  return {
+    port: (server.address() as AddressInfo).port,
+    get open() {
+      return sockets.size;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
 }

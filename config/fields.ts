@@ -18,6 +18,25 @@ export function wholeNumber(min: number, max: number) {
     .pipe(z.number().min(min, error).max(max, error));
 }
 
+const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** Returns a field for a duration such as `90s`, `5m` or `24h`, from `min` to `max`; its value is in milliseconds. */
+export function duration(min: string, max: string) {
+  const error = `must be a duration from ${min} to ${max}, such as 90s, 5m or 24h`;
+  return z
+    .string()
+    .regex(DURATION, error)
+    .transform(toMs)
+    .pipe(z.number().min(toMs(min), error).max(toMs(max), error));
+}
+
+const DURATION = /^([1-9]\d{0,8})([smh])$/;
+
+function toMs(text: string): number {
+  const [, count, unit] = DURATION.exec(text) ?? [];
+  return Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS]; // the expression allows no other unit
+}
+
 /** The log levels of pino. */
 export const logFields = {
   LOG_LEVEL: z

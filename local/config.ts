@@ -52,6 +52,7 @@ export function serviceEnvironment(
     HOST: config.HOST,
     AUTH: config.AUTH,
     PORT: String(config.PORT),
+    PUBLIC_URL: config.PUBLIC_URL ?? apiOrigin(config),
     VIDEO_PORT: String(config.VIDEO_PORT),
     LOG_LEVEL: config.LOG_LEVEL,
   };

@@ -1,6 +1,6 @@
 import type { Database } from './client.ts';
 import { DatabaseError } from './errors.ts';
-import type { Destination, Prisma } from './generated/client.ts';
+import { type Destination, Prisma } from './generated/client.ts';
 
 export type DestinationRow = Destination;
 
@@ -128,7 +128,11 @@ export async function setEnabled(
   return changed === 1;
 }
 
-async function spaceBacklog(db: Database, id: string, ratePerS: number): Promise<void> {
+/**
+ * Spreads the pending deliveries of a destination over time, oldest first, `ratePerS` per second. Call it while nothing is
+ * claimed: the destination is disabled or blocked.
+ */
+export async function spaceBacklog(db: Database, id: string, ratePerS: number): Promise<void> {
   let after = { at: new Date(0), id: '00000000-0000-0000-0000-000000000000', spaced: 0 };
   for (;;) {
     // A time within the next minute can be the end of an attempt's lease: another attempt would send twice.
@@ -155,18 +159,22 @@ export type Breaker = { failures: number; baseMs: number; maxMs: number };
 /**
  * Records a failed attempt and returns the number of failures in a row; 0 if there is no such destination. Blocks the
  * destination for `blockedUntilMs` from now and as the `breaker` says, whichever is longer; up to 20 % less, by chance.
+ * While it is blocked, only the failure of a `probe` counts: attempts that were in progress say nothing new.
  */
 export async function recordDestinationFailure(
   db: Database,
   id: string,
   error: string,
-  options: { blockedUntilMs?: number | undefined; breaker?: Breaker | undefined } = {},
+  options: { blockedUntilMs?: number | undefined; breaker?: Breaker | undefined; probe?: boolean | undefined } = {},
 ): Promise<number> {
-  const { blockedUntilMs = null, breaker = { failures: 0, baseMs: 0, maxMs: 0 } } = options;
+  const { blockedUntilMs = null, breaker = { failures: 0, baseMs: 0, maxMs: 0 }, probe = false } = options;
+  const counts = Prisma.sql`(blocked_until IS NULL OR ${probe}::bool)`;
   const [row] = await db.$queryRaw<{ failures: number }[]>`
-    UPDATE destinations SET consecutive_failures = consecutive_failures + 1, last_error = ${error}, last_error_at = now(),
-      blocked_until = GREATEST(blocked_until, now() + make_interval(secs => ${blockedUntilMs}::float8 / 1000),
-        CASE WHEN ${breaker.failures}::int > 0 AND consecutive_failures + 1 >= ${breaker.failures}::int
+    UPDATE destinations SET consecutive_failures = consecutive_failures + CASE WHEN ${counts} THEN 1 ELSE 0 END,
+      last_error = ${error}, last_error_at = now(),
+      blocked_until = GREATEST(CASE WHEN ${probe}::bool THEN NULL ELSE blocked_until END,
+        now() + make_interval(secs => ${blockedUntilMs}::float8 / 1000),
+        CASE WHEN ${breaker.failures}::int > 0 AND consecutive_failures + 1 >= ${breaker.failures}::int AND ${counts}
         THEN now() + make_interval(secs => (1 - 0.2 * random()) * LEAST(${breaker.maxMs}::float8,
           ${breaker.baseMs}::float8 * 2 ^ LEAST(consecutive_failures + 1 - ${breaker.failures}::int, 30)) / 1000) END)
     WHERE id = ${id}::uuid RETURNING consecutive_failures AS failures`;

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { databaseFields, logFields, wholeNumber } from '#config/fields.ts';
+import { databaseFields, duration, logFields, wholeNumber } from '#config/fields.ts';
+import { allowedCidrsField } from '#destinations/address-rules.ts';
+import { secretsKeyField } from '#destinations/secret-box.ts';
 import { observabilityFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
 
@@ -39,6 +41,17 @@ export const workerFields = {
   NOTIFIER: z.enum(['console'], 'must be console').default('console'),
   NOTIFIER_FORMAT: z.enum(['text', 'json'], 'must be text or json').default('text'),
   TZ: timeZone,
+  /** Attempts in progress per destination and worker. */
+  DELIVERY_CONCURRENCY: wholeNumber(1, 100).prefault('8'),
+  /** At most 40 s: a claim lasts 15 s longer, and no longer than a minute. */
+  DELIVERY_TIMEOUT_MS: wholeNumber(100, 40_000).prefault('10000'),
+  DELIVERY_BACKLOG_RATE: wholeNumber(1, 1_000).prefault('20'),
+  DESTINATION_ALLOW_CIDRS: allowedCidrsField,
+  /** The key of the destinations' secrets, the same as the api's. */
+  SECRETS_KEY: secretsKeyField.optional(),
+  /** Base of the links in messages. If unset, messages have no links. */
+  PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be a URL like https://alerts.example.com' }).optional(),
+  LATE_AFTER: duration('10s', '24h').prefault('2m'),
 };
 
 function isOrigin(text: string): boolean {

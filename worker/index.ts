@@ -5,10 +5,13 @@ import { startService } from '#observability/service.ts';
 import { openDatabase } from '#prisma/client.ts';
 import { registerPoolMetrics } from '#prisma/pool-metrics.ts';
 import { checkDatabase, waitUntilReady } from '#prisma/readiness.ts';
+import { openDeliveryQueue } from '#redis/delivery-queue.ts';
 import { type AlertConsumer, checkQueue, consumeAlerts, openAlertQueue } from '#redis/queue.ts';
 import { queueTelemetry } from '#redis/telemetry.ts';
 import { withNotificationMetrics } from './attempt-metrics.ts';
 import { workerFields } from './config.ts';
+import { startDeliveries } from './deliveries/start.ts';
+import { createTrigger } from './deliveries/trigger.ts';
 import { type HandleJobDeps, handleJob } from './handle-job.ts';
 import { createMetrics } from './metrics.ts';
 import { consoleNotifier } from './notify/console.ts';
@@ -75,12 +78,16 @@ await removeAbandonedFolders(tmpdir()).then(
   (err) => log.warn({ err }, 'cannot remove folders of killed probes'),
 );
 
+const deliveryQueue = openDeliveryQueue(queueUrl, onQueueError);
+onClose(() => deliveryQueue.close());
+
 const deps: HandleJobDeps = {
   db,
   log,
   metrics,
   outages: createOutageLog(log, config.VIDEO_SERVER),
   notifier: withNotificationMetrics(consoleNotifier(process.stdout, config.TZ, config.NOTIFIER_FORMAT), metrics),
+  triggerDeliveries: createTrigger(deliveryQueue, log),
   videoServer: config.VIDEO_SERVER,
   openVideo: reader.open,
   async probe(video, signal) {
@@ -95,7 +102,9 @@ const deps: HandleJobDeps = {
   attemptTimeoutMs: 6 * config.FETCH_TIMEOUT_MS + config.PROBE_TIMEOUT_MS,
 };
 consumer = startConsumer(deps);
-onClose(() => consumer?.close(DRAIN_MS));
+const deliveries = startDeliveries({ config, queueUrl, log, registry: metrics.registry, onQueueError });
+// At the same time: both may need their grace period.
+onClose(() => Promise.all([consumer?.close(DRAIN_MS), deliveries.close(DRAIN_MS)]));
 const reconciler = startReconciler({ db, queue, log, metrics, maxDepth: config.QUEUE_MAX_DEPTH });
 onClose(() => reconciler.close());
 

@@ -8,6 +8,7 @@ import {
   recordResolution,
 } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
+import type { TriggerDeliveries } from './deliveries/trigger.ts';
 import { RedirectRefused, type VideoError } from './errors.ts';
 import type { Notification, Notifier } from './notify/notifier.ts';
 import type { Meter, OpenVideo, VideoFacts } from './video/types.ts';
@@ -15,6 +16,8 @@ import type { Meter, OpenVideo, VideoFacts } from './video/types.ts';
 export type ProcessDeps = {
   db: Database;
   notifier: Notifier;
+  /** Called with the destinations that the recorded result has deliveries for. */
+  triggerDeliveries: TriggerDeliveries;
   /** Origin of the video server. */
   videoServer: string;
   openVideo: (url: URL, options: { signal: AbortSignal; meter: Meter }) => Promise<OpenVideo>;
@@ -32,10 +35,11 @@ export async function processAlert(deps: ProcessDeps, alert: ClaimedAlert, attem
   const url = videoUrl(alert.video, deps.videoServer);
   const video = await inSpan('fetch', () => deps.openVideo(url, attempt));
   const facts = await inSpan('probe', () => deps.probe(video, attempt.signal));
-  const { recorded } = await inSpan('record', () =>
+  const { recorded, destinations } = await inSpan('record', () =>
     recordResolution(deps.db, attempt.lease, facts, attempt.meter.bytesFetched),
   );
   if (!recorded) return 'superseded';
+  deps.triggerDeliveries(destinations);
   await notifyAndMark(deps, alert, attempt.lease, { resolution: facts.resolution });
   return 'processed';
 }
@@ -48,10 +52,11 @@ export async function failAlert(
   attempt: Attempt,
 ): Promise<Outcome> {
   const { code, message: detail } = error;
-  const { recorded } = await inSpan('record', () =>
+  const { recorded, destinations } = await inSpan('record', () =>
     recordFailure(deps.db, attempt.lease, { code, detail }, attempt.meter.bytesFetched),
   );
   if (!recorded) return 'superseded';
+  deps.triggerDeliveries(destinations);
   await notifyAndMark(deps, alert, attempt.lease, { failure: code, detail });
   return 'failed';
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { z } from 'zod';
-import { databaseFields, logFields, wholeNumber } from '../fields.ts';
+import { databaseFields, duration, logFields, wholeNumber } from '../fields.ts';
 import { ConfigError, parseConfig } from '../parse.ts';
 
 const SECRET = 's3cret';
@@ -165,5 +165,22 @@ describe('DATABASE_URL', () => {
 
   it.each(['redis://h', 'h/db', 'xpostgres://h', 'postgres'])('rejects %s', (DATABASE_URL) => {
     expect(errorOf(databaseFields, { DATABASE_URL })).toContain('must be a URL like');
+  });
+});
+
+describe('a duration', () => {
+  const fields = { AFTER: duration('10s', '24h') };
+
+  it.each([
+    ['10s', 10_000],
+    ['90s', 90_000],
+    ['5m', 300_000],
+    ['24h', 86_400_000],
+  ])('may be %s', (AFTER, ms) => {
+    expect(parseConfig(fields, { AFTER })).toEqual({ AFTER: ms });
+  });
+
+  it.each(['9s', '25h', '5', '5 m', '1.5h', '-5m', '05m', '5d', '0s', ' 5m'])('cannot be %j', (AFTER) => {
+    expect(errorOf(fields, { AFTER })).toContain('AFTER: must be a duration from 10s to 24h, such as 90s, 5m or 24h');
   });
 });

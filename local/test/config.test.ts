@@ -13,8 +13,9 @@ describe('the environment of the services', () => {
     expect(environmentOf({})).toEqual({
       ...{ DATABASE_URL: URLS.database, QUEUE_URL: URLS.queue, HOST: '127.0.0.1', PORT: '8000', VIDEO_PORT: '8080' },
       ...{ VIDEO_SERVER: 'http://127.0.0.1:8080', VIDEO_PUBLIC_URL: 'http://localhost:8080' },
-      ...{ AUTH: 'off', LOG_LEVEL: 'error' },
+      ...{ AUTH: 'off', LOG_LEVEL: 'error', PUBLIC_URL: 'http://127.0.0.1:8000' },
     });
+    expect(environmentOf({ PUBLIC_URL: 'https://a.example' }).PUBLIC_URL).toBe('https://a.example');
     expect(environmentOf({ HOST: 'localhost' }).VIDEO_PUBLIC_URL).toBe('http://127.0.0.1:8080');
     expect(environmentOf({ VIDEO_SERVER: 'http://127.0.0.1' }).VIDEO_PUBLIC_URL).toBe('http://localhost');
   });

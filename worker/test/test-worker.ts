@@ -25,6 +25,8 @@ export type TestWorker = {
   videos: VideoServer;
   /** Notifications sent, in order. */
   notified: Notification[];
+  /** Destinations whose deliveries were triggered, in order. */
+  triggered: string[];
   /** While set, every notification fails with this error. */
   failNotifying: Error | undefined;
   /** Runs in every attempt between probe and record. */
@@ -59,7 +61,14 @@ export async function startTestWorker({
   const reader = createVideoReader({ origin: videos.origin, connections: 8, byteBudget: 8 * 1024 * 1024, timeoutMs });
   const temporaryFolder = await mkdtemp(join(folder, 'worker-test-'));
   const limits = { maxAttempts, maxCrashes: 3, attemptTimeoutMs };
-  const state = { notified: [], failNotifying: undefined, pause: undefined, pauseNotified: undefined, logged: [] };
+  const state = {
+    notified: [],
+    triggered: [],
+    failNotifying: undefined,
+    pause: undefined,
+    pauseNotified: undefined,
+    logged: [],
+  };
   let outages: OutageLog | undefined;
   const worker: TestWorker = {
     ...state,
@@ -88,7 +97,7 @@ export async function startTestWorker({
       return alert;
     },
     reset() {
-      for (const list of [worker.notified, worker.logged, videos.requests]) list.length = 0;
+      for (const list of [worker.notified, worker.triggered, worker.logged, videos.requests]) list.length = 0;
       worker.failNotifying = undefined;
       worker.pause = undefined;
       worker.pauseNotified = undefined;
@@ -119,6 +128,7 @@ function depsOf(worker: TestWorker, options: { ffprobePath: string | undefined; 
     metrics: worker.metrics,
     log: pino({ level: 'debug' }, { write: (line) => worker.logged.push(JSON.parse(line)) }),
     notifier: withNotificationMetrics(notifier, worker.metrics),
+    triggerDeliveries: (ids: readonly string[]) => void worker.triggered.push(...ids),
     videoServer: worker.videos.origin,
     async probe(video: OpenVideo, signal: AbortSignal) {
       const { facts } = await probe(video, { ...options, timeoutMs: 30_000, signal });

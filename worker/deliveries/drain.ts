@@ -1,0 +1,80 @@
+import { type ClaimedDelivery, claimDeliveries } from '#prisma/deliveries.ts';
+import { formGroups } from '#prisma/delivery-groups.ts';
+import { acquireProbe, type DestinationRow, findDestination } from '#prisma/destinations.ts';
+import { type AttemptDeps, attemptDelivery, leaseMs } from './attempt.ts';
+
+export type DrainDeps = AttemptDeps & {
+  /** Attempts in progress per destination. */
+  concurrency: number;
+  onError: (error: unknown) => void;
+};
+
+export type Drain = {
+  /** Claims and sends due deliveries until none is left. During a drain, it looks once more. */
+  look(): void;
+  /** Resolves when no attempt is in progress and no claim is being made. */
+  idle(): Promise<void>;
+};
+
+/**
+ * Returns the drain of one destination. While the destination is disabled or blocked, it claims nothing. After a block, one
+ * worker sends one delivery: if that succeeds, the drain continues, otherwise the destination is blocked for longer.
+ */
+export function createDrain(
+  deps: DrainDeps,
+  destinationId: string,
+  stop: { claiming: AbortSignal; sending: AbortSignal },
+): Drain {
+  const inProgress = new Set<Promise<unknown>>();
+  let requested = false;
+  let running: Promise<void> | undefined;
+
+  const start = (destination: DestinationRow, claimed: ClaimedDelivery, probe: boolean) => {
+    const attempt: Promise<unknown> = attemptDelivery(deps, destination, claimed, { stop: stop.sending, probe })
+      .catch(deps.onError)
+      .finally(() => inProgress.delete(attempt));
+    inProgress.add(attempt);
+    return attempt;
+  };
+  /** Returns whether it claimed anything. */
+  const claimNext = async (): Promise<boolean> => {
+    const destination = await findDestination(deps.db, destinationId);
+    if (!destination?.enabled) return false;
+    if (destination.groupBy !== null) await formGroups(deps.db, destinationId);
+    const options = { destinationId, leaseMs: leaseMs(deps) };
+    if (destination.blockedUntil === null) {
+      const claimed = await claimDeliveries(deps.db, { ...options, limit: deps.concurrency - inProgress.size });
+      for (const each of claimed) start(destination, each, false);
+      return claimed.length > 0;
+    }
+    if (!(await acquireProbe(deps.db, destinationId, options.leaseMs))) return false;
+    const [claimed] = await claimDeliveries(deps.db, { ...options, limit: 1, probe: true });
+    if (claimed) await start(destination, claimed, true);
+    return claimed !== undefined;
+  };
+  const drain = async () => {
+    while (!stop.claiming.aborted) {
+      requested = false;
+      const claimed = await claimNext();
+      if (!claimed && !requested) return;
+      // One query claims several deliveries, and a few stalled ones do not stop the others.
+      while (inProgress.size > deps.concurrency / 2) await Promise.race(inProgress);
+    }
+  };
+  const look = () => {
+    requested = true;
+    running ??= drain()
+      .catch(deps.onError)
+      .finally(() => {
+        running = undefined;
+        if (requested && !stop.claiming.aborted) look();
+      });
+  };
+  return {
+    look,
+    async idle() {
+      await running;
+      await Promise.all(inProgress);
+    },
+  };
+}

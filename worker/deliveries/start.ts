@@ -1,0 +1,56 @@
+import type { Registry } from '@prometheus-io/client';
+import type { Logger } from 'pino';
+import type { Config } from '#config/parse.ts';
+import { isBlockedAddress } from '#destinations/address-rules.ts';
+import { openDatabase } from '#prisma/client.ts';
+import { consumeDeliveries } from '#redis/delivery-queue.ts';
+import type { workerFields } from '../config.ts';
+import { createAddressGuard } from '../notify/address-guard.ts';
+import { openKinds } from '../notify/kinds.ts';
+import { createDeliverer } from './deliverer.ts';
+import { createDeliveryMetrics } from './metrics.ts';
+import { startSweep } from './sweep.ts';
+
+type Options = {
+  config: Config<typeof workerFields>;
+  queueUrl: string;
+  log: Logger;
+  registry: Registry;
+  onQueueError: (error: Error) => void;
+};
+
+/** Triggers handled at the same time; each takes milliseconds. */
+const TRIGGERS = 4;
+
+/**
+ * Starts to deliver, with connections to the database of its own, so that destinations do not delay alerts. `close` waits
+ * `graceMs` for attempts in progress, then releases them.
+ */
+export function startDeliveries({ config, queueUrl, log, registry, onQueueError }: Options) {
+  const onError = (err: unknown) => log.warn({ err }, 'deliveries failed, to be sent later');
+  const db = openDatabase(config.DATABASE_URL, { poolSize: 4, onError });
+  const isBlocked = (address: string) => isBlockedAddress(address, config.DESTINATION_ALLOW_CIDRS);
+  const kinds = openKinds(createAddressGuard({ isBlocked }));
+  const metrics = createDeliveryMetrics(registry);
+  const deliverer = createDeliverer({
+    db,
+    log,
+    metrics,
+    kinds,
+    secretsKey: config.SECRETS_KEY,
+    publicUrl: config.PUBLIC_URL,
+    timeoutMs: config.DELIVERY_TIMEOUT_MS,
+    backlogRate: config.DELIVERY_BACKLOG_RATE,
+    concurrency: config.DELIVERY_CONCURRENCY,
+    onError,
+  });
+  const triggers = consumeDeliveries(queueUrl, deliverer.handle, { concurrency: TRIGGERS, onError: onQueueError });
+  const sweep = startSweep({ db, log, metrics, look: deliverer.look, lateAfterMs: config.LATE_AFTER });
+  return {
+    async close(graceMs: number) {
+      await Promise.all([sweep.close(), triggers.close(0), deliverer.close(graceMs)]);
+      await Promise.all(Object.values(kinds).map((kind) => kind.close?.()));
+      await db.$disconnect();
+    },
+  };
+}

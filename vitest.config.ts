@@ -1,11 +1,24 @@
 import { join } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // Inherited by the processes of Vitest, and by those that the harness starts: each would compile the same sources.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/compiled');
 
 const LONG = '**/*.long.test.ts';
 const longNamed = process.argv.some((argument) => argument.includes('.long'));
+
+/**
+ * Starts the long files first, and those of chaos/ before all others. Without results of an earlier run, Vitest begins with
+ * the largest file, and a small one that takes minutes would run alone at the end.
+ */
+class LongFilesFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = (file: string) => file.includes('.long.');
+    const rankOf = ({ moduleId }: TestSpecification) => (isLong(moduleId) ? (moduleId.includes('/chaos/') ? 0 : 1) : 2);
+    return (await super.sort(files)).toSorted((a, b) => rankOf(a) - rankOf(b));
+  }
+}
 
 /**
  * `npm test` runs the fast tests. `npm run test:all` (`--mode all`) also runs the `*.long.test.ts` files: fault injection,
@@ -24,6 +37,7 @@ export default defineConfig(({ mode }) => ({
     globalSetup: ['test/harness/postgres-setup.ts', 'test/harness/redis-setup.ts'],
     // Tests wait about as long as they compute, so two cores serve more than two files. Long tests start whole stacks.
     maxWorkers: mode === 'all' ? 3 : 4,
+    sequence: { sequencer: LongFilesFirst },
     // CI counts the tests in the report.
     reporters: process.env.TEST_REPORT
       ? [...configDefaults.reporters, ['json', { outputFile: process.env.TEST_REPORT }]]

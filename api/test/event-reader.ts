@@ -54,7 +54,7 @@ export async function openEvents(url: string, headers: Record<string, string> = 
           if (!event) throw new Error(`no event received; so far:\n${text}`);
           return event;
         },
-        { timeout: 25_000, interval: 5 },
+        { timeout: 50_000, interval: 5 },
       );
     },
     lastId: () => lastId,

@@ -1,4 +1,5 @@
 // Over 250 lines: the limits of requests and of the queue share the replicas and their settings.
+import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { validKeys } from '#prisma/keys.ts';
@@ -35,12 +36,25 @@ async function replicas(url: string, settings: Partial<RateLimitSettings>, trust
   };
   const one = await open();
   const two = await open(one.databaseUrl);
+  await waitUntilShared(shared);
   return {
     apis: [one, two],
     async close() {
       await Promise.all([one.close(), two.close(), ...shared.map((limits) => limits.close())]);
     },
   };
+}
+
+/** Until its connection is open, a busy machine may count per process. */
+async function waitUntilShared(all: RateLimiters[]): Promise<void> {
+  const limiters = all.map((limiters) => limiters.create('warm-up', 20, 60_000));
+  const counts = async () => {
+    const key = randomUUID();
+    const usages = [];
+    for (const limiter of limiters) usages.push(await limiter.consume(key));
+    return usages.map(({ consumed }) => consumed);
+  };
+  await expect.poll(counts, POLL).toEqual(limiters.map((_, n) => n + 1));
 }
 
 const STORES = [

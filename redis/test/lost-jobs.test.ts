@@ -149,7 +149,7 @@ describe.skipIf(BACKENDS[0].missing)('a job of which some keys were deleted from
       await prepare();
       await damage();
       expect(await fixture.queue.enqueueAgain([job])).toBe(0);
-      await expect.poll(() => redis.exists(`${hash()}:lock`), { timeout: 10_000 }).toBe(0);
+      await expect.poll(() => redis.exists(`${hash()}:lock`), { timeout: 50_000 }).toBe(0);
       await fixture.queue.enqueueAgain([job]);
       await expectDelivery(job);
     },

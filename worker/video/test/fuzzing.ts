@@ -31,7 +31,7 @@ export async function fuzz(count: number, seed: number): Promise<FuzzResult> {
   try {
     const before = resourcesIn(temporaryFolder);
     const result = await probeDamaged(count, seed, temporaryFolder);
-    await expect.poll(() => resourcesIn(temporaryFolder), { timeout: 20_000 }).toEqual(before);
+    await expect.poll(() => resourcesIn(temporaryFolder), { timeout: 50_000 }).toEqual(before);
     return result;
   } finally {
     await rm(temporaryFolder, { recursive: true });

@@ -37,10 +37,9 @@ const UNAVAILABLE_KINDS = new Set([
   'TlsConnectionError',
   'TooManyConnections',
 ]);
-// SQLSTATE: 08 connection, 28 authorization, 53 resources, 57P shutting down or starting up, 57014 statement timeout,
-// 55P03 lock timeout, 58 I/O error, 25P03 idle in a
-// transaction, 25006 read-only while a standby is promoted, 40001 and 40P01 conflict with another
-// transaction. https://www.postgresql.org/docs/current/errcodes-appendix.html
+// SQLSTATE: 08 connection, 28 authorization, 53 resources, 57P shutting down or starting up, 57014 statement timeout, 55P03
+// lock timeout, 58 I/O error, 25P03 idle in a transaction, 25006 read-only while a standby is promoted, 40001 and 40P01
+// conflict with another transaction. https://www.postgresql.org/docs/current/errcodes-appendix.html
 const UNAVAILABLE_SQLSTATE = /^(08|28|53|57P|57014|55P03|58|25P03|25006|40001|40P01)/;
 const CONFLICT_SQLSTATE = /^(40001|40P01)/;
 const SQLSTATE = /^(?!P[12]\d{3})[0-9A-Z]{5}$/;

@@ -23,8 +23,8 @@ export async function listOverdue(db: Database, { quietMs, limit, after = START 
 }
 
 /**
- * Returns at most `limit` unfinished alerts that were updated in the future: the database's clock was set back, and
- * listOverdue would not find them for as long.
+ * Returns at most `limit` unfinished alerts whose last update is in the future, because the database's clock was set back.
+ * listOverdue would find them only after that time.
  */
 export async function listFuture(db: Database, limit: number): Promise<OverdueAlert[]> {
   return db.$queryRaw<OverdueAlert[]>`
@@ -73,7 +73,8 @@ export function openOverdueScan(db: Database, fullScanMs = FULL_SCAN_MS) {
 
 /**
  * Returns those of these alerts that are still overdue, to enqueue them again. Updates them, so that other callers skip them
- * for `quietMs`. Alerts of an operator's retry that has not started on time keep their distances, from now on.
+ * for `quietMs`. Alerts of a bulk retry that has not started on time are moved together: the first is due now, the others in
+ * the same intervals as before.
  */
 export async function takeOverdue(
   db: Database,

@@ -10,7 +10,7 @@ export const DELIVERY_QUEUE_NAME = 'deliveries';
 export const QUEUE_NAMES = [QUEUE_NAME, DELIVERY_QUEUE_NAME] as const;
 export type QueueName = (typeof QUEUE_NAMES)[number];
 
-/** Longer than the pause of a busy server, short enough for the HTTP request that waits behind it. */
+/** Longer than the pause of a busy server, and short enough for the HTTP request that waits for it. */
 export const QUEUE_TIMEOUT_MS = 3_000;
 
 /**
@@ -33,8 +33,8 @@ export function jobId(uuid: string): string {
 }
 
 /**
- * Number of deliveries, not of attempts, which the row counts: a delivery during a database outage is no attempt. At 10 s
- * each, 1,000 last for hours; after that the reconciler adds the job again.
+ * How often a job is delivered. Attempts are counted by the row: a delivery during a database outage is not an attempt. With
+ * 10 s between them, 1,000 deliveries last for almost three hours; then the reconciler adds the job again.
  */
 export const DELIVERIES = 1_000;
 

@@ -2,14 +2,14 @@ import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type FindLostJobs, MAX_LOCK_MS } from './lost-jobs.ts';
 
-/** Jobs per script: Redis runs nothing else while it takes place, 2 to 4 ms. */
+/** Jobs per script, which takes 2 to 4 ms. Redis runs nothing else during that time. */
 const JOBS_PER_SCRIPT = 500;
 
 /**
- * Finds lost jobs in the keys of BullMQ 6: a hash per job, and its id in one list or sorted set. Only lists need a search,
- * which would take 1.4 ms per job with 100,000 waiting. The waiting list is first in, first out: a job that entered after
- * the next jobs to be taken is still in the list, or will be found once its turn has passed. Only the others are searched:
- * together in one pass over lists of up to MAX_PASS, else one per script.
+ * Finds lost jobs in the keys of BullMQ 6: a hash per job, and its id in one list or sorted set. A sorted set is indexed. A
+ * search of the waiting list would take 1.4 ms per job with 100,000 waiting, but the list is first in, first out: a job that
+ * entered later than the next jobs to be taken counts as present. If it is not, a later call finds that, once its turn has
+ * passed. The other jobs are searched together in one pass; in a list longer than MAX_PASS, one job per script.
  *
  * KEYS: prefix. ARGV: now, MAX_LOCK_MS, remove, then id and latestStart of each job. Returns the lost ids.
  */
@@ -17,11 +17,11 @@ const SCRIPT = `
 local prefix, now, maxLock, remove = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local call = redis.call
 local HEAD, SHORT, MAX_PASS, CHUNK = 20, 1000, 200000, 5000
--- A job that is retried enters the list at most this long after its attempt; what is delayed longer is searched.
+-- A retried job enters the list at most this long after its attempt. One with a longer delay is searched.
 local BACKOFF = 15000
 local SETS = { 'completed', 'failed', 'delayed', 'prioritized', 'waiting-children' }
 
--- No earlier than this, the job entered the list. A time in the future is not a worker's.
+-- Returns the earliest time at which the job can have entered the list, 0 if unknown. No worker writes a future time.
 local function entered(key)
   local times = call('HMGET', key, 'timestamp', 'processedOn')
   local time = math.max(tonumber(times[1]) or 0, tonumber(times[2]) or 0)

@@ -6,10 +6,10 @@ export type Quarantine = (stalls: number, handle: () => Promise<JobResult>) => P
 const TOLERATED_STALLS = 1;
 
 /**
- * Returns a function that handles jobs with repeatedly crashed workers one at a time. If a video crashes its worker, all
+ * Returns a function that handles jobs whose workers crashed repeatedly one at a time. If a video crashes its worker, all
  * alerts that ran next to it are redelivered too. Running them together each time would let the same video use up their
  * attempts as well. One at a time from the first crash would delay them all after every killed process: of 50 slow
- * videos, 8 were unfinished after 110 s. An alert fails at its crash number `maxCrashes`; the quarantine begins before.
+ * videos, 8 were unfinished after 110 s. An alert fails at crash number `maxCrashes`, so the quarantine begins earlier.
  */
 export function createQuarantine(maxCrashes: number): Quarantine {
   const tolerated = Math.max(0, Math.min(TOLERATED_STALLS, maxCrashes - 2));

@@ -13,10 +13,9 @@ export type Watchdog = {
 };
 
 /**
- * Starts a thread that ends this process with SIGKILL when its event loop has been blocked for `timeoutMs`, because
- * nothing in the process could: an endless loop in a parser would keep the worker and its attempts forever. The thread
- * first logs which alerts were in progress. It takes 30 MB of memory, 12 of
- * them to load TypeScript.
+ * Starts a thread that ends this process with SIGKILL when its event loop has been blocked for `timeoutMs`. Without it, an
+ * endless loop in a parser would keep the worker and its attempts forever. The thread first logs which alerts were in
+ * progress. It takes 30 MB of memory, 12 of them to load TypeScript.
  */
 export function startWatchdog(
   timeoutMs: number,

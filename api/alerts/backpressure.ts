@@ -7,7 +7,7 @@ import { capacityOf, MEMORY_LIMITS } from '#redis/usage.ts';
 const READ_INTERVAL_MS = 1_000;
 const INTERVAL_PER_DURATION = 50;
 
-// With less capacity, a request waits for the current usage: some apis together may add as many jobs in one second.
+// With less capacity than this, a request waits for the current usage: several apis together can add as many jobs in a second.
 const SCARCE = 10_000;
 
 /** The check whether the queue accepts one more alert. */

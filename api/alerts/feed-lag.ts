@@ -9,8 +9,8 @@ const TIMING = { checkMs: 5_000, warnMs: 10_000 };
 type Hold = { xid: bigint; since: number; warned: boolean };
 
 /**
- * Measures how long the oldest open transaction of the database server has delayed events. Time counts from when this
- * process first saw it delay something, by its own clock, so the result is up to one check too low. Logs one line when a
+ * Measures how long the oldest open transaction of the database server has delayed events. The time
+ * starts at the first check that sees the delay, by this process's clock, so the result is too low by up to one interval. Logs one line when a
  * transaction has delayed events for `warnMs`, and one when it has ended.
  */
 export class FeedLag {
@@ -52,7 +52,7 @@ export class FeedLag {
   }
 
   #observe({ now: { xid: oldest }, end }: FeedBounds): void {
-    // With a transaction that began last, or none, there are no later changes to delay.
+    // If no transaction is open, or only the newest one, there are no later changes that it could delay.
     const held = oldest < end.xid ? oldest : undefined;
     if (this.#hold?.xid !== held) {
       if (this.#hold?.warned) {

@@ -107,6 +107,6 @@ function openAuth(): Pick<AppDeps, 'auth' | 'rateLimits'> {
 async function explainFirstKey(): Promise<void> {
   if (await hasKeys(db).catch(() => true)) return; // if the database is unavailable now, every request reports that
   process.stderr.write(`No key exists yet, so every request is rejected. Create the first key with the api's DATABASE_URL:
-  npm run keys -- create --name first --scope write,read,operate
-(in compose: docker compose exec api node api/auth/keys-cli.ts create --name first --scope write,read,operate)\n`);
+  npm run keys -- create --name first --scope write,read,operate,manage
+(in compose: docker compose exec api node api/auth/keys-cli.ts create --name first --scope write,read,operate,manage)\n`);
 }

@@ -22,7 +22,7 @@ export function createFirstKey(print: (line: string) => void): FirstKey {
   };
   return {
     async create(env) {
-      const args = ['create', '--first', '--name', 'first', '--scope', 'write,read,operate,metrics'];
+      const args = ['create', '--first', '--name', 'first', '--scope', 'write,read,operate,manage,metrics'];
       const { stdout } = await promisify(execFile)(process.execPath, [ENTRY, ...args], { env });
       unseen = stdout.trim() || undefined;
       return unseen;

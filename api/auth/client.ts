@@ -2,8 +2,11 @@ import type { Request, RequestHandler } from 'express';
 import { isAllowedHost } from '#config/allowed-hosts.ts';
 import { Problem } from '../http/problem.ts';
 
-/** `write`: post alerts. `read`: read alerts. `operate`: retry alerts. `metrics`: GET /metrics. */
-export const SCOPES = ['write', 'read', 'operate', 'metrics'] as const;
+/**
+ * `write`: post alerts. `read`: read alerts, destinations and deliveries. `operate`: retry alerts. `manage`: change
+ * destinations and mutes, retry deliveries. `metrics`: GET /metrics.
+ */
+export const SCOPES = ['write', 'read', 'operate', 'manage', 'metrics'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** Who sends a request, as far as the api knows. */
@@ -79,6 +82,15 @@ export function checkScope(client: Client, ...scopes: Scope[]): void {
   if (client === ANONYMOUS) throw unauthorized('Authentication required: send Authorization: Bearer <key>.');
   throw new Problem('forbidden', `The key ${client.id} lacks the scope ${scopes.join(' or ')}.`);
 }
+
+/** Like requireScope('manage'). A key that is limited to stores gets 403: what it would change concerns all stores. */
+export const requireManage: RequestHandler = ({ apiClient }, _res, next) => {
+  checkScope(apiClient, 'manage');
+  if (apiClient.stores !== undefined) {
+    throw new Problem('forbidden', `Destinations concern all stores, but the key ${apiClient.id} is limited to some.`);
+  }
+  next();
+};
 
 /** Like checkScope, for a response that was held open: the key may have been revoked since. */
 export async function recheckScope(auth: Auth, req: Request, scope: Scope): Promise<void> {

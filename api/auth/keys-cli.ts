@@ -14,7 +14,8 @@ const USAGE = `Usage: npm run keys -- create --name NAME --scope SCOPE,… [--st
        npm run keys -- revoke ID
 
   --name     who uses the key, shown by list
-  --scope    write: post alerts; read: read alerts; operate: retry alerts, act on Bull Board; metrics: GET /metrics
+  --scope    write: post alerts; read: read alerts and destinations; operate: retry alerts, act on Bull Board;
+             manage: change destinations, retry deliveries (all stores only); metrics: GET /metrics
   --store    limit the key to this store; repeat for several stores; default: all
   --expires  12h, 90d or a time such as 2027-01-31T00:00:00Z; default: never
   --first    do nothing if a key exists already
@@ -45,6 +46,10 @@ const newKeySchema = z.object({
     .optional(),
   first: z.boolean().default(false),
 });
+
+/** Destinations concern all stores, so the api rejects such a key. */
+const isUsable = ({ scope, store }: { scope: string[]; store: string[] }) =>
+  !scope.includes('manage') || store.length === 0;
 
 async function main(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
   const { values, positionals } = readArguments(args);
@@ -91,7 +96,9 @@ function readArguments(args: string[]) {
 
 function create(values: unknown, rest: string[]) {
   if (rest.length > 0) throw new UsageError(`create takes no argument ${rest.join(' ')}.`);
-  const parsed = newKeySchema.safeParse(values);
+  const parsed = newKeySchema
+    .refine(isUsable, '--scope manage needs a key for all stores: omit --store')
+    .safeParse(values);
   if (!parsed.success) throw new UsageError(parsed.error.issues.map(({ message }) => `${message}.`).join('\n'));
   const { name, scope, store, expires, first } = parsed.data;
   return async (db: Database) => {

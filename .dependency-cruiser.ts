@@ -40,7 +40,7 @@ const MODULES: Record<string, Module> = {
 type Rule = IForbiddenRuleType & { name: string; comment: string };
 
 /** Layers of the api, from the entry down: a layer imports only layers below it. */
-const API_LAYERS = [['openapi'], ['alerts'], ['operations', 'dashboard'], ['auth'], ['http']];
+const API_LAYERS = [['openapi'], ['destinations'], ['alerts'], ['operations', 'dashboard'], ['auth'], ['http']];
 
 const TESTS = '(^|/)test/|^(chaos|bench)/|\\.config\\.js$';
 const PACKAGE = 'node_modules/';
@@ -75,7 +75,8 @@ function moduleRules([name, { modules, packages, files = [] }]: [string, Module]
 function layerRule(lower: string[], upper: string[]): Rule {
   return {
     name: `api-layers-${lower.join('-')}`,
-    comment: 'the layers of the api: index → app → openapi → alerts → operations, dashboard → auth → http',
+    comment:
+      'the layers of the api: index → app → openapi → destinations → alerts → operations, dashboard → auth → http',
     severity: 'error',
     from: { path: `^api/(${lower.join('|')})/`, pathNot: TESTS },
     to: { path: `^api/(${[...upper.map((layer) => `${layer}/`), 'index\\.', 'app\\.'].join('|')})` },

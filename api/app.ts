@@ -1,7 +1,9 @@
-import express, { type Express } from 'express';
+import express, { type Express, type Router } from 'express';
 import type { Logger } from 'pino';
+import type { Cidr } from '#destinations/address-rules.ts';
 import type { Database } from '#prisma/client.ts';
 import { FAILURE_ADVICE } from '#prisma/failure-codes.ts';
+import type { DeliveryQueue } from '#redis/delivery-queue.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 import type { Backpressure } from './alerts/backpressure.ts';
 import { batchRoutes } from './alerts/batch-routes.ts';
@@ -17,6 +19,12 @@ import { loginRoutes } from './auth/login.ts';
 import { readAssets } from './dashboard/assets.ts';
 import { showProblemPage } from './dashboard/problem-page.ts';
 import { assetRoutes, pageRoutes } from './dashboard/routes.ts';
+import { deliveryRoutes } from './destinations/delivery-routes.ts';
+import { muteRoutes } from './destinations/mute-routes.ts';
+import { type DestinationDeps, destinationRoutes } from './destinations/routes.ts';
+import { createSecretStore } from './destinations/secrets.ts';
+import { destinationTestRoutes, TEST_WAIT_MS } from './destinations/test-routes.ts';
+import { createDeliveryTrigger } from './destinations/trigger.ts';
 import { cors } from './http/cors.ts';
 import { sameOriginOnly } from './http/cross-site.ts';
 import { LongPollSlots } from './http/long-poll-slots.ts';
@@ -36,6 +44,7 @@ import { responseMetrics } from './operations/response-metrics.ts';
 export type AppDeps = {
   db: Database;
   queue: AlertQueue;
+  deliveryQueue: DeliveryQueue;
   readiness: Readiness;
   log: Logger;
   trustProxy: number;
@@ -54,6 +63,17 @@ export type AppDeps = {
   /** The origin of the video server as browsers reach it. Undefined: the operator's page shows no videos. */
   videos?: string | undefined;
   metrics: ApiMetrics;
+  destinations: DestinationSettings;
+};
+
+type DestinationSettings = {
+  /** SECRETS_KEY; undefined: destinations have no secrets. */
+  secretsKey?: Uint8Array | undefined;
+  allowedCidrs: readonly Cidr[];
+  /** Deliveries per second of a destination that is enabled again. */
+  backlogRate: number;
+  /** How long a test of a destination waits for its attempt. */
+  testWaitMs?: number;
 };
 
 /** Returns the Express app. It opens no connection, so there is nothing to close. */
@@ -91,9 +111,28 @@ export function createApp(deps: AppDeps): Express {
   app.use(reportRoutes({ ...deps, storeNames }));
   app.use(batchRoutes(deps));
   app.use(alertRoutes({ ...deps, longPollSlots, storeNames }));
+  app.use(...allDestinationRoutes(deps, longPollSlots));
   app.use(queueRoutes(deps));
   app.use(notFound);
   app.use(showProblemPage);
   app.use(problemHandler);
   return app;
+}
+
+function allDestinationRoutes(
+  { db, deliveryQueue, log, destinations }: AppDeps,
+  longPollSlots: LongPollSlots,
+): Router[] {
+  const { secretsKey, allowedCidrs, backlogRate, testWaitMs = TEST_WAIT_MS } = destinations;
+  const deps: DestinationDeps = {
+    ...{ db, allowedCidrs, backlogRate },
+    secretStore: createSecretStore(secretsKey),
+    triggerDelivery: createDeliveryTrigger(deliveryQueue, log),
+  };
+  return [
+    destinationTestRoutes({ ...deps, longPollSlots, testWaitMs }),
+    destinationRoutes(deps),
+    deliveryRoutes(deps),
+    muteRoutes(deps),
+  ];
 }

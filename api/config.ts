@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { allowedHostsField } from '#config/allowed-hosts.ts';
 import { databaseFields, logFields, wholeNumber } from '#config/fields.ts';
 import { type Config, parseConfig } from '#config/parse.ts';
+import { allowedCidrsField } from '#destinations/address-rules.ts';
+import { secretsKeyField } from '#destinations/secret-box.ts';
 import { observabilityFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
 
@@ -37,6 +39,12 @@ export const apiFields = {
   TRUST_PROXY: wholeNumber(0, 10).prefault('0'),
   /** Event streams and `Prefer: wait` requests that each process holds open per key, or per address without keys. */
   MAX_HELD: wholeNumber(1, 10_000).prefault('32'),
+  /** Encrypts the secrets of destinations. Without it, there can be none. */
+  SECRETS_KEY: secretsKeyField.optional(),
+  /** Networks that destinations may be in although their addresses are not public. */
+  DESTINATION_ALLOW_CIDRS: allowedCidrsField,
+  /** Deliveries per second of a destination that is enabled again. */
+  DELIVERY_BACKLOG_RATE: wholeNumber(1, 1_000).prefault('20'),
   /** The origin of the video server as browsers reach it. Unset: the operator's page plays no videos. */
   VIDEO_PUBLIC_URL: z
     .url({ protocol: /^https?$/, error: 'must be a URL such as https://videos.example.com' })

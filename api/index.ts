@@ -4,6 +4,7 @@ import { openDatabase } from '#prisma/client.ts';
 import { hasKeys, markKeyUsed, validKeys } from '#prisma/keys.ts';
 import { registerPoolMetrics } from '#prisma/pool-metrics.ts';
 import { waitUntilReady } from '#prisma/readiness.ts';
+import { openDeliveryQueue } from '#redis/delivery-queue.ts';
 import { openAlertQueue } from '#redis/queue.ts';
 import { openRateLimiters } from '#redis/rate-limit.ts';
 import { queueTelemetry } from '#redis/telemetry.ts';
@@ -38,6 +39,8 @@ await service.orExit(waitUntilReady(db, (err) => log.warn({ err }, 'waiting for 
 const telemetry = service.traced ? await queueTelemetry() : undefined;
 const queue = openAlertQueue(queueUrl, (err) => log.warn({ err }, 'queue connection lost'), telemetry);
 onClose(() => queue.close());
+const deliveryQueue = openDeliveryQueue(queueUrl, (err) => log.warn({ err }, 'delivery queue connection lost'));
+onClose(() => deliveryQueue.close());
 
 const metrics = createMetrics(createProcessRegistry());
 registerPoolMetrics(metrics.registry, db);
@@ -49,6 +52,7 @@ const longPoll = new LongPoll(db);
 const app = createApp({
   db,
   queue,
+  deliveryQueue,
   log,
   changeFeed,
   longPoll,
@@ -60,6 +64,11 @@ const app = createApp({
   corsOrigins: config.CORS_ORIGINS,
   allowedHosts: config.ALLOWED_HOSTS,
   videos: config.VIDEO_PUBLIC_URL,
+  destinations: {
+    secretsKey: config.SECRETS_KEY,
+    allowedCidrs: config.DESTINATION_ALLOW_CIDRS,
+    backlogRate: config.DELIVERY_BACKLOG_RATE,
+  },
   readiness: createReadiness({ db, queue, stopping }),
 });
 

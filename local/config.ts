@@ -43,7 +43,7 @@ export function readStartConfig(env: NodeJS.ProcessEnv): StartConfig {
 export function serviceEnvironment(
   env: NodeJS.ProcessEnv,
   config: StartConfig,
-  urls: { database: string; queue: string },
+  urls: { database: string; queue: string; secretsKeyFile?: string | undefined },
 ): NodeJS.ProcessEnv & { VIDEO_SERVER: string } {
   const decided = {
     ...videoUrls(config),
@@ -55,6 +55,8 @@ export function serviceEnvironment(
     PUBLIC_URL: config.PUBLIC_URL ?? apiOrigin(config),
     VIDEO_PORT: String(config.VIDEO_PORT),
     LOG_LEVEL: config.LOG_LEVEL,
+    // Of a key that is given, the variable is passed on.
+    ...(urls.secretsKeyFile !== undefined && { SECRETS_KEY_FILE: urls.secretsKeyFile }),
   };
   // A variable must not be set both ways.
   const others = Object.entries(env).filter(([name]) => !(name.endsWith('_FILE') && name.slice(0, -5) in decided));

@@ -13,6 +13,7 @@ import { startEmbeddedPostgres } from './postgres/embedded.ts';
 import { openRoles, type RoleUrls } from './postgres/roles.ts';
 import { waitForQueue } from './queue.ts';
 import { type Api, postSamples, waitUntilReady } from './samples.ts';
+import { ensureSecretsKey } from './secrets-key.ts';
 import { createLocalService, type LocalService } from './services.ts';
 import { watchSources } from './watch.ts';
 
@@ -48,7 +49,8 @@ async function startAll(): Promise<void> {
     config.DATABASE_URL === undefined ? await startDatabase(config.DATA_DIR) : givenDatabase(config.DATABASE_URL);
   await migrateAll(config, database.owner);
 
-  const urls = { database: database.app, queue: config.QUEUE_URL ?? database.app };
+  const secretsKeyFile = config.SECRETS_KEY === undefined ? await ensureSecretsKey(config.DATA_DIR) : undefined;
+  const urls = { database: database.app, queue: config.QUEUE_URL ?? database.app, secretsKeyFile };
   const env = serviceEnvironment(process.env, config, urls);
   const services: LocalService[] = [];
   if (bundledVideos) services.push(await startService('file server', { ...env, HOST: VIDEO_HOST }));

@@ -20,6 +20,14 @@ export const PROBLEMS = {
     'Alert has not failed',
     'Only a failed alert can be retried. `status_now` is its current status.',
   ],
+  'name-taken': [409, 'Name already in use', 'Choose another name, or change the destination in `existing`.'],
+  'builtin-destination': [409, 'Destination is built in', 'Create another destination; console cannot be changed.'],
+  'no-signing-secret': [409, 'Destination has no signing secret', 'Only webhooks are signed.'],
+  'delivery-not-failed': [
+    409,
+    'Delivery has not failed',
+    'Only a failed delivery can be retried. `status_now` is its current status.',
+  ],
   'too-slow': [408, 'Request timeout', 'Send the headers within 10 s and the whole request within 30 s.'],
   'precondition-failed': [
     412,
@@ -39,6 +47,11 @@ export const PROBLEMS = {
   'too-many-requests': [429, 'Too many requests', 'Wait Retry-After seconds. RateLimit shows what remains.'],
   'headers-too-large': [431, 'Headers too large', 'The limit for all headers together is 16 KiB.'],
   internal: [500, 'Internal server error', 'Try again. If it happens again, send the request_id to the operator.'],
+  'secrets-unavailable': [
+    503,
+    'Secrets unavailable',
+    'The operator sets SECRETS_KEY for api and worker, to the key that `detail` names if there is one.',
+  ],
   'queue-full': [503, 'Queue full', 'Send the same alert again after Retry-After seconds. It was not stored.'],
   unavailable: [
     503,

@@ -3,6 +3,8 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { problemSchema } from '../alerts/schema.ts';
 import { alertActionPaths } from './alert-action-paths.ts';
 import { alertPaths } from './alert-paths.ts';
+import { deliveryPaths } from './delivery-paths.ts';
+import { destinationPaths } from './destination-paths.ts';
 import { operationsPaths } from './operations-paths.ts';
 import { problemSchemas } from './problems.ts';
 
@@ -22,9 +24,10 @@ export function openApiDocument() {
     tags: [
       { name: 'Alerts', description: 'Create alerts and follow them.' },
       { name: 'Operations', description: 'Retry failed alerts and find out why an alert is late.' },
+      { name: 'Destinations', description: 'Deliver alerts to other systems.' },
       { name: 'System', description: 'Health, metrics and documentation.' },
     ],
-    paths: { ...alertPaths, ...alertActionPaths, ...operationsPaths },
+    paths: { ...alertPaths, ...alertActionPaths, ...destinationPaths, ...deliveryPaths, ...operationsPaths },
     components: {
       schemas: { Problem: problemSchema, ...problemSchemas() },
       securitySchemes: {

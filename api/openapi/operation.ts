@@ -30,14 +30,14 @@ type Operation = {
 
 /** Returns the documentation of an operation, including the responses that it shares with others. */
 export function operation(
-  method: 'get' | 'post',
+  method: 'get' | 'post' | 'patch' | 'delete',
   path: string,
   tag: string,
   { id, summary, description, scope, params, body, validates, responses, problems: own = [] }: Operation,
 ): ZodOpenApiOperationObject {
   const names: ProblemName[] = [
     ...PROBLEMS_OF_ALL,
-    ...(method === 'post' ? (['cross-site'] as const) : []),
+    ...(method === 'get' ? [] : (['cross-site'] as const)),
     // Health checks have no rate limit.
     ...(/^\/(livez|readyz)$/.test(path) ? [] : (['too-many-requests'] as const)),
     ...(scope ? PROBLEMS_WITH_KEY : []),

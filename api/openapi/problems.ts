@@ -1,5 +1,6 @@
 import type { ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from 'zod-openapi';
 import { PROBLEMS, type ProblemName } from '../http/problem.ts';
+import { DELIVERY_ID, DESTINATION_ID } from './destination-examples.ts';
 import { REQUEST_ID, UUID } from './examples.ts';
 import { type HeaderName, headers } from './responses.ts';
 
@@ -13,6 +14,8 @@ const EXTRA_MEMBERS: Partial<Record<ProblemName, Record<string, object>>> = {
   'alert-conflict': { fields: strings, existing: { type: 'string', pattern: '^/alerts/[0-9a-f-]{36}$' } },
   'batch-rejected': { results: { type: 'array', items: { $ref: '#/components/schemas/BatchResult' }, minItems: 1 } },
   'not-retryable': { status_now: { enum: ['pending', 'processing', 'processed'] } },
+  'name-taken': { existing: { type: 'string', pattern: '^/destinations(/[0-9a-z-]+)?$' } },
+  'delivery-not-failed': { status_now: { enum: ['pending', 'delivered', 'muted'] } },
   validation: { errors: { type: 'array', minItems: 1 } },
 };
 
@@ -36,6 +39,14 @@ const EXAMPLES: Partial<Record<ProblemName, ProblemExample>> = {
   },
   'batch-rejected': { detail: 'No alert of the batch was accepted.', results: [REJECTED_RESULT] },
   'not-retryable': { detail: 'The alert is processing, not failed.', status_now: 'processing' },
+  'name-taken': {
+    detail: 'Another destination has the name back office.',
+    existing: `/destinations/${DESTINATION_ID}`,
+  },
+  'builtin-destination': { detail: 'The destination console cannot be changed or tested.' },
+  'no-signing-secret': { detail: 'The destination on-call is of the kind email.' },
+  'delivery-not-failed': { detail: 'The delivery is delivered, not failed.', status_now: 'delivered' },
+  'secrets-unavailable': { detail: 'SECRETS_KEY is not set, so that secrets cannot be stored.' },
   'precondition-failed': { detail: 'The alert has changed since the state of If-Match.' },
   unauthorized: { detail: 'Authentication required: send Authorization: Bearer <key>.' },
   forbidden: { detail: 'The key 7d3c1f0a2b lacks the scope write.' },
@@ -89,7 +100,7 @@ function response(
   const values = names.map((name) => {
     const [, title, advice] = PROBLEMS[name];
     const { detail, ...extra } = examples[name] ?? { detail: advice };
-    const instance = path.replace('{uuid}', UUID).replace('{name}', 'unknown');
+    const instance = path.replace('{uuid}', UUID).replace('{id}', DELIVERY_ID).replace('{name}', 'unknown');
     const value = { type: `/problems/${name}`, title, status, detail, instance, request_id: REQUEST_ID, ...extra };
     return [name, { value }];
   });

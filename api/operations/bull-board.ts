@@ -5,15 +5,20 @@ import { type Express, type RequestHandler, Router } from 'express';
 import { z } from 'zod';
 import { retryFailed } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
+import { QUEUE_NAME } from '#redis/contract.ts';
+import type { DeliveryQueue } from '#redis/delivery-queue.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 import { checkScope } from '../auth/client.ts';
 import { redirectToLogin } from '../auth/login.ts';
 import { Problem } from '../http/problem.ts';
 import { limitConcurrency, limitPageSize, MAX_PAGE } from './board-limits.ts';
 
-/** GET /queues: Bull Board on the queue that is open now. It is read-only for clients without the scope operate. */
-export function queueRoutes({ db, queue }: { db: Database; queue: AlertQueue }): Router {
-  const [writable, readOnly] = [createBoard(queue, false), createBoard(queue, true)];
+type Queues = { queue: AlertQueue; deliveryQueue: DeliveryQueue };
+
+/** GET /queues: Bull Board on the queues that are open now. It is read-only for clients without the scope operate. */
+export function queueRoutes({ db, queue, deliveryQueue }: Queues & { db: Database }): Router {
+  const queues = { queue, deliveryQueue };
+  const [writable, readOnly] = [createBoard(queues, false), createBoard(queues, true)];
   const router = Router();
   router.use('/queues', redirectToLogin, checkAccess, limitPageSize);
   router.use('/queues/static', (_req, res, next) => {
@@ -23,8 +28,9 @@ export function queueRoutes({ db, queue }: { db: Database; queue: AlertQueue }):
   router.post('/queues/{*path}', rejectChange);
   router.patch('/queues/{*path}', rejectChange);
   router.get('/queues/api/{*path}', limitConcurrency(CONCURRENT_READS, WAITING_READS));
-  router.put('/queues/api/queues/:queue/:uuid/retry', retryRow(db));
-  router.put('/queues/api/queues/:queue/retry/failed', retryRows(db, queue));
+  const ofAlerts = `/queues/api/queues/${QUEUE_NAME}`;
+  router.put(`${ofAlerts}/:uuid/retry`, retryRow(db));
+  router.put(`${ofAlerts}/retry/failed`, retryRows(db, queue));
   router.use('/queues', (req, res, next) =>
     (req.apiClient.scopes.has('operate') ? writable : readOnly)(req, res, next),
   );
@@ -49,18 +55,24 @@ class BoundedAdapter extends BullMQAdapter {
 // Loads a font from another host. The system's fonts are good enough.
 const FONT_LINK = /<link [^>]*fonts\.googleapis\.com[^>]*>/;
 
-function createBoard(queue: AlertQueue, readOnlyMode: boolean): RequestHandler {
+function createBoard({ queue, deliveryQueue }: Queues, readOnlyMode: boolean): RequestHandler {
   const serverAdapter = new ExpressAdapter();
   serverAdapter.setBasePath('/queues');
-  let current = queue.bull();
+  let current = [queue.bull(), deliveryQueue.bull()] as const;
+  const adapters = () => [
+    new BoundedAdapter(current[0], { readOnlyMode }),
+    // Its jobs are only triggers: the deliveries are rows.
+    new BoundedAdapter(current[1], { readOnlyMode: true }),
+  ];
   // With `readOnlyMode` the library rejects actions; it does not only hide their buttons.
-  const board = createBullBoard({ queues: [new BoundedAdapter(current, { readOnlyMode })], serverAdapter });
+  const board = createBullBoard({ queues: adapters(), serverAdapter });
   const app: Express = serverAdapter.getRouter();
   app.disable('x-powered-by');
   return (req, res, next) => {
-    if (queue.bull() !== current) {
-      current = queue.bull();
-      board.replaceQueues([new BoundedAdapter(current, { readOnlyMode })]);
+    const opened = [queue.bull(), deliveryQueue.bull()] as const;
+    if (opened.some((each, index) => each !== current[index])) {
+      current = opened;
+      board.replaceQueues(adapters());
     }
     res.render = (view: string, values?: unknown) => {
       app.render(view, Object(values), (error: Error | null, page: string) =>

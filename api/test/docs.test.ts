@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DELIVERY_ID } from '../openapi/destination-examples.ts';
 import { openApiDocument } from '../openapi/document.ts';
 import { UUID } from '../openapi/examples.ts';
 import { contractErrors } from './contract.ts';
@@ -44,7 +45,7 @@ describe('/openapi.json', () => {
       const label = `${method} ${template} ${status}`;
       expect(examples.length, label).toBeGreaterThan(0);
       for (const value of examples) {
-        const url = template.replace('{uuid}', UUID).replace('{name}', 'unknown');
+        const url = template.replace('{uuid}', UUID).replace('{id}', DELIVERY_ID).replace('{name}', 'unknown');
         const body = type.endsWith('json') ? JSON.stringify(value) : value;
         const response = { method, url, status: Number(status), headers: { 'content-type': type }, body };
         // An example has a body only.
@@ -56,6 +57,7 @@ describe('/openapi.json', () => {
     expect(statuses).toEqual(
       new Set([
         '200',
+        '201',
         '202',
         '400',
         '401',
@@ -82,7 +84,9 @@ describe('/openapi.json', () => {
         value,
       })),
     );
-    expect(new Set(bodies.map(({ path }) => path))).toEqual(new Set(['/alerts', '/alerts/batch', '/alerts/retry']));
+    expect(new Set(bodies.map(({ path }) => path))).toEqual(
+      new Set(['/alerts', '/alerts/batch', '/alerts/retry', '/destinations', '/deliveries/retry', '/mutes']),
+    );
     for (const { path, value } of bodies) {
       const response = await fetch(`${api.url}${path}`, {
         method: 'POST',
@@ -127,7 +131,7 @@ describe('/queues', () => {
 
   async function waitingJobs(): Promise<number> {
     const { queues } = await json(await fetch(`${api.url}/queues/api/queues`));
-    expect(queues).toMatchObject([{ name: 'alerts' }]);
+    expect(queues).toMatchObject([{ name: 'alerts' }, { name: 'deliveries' }]);
     return queues[0].counts.waiting;
   }
 });

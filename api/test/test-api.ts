@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { Registry } from '@prometheus-io/client';
@@ -6,6 +6,7 @@ import type { Express } from 'express';
 import { pino } from 'pino';
 import { afterEach, expect } from 'vitest';
 import { type Database, openDatabase } from '#prisma/client.ts';
+import { openDeliveryQueue } from '#redis/delivery-queue.ts';
 import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { createBackpressure } from '../alerts/backpressure.ts';
@@ -25,6 +26,9 @@ const violations: string[] = [];
 afterEach(() => {
   expect(violations.splice(0)).toEqual([]);
 });
+
+/** The key of destinations' secrets. */
+export const SECRETS_KEY = randomBytes(32);
 
 export type TestApi = {
   url: string;
@@ -56,12 +60,14 @@ export async function startTestApi(
     maxDepth?: number;
     videos?: string;
     feedLag?: { checkMs: number; warnMs: number };
+    destinations?: Partial<AppDeps['destinations']>;
   } = {},
 ): Promise<TestApi> {
   const database = await createTestDatabase({ queue: options.queueUrl === undefined });
   const queueUrl = options.queueUrl ?? database.url;
   const db = openDatabase(options.databaseUrl ?? database.url, { poolSize: 10, onError: () => {} });
   const queue = openAlertQueue(queueUrl, () => {});
+  const deliveryQueue = openDeliveryQueue(queueUrl, () => {});
   const logged: Record<string, unknown>[] = [];
   let stopping = false;
   const log = pino({ level: 'debug' }, { write: (line) => logged.push(JSON.parse(line)) });
@@ -73,6 +79,7 @@ export async function startTestApi(
   const app = createApp({
     db,
     queue,
+    deliveryQueue,
     log,
     changeFeed,
     longPoll,
@@ -85,6 +92,7 @@ export async function startTestApi(
     rateLimits: options.rateLimits,
     backpressure: createBackpressure(queue, options.maxDepth ?? 1_000_000),
     videos: options.videos,
+    destinations: { secretsKey: SECRETS_KEY, allowedCidrs: [], backlogRate: 20, ...options.destinations },
     readiness: createReadiness({ db, queue, stopping: () => stopping }),
   });
   const server = createAlertServer(withContractCheck(app, (violation) => violations.push(violation))).listen(
@@ -118,6 +126,7 @@ export async function startTestApi(
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await queue.close();
+      await deliveryQueue.close();
       await db.$disconnect();
       await database.drop();
     },

@@ -26,6 +26,16 @@ describe('the environment of the services', () => {
     expect(() => environmentOf({ HOST: '0.0.0.0' })).toThrow('AUTH: off accepts requests from everyone');
   });
 
+  it('has the file of SECRETS_KEY, unless the key is given', () => {
+    const urls = { ...URLS, secretsKeyFile: '/data/secrets_key' };
+    const of = (env: Record<string, string>) => serviceEnvironment(env, readStartConfig(env), urls);
+    expect(of({}).SECRETS_KEY_FILE).toBe('/data/secrets_key');
+    const SECRETS_KEY = Buffer.alloc(32, 7).toString('base64');
+    const given = environmentOf({ SECRETS_KEY });
+    expect([given.SECRETS_KEY, given.SECRETS_KEY_FILE]).toEqual([SECRETS_KEY, undefined]);
+    expect(() => of({ SECRETS_KEY: 'short' })).toThrow('SECRETS_KEY: must be 32 bytes in base64');
+  });
+
   it('has other variables as given, and none of those that are decided in a file', () => {
     const env = environmentOf({ QUEUE_URL_FILE: '', MAX_HELD: '7', FFPROBE_PATH_FILE: '/dev/null', HOME: '/x' });
     expect(env).toMatchObject({ MAX_HELD: '7', FFPROBE_PATH_FILE: '/dev/null', HOME: '/x' });

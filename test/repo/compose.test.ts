@@ -26,7 +26,9 @@ it('mounts in each service only the secrets that it needs', () => {
     ['roles', 'secrets-roles'],
     ['migrate', 'secrets-migrate'],
     ['api', 'secrets-app'],
+    ['api', 'secrets-destinations'],
     ['worker', 'secrets-app'],
+    ['worker', 'secrets-destinations'],
     ['observability-secrets', 'secrets-app'],
   ]);
 });

@@ -95,6 +95,67 @@ const bulkRetry = fc.record(
   { requiredKeys: [] },
 );
 
+const kind = fc.constantFrom('webhook', 'email', 'ntfy', 'slack', 'mqtt', 'pager', '');
+const url = fc.oneof(
+  fc.constantFrom('https://example.com/x', 'http://127.0.0.1/', 'http://[::1', 'mqtt://a', 'file:///etc/passwd', 'x:'),
+  fc.webUrl(),
+  text,
+);
+const template = fc.oneof(fc.constantFrom('{{ data.uuid }}', '{% if %}', '{{ a | b }}', '{% include "x" %}'), text);
+const config = fc.record(
+  {
+    url,
+    topic: text,
+    server: url,
+    host: text,
+    port: fc.anything(),
+    headers: fc.dictionary(text, text),
+    template,
+    token: text,
+  },
+  { requiredKeys: [] },
+);
+const destinationFilter = fc.record(
+  { stores: fc.array(store), events: fc.array(fc.constantFrom('alert.failed', 'x')), failure_codes: fc.array(code) },
+  { requiredKeys: [] },
+);
+// Few names: each destination that exists makes GET /destinations slower.
+const destinationName = fc.constantFrom('a', 'b', 'c', 'console', '', '\u0000');
+const validDestination = fc.oneof(
+  fc.record({
+    name: destinationName,
+    kind: fc.constant('webhook'),
+    config: fc.record({ url: fc.constant('https://a.example') }),
+  }),
+  fc.record({ name: destinationName, kind: fc.constant('ntfy'), config: fc.record({ topic: fc.constant('a') }) }),
+);
+const anyDestination = fc.record(
+  {
+    ...{ name: fc.oneof(destinationName, fc.anything()), kind: fc.oneof(kind, fc.anything()) },
+    ...{ config: fc.oneof(config, fc.anything()), filter: fc.oneof(destinationFilter, fc.anything()) },
+    ...{
+      group: fc.oneof(fc.record({ by: fc.constant('store'), wait_s: fc.integer() }), fc.anything()),
+      enabled: fc.anything(),
+    },
+  },
+  { requiredKeys: [] },
+);
+const mute = fc.record(
+  {
+    ...{ store, failure_code: code, destination: uuid, ends_at: instant, reason: text },
+    ...{ duration: fc.oneof(fc.constantFrom('1s', '2h', '400d', '9999999d', '0m', '-1h'), fc.anything()) },
+  },
+  { requiredKeys: [] },
+);
+const deliveryRetry = fc.record(
+  {
+    ...{ destination: uuid, alert: uuid, store, failure_code: code, from: instant, to: instant },
+    ...{ max: fc.anything(), rate_per_s: fc.anything(), dry_run: fc.oneof(fc.boolean(), fc.anything()) },
+  },
+  { requiredKeys: [] },
+);
+const destinationBody = fc.oneof(validDestination, anyDestination, mute, deliveryRetry);
+
 /** Returns JSON. Values that JSON cannot represent, such as BigInt, become strings. */
 function toJson(value: unknown): string {
   const seen = new Set<unknown>();
@@ -109,7 +170,14 @@ function toJson(value: unknown): string {
 }
 
 const json = fc
-  .oneof({ weight: 3, arbitrary: validAlert }, { weight: 3, arbitrary: anyAlert }, batch, bulkRetry, fc.jsonValue())
+  .oneof(
+    { weight: 3, arbitrary: validAlert },
+    { weight: 3, arbitrary: anyAlert },
+    batch,
+    bulkRetry,
+    { weight: 3, arbitrary: destinationBody },
+    fc.jsonValue(),
+  )
   .map(toJson);
 const body = fc.oneof(
   { weight: 10, arbitrary: json },
@@ -131,6 +199,11 @@ const PATHS = [
     '/alerts/retry',
     '/alerts/events',
     '/alerts/statistics',
+    '/destinations',
+    '/destinations/console',
+    '/deliveries',
+    '/deliveries/retry',
+    '/mutes',
     '/livez',
     '/readyz',
     '/openapi.json',
@@ -158,11 +231,30 @@ const path = fc.oneof(
       .tuple(uuid, fc.constantFrom('', '/retry', '/timeline', '/x'))
       .map(([id, rest]) => `/alerts/${id}${rest}`),
   },
+  fc
+    .tuple(
+      fc.constantFrom('destinations', 'deliveries', 'mutes'),
+      fc.oneof(uuid, fc.constant('console')),
+      fc.constantFrom('', '/retry', '/test', '/rotate-secret', '/x'),
+    )
+    .map(([resource, id, rest]) => `/${resource}/${id}${rest}`),
   text.map((rest) => `/${rest}`),
   text.map((name) => `/problems/${name}`),
 );
 const anyPair = fc.tuple(
-  fc.constantFrom('store', 'status', 'failure_code', 'from', 'to', 'limit', 'cursor', 'last_event_id', ...NASTY),
+  fc.constantFrom(
+    'destination',
+    'alert',
+    'store',
+    'status',
+    'failure_code',
+    'from',
+    'to',
+    'limit',
+    'cursor',
+    'last_event_id',
+    ...NASTY,
+  ),
   fc.oneof(
     store,
     status,

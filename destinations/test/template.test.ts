@@ -26,7 +26,9 @@ describe('templateProblem', () => {
     ['{% for i in (1..1000000000) %}x{% endfor %}', 'memory alloc limit exceeded'],
     [`${'{% for i in (1..900) %}'.repeat(5)}x${'{% endfor %}'.repeat(5)}`, 'limit exceeded'],
     [`{% assign a = "${'x'.repeat(100)}" %}${'{% assign a = a | append: a %}'.repeat(30)}{{ a }}`, 'limit exceeded'],
-    ['{{ "x" | date: "%999999999d" }}', ''],
+    ['{{ "now" | date: "%100000000d" }}', 'limit exceeded'],
+    ['{% assign a = (1..90000) %}{{ a | group_by_exp: "x", "x" }}', 'undefined filter'],
+    ['{% assign a = (1..90000) %}{{ a | join: ", " | upcase }}', 'limit exceeded'],
     ['x'.repeat(20_000), 'limit exceeded'],
   ])('rejects %.80j', (template, reason) => {
     const problem = templateProblem(template);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import got, { type Response } from 'got';
 import { retryAfterMs } from '../video/http/failures.ts';
 import type { AddressGuard } from './address-guard.ts';
@@ -10,6 +10,8 @@ import { excerpt, sendErrorOf } from './send-errors.ts';
 
 /** The rest of a response is not read: its status is the result, and the operator sees 1 kB of its body. */
 const MAX_READ_BYTES = 16 * 1024;
+/** Nor is the rest read after this time: a receiver that accepted the message and then drips must not fail it. */
+const MAX_READ_MS = 2_000;
 /** Shorter than the 5 s after which Node and Apache close an idle connection. */
 const IDLE_MS = 4_000;
 
@@ -88,10 +90,11 @@ function checkedUrl(text: string): URL {
   return url;
 }
 
-/** Returns at most 16 kB of the body; less if it ends, fails or the signal aborts. Leaving the loop closes the connection. */
-async function readStart(body: AsyncIterable<Buffer>): Promise<string> {
+/** Returns at most 16 kB of the body; less if it ends, fails or takes long. Leaving the loop closes the connection. */
+async function readStart(body: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
+  const timer = setTimeout(() => body.destroy(), MAX_READ_MS);
   try {
     for await (const chunk of body) {
       chunks.push(chunk);
@@ -100,6 +103,8 @@ async function readStart(body: AsyncIterable<Buffer>): Promise<string> {
     }
   } catch {
     // The status has arrived, and it is what counts.
+  } finally {
+    clearTimeout(timer);
   }
   return Buffer.concat(chunks).subarray(0, MAX_READ_BYTES).toString('utf8');
 }

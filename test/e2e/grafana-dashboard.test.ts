@@ -6,6 +6,7 @@ import { beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest
 import { startProcess, waitUntilReady } from '../harness/process.ts';
 import { type Stack, startStack } from '../harness/stack.ts';
 import { findTestProgram } from '../harness/system-packages.ts';
+import { addFailingDestination } from './failing-destination.ts';
 
 // Grafana's dashboard with the metrics of an api and a worker, through Prometheus.
 
@@ -51,6 +52,7 @@ describe.skipIf('missing' in found || inject('redisUrl') === null)(
     let stack: Stack;
     beforeEach(async () => {
       stack = await startStack({ backend: 'redis' });
+      await addFailingDestination(stack.databaseUrl);
       return () => stack.close();
     }, 120_000);
 

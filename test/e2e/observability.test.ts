@@ -9,6 +9,7 @@ import { type RedisServer, startRedisServer } from '../harness/redis.ts';
 import { type Stack, type StackOptions, startStack } from '../harness/stack.ts';
 import { findTestProgram } from '../harness/system-packages.ts';
 import { createTestDatabase } from '../harness/test-database.ts';
+import { addFailingDestination } from './failing-destination.ts';
 
 // The metrics, logs and profiles of an api and a worker.
 
@@ -35,11 +36,13 @@ describe.skipIf(inject('redisUrl') === null)('a stack on Redis', { timeout: LIMI
 
   it('exposes the metrics that alert rules and dashboard use, in Prometheus’s format', async () => {
     const stack = await start({});
+    await addFailingDestination(stack.databaseUrl);
     await stack.waitUntilNotified(await stack.post());
-    const texts = [
-      await (await stack.request('/metrics')).text(),
-      await (await fetch(`${stack.opsUrl}/metrics`)).text(),
-    ];
+    const ofWorker = async () => (await fetch(`${stack.opsUrl}/metrics`)).text();
+    await expect
+      .poll(ofWorker, { timeout: 60_000 })
+      .toMatch(/^deliveries_pending\{.*destination="unreachable".*\} 1$/m);
+    const texts = [await (await stack.request('/metrics')).text(), await ofWorker()];
     const exposed = new Set(
       texts.flatMap((text) => [...text.matchAll(/^([a-z_]+)(?:\{| )/gm)].map(([, name]) => name)),
     );

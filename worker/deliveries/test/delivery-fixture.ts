@@ -65,6 +65,8 @@ export async function openReceiver({ onTestFinished }: Test): Promise<Receiver> 
   return Object.defineProperty(receiver, 'connections', { get: () => connections }) as Receiver; // defined in this line
 }
 
+type DropFirst<List extends unknown[]> = List extends [unknown, ...infer Rest] ? Rest : never;
+
 export type DeliveryFixture = Awaited<ReturnType<typeof openDeliveryFixture>>;
 
 export type WorkerOptions = Partial<DrainDeps> & { lateAfterMs?: number; sweepMs?: number };
@@ -79,17 +81,8 @@ export async function openDeliveryFixture(test: Test) {
   const fixture = { databaseUrl: database.url, db, secretsKey, logged: [] as Record<string, unknown>[] };
   return {
     ...fixture,
-    /** Inserts a webhook destination. */
-    async addDestination(url: string, options: Partial<NewDestination> = {}): Promise<DestinationRow> {
-      const id = randomUUID();
-      const secrets = seal(secretsKey, id, {
-        signing_secret: { secret: `whsec_${randomBytes(32).toString('base64')}` },
-      });
-      return db.destination.create({
-        data: { id, name: `d-${id}`, kind: 'webhook', config: { url }, secrets, ...options },
-      });
-    },
-    addAlert: (result?: 'processed' | 'failed', store?: string) => addAlert(db, result, store),
+    addDestination: (url: string, options?: Partial<NewDestination>) => addDestination(fixture, url, options),
+    addAlert: (...options: DropFirst<Parameters<typeof addAlert>>) => addAlert(db, ...options),
     deliveries: (destinationId: string): Promise<Delivery[]> =>
       db.delivery.findMany({ where: { destinationId }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] }),
     async destination(id: string): Promise<DestinationRow> {
@@ -101,11 +94,28 @@ export async function openDeliveryFixture(test: Test) {
   };
 }
 
-/** Inserts an alert, and records its result unless it is undefined. Returns its uuid. */
-async function addAlert(db: Database, result: 'processed' | 'failed' | undefined = 'processed', store = 'test-store') {
+/** Inserts a webhook destination. */
+export async function addDestination(
+  { db, secretsKey }: { db: Database; secretsKey: Uint8Array },
+  url: string,
+  options: Partial<NewDestination> = {},
+): Promise<DestinationRow> {
+  const id = randomUUID();
+  const secrets = seal(secretsKey, id, { signing_secret: { secret: `whsec_${randomBytes(32).toString('base64')}` } });
+  return db.destination.create({
+    data: { id, name: `d-${id}`, kind: 'webhook', config: { url }, secrets, ...options },
+  });
+}
+
+/** Inserts an alert, and records its result unless that is `pending`. Returns its uuid and its destinations. */
+export async function addAlert(
+  db: Database,
+  result: 'processed' | 'failed' | 'pending' = 'processed',
+  store = 'test-store',
+): Promise<{ uuid: string; destinations: string[] }> {
   const uuid = randomUUID();
   await addPending(db, { uuid, video: '/videos/a.mp4', store, timestamp: 1_748_871_320, requestId: 'r' });
-  if (result === undefined) return { uuid, destinations: [] };
+  if (result === 'pending') return { uuid, destinations: [] };
   const claimed = await claim(db, uuid);
   if (claimed.kind !== 'claimed') throw new Error(`alert ${uuid} is ${claimed.kind}`);
   const lease = { uuid, claim: claimed.alert.claims };

@@ -25,8 +25,9 @@ export const allowedCidrsField = z
     const cidrs: Cidr[] = [];
     for (const part of text.split(',').map((each) => each.trim())) {
       if (part === '') continue;
-      if (ipaddr.isValidCIDR(part)) cidrs.push(ipaddr.parseCIDR(part));
-      else if (ipaddr.isValid(part)) cidrs.push([ipaddr.parse(part), part.includes(':') ? 128 : 32]);
+      const fourPart = part.includes(':') || /^\d+\.\d+\.\d+\.\d+(\/|$)/.test(part); // ipaddr.js takes 10.1 as 10.0.0.1
+      if (fourPart && ipaddr.isValidCIDR(part)) cidrs.push(ipaddr.parseCIDR(part));
+      else if (fourPart && ipaddr.isValid(part)) cidrs.push([ipaddr.parse(part), part.includes(':') ? 128 : 32]);
       else context.addIssue({ code: 'custom', message: 'must be CIDRs like 10.0.0.0/8, separated by commas' });
     }
     return cidrs;

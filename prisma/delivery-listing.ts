@@ -117,7 +117,7 @@ export async function retryDeliveries(
 ): Promise<{ matched: number; retried: number }> {
   const failed = Prisma.join(conditionsOf({ ...filter, status: 'failed' }), ' AND ');
   const [counted] = await db.$queryRaw<{ n: number }[]>`
-    SELECT count(*)::int AS n FROM (SELECT FROM deliveries WHERE ${failed} LIMIT ${MAX_MATCHED}::int) limited`;
+    SELECT count(*)::int AS n FROM (SELECT FROM deliveries WHERE ${failed} ORDER BY created_at, id LIMIT ${MAX_MATCHED}::int) limited`;
   const matched = counted?.n ?? 0;
   if (dryRun) return { matched, retried: Math.min(matched, max) };
   // A part of a message may match: the deliveries are sent alone, or form a new message.

@@ -98,13 +98,14 @@ export type DestinationHealth = { pending: number; failed: number; oldestPending
 
 /** Returns the number of pending and failed deliveries of every destination, by id. */
 export async function destinationHealth(db: Database): Promise<Map<string, DestinationHealth>> {
+  // Without ORDER BY, the planner expects a sequential scan to find enough rows early, and reads the whole table if not.
   const rows = await db.$queryRaw<({ id: string } & DestinationHealth)[]>`
     SELECT destinations.id::text, pending.n AS pending, failed.n AS failed, oldest.created_at AS "oldestPendingAt"
     FROM destinations
     CROSS JOIN LATERAL (SELECT count(*)::int AS n FROM (SELECT FROM deliveries
-      WHERE destination_id = destinations.id AND status = 'pending' LIMIT ${MAX_COUNT}::int) limited) pending
+      WHERE destination_id = destinations.id AND status = 'pending' ORDER BY created_at, id LIMIT ${MAX_COUNT}::int) limited) pending
     CROSS JOIN LATERAL (SELECT count(*)::int AS n FROM (SELECT FROM deliveries
-      WHERE destination_id = destinations.id AND status = 'failed' LIMIT ${MAX_COUNT}::int) limited) failed
+      WHERE destination_id = destinations.id AND status = 'failed' ORDER BY created_at, id LIMIT ${MAX_COUNT}::int) limited) failed
     LEFT JOIN LATERAL (SELECT created_at FROM deliveries
       WHERE destination_id = destinations.id AND status = 'pending' ORDER BY created_at, id LIMIT 1) oldest ON true`;
   return new Map(rows.map(({ id, ...health }) => [id, health]));

@@ -1,8 +1,8 @@
 import type { Database } from './client.ts';
 import { GROUPABLE, UNSENT } from './deliveries.ts';
 
-/** Deliveries in one message. The others follow in the next one. */
-const MAX_MESSAGE = 10_000;
+/** Deliveries in the messages of one call: 2 s on a busy machine; the timeout is 8 s. The others follow in the next message. */
+const MAX_MESSAGE = 5_000;
 
 /**
  * Forms a message of the waiting deliveries of each store whose first one has waited for the destination's `groupWaitS` and

@@ -70,8 +70,8 @@ function rethrow(name: string) {
   };
 }
 
-/** Rows per statement of an operation on all deliveries of a destination: about 0.3 s, far below the statement timeout. */
-const CHUNK = 10_000;
+/** Rows per statement of an operation on all deliveries of a destination: 0.5 s on a busy machine; the timeout is 8 s. */
+const CHUNK = 2_000;
 
 /** Deletes the destination with its deliveries, pending ones too. Returns false if there is none. */
 export async function deleteDestination(db: Database, id: string): Promise<boolean> {

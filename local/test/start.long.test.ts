@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, inject, it, vi } from 'vitest';
 import { freePort } from '#test/harness/ports.ts';
@@ -18,6 +19,24 @@ describe('npm start', { timeout: LIMIT_MS }, () => {
     const second = await fixture.startReady();
     expect(second.lines.filter((line) => line.startsWith('[Notification]'))).toEqual([]);
     await expectSamples({ ...second, lines: first.lines });
+  });
+
+  it('creates the key of the destinations’ secrets once, readable by its owner only', async () => {
+    const first = await fixture.startReady();
+    const file = join(fixture.dataDir, 'secrets_key');
+    const key = await readFile(file, 'utf8');
+    expect(key).toMatch(/^[A-Za-z0-9+/]{43}=\n$/);
+    if (process.platform !== 'win32') expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const destination = { name: 'x', kind: 'webhook', config: { url: 'https://example.com' } };
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify(destination);
+    expect((await fetch(`${first.api}/destinations`, { method: 'POST', headers, body })).status).toBe(201);
+    await interrupt(first);
+    const second = await fixture.startReady();
+    expect(await readFile(file, 'utf8')).toBe(key);
+    const listed = Object(await (await fetch(`${second.api}/destinations`)).json());
+    expect(listed.data[1]).toMatchObject({ name: 'x', secrets: ['signing_secret'], secrets_error: null });
+    expect([...first.lines, ...second.lines].join('\n')).not.toContain(key.trim());
   });
 
   it('leaves no process behind when it is killed, and starts again', async () => {

@@ -62,6 +62,18 @@ describe('Bull Board', () => {
     api.queue.bull().getJobCounts = get;
   });
 
+  it('shows the triggers of deliveries without any action', async () => {
+    const { queues } = await json(await fetch(`${api.url}/queues/api/queues`));
+    expect(queues).toMatchObject([
+      { name: 'alerts', readOnlyMode: false },
+      { name: 'deliveries', readOnlyMode: true },
+    ]);
+    for (const path of ['clean/failed', 'pause', 'retry/failed', `${randomUUID()}/retry`]) {
+      const response = await fetch(`${api.url}/queues/api/queues/deliveries/${path}`, { method: 'PUT' });
+      expect(response.status, path).toBe(405);
+    }
+  });
+
   it.each([
     ['POST', '/add', { name: 'alert', data: {}, options: { delay: 315_360_000_000 } }],
     ['PATCH', '/ID/delay', { delay: 315_360_000_000 }],

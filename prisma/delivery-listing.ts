@@ -80,11 +80,11 @@ async function select(db: Database, page: Prisma.Sql): Promise<DeliveryRow[]> {
   return rows.map(({ name, kind, ...row }) => ({ ...row, destination: { id: row.destinationId, name, kind } }));
 }
 
-/** In the terms of the partial indexes: a status is a literal, since a parameter does not imply their condition. Mutes are never deleted alone. */
+/** In the terms of the partial indexes: a status is a literal, since a parameter does not imply their condition. */
 const STATUS = {
   pending: Prisma.sql`status = 'pending' AND status <> 'delivered'`,
   failed: Prisma.sql`status = 'failed' AND status <> 'delivered'`,
-  muted: Prisma.sql`status = 'muted' AND mute_id IS NOT NULL`,
+  muted: Prisma.sql`status = 'muted' AND status <> 'delivered'`,
   delivered: Prisma.sql`status = 'delivered'`,
 } as const satisfies Record<Delivery['status'], Prisma.Sql>;
 

@@ -106,7 +106,7 @@ describe('the circuit breaker', () => {
     const { id } = await fixture.destination();
     const blocked: number[] = [];
     for (let n = 1; n <= 6; n++) {
-      expect(await recordDestinationFailure(fixture.db, id, `no ${n}`, { breaker })).toBe(n);
+      expect(await recordDestinationFailure(fixture.db, id, `no ${n}`, { breaker, probe: n > 3 })).toBe(n);
       const [row] = await fixture.db.$queryRaw<{ s: number | null }[]>`
         SELECT extract(epoch FROM blocked_until - last_error_at)::float8 AS s FROM destinations`;
       blocked.push(row?.s ?? 0);

@@ -55,6 +55,11 @@ describe('the roles of the embedded PostgreSQL', () => {
       AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls)`;
     expect(await query(postgres, attributes)).toEqual([]);
     expect(await query({ url: roles.app }, 'SELECT count(*)::int FROM alerts')).toEqual([0]);
+    // Tables of deliveries; a result locks the destinations.
+    const lock = 'SELECT 1 FROM destinations FOR KEY SHARE';
+    const write = "INSERT INTO destinations (name, kind, config) VALUES ('a', 'ntfy', '{}')";
+    const tables = ['deliveries', 'delivery_groups', 'mutes', 'destinations'].map((table) => `DELETE FROM ${table}`);
+    for (const sql of [write, lock, ...tables]) expect([sql, await errorOf(roles.app, sql)]).toEqual([sql, undefined]);
     const { mode } = await stat(roles.appFile);
     expect(mode & 0o077).toBe(0);
     await roles.close();

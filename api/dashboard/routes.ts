@@ -63,8 +63,7 @@ function settingsOf(client: Client) {
     name: client.name,
     keyed: client !== EVERYONE,
     scopes: [...client.scopes],
-    // Bull Board shows the jobs of all stores.
-    board: client.stores === undefined,
+    allStores: client.stores === undefined,
   };
 }
 

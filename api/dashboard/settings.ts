@@ -5,8 +5,8 @@ export type PageSettings = {
   /** False if authentication is off. */
   keyed: boolean;
   scopes: string[];
-  /** Whether the page links to Bull Board. */
-  board: boolean;
+  /** False if the key is limited to some stores: it can neither see Bull Board nor change destinations. */
+  allStores: boolean;
   /** Whether Bull Board still has the jobs of processed alerts. */
   doneJobs: boolean;
   /** Origin of the video server as browsers reach it, or ''. */

@@ -57,7 +57,7 @@ describe('GET /', () => {
     const text = await page();
     expect(text).not.toMatch(/<script>|<style|\sstyle=|\son\w+=/);
     const settings = /name="settings" content="([^"]*)"/.exec(text)?.[1]?.replaceAll('&#34;', '"') ?? '';
-    expect(JSON.parse(settings)).toMatchObject({ keyed: false, board: true, doneJobs: false, videos: VIDEOS });
+    expect(JSON.parse(settings)).toMatchObject({ keyed: false, allStores: true, doneJobs: false, videos: VIDEOS });
   });
 });
 

@@ -2,6 +2,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { formatAge, formatDuration, UntrustedText, withVisibleCharacters } from './format.js';
 import { html } from './html.js';
+import { followLink } from './link.js';
 import { WaitingCell } from './outage.js';
 import { Status } from './status.js';
 import { Time, zoneName } from './time.js';
@@ -103,12 +104,7 @@ function useRowNavigation(body, rows, selected, { first, last, height }) {
  */
 function Row({ alert, index, now, selected, focusable, url, onOpen, onFocus }) {
   const { uuid, status, store, resolution, codec, failure, received_at, round_started_at, processed_at } = alert;
-  const open = (/** @type {MouseEvent} */ event) => {
-    // With these keys the browser opens the link in another tab or window.
-    if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
-    event.preventDefault();
-    onOpen(uuid);
-  };
+  const open = followLink(() => onOpen(uuid));
   const result = failure ? failure.code : (resolution?.replace('x', ' × ') ?? '');
   return html`
     <div role="row" class=${selected ? 'row selected' : 'row'} aria-rowindex=${index} data-uuid=${uuid}>

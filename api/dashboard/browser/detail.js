@@ -1,8 +1,10 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
+import { AlertDeliveries } from './deliveries.js';
 import { FailureBox } from './failure-box.js';
 import { formatBytes, UntrustedText } from './format.js';
 import { html } from './html.js';
 import { WaitingBox } from './outage.js';
+import { Panel } from './panel.js';
 import { asRequestError, getAlert, getTimeline } from './requests.js';
 import { Status } from './status.js';
 import { Time } from './time.js';
@@ -19,22 +21,17 @@ const REFRESH_MS = 2_000;
 
 /**
  * Shows everything about one alert.
- * @param {{ uuid: string, change: Alert | undefined, settings: Settings, onClose: () => void, notify: (text: string) => void }} props
+ * @param {{ uuid: string, change: Alert | undefined, view: import('./view.js').View, settings: Settings, onClose: () => void,
+ *   notify: (text: string) => void }} props
  *   change: its newest state from the event stream
  */
-export function Detail({ uuid, change, settings, onClose, notify }) {
-  const title = useRef(/** @type {HTMLHeadingElement | null} */ (null));
+export function Detail({ uuid, change, view, settings, onClose, notify }) {
   const { alert, timeline, error, refresh } = useAlert(uuid, change);
-  useEffect(() => title.current?.focus(), [uuid]);
   const video =
     alert && html`<${Video} key=${`${alert.video} ${alert.processed_at}`} alert=${alert} server=${settings.videos} />`;
+  const mayManage = settings.scopes.includes('manage') && settings.allStores;
   return html`
-    <section class="panel detail" aria-labelledby="detail-title">
-      <header>
-        <h2 id="detail-title" tabindex="-1" ref=${title}>${alert ? html`<${UntrustedText}>${alert.store}<//>` : 'Alert'}</h2>
-        ${alert && html`<${Status} status=${alert.status} />`}
-        <button class="quiet close" onClick=${onClose} aria-label="Close"><svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d="m4 4 8 8m0-8-8 8" /></svg></button>
-      </header>
+    <${Panel} key=${uuid} title=${alert?.store ?? 'Alert'} badge=${alert && html`<${Status} status=${alert.status} />`} onClose=${onClose}>
       ${error && html`<${LoadError} error=${error} uuid=${uuid} onRetry=${refresh} />`}
       ${!alert && !error && html`<p class="note" role="status">Loading …</p>`}
       ${
@@ -46,10 +43,11 @@ export function Detail({ uuid, change, settings, onClose, notify }) {
         ${alert.failure === null && video}
         ${timeline && html`<${TimelineView} timeline=${timeline} />`}
         ${alert.failure !== null && video}
+        <${AlertDeliveries} alert=${uuid} refreshed=${alert} mayRetry=${mayManage} view=${view} notify=${notify} />
         <${Properties} alert=${alert} timeline=${timeline} settings=${settings} />
       `
       }
-    </section>
+    <//>
   `;
 }
 
@@ -125,7 +123,7 @@ function Properties({ alert, timeline, settings }) {
     <p class="links">
       ${url !== undefined && html`<${VideoLink} href=${url}>Video file<//>`}
       <a href=${`/alerts/${uuid}`}>JSON</a>
-      ${settings.board && (settings.doneJobs || alert.status !== 'processed') && html`<a href=${`/queues/queue/alerts/${uuid}`}>Job on Bull Board</a>`}
+      ${settings.allStores && (settings.doneJobs || alert.status !== 'processed') && html`<a href=${`/queues/queue/alerts/${uuid}`}>Job on Bull Board</a>`}
     </p>
   `;
 }

@@ -1,8 +1,9 @@
 // The event stream (GET /alerts/events), open while the page is visible.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 
 /** @typedef {import('./requests.js').Alert} Alert */
 /** @typedef {'connecting' | 'live' | 'lost'} Connection */
+/** @typedef {{ onAlerts(alerts: Alert[]): void, onGap(): void }} AlertEvents onGap: the page may have missed changes */
 
 const EVENT_NAMES = ['alert.pending', 'alert.processing', 'alert.processed', 'alert.failed'];
 /** Changes are batched for this time, so that a busy page renders 10 times a second and not 300 times. */
@@ -15,8 +16,7 @@ const HIDDEN_MS = 30_000;
 
 /**
  * Opens the stream and returns a function that closes it.
- * @param {{ onAlerts(alerts: Alert[]): void, onGap(): void, onConnection(connection: Connection): void }} handlers
- *   onGap: the page may have missed changes
+ * @param {AlertEvents & { onConnection(connection: Connection): void }} handlers
  * @returns {() => void}
  */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: its functions share one state.
@@ -108,16 +108,14 @@ export function openEvents(handlers) {
   };
 }
 
-/** @param {{ onAlerts(alerts: Alert[]): void, onGap(): void }} handlers @returns {Connection} */
+/** @param {{ current: AlertEvents }} handlers @returns {Connection} */
 export function useEvents(handlers) {
   const [connection, setConnection] = useState(/** @type {Connection} */ ('connecting'));
-  const latest = useRef(handlers);
-  latest.current = handlers;
   useEffect(
     () =>
       openEvents({
-        onAlerts: (alerts) => latest.current.onAlerts(alerts),
-        onGap: () => latest.current.onGap(),
+        onAlerts: (alerts) => handlers.current.onAlerts(alerts),
+        onGap: () => handlers.current.onGap(),
         onConnection: setConnection,
       }),
     [],

@@ -10,12 +10,15 @@
 /** @typedef {NonNullable<Alert['failure']>['code']} FailureCode */
 /** @typedef {{ q: string, status: string, store: string, failure_code: string, from: string, to: string }} Filter An empty string matches everything. */
 
+/** @typedef {{ pointer: string, detail: string }} FieldError `pointer`: a JSON pointer into the request's body, such as `#/config/url`. */
+
 /** A request that failed: with an error status, or with status 0 because there was no response. */
 export class RequestError extends Error {
-  /** @param {number} status @param {string} message */
-  constructor(status, message) {
+  /** @param {number} status @param {string} message @param {FieldError[]} [errors] the fields that the API rejected */
+  constructor(status, message, errors = []) {
     super(message);
     this.status = status;
+    this.errors = errors;
   }
 }
 
@@ -30,11 +33,11 @@ const TIMEOUT_MS = 15_000;
 /**
  * Returns the parsed body, or undefined if there is none. Throws a RequestError with the problem's `detail`.
  * @param {string} path
- * @param {{ body?: unknown, method?: string, headers?: Record<string, string>, signal?: AbortSignal }} [options]
+ * @param {{ body?: unknown, method?: string, headers?: Record<string, string>, signal?: AbortSignal, timeoutMs?: number }} [options]
  * @returns {Promise<any>}
  */
-async function send(path, { body, method = 'GET', headers, signal } = {}) {
-  const signals = [AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])];
+export async function send(path, { body, method = 'GET', headers, signal, timeoutMs = TIMEOUT_MS } = {}) {
+  const signals = [AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])];
   /** @type {Response} */
   let response;
   try {
@@ -53,12 +56,16 @@ async function send(path, { body, method = 'GET', headers, signal } = {}) {
     throw new RequestError(0, 'The server cannot be reached.');
   }
   const parsed = await response.json().catch(() => undefined);
-  if (response.ok) return parsed;
-  throw new RequestError(response.status, parsed?.detail ?? `The server responded with status ${response.status}.`);
+  if (signal?.aborted) throw signal.reason;
+  if (response.ok && (parsed !== undefined || response.status === 204)) return parsed;
+  const message = response.ok
+    ? 'The response of the server is incomplete.'
+    : (parsed?.detail ?? `The server responded with status ${response.status}.`);
+  throw new RequestError(response.status, message, parsed?.errors);
 }
 
 /** @param {Record<string, string | number | null>} values */
-function toQuery(values) {
+export function toQuery(values) {
   const present = Object.entries(values).filter(([, value]) => value !== '' && value !== null);
   return present.length === 0 ? '' : `?${new URLSearchParams(present.map(([name, value]) => [name, String(value)]))}`;
 }

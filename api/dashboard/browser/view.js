@@ -3,6 +3,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 
 /**
  * @typedef {object} View An empty string means "not set".
+ * @property {'' | 'destinations'} view Empty: alerts.
  * @property {string} q Part of the name of a store or file, or of a uuid.
  * @property {string} status
  * @property {string} store
@@ -12,6 +13,8 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
  * @property {string} to
  * @property {string} zone `utc`, or the browser's zone.
  * @property {string} alert The uuid of the alert that is open.
+ * @property {string} destination The id of the destination that is open, or `new`.
+ * @property {string} delivery_status Which deliveries of it are shown.
  */
 
 const MINUTE_MS = 60_000;
@@ -30,18 +33,47 @@ export const RANGES = {
 export const NO_FILTER = { q: '', status: '', store: '', failure_code: '', from: '', to: '' };
 
 const DEFAULT_RANGE = '24h';
-const NAMES = /** @type {const} */ (['q', 'status', 'store', 'failure_code', 'range', 'from', 'to', 'zone', 'alert']);
+const NAMES = /** @type {const} */ ([
+  'view',
+  ...['q', 'status', 'store', 'failure_code', 'range', 'from', 'to', 'zone', 'alert'],
+  ...['destination', 'delivery_status'],
+]);
 
 /** @param {string} search @returns {View} */
 export function readView(search) {
   const query = new URLSearchParams(search);
   /** @param {string} name */
   const get = (name) => query.get(name) ?? '';
+  const zone = get('zone') === 'utc' ? 'utc' : '';
+  if (get('view') === 'destinations') {
+    return { ...viewOfDestinations({ zone }, get('destination')), delivery_status: get('delivery_status') };
+  }
   const [status, store, failure_code, alert] = [get('status'), get('store'), get('failure_code'), get('alert')];
-  const view = { q: get('q'), status, store, failure_code, alert, zone: get('zone') === 'utc' ? 'utc' : '' };
+  const view = { ...NO_VIEW, q: get('q'), status, store, failure_code, alert, zone };
   const [from, to] = [toIsoTime(get('from')), toIsoTime(get('to'))];
   if (from !== '' || to !== '') return { ...view, range: 'custom', from, to };
   return { ...view, range: Object.hasOwn(RANGES, get('range')) ? get('range') : DEFAULT_RANGE, from, to };
+}
+
+/** @type {View} */
+const NO_VIEW = {
+  ...NO_FILTER,
+  view: '',
+  range: DEFAULT_RANGE,
+  zone: '',
+  alert: '',
+  destination: '',
+  delivery_status: '',
+};
+
+/** Returns the view of all alerts, or of one. @param {Pick<View, 'zone'>} current @returns {View} */
+export function viewOfAlerts({ zone }, alert = '') {
+  return { ...NO_VIEW, zone, alert };
+}
+
+/** Returns the view of all destinations, or of one. @param {Pick<View, 'zone'>} current @returns {View} */
+export function viewOfDestinations({ zone }, destination = '') {
+  return { ...NO_VIEW, view: 'destinations', zone, destination };
 }
 
 /** @param {string} text */

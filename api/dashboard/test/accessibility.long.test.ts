@@ -1,11 +1,12 @@
-import axe from 'axe-core';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Auth, type Client, EVERYONE } from '../../auth/client.ts';
 import { createKey, keyAuth } from '../../test/browser.ts';
 import { startTestApi, type TestApi } from '../../test/test-api.ts';
+import { expectAccessible } from './accessibility.ts';
 import { findBrowser, goTo, launch, openPage, POLL_TIMEOUT, TEST_TIMEOUT, type WatchedPage } from './browser.ts';
 import { seed } from './seed.ts';
+import { seedDestinations } from './seed-destinations.ts';
 
 const ALERTS = 1_500;
 const DAY_MS = 86_400_000;
@@ -19,6 +20,7 @@ const READER: Client = { id: 'k', name: 'reader <b>', scopes: new Set(['read']),
 describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () => {
   let api: TestApi;
   let browser: Browser;
+  let destination: string;
   const pages: WatchedPage[] = [];
 
   beforeAll(async () => {
@@ -35,6 +37,7 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
     };
     [api, browser] = await Promise.all([startTestApi({ auth }), launch('path' in found ? found.path : '')]);
     await seed(api.db, { count: ALERTS, ms: 3_600_000, end: Date.now() });
+    destination = await seedDestinations(api.db);
   }, TEST_TIMEOUT.timeout);
   afterEach(async () => {
     for (const page of pages.splice(0)) {
@@ -59,35 +62,40 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
   const failedAlert = async (where = {}) =>
     (await api.db.alert.findFirstOrThrow({ where: { status: 'failed', ...where } })).uuid;
 
-  /** Returns what axe rates serious or critical, with the element. */
-  async function violationsOf(page: WatchedPage, options: axe.RunOptions): Promise<string[]> {
-    const { violations }: axe.AxeResults = await page.evaluate(`axe.run(document, ${JSON.stringify(options)})`);
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`));
-  }
-
-  async function expectAccessible(page: WatchedPage): Promise<void> {
-    // Through the debugger, because the page's Content-Security-Policy allows no other scripts.
-    await page.evaluate(`${axe.source}; undefined`);
-    await page.emulateMedia({ colorScheme: 'light' });
-    expect(await violationsOf(page, {}), 'light').toEqual([]);
-    // All other rules give the same result in both color schemes.
-    await page.emulateMedia({ colorScheme: 'dark' });
-    expect(await violationsOf(page, { runOnly: ['color-contrast'] }), 'dark').toEqual([]);
-  }
-
   describe('has no serious accessibility violation, in light and dark', () => {
     it.each([
       ['the list', 1440, '/', '.body .row'],
       ['the detail of a failed alert', 1440, 'failed', '.timeline li'],
       ['the list on a phone', 360, '/', '.body .row'],
       ['an empty list', 1440, NOTHING, '.empty'],
+      ['the destinations', 1440, '/?view=destinations', '.destination-table'],
+      ['the destinations on a phone', 360, '/?view=destinations', '.destination-table'],
+      ['a destination', 1440, 'destination', '.delivery'],
+      ['the form of a destination', 1440, '/?view=destinations&destination=new', '.destination-form'],
+      ['the form of a destination on a phone', 360, '/?view=destinations&destination=new', '.destination-form'],
     ])('%s', async (_what, width, path, element) => {
-      const url = path === 'failed' ? `/?alert=${await failedAlert()}` : path;
+      const urls: Record<string, () => Promise<string>> = {
+        failed: async () => `/?alert=${await failedAlert()}`,
+        destination: async () => `/?view=destinations&destination=${destination}`,
+      };
+      const url = (await urls[path]?.()) ?? path;
       const page = await open(url, { viewport: { width, height: 900 } });
       await page.locator(element).first().waitFor();
       await isLive(page);
+      await expectAccessible(page);
+    });
+
+    it('the dialogs and the form of a mute', async () => {
+      const page = await open(`/?view=destinations&destination=${destination}`);
+      await page.getByRole('button', { name: 'Delete' }).click();
+      await expectAccessible(page);
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await page.getByRole('button', { name: /^Retry these/ }).click();
+      await page.getByText('failed deliveries match').waitFor();
+      await expectAccessible(page);
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await page.keyboard.press('Escape');
+      await page.getByRole('button', { name: 'Add mute' }).click();
       await expectAccessible(page);
     });
 
@@ -103,13 +111,18 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
   });
 
   it('is never wider than a screen of 360, 768 or 1440 px', async () => {
-    for (const path of ['/', `/?alert=${await failedAlert()}`, '/?from=2026-01-01T00:00:00Z']) {
+    const views: [path: string, element: string][] = [
+      ['/', '.body .row'],
+      [`/?alert=${await failedAlert()}`, '.timeline'],
+      ['/?from=2026-01-01T00:00:00Z', '.body .row'],
+      ['/?view=destinations', '.destination-table tr'],
+      [`/?view=destinations&destination=${destination}`, '.delivery'],
+      ['/?view=destinations&destination=new', '.destination-form'],
+    ];
+    for (const [path, element] of views) {
       const page = await open(path);
       await isLive(page);
-      await page
-        .locator(path.includes('alert=') ? '.timeline' : '.body .row')
-        .first()
-        .waitFor();
+      await page.locator(element).first().waitFor();
       for (const width of [360, 768, 1440]) {
         await page.setViewportSize({ width, height: 800 });
         await expect.poll(() => page.evaluate('innerWidth'), POLL_TIMEOUT).toBe(width);
@@ -184,6 +197,18 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
     expect([await retryButtons.count(), await boardLinks.count()]).toEqual([0, 0]);
     const stores = await page.locator('.body .store').allTextContents();
     expect(new Set(stores.map((text) => text.trim()))).toEqual(new Set(['harbour-store']));
+  });
+
+  it('shows to a key that may only read why it cannot change destinations', async () => {
+    const page = await openAs('reader', `/?view=destinations&destination=${destination}`);
+    await page.getByText('Your key lacks the scope manage').waitFor();
+    await page.locator('.delivery').first().waitFor();
+    const stores = await page.locator('.delivery-title a').allTextContents();
+    expect(new Set(stores)).toEqual(new Set(['harbour-store']));
+    const controls = await page.locator('main button').allTextContents();
+    expect(controls.map((text) => text.trim()).filter((text) => text !== '' && !text.startsWith('Load older'))).toEqual(
+      [],
+    );
   });
 
   it('logs a key in and out', async () => {

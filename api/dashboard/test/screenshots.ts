@@ -1,10 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { BrowserContextOptions } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { findBrowser, goTo, launch, openPage, POLL_TIMEOUT } from './browser.ts';
 import { seed } from './seed.ts';
+import { seedDestinations } from './seed-destinations.ts';
 import { startPageStack } from './stack.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../docs/images/', import.meta.url));
@@ -22,6 +23,20 @@ const HAS_BARS = `(() => {
   return false;
 })()`;
 
+async function waitForAlerts(page: Page, path: string): Promise<void> {
+  await page.locator(path === '/' ? '.tile.processed b' : '.timeline').waitFor();
+  await expect.poll(() => page.evaluate(HAS_BARS), POLL_TIMEOUT).toBe(true);
+  if (path === '/') return;
+  const readyState = () => page.locator('video').evaluate((video) => Reflect.get(video, 'readyState'));
+  await expect.poll(readyState, POLL_TIMEOUT).toBeGreaterThanOrEqual(2);
+}
+
+async function waitForDestinations(page: Page, path: string): Promise<void> {
+  await page.locator('.banner').first().waitFor();
+  if (path.endsWith('=new')) await page.getByLabel('Kind').selectOption('E-mail');
+  else if (path.includes('destination=')) await page.locator('.delivery').first().waitFor();
+}
+
 it('takes the screenshots', async () => {
   const found = await findBrowser();
   if ('missing' in found) throw new Error(found.missing);
@@ -32,27 +47,15 @@ it('takes the screenshots', async () => {
     where: { failureCode: 'video_timeout', video: '/videos/test_2.mp4' },
     orderBy: { receivedAt: 'desc' },
   });
-  const failurePath = `/?status=failed&alert=${failed.uuid}`;
-  const screenshots: [name: string, path: string, options: BrowserContextOptions][] = [
-    ['page-light', '/', { ...DESKTOP, colorScheme: 'light' }],
-    ['page-dark', '/', { ...DESKTOP, colorScheme: 'dark' }],
-    ['page-failure', failurePath, { viewport: { width: 1440, height: 1120 }, colorScheme: 'light' }],
-    ['page-phone', '/', { ...PHONE, colorScheme: 'light' }],
-  ];
   await mkdir(FOLDER, { recursive: true });
-  for (const [name, path, options] of screenshots) {
-    const page = await openPage(browser, [stack.apiUrl, stack.videosPublicUrl], {
-      ...options,
-      timezoneId: 'Europe/Berlin',
-    });
+
+  async function take(name: string, path: string, options: BrowserContextOptions): Promise<void> {
+    const origins = [stack.apiUrl, stack.videosPublicUrl];
+    const page = await openPage(browser, origins, { ...options, timezoneId: 'Europe/Berlin' });
     await goTo(page, stack.apiUrl + path);
     await page.getByText('Live', { exact: true }).waitFor();
-    await page.locator(path === '/' ? '.tile.processed b' : '.timeline').waitFor();
-    await expect.poll(() => page.evaluate(HAS_BARS), POLL_TIMEOUT).toBe(true);
-    if (path !== '/') {
-      const readyState = () => page.locator('video').evaluate((video) => Reflect.get(video, 'readyState'));
-      await expect.poll(readyState, POLL_TIMEOUT).toBeGreaterThanOrEqual(2);
-    }
+    if (path.includes('view=')) await waitForDestinations(page, path);
+    else await waitForAlerts(page, path);
     // Playwright only creates PNG and JPEG, which are four times as large as WebP.
     const session = await page.context().newCDPSession(page);
     const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: 82 });
@@ -62,6 +65,18 @@ it('takes the screenshots', async () => {
     expect(page.errors).toEqual([]);
     await page.context().close();
   }
+
+  await take('page-light', '/', { ...DESKTOP, colorScheme: 'light' });
+  await take('page-dark', '/', { ...DESKTOP, colorScheme: 'dark' });
+  const tall = { viewport: { width: 1440, height: 1120 } };
+  await take('page-failure', `/?status=failed&alert=${failed.uuid}`, { ...tall, colorScheme: 'light' });
+  await take('page-phone', '/', { ...PHONE, colorScheme: 'light' });
+  const destinations = '/?view=destinations';
+  const destination = `${destinations}&destination=${await seedDestinations(stack.db)}`;
+  await take('destinations-light', destination, { ...DESKTOP, colorScheme: 'light' });
+  await take('destinations-dark', destination, { ...DESKTOP, colorScheme: 'dark' });
+  await take('destination-form', `${destinations}&destination=new`, { ...DESKTOP, colorScheme: 'light' });
+  await take('destinations-phone', destinations, { ...PHONE, colorScheme: 'dark' });
   await browser.close();
   await stack.close();
 });

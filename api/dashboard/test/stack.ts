@@ -11,10 +11,10 @@ export type PageStack = Stack & {
 };
 
 /** Returns a running stack with its own videos and a connection to its database. */
-export async function startPageStack(): Promise<PageStack> {
+export async function startPageStack(env: Record<string, string> = {}): Promise<PageStack> {
   const folder = await mkdtemp(join(tmpdir(), 'page-videos-'));
   await cp('nginx/videos', folder, { recursive: true });
-  const stack = await startStack({ videosFolder: folder, env: { LOG_LEVEL: 'fatal' } });
+  const stack = await startStack({ videosFolder: folder, env: { LOG_LEVEL: 'fatal', ...env } });
   const db = openDatabase(stack.databaseUrl, { poolSize: 2, onError: () => {} });
   return {
     ...stack,

@@ -1,0 +1,40 @@
+import { UntrustedText } from './format.js';
+import { html } from './html.js';
+import { followLink } from './link.js';
+import { urlOf, viewOfAlerts, viewOfDestinations } from './view.js';
+import { ZoneSwitch } from './zone-switch.js';
+
+/** @typedef {import('./view.js').View} View */
+
+/**
+ * Shows the two views of the page, the state of the connection, and the links to other pages.
+ * @param {{ settings: import('./main.js').Settings, connection: import('./events.js').Connection, view: View, navigate: import('./view.js').Navigate }} props
+ */
+export function Header({ settings, connection, view, navigate }) {
+  const label = { connecting: 'Connecting', live: 'Live', lost: 'Reconnecting' }[connection];
+  return html`
+    <header class="page-header">
+      <h1>Video alerts</h1>
+      <nav class="views" aria-label="Views">
+        <${ViewLink} to=${viewOfAlerts(view)} view=${view} navigate=${navigate}>Alerts<//>
+        <${ViewLink} to=${viewOfDestinations(view)} view=${view} navigate=${navigate}>Destinations<//>
+      </nav>
+      <span class=${`connection ${connection}`} role="status">${label}</span>
+      <${ZoneSwitch} view=${view} navigate=${navigate} />
+      <nav class="pages" aria-label="Other pages">
+        ${settings.allStores && html`<a href="/queues">Queue</a>`}
+        <a href="/docs">API</a>
+      </nav>
+      ${
+        settings.keyed &&
+        html`<form method="post" action="/logout"><span class="key-name"><${UntrustedText}>${settings.name}<//></span><button class="quiet">Log out</button></form>`
+      }
+    </header>
+  `;
+}
+
+/** @param {{ to: View, view: View, navigate: import('./view.js').Navigate, children: string }} props */
+function ViewLink({ to, view, navigate, children }) {
+  const current = to.view === view.view;
+  return html`<a href=${urlOf(to)} aria-current=${current ? 'page' : undefined} onClick=${followLink(() => navigate(to))}>${children}</a>`;
+}

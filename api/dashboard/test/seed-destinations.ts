@@ -1,7 +1,6 @@
 import type { Database } from '#prisma/client.ts';
 import type { DeliveryStatus } from '#prisma/generated/enums.ts';
 
-const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 
 /**
@@ -11,7 +10,7 @@ const MINUTE_MS = 60_000;
 export async function seedDestinations(db: Database): Promise<string> {
   const ago = (ms: number) => new Date(Date.now() - ms);
   // Until then no worker makes an attempt.
-  const blocked = { blockedUntil: new Date(Date.now() + DAY_MS), lastErrorAt: ago(40_000) };
+  const blocked = { blockedUntil: new Date(Date.now() + 4 * MINUTE_MS), lastErrorAt: ago(40_000) };
   const refused = 'connect ECONNREFUSED 192.0.2.25:587';
   const email = {
     ...{ to: ['on-call@example.com'], from: 'alerts@example.com' },
@@ -19,7 +18,13 @@ export async function seedDestinations(db: Database): Promise<string> {
   };
   const url = 'https://orders.example.com/hooks/video-alerts';
   const { id } = await db.destination.create({
-    data: { name: 'orders-backend', kind: 'webhook', config: { url }, ...blocked, lastDeliveredAt: ago(MINUTE_MS) },
+    data: {
+      name: 'orders-backend',
+      kind: 'webhook',
+      config: { url },
+      ...blocked,
+      ...{ lastDeliveredAt: ago(MINUTE_MS), consecutiveFailures: 5, lastError: 'the receiver responded 500' },
+    },
   });
   await db.destination.createMany({
     data: [

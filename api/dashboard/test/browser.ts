@@ -40,6 +40,8 @@ export async function goTo(page: Page, url: string): Promise<void> {
 export type WatchedPage = Page & {
   /** Errors on the console, exceptions, dialogs and requests to other origins. Tests expect none. */
   errors: string[];
+  /** Removes the errors that match, also those that the browser reports later: a response can be shown before its error. */
+  ignoreErrors(pattern: RegExp): void;
 };
 
 /**
@@ -60,18 +62,25 @@ export async function openPage(
   context.setDefaultTimeout(POLL_TIMEOUT.timeout);
   const page = await context.newPage();
   const errors: string[] = [];
+  const ignored: RegExp[] = [NETWORK_CHANGED];
+  const report = (error: string) => {
+    if (!ignored.some((pattern) => pattern.test(error))) errors.push(error);
+  };
   page.on('console', (message) => {
-    if (NETWORK_CHANGED.test(message.text())) return;
-    if (message.type() === 'error' || message.type() === 'warning') errors.push(`${message.type()}: ${message.text()}`);
+    if (message.type() === 'error' || message.type() === 'warning') report(`${message.type()}: ${message.text()}`);
   });
-  page.on('pageerror', (error) => errors.push(`exception: ${error.message}`));
+  page.on('pageerror', (error) => report(`exception: ${error.message}`));
   page.on('dialog', (dialog) => {
-    errors.push(`dialog: ${dialog.message()}`);
+    report(`dialog: ${dialog.message()}`);
     void dialog.dismiss();
   });
   page.on('request', (request) => {
     const { origin, protocol } = new URL(request.url());
-    if (protocol.startsWith('http') && !origins.includes(origin)) errors.push(`request to ${request.url()}`);
+    if (protocol.startsWith('http') && !origins.includes(origin)) report(`request to ${request.url()}`);
   });
-  return Object.assign(page, { errors });
+  const ignoreErrors = (pattern: RegExp) => {
+    ignored.push(pattern);
+    errors.splice(0, errors.length, ...errors.filter((error) => !pattern.test(error)));
+  };
+  return Object.assign(page, { errors, ignoreErrors });
 }

@@ -38,7 +38,7 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
   }
   /** Removes the errors that the browser logs about responses that the test provokes. */
   function expectErrors(page: WatchedPage, pattern: RegExp): void {
-    page.errors = page.errors.filter((error) => !pattern.test(error));
+    page.ignoreErrors(pattern);
   }
   const row = (page: WatchedPage, uuid: string) => page.locator(`[data-uuid="${uuid}"]`);
   const shows = (locator: Locator, text: string) => locator.filter({ hasText: text }).waitFor();

@@ -98,7 +98,7 @@ describe.skipIf('missing' in found)('an operator', TEST_TIMEOUT, () => {
     ])('%s', async (_what, data, text) => {
       await open(`/?alert=${await insert(data)}`);
       await page.locator('.video-error').getByText(text).waitFor();
-      page.errors = page.errors.filter((error) => !error.includes('404'));
+      page.ignoreErrors(/404/);
     });
 
     it('a video server that does not answer', async () => {
@@ -106,7 +106,7 @@ describe.skipIf('missing' in found)('an operator', TEST_TIMEOUT, () => {
       page = await openPage(browser, [other.url, 'http://localhost:9']);
       await goTo(page, `${other.url}/?alert=${await insert()}`);
       await page.locator('.video-error').getByText('The video server cannot be reached').waitFor();
-      page.errors = [];
+      page.ignoreErrors(/./);
       await page.close();
       await other.close();
     });
@@ -140,7 +140,7 @@ describe.skipIf('missing' in found)('an operator', TEST_TIMEOUT, () => {
     await box.getByText(/Next attempt at .+, in (59 min|1 h)\./).waitFor();
     await api.db.alert.deleteMany();
     await page.locator('.banner').waitFor({ state: 'detached' });
-    page.errors = page.errors.filter((error) => !error.includes('404'));
+    page.ignoreErrors(/404/);
   });
 
   describe('sees in the chart of the processing time', () => {

@@ -61,7 +61,7 @@ export const deliveryRetrySchema = z
     failure_code: failureCode.optional(),
     from: dateTime.optional(),
     to: dateTime.optional(),
-    max: z.int().min(1).max(100_000).default(1_000),
+    max: z.int().min(1).max(10_000).default(1_000),
     rate_per_s: z
       .int()
       .min(1)

@@ -67,9 +67,12 @@ describe('GET /deliveries', () => {
 
   it('filters by destination, status and time', async () => {
     const other = (await send(api, 'POST', '/destinations', newDestination())).body.id;
+    const { id: muteId } = await api.db.mute.create({
+      data: { store: 'a', reason: 'r', createdBy: 'x', endsAt: new Date(Date.now() - 1_000) },
+    });
     const [pending, muted] = [
       await add({ destinationId: other }),
-      await add({ destinationId: other, status: 'muted' }),
+      await add({ destinationId: other, status: 'muted', muteId }),
     ];
     const list = async (query: string) =>
       idsOf((await send(api, 'GET', `/deliveries?destination=${other}&${query}`)).body);

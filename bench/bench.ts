@@ -26,9 +26,10 @@ const MIN_ALERTS = 20;
 /** Starts a stack with its queue on the backend and adds what has to be closed to `opened`. */
 export async function openBenchStack(bench: Bench, backend: Backend, opened: Opened): Promise<BenchStack> {
   const { options, folder, searchPath } = bench;
-  const { settings, profile: profiles } = options;
+  const { settings, profile: profiles, destinations } = options;
+  const videos = join(folder, 'videos');
   return openStack(
-    { backend, folder: join(folder, backend), videos: join(folder, 'videos'), searchPath, settings, profiles },
+    { backend, folder: join(folder, backend), videos, searchPath, settings, profiles, destinations },
     opened,
   );
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { DriverPlan, DriverResult } from './driver.ts';
 import { cpuMsOf, peakBytesOf, resetPeaks } from './processes.ts';
 import type { LoadResult, Percentiles } from './report.ts';
-import { countMismatches, type FinalRow, readFinalRows, waitUntilNotified } from './rows.ts';
+import { countMismatches, type FinalRow, readFinalRows, waitUntilDelivered, waitUntilNotified } from './rows.ts';
 import { type BenchStack, SERVICES, type ServiceName } from './stack.ts';
 import { percentile } from './statistics.ts';
 import { runDriver } from './subprocess.ts';
@@ -31,6 +31,7 @@ export async function measureLoad(
   const paths = videos.map(({ path }) => path);
   const driver = await runDriver({ ...plan, port, videos: paths, stores, headers: [] }, signal);
   await waitUntilNotified(stack.database, stores, signal);
+  const deliveries = stack.destinations > 0 ? await measureDeliveries(stack, driver, signal) : null;
   const after = await readCpu(stack);
   stack.throwIfAnyExited();
   const rows = new Map((await readFinalRows(stack.database, stores)).map((row) => [row.uuid, row]));
@@ -53,9 +54,22 @@ export async function measureLoad(
         }
       : null,
     peakMib: byService((service) => (peaks[SERVICES.indexOf(service)] ?? 0) / MIB),
+    deliveries,
     refused: plan.count - (driver.statuses[202] ?? 0),
     ...countMismatches(rows, driver.uuids, videos),
   };
+}
+
+/** Waits until everything is delivered. Other loads have no deliveries left: `deleteAll` deletes them. */
+async function measureDeliveries(
+  { database, destinations }: BenchStack,
+  { sentAt }: DriverResult,
+  signal: AbortSignal,
+) {
+  const undelivered = await waitUntilDelivered(database, signal);
+  const delivered = sentAt.length * destinations - undelivered;
+  const seconds = (Date.now() - Math.min(...sentAt.slice(0, 1000))) / 1000;
+  return { deliveredPerS: delivered / seconds, undelivered };
 }
 
 function timesOf({ uuids, sentAt, responseMs, finalMs }: DriverResult, rows: ReadonlyMap<string, FinalRow>) {

@@ -14,6 +14,7 @@ What is measured
   --baseline yes|no               also the baseline worker: downloads each video and runs ffprobe
   --latency yes|no                also latencies at 300/s, at half load and on an idle system
   --probes yes|no                 also the cost of each probe method
+  --destinations N                webhook destinations that receive every alert, 0 to 10 (default 0)
   --data-size                     instead: the current worker with 0, 1 and 5 million rows stored before
   --soak                          instead: memory over many alerts (default 100000)
 
@@ -42,6 +43,7 @@ const fields = z.object({
   latency: yesNo.optional(),
   env: z.array(z.string().regex(/^[A-Z_]+=/, 'must be NAME=VALUE')).default([]),
   probes: yesNo.optional(),
+  destinations: z.coerce.number().int().min(0).max(10, 'must be 0 to 10').default(0),
   minutes: z.coerce.number().min(0.1).max(120, 'must be 0.1 to 120').default(30),
   profile: z.string().min(1).optional(),
   quick: z.boolean().default(false),
@@ -60,6 +62,7 @@ export type Options = {
   baseline: boolean;
   latency: boolean;
   probes: boolean;
+  destinations: number;
   settings: Record<string, string>;
   minutes: number;
   profile: string | undefined;
@@ -76,7 +79,7 @@ export function readOptions(args: string[]): Options | undefined {
       args,
       options: {
         ...{ backend: text, set: text, runs: text, alerts: text, seconds: text, baseline: text, latency: text },
-        ...{ probes: text, env: { type: 'string', multiple: true }, minutes: text, profile: text },
+        ...{ probes: text, env: { type: 'string', multiple: true }, minutes: text, profile: text, destinations: text },
         ...{ quick: flag, json: flag, 'data-size': flag, soak: flag, help: flag },
       },
     });
@@ -102,7 +105,8 @@ function withDefaults(given: z.output<typeof fields>): Options {
     sets: set !== 'all' ? [set] : quick ? ['avi', 'mix'] : [...SET_NAMES],
     alerts: given.alerts,
     seconds: given.seconds ?? (quick ? 3 : 8),
-    baseline: given.baseline ?? profile === undefined,
+    // The baseline worker delivers nothing.
+    baseline: given.baseline ?? (profile === undefined && given.destinations === 0),
     latency: given.latency ?? profile === undefined,
     probes: given.probes ?? (profile === undefined && (set === 'mix' || set === 'all')),
     settings: Object.fromEntries(given.env.map(splitSetting)),

@@ -29,6 +29,8 @@ export const loadSchema = z.strictObject({
   served: z.strictObject({ requestsPerAlert: amount, bytesPerAlert: amount, connectionsPer1000: amount }).nullable(),
   /** The sum of the peak resident sizes of all processes of a service. */
   peakMib: services,
+  /** From the first request until the last delivery; null: no destinations. The processor time includes the deliveries. */
+  deliveries: z.strictObject({ deliveredPerS: amount, undelivered: count }).nullable(),
   /** Responses to POST other than 202. */
   refused: count,
   /** Final rows with an unexpected resolution. */

@@ -6,16 +6,33 @@ import type { ExpectedVideo } from './video-sets.ts';
 export type FinalRow = { uuid: string; resolution: string | null; bytes: number; finalAt: number };
 
 const POLL_MS = 50;
-/** If no row is notified for this long, the remaining ones will not be. */
+/** If nothing is notified or delivered for this long, the rest will not be. */
 const STALL_MS = 20_000;
 
 /** Waits until every row of the stores is notified, or no further one is for 20 s. Returns how many are not. */
-export async function waitUntilNotified(database: Database, stores: string[], signal: AbortSignal): Promise<number> {
+export function waitUntilNotified(database: Database, stores: string[], signal: AbortSignal): Promise<number> {
+  return waitUntilNone(
+    () => database.$queryRaw<Count[]>`
+      SELECT count(*)::int AS n FROM alerts WHERE notified_at IS NULL AND store = ANY(${stores})`,
+    signal,
+  );
+}
+
+/** Waits until every delivery is delivered, or no further one is for 20 s. Returns how many are not. */
+export function waitUntilDelivered(database: Database, signal: AbortSignal): Promise<number> {
+  return waitUntilNone(
+    () => database.$queryRaw<Count[]>`SELECT count(*)::int AS n FROM deliveries WHERE status <> 'delivered'`,
+    signal,
+  );
+}
+
+type Count = { n: number };
+
+async function waitUntilNone(read: () => Promise<Count[]>, signal: AbortSignal): Promise<number> {
   let unfinished = Number.POSITIVE_INFINITY;
   let progressAt = Date.now();
   for (; Date.now() - progressAt < STALL_MS; await sleep(POLL_MS, undefined, { signal })) {
-    const [row] = await database.$queryRaw<{ n: number }[]>`
-      SELECT count(*)::int AS n FROM alerts WHERE notified_at IS NULL AND store = ANY(${stores})`;
+    const [row] = await read();
     const count = row?.n ?? 0;
     if (count === 0) return 0;
     if (count < unfinished) progressAt = Date.now();

@@ -6,6 +6,7 @@ import { type RedisServer, startRedisServer } from '#test/harness/redis.ts';
 import type { Exit, Service } from '#test/harness/service.ts';
 import { createStack, type Stack } from '#test/harness/stack.ts';
 import { findProgram } from '#test/harness/system-packages.ts';
+import { DESTINATION_SETTINGS, openDestinations } from './destinations.ts';
 
 export type Backend = 'redis' | 'postgres';
 export type WorkerKind = 'current' | 'baseline';
@@ -22,6 +23,8 @@ export type BenchStackOptions = {
   settings: Record<string, string>;
   /** The folder where api and worker write a V8 profile when they exit. */
   profiles: string | undefined;
+  /** The number of webhook destinations, each for all alerts. */
+  destinations: number;
 };
 
 /** The services whose cost is reported separately. */
@@ -34,6 +37,7 @@ export type BenchStack = {
   apiPort: number;
   database: Database;
   databaseUrl: string;
+  destinations: number;
   videoServer: { kind: 'nginx' | 'local/file-server.ts'; origin: string; served: Stack['served'] };
   /** Undefined if the queue is on PostgreSQL. */
   redis: RedisServer | undefined;
@@ -66,8 +70,10 @@ export async function openStack(options: BenchStackOptions, opened: Opened): Pro
   const database = openDatabase(postgres.url, { poolSize: 1, onError: () => {} });
   opened.unshift({ close: () => database.$disconnect() });
   await stack.start();
+  await openDestinations(options.destinations, stack.apiUrl, opened);
   return {
     backend: options.backend,
+    destinations: options.destinations,
     apiPort: Number(new URL(stack.apiUrl).port),
     database,
     databaseUrl: postgres.url,
@@ -102,7 +108,7 @@ async function openServices(options: BenchStackOptions, onExit: (exit: Exit) => 
     workers: 0,
     videos: hasNginx ? 'nginx' : 'file-server',
     videosFolder: videos,
-    env: { ...LIMITS, ...settings },
+    env: { ...LIMITS, ...DESTINATION_SETTINGS, ...settings },
     logs: folder,
     unread: true,
     profiles,

@@ -30,6 +30,7 @@ function serviceRows(field: 'cpuMsPerAlert' | 'peakMib'): Row[] {
 const ROWS: Row[] = [
   ['accepted/s', figure((load) => load.acceptedPerS), 'higher'],
   ['processed/s, end to end', figure((load) => load.processedPerS), 'higher'],
+  ['deliveries/s, end to end', figure((load) => load.deliveries?.deliveredPerS)],
   ['CPU ms/alert, total', figure((load) => load.cpuMsPerAlertTotal), 'lower'],
   ...serviceRows('cpuMsPerAlert'),
   ['  driver, not in total', figure((load) => load.driverCpuMsPerAlert)],
@@ -51,6 +52,7 @@ const ROWS: Row[] = [
   ...serviceRows('peakMib'),
   ['wrong', (comparison) => sumOfLoads(comparison, (load) => load.wrong)],
   ['missing', (comparison) => sumOfLoads(comparison, (load) => load.missing)],
+  ['undelivered', (comparison) => sumOfLoads(comparison, (load) => load.deliveries?.undelivered ?? 0)],
   ['refused', (comparison) => sumOfLoads(comparison, (load) => load.refused)],
 ];
 

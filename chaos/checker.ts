@@ -1,7 +1,8 @@
 import { mayEndAsCrashed, repeatedMarks, timeToFinish, unjustifiedCrashes } from './attempt-checks.ts';
+import { isFull, isUnavailable } from './availability.ts';
+import { DELIVERY_INVARIANTS } from './delivery-checks.ts';
 import { unexplainedDuplicates } from './duplicates.ts';
 import { eventViolations } from './event-checks.ts';
-import { type Component, FAULTS } from './faults.ts';
 import type { Change, ExpectedResult, FailedRequest, Observation, Row, SentAlert } from './history.ts';
 import { RESUME_MS, resumptions } from './recovery.ts';
 import { slowRecoveries } from './recovery-checks.ts';
@@ -36,7 +37,11 @@ export function checkInvariants(observation: Observation, { onlyRestarts }: Chec
     accepted: acceptedUuids(observation),
   };
   const invariants = onlyRestarts ? { ...INVARIANTS, ...RESTART_INVARIANTS } : INVARIANTS;
-  return Object.entries(invariants).map(([invariant, check]) => ({ invariant, violations: check(indexed) }));
+  const ofDeliveries = observation.destinations.length > 0 ? DELIVERY_INVARIANTS : {};
+  return [
+    ...Object.entries(invariants).map(([invariant, check]) => ({ invariant, violations: check(indexed) })),
+    ...Object.entries(ofDeliveries).map(([invariant, check]) => ({ invariant, violations: check(observation) })),
+  ];
 }
 
 /** Returns the uuids of the alerts that got 202 or 200. */
@@ -190,23 +195,6 @@ function timedOutRequests({ observation: { failedRequests, faults } }: Indexed):
   return failedRequests
     .filter(({ kind, from, to }) => kind === 'timeout' && !isUnavailable('database', silent, from, to))
     .map(({ uuid, from, to }) => `${uuid} got no response within ${to - from} ms`);
-}
-
-/** Returns whether Redis was full, or had been until shortly before, at any time between `from` and `to`. */
-function isFull(faults: Observation['faults'], from: number, to: number): boolean {
-  return isUnavailable(
-    'queue',
-    faults.filter(({ kind }) => kind === 'fill redis'),
-    from,
-    to,
-  );
-}
-
-/** Returns whether the component was unavailable, or had been until shortly before, at any time between `from` and `to`. */
-function isUnavailable(component: Component, faults: Observation['faults'], from: number, to: number): boolean {
-  return faults.some(
-    (fault) => FAULTS[fault.kind].component === component && fault.from <= to && fault.to + RESUME_MS >= from,
-  );
 }
 
 function isFinal({ status }: Pick<Row, 'status'>): boolean {

@@ -105,7 +105,7 @@ async function prepare(url: string): Promise<void> {
   await migrateQueue(url);
   await withClient(url, async (client) => {
     await client.query(`CREATE ROLE ${ROLE} LOGIN SUPERUSER PASSWORD '${ROLE}'`);
-    for (const statement of [...RECORD_CHANGES, ...FAIL_WRITES]) await client.query(statement);
+    for (const statement of [...RECORD_CHANGES, ...RECORD_DELIVERIES, ...FAIL_WRITES]) await client.query(statement);
   });
 }
 
@@ -146,6 +146,26 @@ const RECORD_CHANGES = [
     END $$`,
   `CREATE TRIGGER chaos_record_change AFTER INSERT OR UPDATE ON alerts
     FOR EACH ROW EXECUTE FUNCTION chaos.record_change()`,
+];
+
+// `claim`: an attempt begins. Every other change ends one, or moves the next one.
+const RECORD_DELIVERIES = [
+  `CREATE TABLE chaos.delivery_changes (
+    n bigserial PRIMARY KEY, id uuid NOT NULL, at timestamptz NOT NULL, by text NOT NULL, status text NOT NULL,
+    attempts int NOT NULL, claim bool NOT NULL)`,
+  `CREATE FUNCTION chaos.record_delivery() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF TG_OP = 'INSERT' OR
+        (NEW.status, NEW.attempts, NEW.next_attempt_at) IS DISTINCT FROM
+        (OLD.status, OLD.attempts, OLD.next_attempt_at) THEN
+        INSERT INTO chaos.delivery_changes (id, at, by, status, attempts, claim)
+        VALUES (NEW.id, clock_timestamp(), current_setting('application_name'), NEW.status, NEW.attempts,
+          TG_OP = 'UPDATE' AND NEW.attempts > OLD.attempts);
+      END IF;
+      RETURN NULL;
+    END $$`,
+  `CREATE TRIGGER chaos_record_delivery AFTER INSERT OR UPDATE ON deliveries
+    FOR EACH ROW EXECUTE FUNCTION chaos.record_delivery()`,
 ];
 
 // The trigger always exists, because creating it would wait for every running transaction.

@@ -3,7 +3,7 @@ import { seededRandom } from './random.ts';
 export type Backend = 'redis' | 'postgres';
 
 /** What a fault makes unavailable while it lasts. A flushed queue is reachable but empty. */
-export type Component = 'database' | 'queue' | 'change feed' | 'file server' | 'worker' | 'api';
+export type Component = 'database' | 'queue' | 'change feed' | 'file server' | 'worker' | 'api' | 'destination';
 
 type FaultDefinition = {
   /** The affected component. Two faults on one component never overlap: they would only measure each other. */
@@ -48,27 +48,38 @@ export const FAULTS = {
   'fail writes': { component: 'database', weight: both(2), seconds: [3, 12], scenarioSeconds: [35, 45] },
   'restore database': { component: 'database', weight: both(1) },
   'open transaction': { component: 'change feed', weight: both(3), seconds: [5, 20] },
+  'stop receiver': { component: 'destination', weight: both(3), seconds: [5, 15] },
+  'fail receiver': { component: 'destination', weight: both(2), seconds: [3, 10] },
+  // A worker waits 5 s for a response.
+  'stall receiver': { component: 'destination', weight: both(2), seconds: [7, 15] },
+  'cut receiver': { component: 'destination', weight: both(2), seconds: [3, 10] },
+  'disable destination': { component: 'destination', weight: both(2), seconds: [8, 20] },
 } as const satisfies Record<string, FaultDefinition>;
 
 export type FaultKind = keyof typeof FAULTS;
 
-/** The moment in an attempt at which a worker is hit: between claim and record, or between record and mark. */
-export type Moment = 'claimed' | 'recorded';
+/**
+ * The moment at which a worker is hit: between claim and record of an alert, between record and mark, or between claim and
+ * record of a delivery.
+ */
+export type Moment = 'claimed' | 'recorded' | 'delivering';
 
 /**
- * A fault to inject after `delayMs`. `replica` chooses between the two apis or workers; `moment` applies to workers only.
- * A `durationMs` of 0 means until the fault itself is done.
+ * A fault to inject after `delayMs`. `replica` chooses between the two apis or workers, or between two variants;
+ * `destination` is an index; `moment` applies to workers only. A `durationMs` of 0 means until the fault itself is done.
  */
 export type PlannedFault = {
   delayMs: number;
   kind: FaultKind;
   replica: 0 | 1;
+  destination: number;
   durationMs: number;
   moment: Moment;
 };
 
 /** The time from record to mark is only a tenth of an attempt, but it carries the whole risk of a duplicate notification. */
 const RECORDED_SHARE = 0.3;
+const DELIVERING_SHARE = 0.3;
 
 /**
  * Outages are so frequent that hardly any recovery ends before the next outage, and a recovery during an outage has no
@@ -76,27 +87,50 @@ const RECORDED_SHARE = 0.3;
  */
 const PERIOD_MS = 30_000;
 
+/** The number of destinations, unless the options say otherwise. */
+export const DESTINATION_COUNT = 3;
+/** A receiver needs some time between two faults, in which the pending deliveries arrive. */
+const DESTINATION_PACE = 4;
+
+/** Faults of the stack itself, or of its destinations. Both kinds are injected next to each other. */
+export type Target = 'stack' | 'destinations';
+
 /**
  * Yields faults without end: the same sequence for the same seed and backend. `pace` multiplies the time between them: a
  * process that takes long to start would otherwise hardly ever run.
  */
-export function* faultSchedule(seed: number, backend: Backend, pace = 1): Generator<PlannedFault, never> {
+export function* faultSchedule(
+  seed: number,
+  backend: Backend,
+  { pace = 1, target = 'stack' }: { pace?: number; target?: Target } = {},
+): Generator<PlannedFault, never> {
   const random = seededRandom(seed);
   for (let elapsedMs = 0; ; ) {
     // Always five numbers per fault, used or not: a change to one fault never shifts the ones after it.
     const [delay, choice, replica, duration, moment] = [random(), random(), random(), random(), random()];
-    const delayMs = Math.round((500 + delay * 2_500) * pace);
+    const delayMs = Math.round((500 + delay * 2_500) * pace * (target === 'stack' ? 1 : DESTINATION_PACE));
     elapsedMs += delayMs;
-    const kind = chooseFault(choice, backend, Math.floor(elapsedMs / (PERIOD_MS * pace)) % 2 === 1);
+    const onlyProcesses = Math.floor(elapsedMs / (PERIOD_MS * pace)) % 2 === 1;
+    const kind = chooseFault(
+      choice,
+      backend,
+      kindsOn(backend, target).filter((each) => !onlyProcesses || !isOutage(each)),
+    );
     const [min, max] = durationRange(kind);
     yield {
       delayMs,
       kind,
       replica: replica < 0.5 ? 0 : 1,
+      destination: Math.floor(moment * DESTINATION_COUNT),
       durationMs: Math.round((min + duration * (max - min)) * 1_000),
-      moment: moment < RECORDED_SHARE ? 'recorded' : 'claimed',
+      moment: momentAt(moment),
     };
   }
+}
+
+function momentAt(position: number): Moment {
+  if (position < RECORDED_SHARE) return 'recorded';
+  return position < RECORDED_SHARE + DELIVERING_SHARE ? 'delivering' : 'claimed';
 }
 
 /** Returns whether the fault makes the database or the queue unavailable, or empties the queue. */
@@ -116,15 +150,21 @@ export function durationRange(kind: FaultKind, { alone = false } = {}): readonly
   return (alone ? scenarioSeconds : undefined) ?? seconds;
 }
 
-/** Returns all kinds that apply to a backend. */
-export function kindsOn(backend: Backend): FaultKind[] {
+/** Returns all kinds that apply to a backend; with `target` only those of the stack, or of its destinations. */
+export function kindsOn(backend: Backend, target?: Target): FaultKind[] {
   const kinds = Object.keys(FAULTS) as FaultKind[]; // Object.keys returns string[]
-  return kinds.filter((kind) => FAULTS[kind].weight[backend] > 0);
+  return kinds
+    .filter((kind) => FAULTS[kind].weight[backend] > 0)
+    .filter((kind) => target === undefined || isOfDestinations(kind) === (target === 'destinations'));
 }
 
-/** Returns the kind at position `choice`, in [0, 1), of all kinds in proportion to their weights. */
-function chooseFault(choice: number, backend: Backend, onlyProcesses: boolean): FaultKind {
-  const kinds = kindsOn(backend).filter((kind) => !onlyProcesses || !isOutage(kind));
+/** Returns whether the fault hits a destination or its receiver. */
+export function isOfDestinations(kind: FaultKind): boolean {
+  return FAULTS[kind].component === 'destination';
+}
+
+/** Returns the kind at position `choice`, in [0, 1), of these kinds in proportion to their weights. */
+function chooseFault(choice: number, backend: Backend, kinds: FaultKind[]): FaultKind {
   let remaining = choice * kinds.reduce((sum, kind) => sum + FAULTS[kind].weight[backend], 0);
   for (const kind of kinds) {
     remaining -= FAULTS[kind].weight[backend];

@@ -27,6 +27,34 @@ export type InjectedFault = { kind: FaultKind; process: string | undefined; from
 /** An event of the change feed. `id`: its position. `uuid`: undefined for a `reset`. */
 export type FeedEvent = { stream: number; at: number; id: string; event: string; uuid: string | undefined };
 
+/** A destination that the run creates. An empty list means all. */
+export type DestinationFilter = { name: string; stores: string[]; events: string[] };
+
+/**
+ * A request to the receiver of a destination. `id`: its webhook-id. `body`: a digest. `respondedAt`: when the whole response
+ * was sent, if it was.
+ */
+export type ReceivedRequest = {
+  destination: string;
+  id: string;
+  event: string;
+  uuid: string;
+  body: string;
+  isSigned: boolean;
+  at: number;
+  status: number | undefined;
+  respondedAt: number | undefined;
+};
+
+/** From the response to the request that disabled a destination until the request that enabled it again. */
+export type DisabledPeriod = { destination: string; from: number; to: number };
+
+/** A delivery at the end of the run. */
+export type DeliveryRecord = { id: string; destination: string; uuid: string; event: string; status: string };
+
+/** A delivery after one change. `by`: the process that made the change. `isClaim`: an attempt begins. */
+export type DeliveryChange = { id: string; at: number; by: string; status: string; isClaim: boolean };
+
 /** A row at the end of the run. */
 export type Row = {
   uuid: string;
@@ -52,6 +80,9 @@ export type History = {
   faults: InjectedFault[];
   events: FeedEvent[];
   exits: Exit[];
+  destinations: DestinationFilter[];
+  received: ReceivedRequest[];
+  disabled: DisabledPeriod[];
 };
 
 /** The checker's input: the history, and what database and queue hold at the end. `timedOut`: the time limit ended the run. */
@@ -59,11 +90,20 @@ export type Observation = History & {
   rows: Row[];
   changes: Change[];
   leftoverJobs: LeftoverJob[];
+  deliveries: DeliveryRecord[];
+  deliveryChanges: DeliveryChange[];
+  /** The number of deliveries that were still pending some time after the run, and that were then sent again. */
+  backlog: number;
+  /** The uuids of the alerts that were late. */
+  late: string[];
   timedOut: boolean;
 };
 
 export function newHistory(): History {
-  return { sent: [], responses: [], failedRequests: [], notifications: [], faults: [], events: [], exits: [] };
+  return {
+    ...{ sent: [], responses: [], failedRequests: [], notifications: [], faults: [], events: [], exits: [] },
+    ...{ destinations: [], received: [], disabled: [] },
+  };
 }
 
 const NOTIFICATION = /^\[Notification\] Store: (\S+) \| (?:Date: [^|]+ \| (?:Resolution: |Failed: (?=\w)))?([^(]*)/;

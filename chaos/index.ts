@@ -3,12 +3,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
+import { deliverBacklog } from './backlog.ts';
 import { checkInvariants } from './checker.ts';
 import { testCompose } from './compose-target.ts';
+import { filtersOf } from './destinations.ts';
 import { eventViolations } from './event-checks.ts';
 import { listenToEvents } from './event-listeners.ts';
 import { type Change, type History, newHistory, type Observation } from './history.ts';
-import { readChanges, readLeftoverJobs, readProgress, readRows, waitUntilAllNotified } from './observe.ts';
+import {
+  readChanges,
+  readDeliveries,
+  readDeliveryChanges,
+  readLate,
+  readLeftoverJobs,
+  readProgress,
+  readRows,
+  waitUntilAllNotified,
+} from './observe.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
 import { type Outcome, runScenario } from './scenarios.ts';
 import { createScoreboard, renderScoreboard } from './scoreboard.ts';
@@ -64,7 +75,8 @@ async function testOwnStack(options: Options): Promise<boolean> {
   opened.unshift({ close: () => rm(folder, { recursive: true, force: true }) });
   if (options.logs !== undefined) await mkdir(options.logs, { recursive: true });
   const { backend, logs } = options;
-  const stack = await openStack({ backend, logs, folder, history }, opened);
+  const destinations = filtersOf(options.destinations, options.alerts);
+  const stack = await openStack({ backend, logs, folder, history, destinations }, opened);
   const progress = setInterval(() => void logProgress(stack, history, startedAt), PROGRESS_INTERVAL_MS);
   opened.unshift({ close: async () => clearInterval(progress) });
 
@@ -101,12 +113,17 @@ async function observe(stack: ChaosStack, history: History, timedOut: boolean): 
   const { database } = stack;
   const allNotified = await waitUntilAllNotified(database, NOTIFY_TIMEOUT_MS, stop.signal);
   if (!allNotified) log(`some alerts are not notified after ${NOTIFY_TIMEOUT_MS / 1_000} s`);
+  const backlog = await deliverBacklog(stack, stop.signal);
+  log(`${backlog} deliveries were still pending and were sent again`);
   const queue = stack.openQueue();
   try {
     const leftoverJobs = await readLeftoverJobs(queue, await readRows(database), QUEUE_TIMEOUT_MS, stop.signal);
     const [rows, changes] = [await readRows(database), await readChanges(database)];
     await waitForEvents(history, changes);
-    return { ...structuredClone(history), rows, changes, leftoverJobs, timedOut };
+    const [deliveries, late] = [await readDeliveries(database), await readLate(database)];
+    const deliveryChanges = await readDeliveryChanges(database);
+    const final = { rows, changes, leftoverJobs, deliveries, deliveryChanges, backlog, late, timedOut };
+    return { ...structuredClone(history), ...final };
   } finally {
     await queue.close();
   }

@@ -113,7 +113,7 @@ function deleteRedisKeys(url: string): () => Promise<void> {
   return async () => {
     const redis = new Redis(url);
     try {
-      for await (const keys of redis.scanStream({ match: 'bull:alerts:*', count: 100 })) {
+      for await (const keys of redis.scanStream({ match: 'bull:*', count: 100 })) {
         for (const key of keys) await redis.del(key);
       }
     } finally {

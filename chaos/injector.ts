@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
 import { waitForRedis } from '#test/harness/redis.ts';
 import type { Service } from '#test/harness/service.ts';
+import { DESTINATION_INJECTIONS } from './destination-faults.ts';
+import type { Destination } from './destinations.ts';
 import { FAULTS, type Moment, type PlannedFault } from './faults.ts';
 import type { History } from './history.ts';
 import { INJECTIONS, sleepOrAbort } from './injections.ts';
@@ -56,8 +58,10 @@ export function startInjector(
 }
 
 /** Returns a name for what the fault hits. Faults on one target never overlap. */
-function targetOf(stack: ChaosStack, { kind, replica }: PlannedFault): string {
+function targetOf(stack: ChaosStack, fault: PlannedFault): string {
+  const { kind, replica } = fault;
   const { component } = FAULTS[kind];
+  if (component === 'destination') return `destination ${destinationOf(stack, fault)?.filter.name}`;
   if (component === 'worker' || component === 'api') return `${component}-${replica}`;
   return component === 'queue' && stack.backend === 'postgres' ? 'database' : component;
 }
@@ -70,10 +74,11 @@ export async function injectFault(
   signal: AbortSignal,
 ): Promise<void> {
   const service = serviceOf(stack, planned);
+  const destination = destinationOf(stack, planned);
   // `to` is infinite until the fault ends, so that everything that happens during it falls between `from` and `to`.
   const fault = {
     kind: planned.kind,
-    process: service?.processName(),
+    process: service?.processName() ?? destination?.filter.name,
     from: Date.now(),
     to: Number.POSITIVE_INFINITY,
   };
@@ -84,6 +89,7 @@ export async function injectFault(
       fault.from = Date.now();
     }
     if (service) await hitService(service, planned, signal);
+    else if (destination) await hitDestination(destination, stack, planned, signal);
     else await INJECTIONS[planned.kind]?.(stack, planned, signal);
   } finally {
     fault.to = Date.now();
@@ -101,6 +107,21 @@ function serviceOf(stack: ChaosStack, { kind, replica }: PlannedFault): Service 
   if (kind === 'kill file server') return stack.fileServer;
   const { component } = FAULTS[kind];
   return component === 'worker' ? stack.workers[replica] : component === 'api' ? stack.apis[replica] : undefined;
+}
+
+/** Returns the destination that the fault hits, if it hits one. */
+function destinationOf({ destinations }: ChaosStack, { kind, destination }: PlannedFault): Destination | undefined {
+  if (FAULTS[kind].component !== 'destination') return undefined;
+  return destinations.all[destination % destinations.all.length];
+}
+
+async function hitDestination(
+  destination: Destination,
+  { destinations }: ChaosStack,
+  planned: PlannedFault,
+  signal: AbortSignal,
+): Promise<void> {
+  await DESTINATION_INJECTIONS[planned.kind]?.(destinations, destination, planned, signal);
 }
 
 async function hitService(service: Service, { kind, durationMs }: PlannedFault, signal: AbortSignal): Promise<void> {
@@ -133,7 +154,8 @@ const PAUSE_MS = 10;
  * Pauses the worker at the moment, or after 3 s. An attempt takes about 30 ms, so a kill at a random time would usually hit
  * an idle worker. The worker runs in short steps until a pause falls on the moment.
  */
-async function pauseAtMoment(moment: Moment, { database }: ChaosStack, worker: Service): Promise<void> {
+async function pauseAtMoment(wanted: Moment, { database, destinations }: ChaosStack, worker: Service): Promise<void> {
+  const moment = wanted === 'delivering' && destinations.all.length === 0 ? 'claimed' : wanted;
   const processName = worker.processName();
   for (const deadline = Date.now() + MOMENT_TIMEOUT_MS; ; await sleep(RUN_MS)) {
     worker.pause();

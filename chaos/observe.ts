@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AlertQueue } from '#redis/queue.ts';
 import type { StackDatabase } from './database.ts';
 import type { Moment } from './faults.ts';
-import type { Change, LeftoverJob, Row } from './history.ts';
+import type { Change, DeliveryChange, DeliveryRecord, LeftoverJob, Row } from './history.ts';
 
 type DatabaseRow = {
   uuid: string;
@@ -50,14 +50,58 @@ export async function readProgress(database: StackDatabase): Promise<Progress> {
   return progress;
 }
 
-/** Returns whether the newest change of some alert is this process's claim, or its record that is not marked notified. */
+/**
+ * Returns whether the newest change of some alert is this process's claim, or its record that is not marked notified, or
+ * the newest change of some delivery is its claim.
+ */
 export async function isAtMoment(moment: Moment, database: StackDatabase, process: string): Promise<boolean> {
+  if (moment === 'delivering') return isDelivering(database, process);
   const statuses = moment === 'claimed' ? ['processing'] : ['processed', 'failed'];
   const matches = await database.direct().$queryRaw<unknown[]>`
     SELECT 1 FROM alerts JOIN chaos.changes AS change USING (uuid)
     WHERE alerts.notified_at IS NULL AND alerts.status::text = ANY(${statuses}) AND change.status = alerts.status::text
       AND change.attempts = alerts.attempts AND change.by = ${process} LIMIT 1`;
   return matches.length > 0;
+}
+
+/** A process has fewer deliveries in progress; reading all changes would take too long. */
+const RECENT_CHANGES = 200;
+
+async function isDelivering(database: StackDatabase, process: string): Promise<boolean> {
+  const claims = await database.direct().$queryRaw<unknown[]>`
+    WITH recent AS (SELECT * FROM chaos.delivery_changes ORDER BY n DESC LIMIT ${RECENT_CHANGES})
+    SELECT 1 FROM recent WHERE claim AND by = ${process}
+      AND NOT EXISTS (SELECT FROM recent AS later WHERE later.id = recent.id AND later.n > recent.n) LIMIT 1`;
+  return claims.length > 0;
+}
+
+/** Returns every delivery of an alert in its current state. */
+export function readDeliveries(database: StackDatabase): Promise<DeliveryRecord[]> {
+  return database.direct().$queryRaw<DeliveryRecord[]>`
+    SELECT deliveries.id::text, destinations.name AS destination, alerts.uuid::text, event, deliveries.status::text
+    FROM deliveries JOIN alerts ON alerts.id = alert_id JOIN destinations ON destinations.id = destination_id`;
+}
+
+/** Returns every change of every delivery, oldest first. */
+export async function readDeliveryChanges(database: StackDatabase): Promise<DeliveryChange[]> {
+  type DatabaseChange = Omit<DeliveryChange, 'at'> & { at: Date };
+  const changes = await database.direct().$queryRaw<DatabaseChange[]>`
+    SELECT id::text, at, by, status, claim AS "isClaim" FROM chaos.delivery_changes ORDER BY n`;
+  return changes.map((change) => ({ ...change, at: change.at.getTime() }));
+}
+
+/** Returns the uuids of the alerts that were late. */
+export async function readLate(database: StackDatabase): Promise<string[]> {
+  const rows = await database.direct().$queryRaw<{ uuid: string }[]>`
+    SELECT uuid::text FROM alerts WHERE late_at IS NOT NULL`;
+  return rows.map(({ uuid }) => uuid);
+}
+
+/** Returns how many deliveries are not delivered. */
+export async function countUndelivered(database: StackDatabase): Promise<number> {
+  const [row] = await database.direct().$queryRaw<{ n: number }[]>`
+    SELECT count(*)::int AS n FROM deliveries WHERE status <> 'delivered'`;
+  return row?.n ?? 0;
 }
 
 /** Waits up to `timeoutMs` until every row is final and notified. Returns whether they are. */

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { FAULTS, type FaultKind, kindsOn } from './faults.ts';
+import { DESTINATION_COUNT, FAULTS, type FaultKind, isOfDestinations, kindsOn } from './faults.ts';
 
 /** A scenario with one kind of fault has its name: `lock-table`. */
 const FAULT_SCENARIOS = new Map(
@@ -31,6 +31,7 @@ ${listOf([...FAULT_SCENARIOS.keys()])}
   --pace N                   multiplies the time between faults, 1 to 10 (default 1): for a busy machine
   --rate N                   alerts per second (default: at most 12; flush: 100)
   --minutes N                time limit; a run that reaches it fails (default: depends on alerts and rate)
+  --destinations N           number of webhook destinations, 0 to 3 (default 3)
   --logs FOLDER              keep the log of each process and everything observed
   --json                     print the scoreboard as JSON
   --help                     print this text`;
@@ -57,17 +58,26 @@ const fields = z.object({
   pace: z.coerce.number().min(1).max(10, 'must be 1 to 10').default(1),
   rate: z.coerce.number().min(0.1).max(500, 'must be 0.1 to 500').optional(),
   minutes: z.coerce.number().min(1).max(240, 'must be 1 to 240').optional(),
+  destinations: z.coerce.number().int().min(0).max(DESTINATION_COUNT, 'must be 0 to 3').default(DESTINATION_COUNT),
   logs: z.string().min(1).optional(),
   json: z.boolean().default(false),
 });
 
-const localFields = fields.refine(
-  ({ backend, scenario }) => {
-    const kind = faultOfScenario(scenario);
-    return kind === undefined || kindsOn(backend).includes(kind);
-  },
-  { path: ['scenario'], error: 'needs --backend redis' },
-);
+const localFields = fields
+  .refine(
+    ({ backend, scenario }) => {
+      const kind = faultOfScenario(scenario);
+      return kind === undefined || kindsOn(backend).includes(kind);
+    },
+    { path: ['scenario'], error: 'needs --backend redis' },
+  )
+  .refine(
+    ({ scenario, destinations }) => {
+      const kind = faultOfScenario(scenario);
+      return destinations > 0 || kind === undefined || !isOfDestinations(kind);
+    },
+    { path: ['scenario'], error: 'needs destinations' },
+  );
 
 const composeFields = z.strictObject(
   {
@@ -100,7 +110,7 @@ export function readOptions(args: string[]): Options | ComposeOptions | undefine
       args,
       options: {
         ...{ target: text, backend: text, scenario: text, alerts: text, seed: text, pace: text, rate: text },
-        ...{ minutes: text, logs: text, json: flag, help: flag },
+        ...{ minutes: text, destinations: text, logs: text, json: flag, help: flag },
       },
     });
     if (values.help) return undefined;

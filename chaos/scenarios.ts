@@ -2,7 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AlertQueue } from '#redis/queue.ts';
 import type { Finding } from './checker.ts';
 import { sendAlerts } from './client.ts';
-import { durationRange, type FaultKind, faultSchedule } from './faults.ts';
+import {
+  durationRange,
+  FAULTS,
+  type FaultKind,
+  faultSchedule,
+  type Moment,
+  type PlannedFault,
+  type Target,
+} from './faults.ts';
 import type { History } from './history.ts';
 import { injectFault, startInjector } from './injector.ts';
 import { readProgress } from './observe.ts';
@@ -33,18 +41,30 @@ export function runScenario(run: Run): Promise<Outcome> {
 /** Sends alerts at a steady rate while a seeded schedule of faults hits every component. */
 async function injectFaults({ stack, history, options, signal }: Run): Promise<Outcome> {
   await startAll(stack, signal);
-  const injector = startInjector(stack, faultSchedule(options.seed, options.backend, options.pace), history, signal);
+  const { seed, backend, pace } = options;
+  const targets: Target[] = stack.destinations.all.length > 0 ? ['stack', 'destinations'] : ['stack'];
+  const injectors = targets.map((target) =>
+    startInjector(stack, faultSchedule(seed, backend, { pace, target }), history, signal),
+  );
   try {
     const { apiOrigins } = stack;
     await sendAlerts({ apiOrigins, history, count: options.alerts, perSecond: options.rate }, signal);
   } finally {
-    await injector.stop();
+    await Promise.all(injectors.map((injector) => injector.stop()));
   }
-  return { findings: [], measurements: { 'faults skipped': injector.skipped() } };
+  const skipped = injectors.reduce((sum, injector) => sum + injector.skipped(), 0);
+  return { findings: [], measurements: { 'faults skipped': skipped } };
 }
 
-/** Both variants of each. */
-const REPETITIONS = 2;
+/** Each moment of a worker; each destination. */
+const MOMENTS: Moment[] = ['claimed', 'recorded', 'delivering'];
+
+/** Returns how often a fault has to be injected for all of its variants. */
+function variantsOf(kind: FaultKind): number {
+  const { component } = FAULTS[kind];
+  return component === 'worker' || component === 'destination' ? 3 : 2;
+}
+
 /** Time between two faults, in which the stack makes progress. */
 const PROGRESS_MS = 6_000;
 
@@ -56,7 +76,7 @@ async function repeatFault({ stack, history, options, signal, log }: Run, kind: 
   let done = 0;
   let sent = false;
   const { apiOrigins } = stack;
-  const shouldContinue = () => done < REPETITIONS;
+  const shouldContinue = () => done < variantsOf(kind);
   const sending = sendAlerts(
     { apiOrigins, history, count: options.alerts, perSecond: options.rate, shouldContinue },
     signal,
@@ -67,13 +87,9 @@ async function repeatFault({ stack, history, options, signal, log }: Run, kind: 
   while (!sent || shouldContinue()) {
     await sleep(PROGRESS_MS, undefined, { signal });
     const durationMs = Math.round((min + random() * (max - min)) * 1_000);
-    const moment = done % 2 === 0 ? 'claimed' : 'recorded';
-    await injectFault(
-      stack,
-      { kind, replica: done % 2 === 0 ? 0 : 1, delayMs: 0, durationMs, moment },
-      history,
-      signal,
-    );
+    const moment = MOMENTS[done % MOMENTS.length] ?? 'claimed';
+    const replica = done % 2 === 0 ? 0 : 1;
+    await injectFault(stack, { kind, replica, destination: done, delayMs: 0, durationMs, moment }, history, signal);
     done += 1;
     log(`${kind}: ${done}`);
   }
@@ -97,7 +113,8 @@ async function restartAll({ stack, history, options, signal, log }: Run): Promis
   for (; done < RESTARTS; done += 1) {
     const kind = done % 2 === 0 ? 'restart api' : 'restart worker';
     const replica = done % 4 < 2 ? 0 : 1;
-    await injectFault(stack, { kind, replica, delayMs: 0, durationMs: 0, moment: 'claimed' }, history, signal);
+    const fault: PlannedFault = { kind, replica, destination: 0, delayMs: 0, durationMs: 0, moment: 'claimed' };
+    await injectFault(stack, fault, history, signal);
     log(`${kind}: ${done + 1} of ${RESTARTS}`);
   }
   await sending;
@@ -109,6 +126,7 @@ const ENQUEUE_LIMIT_MS = 60_000;
 /** Flushes the queue while every alert is pending, and only then starts the workers. */
 async function flushQueue({ stack, history, options, signal, log }: Run): Promise<Outcome> {
   await Promise.all([...stack.apis, stack.fileServer].map((service) => service.start(signal)));
+  await stack.destinations.create(signal);
   const { apiOrigins } = stack;
   await sendAlerts({ apiOrigins, history, count: options.alerts, perSecond: options.rate, onlyValid: true }, signal);
   const queue = stack.openQueue();
@@ -149,6 +167,7 @@ async function waitUntilAllEnqueued(
   }
 }
 
-async function startAll({ fileServer, workers, apis }: ChaosStack, signal: AbortSignal): Promise<void> {
+async function startAll({ fileServer, workers, apis, destinations }: ChaosStack, signal: AbortSignal): Promise<void> {
   await Promise.all([fileServer, ...workers, ...apis].map((service) => service.start(signal)));
+  await destinations.create(signal);
 }

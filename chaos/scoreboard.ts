@@ -2,10 +2,12 @@ import { cpus, totalmem } from 'node:os';
 import { timeToFinish } from './attempt-checks.ts';
 import { acceptedUuids, type Finding } from './checker.ts';
 import { repeatedNotifications } from './duplicates.ts';
-import type { Observation } from './history.ts';
+import { DESTINATION_COUNT } from './faults.ts';
+import type { Observation, ReceivedRequest } from './history.ts';
 import type { Options } from './options.ts';
 import { recoveries, resumptions, type Summary, summarize } from './recovery.ts';
 import { undisturbedRecoveries } from './recovery-checks.ts';
+import { firstAttemptDurations, repeatedDeliveries } from './repeated-deliveries.ts';
 
 /** The summary of a run. Durations are in milliseconds unless the name says otherwise. */
 export type Scoreboard = {
@@ -25,6 +27,12 @@ export type Scoreboard = {
   faults: Record<string, number>;
   /** Received by all streams of the change feed. */
   events: Record<string, number>;
+  /** Records of deliveries by event, and what receivers got. `backlog`: sent again after the run. */
+  deliveries: Record<string, number>;
+  /** By the receiver's response. */
+  received: Record<string, number>;
+  /** From the record of a result to the receiver's response, of deliveries that needed one attempt. */
+  first_attempt: Summary | undefined;
   /** From the last fault, or the last accepted alert, until the last notification. */
   finished_after_ms: number;
   /** From the kill of a worker that had claimed an alert to that alert's next claim. */
@@ -66,6 +74,14 @@ export function createScoreboard(
     responses: countResponses(observation),
     faults: countEach(observation.faults.map(({ kind }) => kind)),
     events: countEach(observation.events.map(({ event }) => event)),
+    deliveries: {
+      ...countEach(observation.deliveries.map(({ event }) => event)),
+      delivered: observation.deliveries.filter(({ status }) => status === 'delivered').length,
+      repeated: repeatedDeliveries(observation).length,
+      backlog: observation.backlog,
+    },
+    received: countEach(observation.received.map(outcomeOf)),
+    first_attempt: summarize(firstAttemptDurations(observation)),
     finished_after_ms: timeToFinish(observation),
     sigkill_recovery: {
       undisturbed: summarize(undisturbedRecoveries(observation).map(({ durationMs }) => durationMs)),
@@ -78,13 +94,22 @@ export function createScoreboard(
   };
 }
 
-function commandOf({ backend, alerts, seed, scenario, pace, rate }: Options): string {
-  const other = `${scenario === 'faults' ? '' : ` --scenario ${scenario}`}${pace === 1 ? '' : ` --pace ${pace}`}`;
+function commandOf({ backend, alerts, seed, scenario, pace, rate, destinations }: Options): string {
+  const other = [
+    ...(scenario === 'faults' ? [] : [` --scenario ${scenario}`]),
+    ...(pace === 1 ? [] : [` --pace ${pace}`]),
+    ...(destinations === DESTINATION_COUNT ? [] : [` --destinations ${destinations}`]),
+  ].join('');
   return `npm run chaos -- --backend ${backend} --alerts ${alerts} --seed ${seed}${other} --rate ${rate.toFixed(1)}`;
 }
 
 function countResponses({ responses, failedRequests }: Observation): Record<string, number> {
   return countEach([...responses.map(({ status }) => String(status)), ...failedRequests.map(({ kind }) => kind)]);
+}
+
+function outcomeOf({ status, respondedAt }: ReceivedRequest): string {
+  if (status === undefined) return 'no response';
+  return respondedAt === undefined ? 'response cut' : String(status);
 }
 
 function countEach(words: string[]): Record<string, number> {
@@ -99,6 +124,7 @@ export function renderScoreboard(board: Scoreboard): string {
     'recovery from SIGKILL, no outage': board.sigkill_recovery.undisturbed,
     'recovery from SIGKILL, all': board.sigkill_recovery.all,
     'work resumed after an outage': board.work_resumed,
+    'result to delivery, one attempt': board.first_attempt,
   };
   const faults = Object.values(board.faults).reduce((sum, count) => sum + count, 0);
   const rows = [
@@ -107,6 +133,8 @@ export function renderScoreboard(board: Scoreboard): string {
     ['responses', renderCounts(board.responses)],
     [`faults (${faults})`, renderCounts(board.faults)],
     ['events', renderCounts(board.events)],
+    ['deliveries', renderCounts(board.deliveries)],
+    ['requests to receivers', renderCounts(board.received)],
     ['last notification', `${(board.finished_after_ms / 1_000).toFixed(1)} s after the last fault or alert`],
     ...Object.entries(durations).map(([name, summary]) => [name, renderSummary(summary)]),
     ...Object.entries(board.measurements).map(([name, value]) => [name, String(value)]),

@@ -5,8 +5,9 @@ import type { Service } from '#test/harness/service.ts';
 import { createStack } from '#test/harness/stack.ts';
 import { startTcpProxy, type TcpProxy } from '#test/harness/tcp-proxy.ts';
 import { openStackDatabase, type StackDatabase } from './database.ts';
+import { DESTINATION_SETTINGS, type Destinations, openDestinations } from './destinations.ts';
 import type { Backend } from './faults.ts';
-import { type History, recordNotification } from './history.ts';
+import { type DestinationFilter, type History, recordNotification } from './history.ts';
 
 export type ChaosStackOptions = {
   backend: Backend;
@@ -15,6 +16,8 @@ export type ChaosStackOptions = {
   /** A folder for the log of each service. */
   logs: string | undefined;
   history: History;
+  /** Default: none. */
+  destinations?: DestinationFilter[];
 };
 
 /** A stack with two apis and two workers whose processes are supervised, with proxies in front of database and queue. */
@@ -26,6 +29,8 @@ export type ChaosStack = {
   /** Origins of the apis. */
   apiOrigins: [string, string];
   database: StackDatabase;
+  /** Their receivers run. The scenario creates them when an api runs. */
+  destinations: Destinations;
   /** Undefined if the queue is on PostgreSQL. */
   redis: RedisServer | undefined;
   /** Where Redis keeps its data. */
@@ -62,15 +67,18 @@ export async function openStack(options: ChaosStackOptions, opened: Opened): Pro
       urlFor: database.urlFor,
     },
     ...(redis && { redis: redis.server, queueUrl: `redis://127.0.0.1:${redis.proxy.port}` }),
-    env: { LOG_LEVEL: logs === undefined ? 'warn' : 'info' },
+    env: { LOG_LEVEL: logs === undefined ? 'warn' : 'info', ...DESTINATION_SETTINGS },
     logs,
     onLine: (line, processName) => recordNotification(history, line, processName),
     onExit: (exit) => history.exits.push(exit),
   });
   opened.unshift(stack);
+  const destinations = await openDestinations(options.destinations ?? [], pairOf(stack.apiUrls), history);
+  opened.unshift(destinations);
   return {
     backend,
     database,
+    destinations,
     apis: pairOf(stack.apis),
     workers: pairOf(stack.workers),
     fileServer: defined(stack.videoServer),

@@ -21,7 +21,7 @@ export function event(what: Partial<FeedEvent>): FeedEvent {
 }
 
 /** One alert without incident: accepted at 1,010 ms, claimed, recorded, notified at 1,035 ms, marked. */
-function correctRun(): Observation {
+export function correctRun(): Observation {
   const sent = { uuid: UUID, store: 'chaos-0', video: '/videos/test_1.avi', expected: { resolution: '1280x720' } };
   const record = { status: 'processed', resolution: '1280x720', processedAt: 1_030 };
   return {
@@ -37,7 +37,7 @@ function correctRun(): Observation {
       change(1_040, { ...record, notifiedAt: 1_040 }),
     ],
     events: [event({ id: '900.1', event: 'alert.pending' }), event({})],
-    leftoverJobs: [],
+    ...{ leftoverJobs: [], deliveries: [], deliveryChanges: [], late: [], backlog: 0 },
     timedOut: false,
   };
 }

@@ -27,6 +27,14 @@ it('has a scenario for each kind of fault, on the backends that it applies to', 
   expect(() => readOptions(['--scenario', 'earthquake'])).toThrow('--scenario: must be faults, flush, rolling or');
 });
 
+it('has three destinations by default, and requires at least one for their faults', () => {
+  expect(readOptions([])).toMatchObject({ destinations: 3 });
+  expect(readOptions(['--destinations', '0'])).toMatchObject({ destinations: 0 });
+  expect(readOptions(['--scenario', 'stop-receiver'])).toMatchObject({ scenario: 'stop-receiver' });
+  expect(() => readOptions(['--scenario', 'stop-receiver', '--destinations', '0'])).toThrow('needs destinations');
+  expect(() => readOptions(['--destinations', '4'])).toThrow('--destinations: must be 0 to 3');
+});
+
 it('takes only --rate for the target compose', () => {
   expect(readOptions(['--target', 'compose'])).toEqual({ target: 'compose', rate: 20 });
   expect(readOptions(['--target', 'compose', '--rate', '5'])).toEqual({ target: 'compose', rate: 5 });

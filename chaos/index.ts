@@ -138,7 +138,7 @@ async function waitForEvents({ events }: History, changes: Change[]): Promise<vo
 
 async function logProgress(
   stack: ChaosStack,
-  { sent, faults, notifications }: History,
+  { sent, faults, notifications, received }: History,
   startedAt: number,
 ): Promise<void> {
   const seconds = Math.round((Date.now() - startedAt) / 1_000);
@@ -147,9 +147,8 @@ async function logProgress(
     ({ rows, final, notified }) => `rows ${rows}, final ${final}, notified ${notified}`,
     () => 'database unavailable',
   );
-  log(
-    `${seconds} s: sent ${sent.length}, ${rows}, notifications ${notifications.length}, faults ${faults.length} (${lastFault})`,
-  );
+  const outputs = `notifications ${notifications.length}, webhooks ${received.length}`;
+  log(`${seconds} s: sent ${sent.length}, ${rows}, ${outputs}, faults ${faults.length} (${lastFault})`);
 }
 
 function log(line: string): void {

@@ -16,6 +16,9 @@ it('holds every invariant during a minute of faults', { timeout: 1_200_000 }, as
   const board = JSON.parse(out || '{}');
   expect(board.violations, err).toEqual({});
   expect(board.alerts).toMatchObject({ sent: 200, accepted: 200, processed: 160, failed: 40 });
+  // One destination for all of them, one for failures, and one for every third store.
+  expect(board.deliveries).toMatchObject({ 'alert.processed': 160 + 53, 'alert.failed': 40 + 40 + 14 });
+  expect(board.received['200']).toBeGreaterThanOrEqual(board.deliveries.delivered);
   expect(Object.keys(board.faults).length).toBeGreaterThan(5);
   expect(code).toBe(0);
 });

@@ -2,8 +2,13 @@ import { it } from 'vitest';
 import { expectInvariants } from './scenario.ts';
 
 // Scenarios wait most of the time: those on Redis are in another file, which runs next to this one.
-it.each(['fail-writes', 'delete-queue-keys', 'restore-database', 'open-transaction'])(
-  'holds every invariant in the scenario %s on PostgreSQL',
-  { timeout: 1_200_000 },
-  (scenario) => expectInvariants(scenario, 'postgres'),
+it.each([
+  'fail-writes',
+  'delete-queue-keys',
+  'restore-database',
+  'open-transaction',
+  'cut-receiver',
+  'disable-destination',
+])('holds every invariant in the scenario %s on PostgreSQL', { timeout: 1_200_000 }, (scenario) =>
+  expectInvariants(scenario, 'postgres'),
 );

@@ -5,7 +5,7 @@ import type { ChaosStack } from './stack.ts';
 /** Attempts follow each other in a few seconds at first. */
 const FIRST_WAIT_MS = 15_000;
 /** A send that was in progress ends within DELIVERY_TIMEOUT_MS. */
-const IN_FLIGHT_MS = 6_000;
+const IN_FLIGHT_MS = 9_000;
 /** If no delivery is delivered for this long, the remaining ones will not be. One that is due within a minute stays so. */
 const STALL_MS = 75_000;
 const ROUNDS = 3;

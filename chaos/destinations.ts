@@ -23,7 +23,7 @@ export const DESTINATION_SETTINGS = {
   SECRETS_KEY: Buffer.alloc(32, 'chaos').toString('base64'),
   DESTINATION_ALLOW_CIDRS: '127.0.0.1/32',
   // Short, so that receivers that stall, and alerts that are late, occur in a run of one minute.
-  DELIVERY_TIMEOUT_MS: '5000',
+  DELIVERY_TIMEOUT_MS: '8000',
   LATE_AFTER: '20s',
   // After the faults, everything that is pending is sent again in bounded time.
   DELIVERY_BACKLOG_RATE: '200',

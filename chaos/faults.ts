@@ -50,8 +50,8 @@ export const FAULTS = {
   'open transaction': { component: 'change feed', weight: both(3), seconds: [5, 20] },
   'stop receiver': { component: 'destination', weight: both(3), seconds: [5, 15] },
   'fail receiver': { component: 'destination', weight: both(2), seconds: [3, 10] },
-  // A worker waits 5 s for a response.
-  'stall receiver': { component: 'destination', weight: both(2), seconds: [7, 15] },
+  // A worker waits 8 s for a response.
+  'stall receiver': { component: 'destination', weight: both(2), seconds: [10, 18] },
   'cut receiver': { component: 'destination', weight: both(2), seconds: [3, 10] },
   'disable destination': { component: 'destination', weight: both(2), seconds: [8, 20] },
 } as const satisfies Record<string, FaultDefinition>;

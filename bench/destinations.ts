@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { freePort } from '#test/harness/ports.ts';
-import type { Opened } from './stack.ts';
 
 /** The variables of api and worker that destinations on this machine need. */
 export const DESTINATION_SETTINGS = {
@@ -13,7 +12,11 @@ export const DESTINATION_SETTINGS = {
  * Starts webhook receivers that accept every request, and creates a destination for each. They run in this process, so
  * that their processor time is not counted.
  */
-export async function openDestinations(count: number, apiUrl: string, opened: Opened): Promise<void> {
+export async function openDestinations(
+  count: number,
+  apiUrl: string,
+  opened: { close(): Promise<void> }[],
+): Promise<void> {
   for (let number = 1; number <= count; number += 1) {
     const server = createServer((request, response) => {
       request.resume();

@@ -25,7 +25,9 @@ export const DESTINATION_INJECTIONS: Partial<Record<FaultKind, Injection>> = {
     await behave(destination, 'stall', durationMs, signal);
     destination.receiver.cutConnections();
   },
-  'cut receiver': (_all, destination, { durationMs }, signal) => behave(destination, 'cut', durationMs, signal),
+  /** `replica` chooses whether the status arrives. */
+  'cut receiver': (_all, destination, { replica, durationMs }, signal) =>
+    behave(destination, replica === 0 ? 'cut header' : 'cut body', durationMs, signal),
   async 'disable destination'(all, destination, { durationMs }, signal) {
     await all.setEnabled(destination, false, signal);
     await pause(durationMs, signal);

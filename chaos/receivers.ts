@@ -7,8 +7,8 @@ import { z } from 'zod';
 import { freePort } from '#test/harness/ports.ts';
 import type { ReceivedRequest } from './history.ts';
 
-/** How a receiver responds. `cut`: it dies in the middle of each response. */
-export type Behaviour = 'accept' | 'error' | 'too many requests' | 'stall' | 'cut';
+/** How a receiver responds. `cut header`, `cut body`: it dies in the middle of each response. */
+export type Behaviour = 'accept' | 'error' | 'too many requests' | 'stall' | 'cut header' | 'cut body';
 
 /** A webhook receiver on 127.0.0.1. */
 export type Receiver = {
@@ -74,9 +74,13 @@ async function respond(behaviour: Behaviour, response: ServerResponse, record: R
   if (behaviour === 'stall') return;
   await sleep(RESPONSE_MS.min + Math.random() * (RESPONSE_MS.max - RESPONSE_MS.min));
   if (response.destroyed) return;
-  if (behaviour === 'cut') {
+  if (behaviour === 'cut header') {
+    response.socket?.write('HTTP/1.1 2', () => response.destroy());
+  } else if (behaviour === 'cut body') {
+    // The status decides, as in Standard Webhooks: the delivery is accepted.
     record.status = 200;
     response.writeHead(200, { 'content-length': '100' }).write('the first part');
+    record.respondedAt = Date.now();
     await sleep(RESPONSE_MS.min);
     response.destroy();
   } else {

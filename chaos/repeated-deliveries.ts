@@ -19,7 +19,7 @@ export function repeatedDeliveries({ received }: Pick<Observation, 'received'>):
   );
 }
 
-/** Returns whether the receiver accepted the request and sent its whole response. */
+/** Returns whether the receiver accepted the request and said so: the status of a response is the result. */
 export function isAccepted({ status, respondedAt }: ReceivedRequest): boolean {
   return status === 200 && respondedAt !== undefined;
 }

@@ -108,8 +108,7 @@ function countResponses({ responses, failedRequests }: Observation): Record<stri
 }
 
 function outcomeOf({ status, respondedAt }: ReceivedRequest): string {
-  if (status === undefined) return 'no response';
-  return respondedAt === undefined ? 'response cut' : String(status);
+  return status === undefined || respondedAt === undefined ? 'no response' : String(status);
 }
 
 function countEach(words: string[]): Record<string, number> {

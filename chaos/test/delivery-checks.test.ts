@@ -86,7 +86,7 @@ describe('the checks of deliveries', () => {
     ['a failed delivery', (r) => (r.deliveries = [delivery({ status: 'failed' })]), [DELIVERED]],
     ['a delivery that was never received', (r) => (r.received = []), [RECEIVED]],
     ['a delivery that was refused', (r) => (r.received = [request({ status: 500 })]), [RECEIVED]],
-    ['a response that was cut', (r) => (r.received = [request({ respondedAt: undefined })]), [RECEIVED]],
+    ['a response without a status', (r) => (r.received = [request({ respondedAt: undefined })]), [RECEIVED]],
     ['an alert in another delivery', (r) => (r.received = [request({ event: 'alert.failed' })]), [RECEIVED, STABLE]],
     [
       'an invalid signature',

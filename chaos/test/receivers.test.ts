@@ -49,7 +49,8 @@ it('recognizes a signature of another secret, and an old one', async () => {
 it.each<[Behaviour, number | string, boolean]>([
   ['error', 500, true],
   ['too many requests', 429, true],
-  ['cut', 'cut', false],
+  ['cut header', 'cut', false],
+  ['cut body', 'cut', true],
 ])('responds in this way: %s', async (behaviour, expected, isComplete) => {
   const { receiver, received } = await openReceiver();
   receiver.behaviour = behaviour;

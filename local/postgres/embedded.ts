@@ -101,7 +101,8 @@ async function spawnServer(runner: Runner, { cluster, durable }: Location, port:
     'listen_addresses=127.0.0.1',
     `port=${port}`,
     'unix_socket_directories=',
-    'max_connections=100',
+    // The tests' server is not durable, and several stacks use it at the same time.
+    `max_connections=${durable ? 100 : 300}`,
     'shared_buffers=32MB',
     'timezone=UTC',
     'log_timezone=UTC',

@@ -65,7 +65,8 @@ function parseMemory(info: string): RedisMemory {
 }
 
 function openPostgresQueue(url: string, name: QueueName, telemetry?: Telemetry): OpenQueue {
-  const connection = { ...postgresOptions(url), max: 4, query_timeout: QUEUE_TIMEOUT_MS };
+  const max = name === QUEUE_NAME ? 4 : 2;
+  const connection = { ...postgresOptions(url), max, query_timeout: QUEUE_TIMEOUT_MS };
   const bull = new (withBackend(createProducerBackend).Queue)(name, {
     connection,
     defaultJobOptions: { removeOnComplete: true },

@@ -26,6 +26,8 @@ export type AttemptDeps = {
   timeoutMs: number;
   /** Deliveries per second after an outage of their destination. */
   backlogRate: number;
+  /** Destinations whose outage was logged. */
+  outages: Set<string>;
 };
 
 /** `probe`: the first delivery after the destination was blocked. `stop` aborts the attempt, which then does not count. */
@@ -107,7 +109,7 @@ async function recordSuccess(
   if (blockedUntil !== null) {
     // While the destination is blocked, nothing is claimed: afterwards its backlog is due at a bounded rate.
     if (destination.enabled) await spaceBacklog(deps.db, id, deps.backlogRate);
-    deps.log.info({ destination: id, name }, 'destination delivers again');
+    if (deps.outages.delete(id)) deps.log.warn({ destination: id, name }, 'destination delivers again');
   }
   const stale = lastDeliveredAt === null || Date.now() - lastDeliveredAt.getTime() > 5_000;
   if (stale || consecutiveFailures > 0 || blockedUntil !== null) await recordDestinationSuccess(deps.db, id);
@@ -136,7 +138,7 @@ async function recordFailure(
 }
 
 async function recordOnDestination(
-  { db, log }: AttemptDeps,
+  { db, log, outages }: AttemptDeps,
   { id, name }: DestinationRow,
   error: SendError,
   probe: boolean,
@@ -147,7 +149,8 @@ async function recordOnDestination(
   const blockedUntilMs = cappedRetryAfterMs(error.retryAfterMs);
   const options = { breaker: BREAKER, probe, ...(blockedUntilMs ? { blockedUntilMs } : {}) };
   const failures = await recordDestinationFailure(db, id, error.message, options);
-  if (failures !== BREAKER.failures || probe) return;
+  if (failures < BREAKER.failures || outages.has(id)) return;
+  outages.add(id);
   log.warn({ destination: id, name, failures, error: error.message }, 'destination blocked: its deliveries wait');
 }
 

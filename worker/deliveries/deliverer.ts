@@ -19,7 +19,8 @@ export type Deliverer = {
 const RELEASE_MS = 3_000;
 
 /** Returns the part of a worker that sends deliveries: one drain per destination. */
-export function createDeliverer(deps: DrainDeps): Deliverer {
+export function createDeliverer(options: Omit<DrainDeps, 'outages'>): Deliverer {
+  const deps: DrainDeps = { ...options, outages: new Set() };
   const claiming = new AbortController();
   const sending = new AbortController();
   const stop = { claiming: claiming.signal, sending: sending.signal };

@@ -20,7 +20,7 @@ type Options = {
 };
 
 /** Triggers handled at the same time; each takes milliseconds. */
-const TRIGGERS = 4;
+const TRIGGERS = 2;
 
 /**
  * Starts to deliver, with connections to the database of its own, so that destinations do not delay alerts. `close` waits

@@ -38,6 +38,8 @@ describe('an unreachable destination', () => {
     // Then one probe per block, which is twice as long each time.
     await expect.poll(async () => (await fixture.destination(id)).consecutiveFailures, SOON).toBe(6);
     expect(receiver.received.length).toBeLessThanOrEqual(5 + CONCURRENCY - 1 + 1);
+    const warnings = () => fixture.logged.filter(({ msg }) => msg === 'destination blocked: its deliveries wait');
+    expect(warnings()).toHaveLength(1);
     const claimed = await fixture.db.delivery.count({ where: { attempts: { gt: 0 } } });
     expect(claimed).toBeLessThanOrEqual(receiver.received.length);
   });

@@ -12,6 +12,8 @@ import { asRequestError } from './requests.js';
 /** @typedef {import('./view.js').View} View */
 /** @typedef {import('./view.js').Navigate} Navigate */
 
+/** While deliveries of an alert are pending. */
+const REFRESH_MS = 3_000;
 const PAGE = 20;
 /** The API returns no more at once. */
 const MAX = 200;
@@ -59,6 +61,12 @@ export function Deliveries({ filter, refreshed, mayRetry, failed, view, navigate
  */
 export function AlertDeliveries({ alert, refreshed, mayRetry, view, notify }) {
   const list = useDeliveries({ alert }, refreshed);
+  const waiting = list.deliveries.some(({ status }) => status === 'pending');
+  useEffect(() => {
+    if (!waiting) return;
+    const timer = setInterval(list.reload, REFRESH_MS);
+    return () => clearInterval(timer);
+  }, [waiting]);
   if (list.deliveries.length === 0 && list.error === '') return null;
   return html`
     <section class="deliveries" aria-labelledby="deliveries-title">

@@ -21,9 +21,14 @@ export function DeliveryItem({ delivery, ofAlert, view, navigate, onRetry }) {
   const to = ofAlert ? viewOfDestinations(view, destination.id) : viewOfAlerts(view, alert ?? '');
   const follow = navigate && followLink(() => navigate(to));
   const linked = ofAlert || alert !== null;
+  const retry = (/** @type {{ currentTarget: HTMLElement }} */ { currentTarget }) => {
+    // The button disappears while it has the focus.
+    currentTarget.closest('li')?.focus();
+    onRetry?.();
+  };
   const subject = ofAlert ? destination.name : (store ?? '');
   return html`
-    <li class="delivery">
+    <li class="delivery" tabindex="-1">
       <p class="delivery-title">
         <${DeliveryStatusBadge} status=${status} />
         ${subject !== '' && (linked ? html`<a href=${urlOf(to)} onClick=${follow}><${UntrustedText}>${subject}<//></a>` : html`<${UntrustedText}>${subject}<//>`)}
@@ -34,7 +39,7 @@ export function DeliveryItem({ delivery, ofAlert, view, navigate, onRetry }) {
       ${status === 'muted' && html`<p class="note">Not sent: a mute was active.</p>`}
       ${status === 'pending' && html`<p class="note">${nextAttempt(attempts, next_attempt_at)}</p>`}
       <${History} delivery=${delivery} />
-      ${onRetry && html`<button onClick=${onRetry}>Retry this delivery</button>`}
+      ${onRetry && html`<button onClick=${retry}>Retry this delivery</button>`}
     </li>
   `;
 }

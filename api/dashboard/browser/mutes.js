@@ -1,5 +1,5 @@
 // Mutes: alerts of a store or with a failure code of which destinations are not notified for a while.
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { endMute } from './destination-requests.js';
 import { formatNumber, UntrustedText } from './format.js';
 import { html } from './html.js';
@@ -44,7 +44,9 @@ function Subject({ mute: { store, failure_code } }) {
 export function Mutes({ overview, mayManage, notify }) {
   const [adding, setAdding] = useState(false);
   const { mutes, destinations, loaded } = overview;
+  const title = useRef(/** @type {HTMLHeadingElement | null} */ (null));
   async function end(/** @type {Mute} */ { id }) {
+    title.current?.focus(); // the button disappears
     try {
       await endMute(id);
       notify('Mute ended.');
@@ -53,18 +55,22 @@ export function Mutes({ overview, mayManage, notify }) {
     }
     overview.refresh();
   }
-  const onAdded = () => {
+  const close = () => {
     setAdding(false);
+    title.current?.focus();
+  };
+  const onAdded = () => {
+    close();
     notify('Muted.');
     overview.refresh();
   };
   return html`
     <section class="panel mutes" aria-labelledby="mutes-title">
       <div class="list-header">
-        <h2 id="mutes-title">Mutes</h2>
+        <h2 id="mutes-title" ref=${title} tabindex="-1">Mutes</h2>
         ${mayManage && !adding && html`<button onClick=${() => setAdding(true)}>Add mute</button>`}
       </div>
-      ${adding && html`<${MuteForm} destinations=${destinations} onSaved=${onAdded} onCancel=${() => setAdding(false)} />`}
+      ${adding && html`<${MuteForm} destinations=${destinations} onSaved=${onAdded} onCancel=${close} />`}
       ${loaded && mutes.length === 0 && !adding && html`<p class="note">No mutes. While one is active, destinations are not notified of the alerts of a store or with a failure code; the alerts themselves are processed as usual.</p>`}
       <ul>
         ${mutes.map((mute) => html`<${MuteItem} key=${mute.id} mute=${mute} destinations=${destinations} onEnd=${mayManage && (() => end(mute))} />`)}

@@ -15,6 +15,10 @@ export function NewSecretBox({ secret, onDone }) {
       setMessage('Selected. Press Ctrl+C to copy it.');
     }
   }
+  const done = () => {
+    document.getElementById('detail-title')?.focus(); // the button disappears
+    onDone();
+  };
   return html`
     <div class="failure-box over new-secret">
       <label for="new-secret"><b>Signing secret</b></label>
@@ -23,7 +27,7 @@ export function NewSecretBox({ secret, onDone }) {
       <div class="actions">
         <span class="note" role="status">${message}</span>
         <button onClick=${copy}>Copy</button>
-        <button class="primary" onClick=${onDone}>Done</button>
+        <button class="primary" onClick=${done}>Done</button>
       </div>
     </div>
   `;

@@ -29,6 +29,8 @@ describe.skipIf('missing' in found)('deliveries and mutes on the operator’s pa
     await on.page.locator('.timeline').waitFor();
     expect(on.page.url()).toBe(`${on.stack.apiUrl}/?alert=${uuid}`);
     await on.page.locator('.deliveries').getByText('Pending').waitFor();
+    await on.stack.db.delivery.updateMany({ data: { status: 'delivered', deliveredAt: new Date() } });
+    await on.page.locator('.deliveries').getByText('Delivered').waitFor();
     await on.page.locator('.deliveries').getByRole('link', { name: 'hooks' }).click();
     await on.page.locator('.destination-table').waitFor();
     expect(on.page.url()).toBe(`${on.stack.apiUrl}/?view=destinations&destination=${id}`);
@@ -47,7 +49,8 @@ describe.skipIf('missing' in found)('deliveries and mutes on the operator’s pa
     // Ten attempts take days.
     await on.stack.db.delivery.updateMany({ data: { status: 'failed' } });
     on.receiver.behave({ status: 204, body: '' });
-    await button('Retry this delivery').first().click();
+    await button('Retry this delivery').first().press('Enter');
+    expect(await on.page.evaluate('document.activeElement.className')).toBe('delivery');
     await waitForStatus(id, 'delivered', 1);
     await button('Retry these 2').click();
     await on.page.getByRole('dialog').getByText('2 failed deliveries match.').waitFor();
@@ -81,6 +84,7 @@ describe.skipIf('missing' in found)('deliveries and mutes on the operator’s pa
     await bar.getByRole('link', { name: 'Show mutes' }).click();
     await button('End now').click();
     await bar.waitFor({ state: 'detached' });
+    expect(await on.page.evaluate('document.activeElement.id')).toBe('mutes-title');
     expect(on.receiver.received).toEqual([]);
   });
 

@@ -37,6 +37,7 @@ describe.skipIf('missing' in found)('destinations on the operator’s page', TES
     await on.page.keyboard.press('Enter');
     await row('by-keyboard').getByText('Not used yet').waitFor();
     await button('Done').press('Enter');
+    await expect.poll(focused, POLL_TIMEOUT).toBe('by-keyboard');
     await on.page.keyboard.press('Escape');
     await detail().waitFor({ state: 'detached' });
     await expect.poll(focused, POLL_TIMEOUT).toBe('by-keyboard');

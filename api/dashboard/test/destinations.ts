@@ -84,10 +84,7 @@ export function useDestinations(browserPath: string) {
     detail: (): Locator => page.locator('.detail'),
     row: (name: string): Locator => page.locator('.destination-table tr').filter({ hasText: name }),
     shows: (text: string | RegExp) => page.locator('main').getByText(text).first().waitFor(),
-    /** Removes the errors that the browser logs about responses that the test provokes. */
-    expectErrors(pattern: RegExp): void {
-      page.errors = page.errors.filter((error) => !pattern.test(error));
-    },
+    ignoreErrors: (pattern: RegExp): void => page.ignoreErrors(pattern),
     waitForStatus: (destinationId: string, status: DeliveryStatus, count: number) =>
       expect.poll(() => stack.db.delivery.count({ where: { destinationId, status } }), POLL_TIMEOUT).toBe(count),
   };

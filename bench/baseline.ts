@@ -39,7 +39,8 @@ async function handle({ uuid }: { uuid: string }): Promise<{ kind: 'done' }> {
   await db.$executeRaw`UPDATE alerts SET status = 'processed', resolution = ${resolution}, width = ${width},
     height = ${height}, bytes_fetched = ${bytes}, processed_at = now(), change_xid = pg_current_xact_id(),
     updated_at = now() WHERE uuid = ${uuid}::uuid`;
-  await notifier.notify({ uuid, store: alert.store, timestamp: alert.timestamp, outcome: { resolution } });
+  const { store, timestamp, receivedAt } = alert;
+  await notifier.notify({ uuid, store, timestamp, receivedAt, outcome: { resolution } });
   await db.$executeRaw`UPDATE alerts SET notified_at = now(), updated_at = now() WHERE uuid = ${uuid}::uuid`;
   log.info({ alert: uuid }, 'alert handled');
   return { kind: 'done' };

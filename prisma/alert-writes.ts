@@ -21,15 +21,13 @@ export type NewAlert = Pick<Alert, 'uuid' | 'video' | 'store' | 'timestamp' | 'r
 export type Lease = { uuid: string; claim: number };
 
 /** The columns that an attempt needs. */
-export type ClaimedAlert = Pick<
-  Alert,
-  'uuid' | 'video' | 'store' | 'timestamp' | 'requestId' | 'claims' | 'attempts' | 'attemptsBefore' | 'crashes'
-> & {
-  /** Milliseconds between receipt and claim by the database's clock: the worker's may differ. */
-  ageMs: number;
-  /** The same since the round of attempts started: at the receipt, or when an operator retried the alert. */
-  roundAgeMs: number;
-};
+export type ClaimedAlert = Omit<NewAlert, 'traceparent'> &
+  Pick<Alert, 'receivedAt' | 'claims' | 'attempts' | 'attemptsBefore' | 'crashes'> & {
+    /** Milliseconds between receipt and claim by the database's clock: the worker's may differ. */
+    ageMs: number;
+    /** The same since the round of attempts started: at the receipt, or when an operator retried the alert. */
+    roundAgeMs: number;
+  };
 
 export type Resolution = Pick<
   Alert,
@@ -136,7 +134,7 @@ const CLAIM: Statement<{ uuid: string; queuedAt?: Date | undefined }> = {
       queued_at = job.queued_at, updated_at = now(), change_xid = pg_current_xact_id()
     FROM unnest($1::uuid[], $2::timestamptz[]) AS job (uuid, queued_at)
     WHERE alerts.uuid = job.uuid AND status IN ('pending', 'processing')
-    RETURNING alerts.uuid, video, store, timestamp, request_id AS "requestId", claims, attempts,
+    RETURNING alerts.uuid, video, store, timestamp, request_id AS "requestId", received_at AS "receivedAt", claims, attempts,
       attempts_before AS "attemptsBefore", crashes, extract(epoch FROM now() - received_at)::float8 * 1000 AS "ageMs",
       extract(epoch FROM now() - COALESCE(round_started_at, received_at))::float8 * 1000 AS "roundAgeMs"`,
   keyOf: ({ uuid }) => uuid.toLowerCase(),

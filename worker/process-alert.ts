@@ -74,11 +74,11 @@ export async function notifyOnce(deps: Pick<ProcessDeps, 'db' | 'notifier'>, ale
 /** Notifies at least once: a worker can crash between the notification and the mark. */
 async function notifyAndMark(
   deps: Pick<ProcessDeps, 'db' | 'notifier'>,
-  { uuid, store, timestamp }: Pick<Alert, 'uuid' | 'store' | 'timestamp'>,
+  { uuid, store, timestamp, receivedAt }: Pick<Alert, 'uuid' | 'store' | 'timestamp' | 'receivedAt'>,
   lease: Lease,
   outcome: Notification['outcome'],
 ): Promise<void> {
-  await inSpan('notify', () => deps.notifier.notify({ uuid, store, timestamp, outcome }));
+  await inSpan('notify', () => deps.notifier.notify({ uuid, store, timestamp, receivedAt, outcome }));
   await inSpan('mark', () => markNotified(deps.db, lease));
 }
 

@@ -38,13 +38,21 @@ function textLine({ store, timestamp, outcome }: Notification, date: Intl.DateTi
 }
 
 /** `timestamp` is the time as the camera sent it, `date` the same in RFC 3339. */
-function jsonLine({ uuid, store, timestamp, outcome }: Notification): string {
+function jsonLine({ uuid, store, timestamp, receivedAt, outcome }: Notification): string {
   const result =
     'resolution' in outcome
       ? { status: 'processed', resolution: outcome.resolution, failure: null }
       : { status: 'failed', resolution: null, failure: { code: outcome.failure, detail: outcome.detail } };
   const date = new Date(timestamp * 1000).toISOString();
-  const line = JSON.stringify({ uuid, store, timestamp, date, ...result, notified_at: new Date().toISOString() });
+  const line = JSON.stringify({
+    uuid,
+    store,
+    timestamp,
+    date,
+    received_at: receivedAt,
+    ...result,
+    notified_at: new Date(),
+  });
   return line.replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 

@@ -5,6 +5,7 @@ export type Notification = {
   uuid: string;
   store: string;
   timestamp: number;
+  receivedAt: Date;
   outcome: { resolution: string } | { failure: FailureCode; detail: string };
 };
 

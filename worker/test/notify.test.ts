@@ -7,6 +7,7 @@ const notification: Notification = {
   uuid: '35df2857-3a48-4985-aed0-e68b5ae4c968',
   store: 'test-store',
   timestamp: 1748871280.6882,
+  receivedAt: new Date('2025-06-02T13:34:41.25Z'),
   outcome: { resolution: '1280x720' },
 };
 
@@ -43,7 +44,12 @@ describe('the console notifier', () => {
     const text: string = out.read();
     expect(text).toMatch(/^[\x20-\x7e\n]+$/);
     const { uuid, timestamp } = notification;
-    const times = { timestamp, date: '2025-06-02T13:34:40.688Z', notified_at: expect.stringMatching(/Z$/) };
+    const times = {
+      timestamp,
+      date: '2025-06-02T13:34:40.688Z',
+      received_at: '2025-06-02T13:34:41.250Z',
+      notified_at: expect.stringMatching(/Z$/),
+    };
     expect(
       text
         .trimEnd()

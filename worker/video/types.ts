@@ -46,8 +46,12 @@ export type Size = { width: number; height: number };
 export type CrossCheck = {
   /** The decoder configuration: the content of avcC, hvcC or av1C, an esds descriptor, or Matroska's CodecPrivate. */
   config?: Buffer | undefined;
-  /** Reads the first frame or its beginning. Called only if the configuration states no size. */
+  /** Reads the first frame or its beginning. Called if the configuration states no size, or if `inBand` is set. */
   frame: () => Promise<Buffer | undefined>;
+  /** The same without any request; undefined if the frame is not among what was read so far. */
+  fetchedFrame?: () => Promise<Buffer | undefined>;
+  /** Whether frames may contain parameter sets that replace those of the configuration. */
+  inBand?: boolean;
 };
 
 /** The part of a file that describes its video tracks, and access to what the codec itself states. */

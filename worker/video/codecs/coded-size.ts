@@ -1,10 +1,10 @@
 import type { CrossCheck, Size } from '../types.ts';
 import { BitReader } from './bit-reader.ts';
-import { isAnnexB, sizesOfParameterSets } from './parameter-sets.ts';
+import { sizesInFrame, sizesOfParameterSets } from './parameter-sets.ts';
 
 const startCode = Buffer.from([0, 0, 1]);
 
-type ReadSizes = (bytes: Buffer) => Size[];
+type ReadSizes = (bytes: Buffer, config?: Buffer) => Size[];
 
 /** Codecs whose data states no size: the decoder uses the container's, unless the picture is too large. */
 const codecsWithoutSize = new Set(['rawvideo', 'ffv1', 'huffyuv', 'ffvhuff', 'msmpeg4v2', 'msmpeg4v3']);
@@ -18,8 +18,8 @@ const inConfig: Record<string, ReadSizes> = {
   mpeg4: sizesOfMpeg4,
 };
 const inFrame: Record<string, ReadSizes> = {
-  h264: (bytes) => (isAnnexB(bytes) ? sizesOfParameterSets('h264', bytes) : []),
-  hevc: (bytes) => (isAnnexB(bytes) ? sizesOfParameterSets('hevc', bytes) : []),
+  h264: (bytes, config) => sizesInFrame('h264', bytes, config),
+  hevc: (bytes, config) => sizesInFrame('hevc', bytes, config),
   av1: sizesOfAv1,
   mpeg4: sizesOfMpeg4,
   vp8: sizesOfVp8,
@@ -35,17 +35,22 @@ const inFrame: Record<string, ReadSizes> = {
  */
 export async function confirmsSize(codec: string, size: Size, crossCheck: CrossCheck): Promise<boolean> {
   if (codecsWithoutSize.has(codec)) return size.width * size.height <= maxPixels;
-  const configured = crossCheck.config === undefined ? [] : readSizes(inConfig[codec], crossCheck.config);
-  if (configured.length > 0) return allEqual(configured, size);
+  const { config, inBand, frame, fetchedFrame } = crossCheck;
+  const configured = config === undefined ? [] : readSizes(inConfig[codec], config);
+  const isStated = configured.length > 0;
+  if (isStated && !allEqual(configured, size)) return false;
   const read = inFrame[codec];
-  if (read === undefined) return false;
-  const frame = await crossCheck.frame();
-  return frame !== undefined && allEqual(readSizes(read, frame), size);
+  if (read === undefined) return isStated;
+  // Decoders use the parameter sets in the frame, if there are any. A frame that would take a request is read only if
+  // the sample entry announces them.
+  const first = await (isStated && !inBand ? fetchedFrame?.() : frame());
+  const framed = first === undefined ? [] : readSizes(read, first, config);
+  return framed.length > 0 ? allEqual(framed, size) : isStated;
 }
 
-function readSizes(read: ReadSizes | undefined, bytes: Buffer): Size[] {
+function readSizes(read: ReadSizes | undefined, bytes: Buffer, config?: Buffer): Size[] {
   try {
-    return read?.(bytes) ?? [];
+    return read?.(bytes, config) ?? [];
   } catch (error) {
     if (error instanceof RangeError) return [];
     throw error;

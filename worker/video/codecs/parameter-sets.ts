@@ -14,6 +14,33 @@ export function sizesOfParameterSets(codec: Codec, bytes: Uint8Array): Size[] {
   return units.filter((unit) => typeOf(codec, unit) === sequenceTypes[codec]).map((unit) => sizeOf(codec, unit));
 }
 
+/**
+ * Returns the cropped sizes in the sequence parameter sets that a frame contains.
+ * @param config the avcC or hvcC box, which gives the number of bytes in a length; without it units have start codes.
+ */
+export function sizesInFrame(codec: Codec, frame: Uint8Array, config?: Uint8Array): Size[] {
+  const hasLengths = config !== undefined && !isAnnexB(config);
+  // Some writers put units with start codes after such a configuration. No unit is one byte long.
+  const hasStartCodes = hasLengths ? isLongStartCode(frame) : isAnnexB(frame);
+  if (hasStartCodes) return sizesOfParameterSets(codec, frame);
+  if (!hasLengths) return [];
+  const lengthBytes = ((config[codec === 'h264' ? 4 : 21] ?? 3) & 3) + 1;
+  const units = unitsOfFrame(frame, lengthBytes);
+  return units.filter((unit) => typeOf(codec, unit) === sequenceTypes[codec]).map((unit) => sizeOf(codec, unit));
+}
+
+/** Returns the units that are complete. */
+function unitsOfFrame(frame: Uint8Array, lengthBytes: number): Uint8Array[] {
+  const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
+  const units: Uint8Array[] = [];
+  for (let at = 0; at + lengthBytes <= bytes.length; ) {
+    const start = at + lengthBytes;
+    at = start + bytes.readUIntBE(at, lengthBytes);
+    if (at <= bytes.length) units.push(bytes.subarray(start, at));
+  }
+  return units;
+}
+
 function typeOf(codec: Codec, unit: Uint8Array): number {
   const first = unit[0] ?? 0;
   return codec === 'h264' ? first & 0x1f : (first >> 1) & 0x3f;
@@ -28,6 +55,10 @@ function sizeOf(codec: Codec, unit: Uint8Array): Size {
 /** Whether units are separated by start codes; otherwise each is preceded by its length. */
 export function isAnnexB(bytes: Uint8Array): boolean {
   return bytes[0] === 0 && bytes[1] === 0 && (bytes[2] === 1 || (bytes[2] === 0 && bytes[3] === 1));
+}
+
+function isLongStartCode(bytes: Uint8Array): boolean {
+  return isAnnexB(bytes) && bytes[2] === 0;
 }
 
 function annexBUnits(bytes: Uint8Array): Uint8Array[] {

@@ -4,8 +4,12 @@ import type { BufferedReader } from './buffered-reader.ts';
 /** A box of an mp4 or mov: offsets of its header, of its content (`at`) and of its end. */
 export type Box = { type: string; start: number; at: number; end: number };
 
-/** Files have few boxes at the top level; fragmented files have moov before their many moof boxes. */
-const maxBoxes = 64;
+/** Some recorders write a box per second before moov. This bounds the time for a file of empty boxes to 50 ms. */
+const maxBoxes = 100_000;
+/** After so many boxes the end of the file is read: a moov there saves one request per further box. */
+const boxesBeforeTail = 64;
+/** The moov of a recording of half an hour. */
+const tailBytes = 1024 * 1024;
 
 /** Yields the boxes in [from, to). Throws VideoUnreadable for a box that exceeds it, and any error of `video.read`. */
 export async function* boxesOf(reader: BufferedReader, from: number, to: number): AsyncGenerator<Box, void> {
@@ -19,25 +23,46 @@ export async function* boxesOf(reader: BufferedReader, from: number, to: number)
 }
 
 /**
- * Returns the moov box, found by following the sizes of the boxes before it; undefined if the chain ends or breaks first.
- * @param onOtherBox called for each box before moov.
+ * Returns the moov box, found by following the sizes of the boxes before it, or behind many boxes by searching the end of
+ * the file. Throws VideoUnreadable that says where the chain ends, and any error of `video.read`.
+ * @param onOtherBox called for each box before moov that was visited.
  */
-export async function findMoov(
-  reader: BufferedReader,
-  onOtherBox: (box: Box) => void = () => {},
-): Promise<Box | undefined> {
+export async function findMoov(reader: BufferedReader, onOtherBox: (box: Box) => void = () => {}): Promise<Box> {
   let start = 0;
-  for (let boxes = 0; boxes < maxBoxes && start + 8 <= reader.size; boxes += 1) {
+  for (let boxes = 0; start + 8 <= reader.size; boxes += 1) {
+    if (boxes === maxBoxes) throw new VideoUnreadable(`the first ${maxBoxes} boxes of the file are not moov`);
+    const inTail = boxes === boxesBeforeTail ? await findInTail(reader, start) : undefined;
+    if (inTail !== undefined) return inTail;
     const box = await readBox(reader, start, reader.size);
-    if (box === undefined) return undefined;
+    if (box === undefined) throw new VideoUnreadable(`the file has no moov box before byte ${start}, which is damaged`);
     if (box.type === 'moov') return box;
     onOtherBox(box);
     start = box.end;
   }
+  throw new VideoUnreadable('the file has no moov box; it may be cut short');
+}
+
+/** Returns a moov box that ends where the file ends, or where a chain of boxes to the end of the file begins. */
+async function findInTail(reader: BufferedReader, from: number): Promise<Box | undefined> {
+  const tailStart = Math.max(from, reader.size - tailBytes);
+  const tail = await reader.upTo(reader.size - tailStart, tailStart);
+  for (let at = tail.lastIndexOf('moov'); at >= 4; at = tail.lastIndexOf('moov', at - 1)) {
+    const start = at - 4;
+    const end = start + tail.readUInt32BE(start);
+    const isFollowed = end > start && reachesEnd(tail, end);
+    if (isFollowed) return { type: 'moov', start: tailStart + start, at: tailStart + at + 4, end: tailStart + end };
+  }
   return undefined;
 }
 
-async function readBox(reader: BufferedReader, start: number, to: number): Promise<Box | undefined> {
+function reachesEnd(tail: Buffer, from: number): boolean {
+  let at = from;
+  while (at + 8 <= tail.length && tail.readUInt32BE(at) >= 8) at += tail.readUInt32BE(at);
+  return at === tail.length;
+}
+
+/** Returns undefined if there is no box at `start`. */
+export async function readBox(reader: BufferedReader, start: number, to: number): Promise<Box | undefined> {
   const header = await reader.upTo(Math.min(16, to - start), start);
   if (header.length < 8) return undefined;
   const type = header.toString('latin1', 4, 8);

@@ -3,9 +3,12 @@ import { windowBytes } from '../http/range-reader.ts';
 import type { CrossCheck, HeaderView } from '../types.ts';
 import type { BufferedReader } from './buffered-reader.ts';
 import { type Box, boxesOf, findMoov } from './mp4-boxes.ts';
+import { firstChunk, firstSampleOfFragments } from './mp4-samples.ts';
 
 type VideoTrack = {
   id: number;
+  /** Offset after moov, where fragments may follow. */
+  moovEnd: number;
   /** Its sample entry, header included. */
   entry: Buffer;
   /** The stbl box, which contains the sample tables. */
@@ -13,7 +16,14 @@ type VideoTrack = {
 };
 
 /** State of the walk; the last three fields belong to the current track. */
-type Walk = { tracks: VideoTrack[]; chapters: Set<number>; trackId: number; enabled: boolean; handler: string };
+type Walk = {
+  moovEnd: number;
+  tracks: VideoTrack[];
+  chapters: Set<number>;
+  trackId: number;
+  enabled: boolean;
+  handler: string;
+};
 
 const unrotated = '1 0 0 1';
 const rotated = ['0 1 -1 0', '-1 0 0 -1', '0 -1 1 0'];
@@ -22,10 +32,18 @@ const enteredBoxes = new Set(['trak', 'mdia', 'minf', 'stbl', 'tref']);
 const maxDepth = 4;
 const keptBoxes = new Set(['mvhd', 'tkhd', 'mdhd', 'hdlr', 'stsd']);
 /** An mp4 brand, for mov too: the boxes that describe video are the same in both. */
-const ftyp = Buffer.from('00000010667479706d70343200000000', 'hex');
+export const ftyp = Buffer.from('00000010667479706d70343200000000', 'hex');
+/** Offsets of the duration in versions 0 and 1, which has longer dates. */
+const durationAt: Record<string, { short: number; long: number }> = {
+  mvhd: { short: 16, long: 24 },
+  mdhd: { short: 16, long: 24 },
+  tkhd: { short: 20, long: 28 },
+};
 /** Codecs of moving pictures; chapter tracks hold still images. */
 const movingCodecs = new Set(['avc1', 'avc3', 'hvc1', 'hev1', 'vp08', 'vp09', 'av01', 'mp4v']);
 const configBoxes = new Set(['avcC', 'hvcC', 'av1C', 'esds']);
+/** Sample entries whose frames may contain parameter sets. */
+const entriesWithSets = new Set(['avc3', 'avc4', 'hev1']);
 /** A JPEG's tables come before its size. */
 const enoughOfFrame = 1024;
 /** A sample entry takes about 200 bytes. */
@@ -38,8 +56,14 @@ const maxBoxBytes = 64 * 1024;
  */
 export async function readMp4Header(reader: BufferedReader): Promise<HeaderView> {
   const moov = await findMoov(reader);
-  if (moov === undefined) throw new VideoUnreadable('the file has no moov box; it may be cut short');
-  const walk: Walk = { tracks: [], chapters: new Set(), trackId: 0, enabled: false, handler: '' };
+  const walk: Walk = {
+    moovEnd: moov.end,
+    tracks: [],
+    chapters: new Set(),
+    trackId: 0,
+    enabled: false,
+    handler: '',
+  };
   const parts: Buffer[] = [];
   for await (const box of boxesOf(reader, moov.at, moov.end)) {
     if (box.type === 'cmov') throw new VideoUnreadable('the moov box is compressed');
@@ -98,7 +122,17 @@ async function readKeptBox(reader: BufferedReader, box: Box, walk: Walk): Promis
     walk.enabled = (content.readUInt8(3) & 1) === 1;
   }
   if (box.type === 'hdlr') walk.handler = content.toString('latin1', 8, 12);
-  return makeBox(box.type, [content]);
+  return makeBox(box.type, [withKnownDuration(box.type, content)]);
+}
+
+/** Returns the content with 0, no duration, for one of all ones, which means that the writer did not know it. */
+function withKnownDuration(type: string, content: Buffer): Buffer {
+  const at = durationAt[type];
+  if (at === undefined) return content;
+  const [start, end] = content[0] === 1 ? [at.long, at.long + 8] : [at.short, at.short + 4];
+  const isUnknown = end <= content.length && content.subarray(start, end).every((byte) => byte === 0xff);
+  // A copy, because the content is part of the reader's buffer.
+  return isUnknown ? Buffer.from(content).fill(0, start, end) : content;
 }
 
 /** Throws VideoUnreadable for a matrix that tilts, mirrors or stretches the picture: ffprobe decides these. */
@@ -112,7 +146,7 @@ function noteSampleEntry(walk: Walk, sampleTable: Box, stsd: Buffer | undefined)
   if (walk.handler === '' || walk.trackId === 0) throw new VideoUnreadable('the boxes of a track are out of order');
   if (stsd === undefined || walk.handler !== 'vide') return;
   if (stsd.length < 24 || stsd.readUInt32BE(12) !== 1) throw new VideoUnreadable('a track has several sample entries');
-  walk.tracks.push({ id: walk.trackId, entry: stsd.subarray(16), sampleTable });
+  walk.tracks.push({ id: walk.trackId, moovEnd: walk.moovEnd, entry: stsd.subarray(16), sampleTable });
 }
 
 async function noteChapters(reader: BufferedReader, box: Box, walk: Walk): Promise<void> {
@@ -123,7 +157,13 @@ async function noteChapters(reader: BufferedReader, box: Box, walk: Walk): Promi
 /** Throws VideoUnreadable for a track that the walk did not find. */
 function crossCheckOf(reader: BufferedReader, track: VideoTrack | undefined): CrossCheck {
   if (track === undefined) throw new VideoUnreadable('the video track has no sample entry');
-  return { config: configOf(track.entry), frame: () => firstFrame(reader, track.sampleTable) };
+  const frame = () => firstFrame(reader, track);
+  return {
+    config: configOf(track.entry),
+    frame,
+    fetchedFrame: () => reader.withoutFetching(frame),
+    inBand: entriesWithSets.has(track.entry.toString('latin1', 4, 8)),
+  };
 }
 
 /** Returns the content of the decoder configuration box, one of those after the fixed part of a sample entry. */
@@ -137,19 +177,19 @@ function configOf(entry: Buffer): Buffer | undefined {
   return undefined;
 }
 
-/** Returns the beginning of the first sample, which is where the first chunk begins. */
-async function firstFrame(reader: BufferedReader, sampleTable: Box): Promise<Buffer | undefined> {
-  for await (const { type, at } of boxesOf(reader, sampleTable.at, sampleTable.end)) {
-    if (type !== 'stco' && type !== 'co64') continue;
-    const table = await reader.upTo(16, at);
-    if (table.length < 16 || table.readUInt32BE(4) === 0) return undefined;
-    const start = type === 'stco' ? table.readUInt32BE(8) : Number(table.readBigUInt64BE(8));
-    return start < reader.size ? reader.beginning(start, reader.size - start, enoughOfFrame) : undefined;
-  }
-  return undefined;
+/** Returns the beginning of the first sample, which is where the first chunk or the first fragment's data begins. */
+async function firstFrame(
+  reader: BufferedReader,
+  { id, moovEnd, sampleTable }: VideoTrack,
+): Promise<Buffer | undefined> {
+  const start =
+    (await firstChunk(reader, sampleTable)) ?? (await firstSampleOfFragments(reader, { from: moovEnd, trackId: id }));
+  const isInFile = start !== undefined && start < reader.size;
+  return isInFile ? reader.beginning(start, reader.size - start, enoughOfFrame) : undefined;
 }
 
-function makeBox(type: string, parts: Buffer[]): Buffer {
+/** Returns a box with this content. */
+export function makeBox(type: string, parts: Buffer[]): Buffer {
   const header = Buffer.alloc(8);
   header.write(type, 4, 'latin1');
   const box = Buffer.concat([header, ...parts]);

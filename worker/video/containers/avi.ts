@@ -13,10 +13,17 @@ type Headers = { frames: Chunk; stream: Stream; microsecondsPerFrame: number };
 
 /** The header list of an AVI with a hundred streams has fewer chunks. */
 const maxChunks = 1000;
-/** Before the first video frame there may be some audio. */
-const maxFrames = 64;
+/** Some recorders write seconds of sound before the first frame. This bounds the time for a file of empty chunks. */
+const maxChunksBeforeFrame = 20_000;
+/** Reads of the search for the first frame, each of a window or more: 3 MiB. */
+const maxReads = 200;
 /** A frame's size is in its first bytes: a sequence header, or after the tables of a JPEG. */
 const enoughOfFrame = 1024;
+/** ffprobe reads so much before the first frame. */
+const nearBytes = 256 * 1024;
+const maxHeaderBytes = 1024 * 1024;
+/** Enough of a picture for its decoder. */
+const maxFrameBytes = 256 * 1024;
 
 /**
  * Parses the header of an AVI in this process and checks the size against the first frame. Takes 0.03 ms and one read.
@@ -27,7 +34,7 @@ export async function probeAvi(reader: BufferedReader): Promise<VideoFacts> {
   const codec = codecOfFourcc(stream.format.toString('latin1', 16, 20));
   // A negative height means that raw pictures are stored from the top down.
   const size = { width: stream.format.readUInt32LE(4), height: Math.abs(stream.format.readInt32LE(8)) };
-  const frame = () => firstFrame(reader, frames, stream.index);
+  const frame = () => beginningOfFrame(reader, frames, stream.index);
   if (codec === undefined || !(await confirmsSize(codec, size, { frame }))) {
     // ffprobe comes next and needs the first frame: this read puts it into `reader.spans`.
     await frame();
@@ -92,16 +99,41 @@ async function readContent(reader: BufferedReader, chunk: Chunk, length: number)
   return bytes;
 }
 
+async function beginningOfFrame(reader: BufferedReader, frames: Chunk, index: number): Promise<Buffer | undefined> {
+  const frame = await firstFrame(reader, frames, index);
+  return frame && reader.beginning(frame.at, frame.length, enoughOfFrame);
+}
+
 /** Returns the first non-empty frame of the stream: a chunk `00dc`, or `00db` for raw pictures. */
-async function firstFrame(reader: BufferedReader, frames: Chunk, index: number): Promise<Buffer | undefined> {
+async function firstFrame(reader: BufferedReader, frames: Chunk, index: number): Promise<Chunk | undefined> {
   const stream = String(index).padStart(2, '0');
-  for (let position = frames.at, chunks = 0; chunks < maxFrames; chunks += 1) {
+  const lastRead = reader.spans.length + maxReads;
+  let position = frames.at;
+  for (let chunks = 0; chunks < maxChunksBeforeFrame && reader.spans.length <= lastRead; chunks += 1) {
     const chunk = await readChunk(reader, position);
     const isFrame = chunk.type === `${stream}dc` || chunk.type === `${stream}db`;
-    if (isFrame && chunk.length > 0) return reader.beginning(chunk.at, chunk.length, enoughOfFrame);
+    if (isFrame && chunk.length > 0) return chunk;
     position = isEntered(chunk) ? chunk.at : chunk.end;
   }
   return undefined;
+}
+
+/**
+ * Returns a short file with the header and the first frame; undefined if that frame is missing, or near the header, where
+ * ffprobe finds it. Throws VideoUnreadable or NoVideoStream, and any error of `video.read`.
+ */
+export async function reducedAvi(reader: BufferedReader): Promise<Buffer | undefined> {
+  const { stream, frames } = await readHeaders(reader);
+  const frame = await firstFrame(reader, frames, stream.index);
+  if (frame === undefined || frame.at - frames.at < nearBytes || frames.at > maxHeaderBytes) return undefined;
+  const header = Buffer.from(await reader.upTo(frames.at, 0));
+  const content = Buffer.from(await reader.upTo(Math.min(frame.length, maxFrameBytes), frame.at));
+  const start = Buffer.from(frame.type.padEnd(8), 'latin1');
+  start.writeUInt32LE(content.length, 4);
+  const file = Buffer.concat([header, start, content, Buffer.alloc(content.length % 2)]);
+  file.writeUInt32LE(file.length - 8, 4);
+  file.writeUInt32LE(file.length - frames.at + 4, frames.at - 8);
+  return file;
 }
 
 /** Multiplies the number of frames by the stream's time per frame, or the file's if the stream has none. */

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { NoVideoStream, VideoTooLarge, VideoUnreadable } from '../../errors.ts';
 import type { Span } from '../containers/buffered-reader.ts';
-import { spansForFfprobe } from '../containers/mp4-spans.ts';
+import { partsForFfprobe } from '../containers/mp4-spans.ts';
+import { reducedFile } from '../containers/reduced.ts';
 import { shownResolution } from '../resolution.ts';
 import type { OpenVideo, Probed, ProbePath, VideoFacts } from '../types.ts';
 import { type FfprobeOptions, runFfprobe } from './run.ts';
@@ -68,11 +69,14 @@ export async function probeWithFfprobe(
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const folder = await makeProbeFolder(options.temporaryFolder ?? tmpdir());
   try {
-    return await firstSuccess(selections, async ({ path, spans }) => {
+    return await firstSuccess(selections, async ({ path, ...content }) => {
       const file = 'video';
       await using handle = await open(join(folder, file), 'w', 0o600);
-      await handle.truncate(path === 'full_file' ? video.size : length);
-      for (const span of spans) await copySpan(video, span, handle);
+      if ('reduced' in content) await handle.write(content.reduced);
+      else {
+        await handle.truncate(path === 'full_file' ? video.size : length);
+        for (const span of content.spans) await copySpan(video, span, handle);
+      }
       const output = await runFfprobe({ folder, file, demuxer: demuxers[container], skippedBytes, options, deadline });
       return { facts: factsOf(output, container), path };
     });
@@ -81,8 +85,8 @@ export async function probeWithFfprobe(
   }
 }
 
-/** Parts of a video to give to ffprobe. */
-type Selection = { path: Exclude<ProbePath, 'in_process'>; spans: Span[] };
+/** Parts of a video to give to ffprobe, or a shorter file that describes the same video. */
+type Selection = { path: Exclude<ProbePath, 'in_process'> } & ({ spans: Span[] } | { reduced: Buffer });
 
 /** Returns what to try, in this order. */
 async function selectParts(video: OpenVideo, container: Container, spansRead: Span[]): Promise<Selection[]> {
@@ -94,11 +98,13 @@ async function selectParts(video: OpenVideo, container: Container, spansRead: Sp
       whole ? { path: 'full_file', spans: [[0, video.size]] } : { path: 'ffprobe', spans: [[0, largeHeadBytes]] },
     );
   }
-  if (container !== 'mp4' && container !== 'mov') return [{ path: 'ffprobe', spans: [head, ...spansRead] }, ...larger];
-  const moov = await spansForFfprobe(video);
-  if (moov === undefined) throw new VideoUnreadable('the file has no moov box; it may be cut short');
-  const first: Selection = { path: 'ffprobe', spans: [head, ...moov, ...spansRead] };
-  return [first, ...larger.filter(({ path }) => path === 'full_file')];
+  const isMp4 = container === 'mp4' || container === 'mov';
+  const { reduced, spans } = isMp4
+    ? await partsForFfprobe(video)
+    : { reduced: await reducedFile(video, container), spans: [] };
+  const selections: Selection[] = reduced === undefined ? [] : [{ path: 'ffprobe', reduced }];
+  selections.push({ path: 'ffprobe', spans: [head, ...spans, ...spansRead] });
+  return [...selections, ...larger.filter(({ path }) => !isMp4 || path === 'full_file')];
 }
 
 /** Returns the result of the first selection that yields one; otherwise throws the failure of the first selection. */

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Case, cases } from './cases.ts';
+import { cases } from './cases.ts';
+import type { Case } from './encoders.ts';
 
 const run = promisify(execFile);
 
@@ -13,7 +14,9 @@ const maxCorpusBytes = 150_000_000;
 const runTimeoutMs = 120_000;
 
 /** Part of the name of altered files: when the alterations change, these files are made again. */
-const alterations = readFileSync(join(import.meta.dirname, 'alterations.ts'), 'utf8');
+const alterations = ['alterations.ts', 'unusual-mp4.ts', 'unusual-matroska.ts', 'unusual-avi.ts', 'unusual-cases.ts']
+  .map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'))
+  .join('');
 
 export const corpusFolder = join(import.meta.dirname, '../../../../data/corpus');
 
@@ -38,7 +41,8 @@ export async function makeCorpus({ ffmpeg, folder, timeoutMs, print }: CorpusOpt
   const hasEncoder = ({ encoder }: Case) => encoder === undefined || new RegExp(`\\s${encoder}\\s`).test(encoders);
   const skipped = new Set<string>();
   for (const each of cases) {
-    if (!hasEncoder(each) || ('from' in each && skipped.has(each.from))) skipped.add(each.name);
+    if (!hasEncoder(each) || ('from' in each && [each.from, each.other ?? ''].some((name) => skipped.has(name))))
+      skipped.add(each.name);
   }
   const wanted = cases.filter(({ name }) => !skipped.has(name));
   const missing = wanted.filter((each) => !existing.has(fileOf(each)));
@@ -99,7 +103,10 @@ async function makeOne(each: Case, { ffmpeg, folder, signal }: MakeOptions): Pro
     const reproducible = ['-flags:v', '+bitexact', '-threads', '1', temporary];
     await run(ffmpeg, [...quiet, ...each.args, ...reproducible], { signal, timeout: runTimeoutMs });
   } else {
-    await writeFile(temporary, each.alter(await readFile(join(folder, fileOf(sourceOf(each.from))))));
+    const [from, other] = await Promise.all(
+      [each.from, each.other ?? each.from].map((name) => readFile(join(folder, fileOf(sourceOf(name))))),
+    );
+    if (from !== undefined && other !== undefined) await writeFile(temporary, await each.alter(from, other));
   }
   await rename(temporary, join(folder, fileOf(each)));
 }

@@ -6,7 +6,7 @@ export type Box = { type: string; start: number; at: number; end: number };
 
 /** Some recorders write a box per second before moov. This bounds the time for a file of empty boxes to 50 ms. */
 const maxBoxes = 100_000;
-/** After so many boxes the end of the file is read: a moov there saves one request per further box. */
+/** Behind this number of boxes the end of the file is read: a moov there saves one request per further box. */
 const boxesBeforeTail = 64;
 /** The moov of a recording of half an hour. */
 const tailBytes = 1024 * 1024;

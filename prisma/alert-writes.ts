@@ -12,6 +12,8 @@ export type RunQuery = <Row extends object>(statement: {
 
 export type NewAlert = Pick<Alert, 'uuid' | 'video' | 'store' | 'timestamp' | 'requestId'> & {
   traceparent?: string | undefined;
+  camera?: string | undefined;
+  source?: string | undefined;
 };
 
 /**
@@ -21,8 +23,8 @@ export type NewAlert = Pick<Alert, 'uuid' | 'video' | 'store' | 'timestamp' | 'r
 export type Lease = { uuid: string; claim: number };
 
 /** The columns that an attempt needs. */
-export type ClaimedAlert = Omit<NewAlert, 'traceparent'> &
-  Pick<Alert, 'receivedAt' | 'claims' | 'attempts' | 'attemptsBefore' | 'crashes'> & {
+export type ClaimedAlert = Omit<NewAlert, 'traceparent' | 'camera' | 'source'> &
+  Pick<Alert, 'source' | 'receivedAt' | 'claims' | 'attempts' | 'attemptsBefore' | 'crashes'> & {
     /** Milliseconds between receipt and claim by the database's clock: the worker's may differ. */
     ageMs: number;
     /** The same since the round of attempts started: at the receipt, or when an operator retried the alert. */
@@ -112,8 +114,8 @@ async function runStatement<Item, Row extends Keyed>(
 const INSERT: Statement<NewAlert> = {
   name: 'alerts_insert',
   text: `
-    INSERT INTO alerts (uuid, video, store, timestamp, request_id, traceparent)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::text[])
+    INSERT INTO alerts (uuid, video, store, timestamp, request_id, traceparent, camera, source)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::text[], $7::text[], $8::text[])
     ON CONFLICT (uuid) DO NOTHING RETURNING uuid, id, received_at AS "receivedAt"`,
   keyOf: ({ uuid }) => uuid.toLowerCase(),
   columns: [
@@ -123,6 +125,8 @@ const INSERT: Statement<NewAlert> = {
     ({ timestamp }) => timestamp,
     ({ requestId }) => requestId,
     ({ traceparent }) => traceparent,
+    ({ camera }) => camera,
+    ({ source }) => source,
   ],
 };
 
@@ -134,7 +138,7 @@ const CLAIM: Statement<{ uuid: string; queuedAt?: Date | undefined }> = {
       queued_at = job.queued_at, updated_at = now(), change_xid = pg_current_xact_id()
     FROM unnest($1::uuid[], $2::timestamptz[]) AS job (uuid, queued_at)
     WHERE alerts.uuid = job.uuid AND status IN ('pending', 'processing')
-    RETURNING alerts.uuid, video, store, timestamp, request_id AS "requestId", received_at AS "receivedAt", claims, attempts,
+    RETURNING alerts.uuid, video, store, source, timestamp, request_id AS "requestId", received_at AS "receivedAt", claims, attempts,
       attempts_before AS "attemptsBefore", crashes, extract(epoch FROM now() - received_at)::float8 * 1000 AS "ageMs",
       extract(epoch FROM now() - COALESCE(round_started_at, received_at))::float8 * 1000 AS "roundAgeMs"`,
   keyOf: ({ uuid }) => uuid.toLowerCase(),

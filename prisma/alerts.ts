@@ -40,9 +40,12 @@ async function insertOrFind(db: Database, alert: NewAlert): Promise<{ created: b
   const inserted = await db.writes.insert(alert);
   if (!inserted) return { created: false, alert: await db.alert.findUniqueOrThrow({ where: { uuid: alert.uuid } }) };
   const { uuid, id, receivedAt } = inserted;
-  const { traceparent = null } = alert;
+  const { traceparent = null, camera = null, source = null } = alert;
   const times = { receivedAt, updatedAt: receivedAt };
-  return { created: true, alert: { ...NEW_ROW, ...alert, ...times, traceparent, uuid, id: BigInt(id) } };
+  return {
+    created: true,
+    alert: { ...NEW_ROW, ...alert, ...times, traceparent, camera, source, uuid, id: BigInt(id) },
+  };
 }
 
 export async function findAlert(db: Database, uuid: string): Promise<Alert | null> {
@@ -53,6 +56,7 @@ export type AlertFilter = {
   store?: string | undefined;
   /** Limits the result to these stores, in addition to `store`; undefined: all stores. */
   stores?: readonly string[] | undefined;
+  camera?: string | undefined;
   status?: AlertStatus | undefined;
   failureCode?: FailureCode | undefined;
   /** Received at or after this time. */
@@ -98,12 +102,13 @@ function pageOf(db: Database, filter: AlertFilter, page: { limit: number; after?
   return db.alert.findMany({ where, orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }], take: page.limit });
 }
 
-function whereOf({ status, failureCode, ...filter }: AlertFilter): Prisma.AlertWhereInput {
+function whereOf({ camera, status, failureCode, ...filter }: AlertFilter): Prisma.AlertWhereInput {
   const where: Prisma.AlertWhereInput = {};
   const store: Prisma.StringFilter = {};
   if (filter.store !== undefined) store.equals = filter.store;
   if (filter.stores !== undefined) store.in = [...filter.stores];
   where.store = store;
+  if (camera !== undefined) where.camera = camera;
   const received: Prisma.DateTimeFilter = {};
   if (filter.from) received.gte = filter.from;
   if (filter.to) received.lt = filter.to;

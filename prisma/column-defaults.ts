@@ -1,5 +1,7 @@
 /** The column defaults of a new alert, so that the database need not return the row of each new alert. */
 export const NEW_ROW = {
+  camera: null,
+  source: null,
   status: 'pending',
   resolution: null,
   width: null,

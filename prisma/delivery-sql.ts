@@ -5,6 +5,8 @@ const SNAPSHOT_COLUMNS = [
     'status',
     'video',
     'store',
+    'camera',
+    'source',
     'timestamp',
     'resolution',
     'width',

@@ -18,7 +18,10 @@ type InJson<Value> = Value extends Date ? string : Value extends bigint ? number
 export type AlertSnapshot = { [Name in Column as SnakeCase<Name>]: InJson<Alert[Name]> };
 
 /** An alert in responses and messages. Times are RFC 3339. */
-export type AlertJson = Pick<Alert, 'uuid' | 'status' | 'video' | 'store' | 'timestamp' | 'attempts'> &
+export type AlertJson = Pick<
+  Alert,
+  'uuid' | 'status' | 'video' | 'store' | 'camera' | 'source' | 'timestamp' | 'attempts'
+> &
   Pick<Alert, 'resolution' | 'width' | 'height' | 'rotation' | 'codec' | 'container' | 'duration'> & {
     bytes_fetched: number;
     failure: { code: FailureCode; detail: string; retryable: boolean; action: string } | null;
@@ -37,7 +40,11 @@ export function presentAlert(source: Alert | AlertSnapshot): AlertJson {
   const alert = 'bytes_fetched' in source ? source : snapshotOf(source);
   const { uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container } = alert;
   return {
-    ...{ uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container },
+    ...{ uuid, status, video, store },
+    // Snapshots of version 0.1.0 have neither.
+    camera: alert.camera ?? null,
+    source: alert.source ?? null,
+    ...{ timestamp, resolution, width, height, rotation, codec, container },
     duration: alert.duration,
     attempts: alert.attempts,
     bytes_fetched: alert.bytes_fetched,
@@ -74,6 +81,8 @@ function snapshotOf(alert: Alert): AlertSnapshot {
   const { uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container } = alert;
   return {
     ...{ uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container },
+    camera: alert.camera,
+    source: alert.source,
     duration: alert.duration,
     failure_code: alert.failureCode,
     failure_detail: alert.failureDetail,

@@ -82,6 +82,7 @@ async function oldestCompared(db: Database, filter: AlertFilter, page: Page): Pr
 function newest(filter: AlertFilter, { after }: Page): Prisma.Sql {
   const where = [Prisma.sql`true`];
   if (filter.from) where.push(Prisma.sql`received_at >= ${filter.from}`);
+  if (filter.camera !== undefined) where.push(Prisma.sql`camera = ${filter.camera}`);
   if (filter.to) where.push(Prisma.sql`received_at < ${filter.to}`);
   if (after) where.push(Prisma.sql`(received_at, id) < (${after.receivedAt}, ${after.id})`);
   // In the terms of the partial indexes, as in whereOf.

@@ -9,6 +9,8 @@ export type CreateResult =
   | { kind: 'duplicate'; alert: Alert }
   | { kind: 'conflict'; alert: Alert; fields: string[] };
 
+const COMPARED = ['video', 'timestamp', 'store', 'camera', 'source'] as const;
+
 /**
  * Stores the alert as pending, then enqueues its job. An alert whose uuid exists is a duplicate, or a conflict if other
  * fields differ. Throws DatabaseUnavailable.
@@ -19,7 +21,7 @@ export async function createAlert(
 ): Promise<CreateResult> {
   const stored = await addPending(deps.db, alert);
   if (!stored.created) {
-    const fields = (['video', 'timestamp', 'store'] as const).filter((field) => stored.alert[field] !== alert[field]);
+    const fields = COMPARED.filter((field) => stored.alert[field] !== (alert[field] ?? null));
     return fields.length === 0
       ? { kind: 'duplicate', alert: stored.alert }
       : { kind: 'conflict', alert: stored.alert, fields };

@@ -112,6 +112,7 @@ function getAlerts(deps: Deps): RequestHandler {
     const filter = {
       store: query.store,
       stores: req.apiClient.stores,
+      camera: query.camera,
       status: query.status,
       failureCode: query.failure_code,
       from: query.from,

@@ -30,8 +30,7 @@ const timestamp = z
     context.addIssue({ code: 'custom', params: { code: 'too_far_ahead' }, message });
   });
 
-/** The name of a store. */
-export const store = z
+const name = z
   .string('must be a string')
   .min(1, { error: 'must not be empty', abort: true })
   .max(128, { error: 'must be at most 128 characters', abort: true })
@@ -39,6 +38,9 @@ export const store = z
     error: 'must not contain control characters',
     params: { code: 'control_character' },
   });
+
+/** The name of a store. */
+export const store = name;
 
 /** The body of POST /alerts. */
 export const newAlertSchema = z
@@ -51,6 +53,7 @@ export const newAlertSchema = z
       description: 'When the camera recorded it: Unix seconds, at most a day in the future.',
     }),
     store: store.meta({ description: 'No control characters.' }),
+    camera: name.optional().meta({ description: 'The camera of the store. No control characters.' }),
   })
   .meta({
     id: 'NewAlert',
@@ -75,6 +78,8 @@ export const alertSchema = z
     status,
     video: z.string(),
     store: z.string(),
+    camera: z.string().nullable(),
+    source: z.string().nullable().meta({ description: 'The video source that the client named.' }),
     timestamp: z.number(),
     resolution: z
       .string()
@@ -164,6 +169,7 @@ export const alertQuerySchema = z.strictObject({
       'part of the path of the video.',
   }),
   store: store.optional(),
+  camera: name.optional(),
   status: status.optional(),
   failure_code: failureCode.optional(),
   from: dateTime.optional(),

@@ -23,6 +23,8 @@ export const OTHER_NEW_ALERT = newAlertSchema.parse({ ...NEW_ALERT, uuid: OTHER_
 
 const PENDING_ROW: Alert = {
   ...NEW_ALERT,
+  camera: null,
+  source: null,
   id: 7n,
   status: 'pending',
   resolution: null,
@@ -76,6 +78,7 @@ const PROCESSED_ROW: Alert = {
 const FAILED_ROW: Alert = {
   ...PENDING_ROW,
   ...OTHER_NEW_ALERT,
+  camera: null,
   id: 8n,
   status: 'failed',
   attempts: 12,
@@ -95,6 +98,7 @@ const FAILED_ROW: Alert = {
 const WAITING_ROW: Alert = {
   ...PENDING_ROW,
   ...OTHER_NEW_ALERT,
+  camera: null,
   id: 8n,
   attempts: 2,
   lastError: 'video_timeout: the video server sent no data for 10000 ms',

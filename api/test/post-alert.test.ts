@@ -19,6 +19,8 @@ describe('a new alert', () => {
     expect(await json(response)).toEqual({
       ...alert,
       status: 'pending',
+      camera: null,
+      source: null,
       resolution: null,
       width: null,
       height: null,
@@ -90,6 +92,20 @@ describe('the same uuid again', () => {
     });
   });
 
+  it('compares the camera', async () => {
+    const alert = { ...newAlert(), camera: 'entrance 1' };
+    expect(await json(await api.post(alert))).toMatchObject({ camera: 'entrance 1', source: null });
+    const again = await api.post(alert);
+    expect(again.status).toBe(200);
+    expect(await json(again)).toMatchObject({ camera: 'entrance 1' });
+    const { camera: _, ...without } = alert;
+    for (const other of [{ ...alert, camera: 'exit' }, without]) {
+      const conflict = await api.post(other);
+      expect(conflict.status).toBe(409);
+      expect(await json(conflict)).toMatchObject({ fields: ['camera'] });
+    }
+  });
+
   it('creates one row and one job for twenty simultaneous requests', async () => {
     const alert = newAlert();
     const before = (await api.queue.bull().getJobCounts()).waiting ?? 0;
@@ -132,6 +148,9 @@ describe('an invalid body', () => {
     ['store empty', { store: '' }, '#/store', 'too_small'],
     ['store too long', { store: 'a'.repeat(129) }, '#/store', 'too_big'],
     ['store with a line break', { store: 'a\nb' }, '#/store', 'control_character'],
+    ['camera empty', { camera: '' }, '#/camera', 'too_small'],
+    ['camera too long', { camera: 'a'.repeat(129) }, '#/camera', 'too_big'],
+    ['camera with a line break', { camera: 'a\nb' }, '#/camera', 'control_character'],
     ['an unknown field', { colour: 'red' }, '#/colour', 'unrecognized_keys'],
   ];
 

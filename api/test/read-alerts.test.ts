@@ -48,6 +48,8 @@ describe('GET /alerts/:uuid', () => {
     expect(await json(response)).toEqual({
       ...alert,
       ...resolution,
+      camera: null,
+      source: null,
       status: 'processed',
       attempts: 1,
       bytes_fetched: 65_536,
@@ -150,6 +152,20 @@ describe('GET /alerts', () => {
     expect((await page(`${byStore}&status=processed`)).data).toEqual([]);
   });
 
+  it('filters by camera, also in a search', async () => {
+    const store = randomUUID();
+    const [first, second] = [
+      await postAlert({ store, camera: 'entrance & exit' }),
+      await postAlert({ store, camera: 'till' }),
+    ];
+    await postAlert({ store });
+    const camera = encodeURIComponent('entrance & exit');
+    expect((await page(`store=${store}&camera=${camera}`)).data).toMatchObject([{ uuid: first.uuid }]);
+    expect((await page(`q=${store}&camera=till`)).data).toMatchObject([{ uuid: second.uuid, camera: 'till' }]);
+    expect((await page(`q=test_1.avi&store=${store}&camera=till`)).data).toMatchObject([{ uuid: second.uuid }]);
+    expect((await page(`store=${store}&camera=none`)).data).toEqual([]);
+  });
+
   it('filters by time of receipt: from inclusive, to exclusive, in any offset', async () => {
     const { uuid, store } = await postAlert({ store: randomUUID() });
     const row = await api.db.alert.findUniqueOrThrow({ where: { uuid } });
@@ -167,6 +183,7 @@ describe('GET /alerts', () => {
     ['limit=201', '#/limit'],
     ['limit=ten', '#/limit'],
     ['limit=1&limit=2', '#/limit'],
+    ['camera=', '#/camera'],
     ['status=done', '#/status'],
     ['failure_code=oops', '#/failure_code'],
     ['from=yesterday', '#/from'],

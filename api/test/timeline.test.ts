@@ -15,6 +15,8 @@ function alert(changes: Partial<Alert>): Alert {
     uuid: randomUUID(),
     video: '/a.mp4',
     store: 's',
+    camera: null,
+    source: null,
     timestamp: 1,
     status: 'processed',
     resolution: '1x1',

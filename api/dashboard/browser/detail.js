@@ -107,17 +107,19 @@ function Resolution({ alert: { resolution, duration, codec, container, rotation 
 
 /** @param {{ alert: Alert, timeline: Timeline | null, settings: Settings }} props */
 function Properties({ alert, timeline, settings }) {
-  const { attempts, bytes_fetched, uuid, video, timestamp } = alert;
+  const { attempts, bytes_fetched, uuid, video, timestamp, camera, source } = alert;
   const url = videoUrl(video, settings.videos);
   const beforeRetry = timeline?.attempts_before ? `, ${timeline.attempts_before} of them before a retry` : '';
   const crashes = timeline?.crashes ? `, worker crashed ${timeline.crashes}×` : '';
   return html`
     <dl>
       <dt>Recorded by camera</dt><dd><${Time} at=${new Date(timestamp * 1_000).toISOString()} withZone /></dd>
+      ${camera !== null && html`<dt>Camera</dt><dd><${UntrustedText}>${camera}<//></dd>`}
       <dt>Attempts</dt><dd>${attempts}${beforeRetry}${crashes}</dd>
       ${timeline?.last_fault && alert.last_error === null && html`<dt>Last error</dt><dd><${UntrustedText}>${timeline.last_fault}<//></dd>`}
       <dt>Downloaded</dt><dd>${formatBytes(bytes_fetched)} from the video server</dd>
       <dt>Video</dt><dd class="mono"><${UntrustedText}>${video}<//></dd>
+      ${source !== null && html`<dt>Video source</dt><dd>${source}</dd>`}
       <dt>UUID</dt><dd class="mono">${uuid}</dd>
     </dl>
     <p class="links">

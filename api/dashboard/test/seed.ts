@@ -90,6 +90,8 @@ function row(n: number, { count, ms, end, store }: Seed): Omit<Alert, 'id' | 'up
   return {
     uuid: uuidOf(`uuid${n}${store ?? ''}`),
     store: store ?? pick(STORES, randomOf(n, 'store') ** (outage ? 2.5 : 1)),
+    camera: null,
+    source: null,
     timestamp: Math.round(receivedAt.getTime() / 1_000) - 4,
     status: failed ? 'failed' : 'processed',
     video: failed && !outage ? '/videos/broken.mp4' : video.video,

@@ -1,0 +1,3 @@
+-- AlterTable
+ALTER TABLE "alerts" ADD COLUMN     "camera" TEXT,
+ADD COLUMN     "source" TEXT;

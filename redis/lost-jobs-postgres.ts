@@ -1,9 +1,8 @@
 import type { PostgresQueueBackend } from 'bullmq';
 import { type FindLostJobs, MAX_LOCK_MS } from './lost-jobs.ts';
 
-// BullMQ's table; a job is one row, found by its primary key. A job without priority is delivered first in, first out; one
-// with a priority could wait for as long as others arrive.
-const LIVE = `(job.state = 'waiting' AND job.priority = 0
+// BullMQ's table; a job is one row, found by its primary key.
+const LIVE = `(job.state = 'waiting'
   OR job.state = 'delayed' AND COALESCE(job.process_at_ms <= wanted.latest_start, false)
   OR job.state = 'active' AND COALESCE(job.locked_until_ms <= $4, false))`;
 

@@ -55,6 +55,7 @@ local function look(id, latestStart)
   if kind ~= 'hash' or call('HEXISTS', key, 'data') == 0 then return 'lost' end
   local due = score('delayed', id)
   if due then return math.floor(tonumber(due) / 4096) <= latestStart and 'live' or 'lost' end
+  if score('prioritized', id) then return 'live' end
   for _, name in ipairs(SETS) do
     if score(name, id) then return 'lost' end
   end

@@ -6,10 +6,11 @@ export type NewJob = AlertJob & { traceparent?: string | null | undefined; notBe
 
 export type JobKey = Pick<NewJob, 'uuid' | 'notBefore'>;
 
-/** Returns the job in BullMQ's form. */
-export function jobOf({ traceparent, notBefore, ...data }: NewJob) {
+/** Returns the job in BullMQ's form. `priority`: see fair-order.ts. */
+export function jobOf({ traceparent, notBefore, ...data }: NewJob, priority: number) {
   const options = {
     delay: Math.max(0, (notBefore?.getTime() ?? 0) - Date.now()),
+    priority,
     jobId: jobId(data.uuid),
     attempts: DELIVERIES,
     backoff: { type: 'custom' },

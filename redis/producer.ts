@@ -2,15 +2,18 @@ import { createPostgresBackend, createRedisBackend, type Queue, type Telemetry, 
 import { Redis } from 'ioredis';
 import { isRedis, postgresOptions, REDIS_OPTIONS } from './connection.ts';
 import { KEEP_COMPLETED, QUEUE_NAME, QUEUE_TIMEOUT_MS, type QueueName } from './contract.ts';
+import type { Waiting } from './fair-order.ts';
 import type { FindLostJobs } from './lost-jobs.ts';
 import { findLostJobsOnPostgres } from './lost-jobs-postgres.ts';
 import { findLostJobsOnRedis } from './lost-jobs-redis.ts';
 import { removeNewestJobs } from './relief.ts';
 import { excessJobs, type RedisMemory } from './usage.ts';
+import { readWaitingOnPostgres, readWaitingOnRedis } from './waiting.ts';
 
 export type OpenQueue = {
   bull: Queue;
   findLost: FindLostJobs;
+  waiting: () => Promise<Waiting>;
   memory?: () => Promise<RedisMemory>;
   /** Returns the number of jobs removed from a full Redis. */
   relieve?: () => Promise<number>;
@@ -50,6 +53,7 @@ function openRedisQueue(url: string, name: QueueName, telemetry?: Telemetry): Op
   return {
     bull,
     findLost: findLostJobsOnRedis(client, bull),
+    waiting: () => readWaitingOnRedis(client, bull),
     memory,
     relieve: async () => removeNewestJobs(client, bull, excessJobs(await memory())),
     async close() {
@@ -76,6 +80,7 @@ function openPostgresQueue(url: string, name: QueueName, telemetry?: Telemetry):
   return {
     bull: bull as unknown as Queue,
     findLost: findLostJobsOnPostgres(bull.getBackend(), name),
+    waiting: () => readWaitingOnPostgres(bull.getBackend(), name),
     close: () => bull.close(),
   };
 }

@@ -3,6 +3,7 @@ import { createMicroBatcher } from '#async/micro-batch.ts';
 import { openWorker, type ReceivedJob, Redeliver } from './backend.ts';
 import { type Consumer, startConsumer } from './consumer.ts';
 import { type AlertJob, jobId, jobSchema, QUEUE_NAME } from './contract.ts';
+import { createFairOrder } from './fair-order.ts';
 import { batchesOf, type JobKey, jobOf, type NewJob, wantedJob } from './new-job.ts';
 import { openProducer } from './open-producer.ts';
 import { keepsCompletedJobs, openQueue } from './producer.ts';
@@ -83,11 +84,15 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
     const lost = await breaker.run(() => openNow().findLost(jobs.map(wantedJob), { remove }));
     return jobs.filter(({ uuid }) => lost.has(jobId(uuid)));
   };
-  const addAll = async (jobs: ReturnType<typeof jobOf>[]) => void (await breaker.run(() => bull().addBulk(jobs)));
+  const fairOrder = createFairOrder(() => breaker.run(() => openNow().waiting()));
+  const addAll = (jobs: NewJob[]) =>
+    fairOrder.add(jobs, async (priorities) => {
+      await breaker.run(() => bull().addBulk(jobs.map((job, index) => jobOf(job, priorities[index] ?? 0))));
+    });
   // Alerts are stored in batches, so their jobs arrive in batches too.
   const batcher = createMicroBatcher<NewJob, void>({
     async run(jobs) {
-      await addAll(jobs.map(jobOf));
+      await addAll(jobs);
       return jobs.map(() => undefined);
     },
   });
@@ -97,7 +102,7 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
       let added = 0;
       for (const batch of batchesOf(jobs)) {
         const absent = await lostOf(batch, true);
-        await addAll(absent.map(jobOf));
+        await addAll(absent);
         added += absent.length;
       }
       return added;
@@ -120,10 +125,13 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
     },
     async state() {
       const [jobs, memory] = await breaker.run(() =>
-        Promise.all([bull().getJobCounts('waiting', 'active', 'delayed', 'failed'), openNow().memory?.()]),
+        Promise.all([
+          bull().getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed'),
+          openNow().memory?.(),
+        ]),
       );
-      const { waiting = 0, active = 0, delayed = 0, failed = 0 } = jobs;
-      return { jobs: { waiting, active, delayed, failed }, memory };
+      const { waiting = 0, prioritized = 0, active = 0, delayed = 0, failed = 0 } = jobs;
+      return { jobs: { waiting: waiting + prioritized, active, delayed, failed }, memory };
     },
     keepsCompletedJobs: keepsCompletedJobs(url),
     bull,

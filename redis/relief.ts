@@ -6,8 +6,8 @@ const JOBS_PER_SCRIPT = 1_000;
 const MAX_SCRIPTS = 20;
 
 /**
- * Deletes, of BullMQ's keys, what is kept for Bull Board, then the newest waiting jobs, then those with the longest delay.
- * Deleting is allowed when Redis is full. KEYS: prefix. ARGV: number of jobs. Returns the number of jobs deleted that had
+ * Deletes, of BullMQ's keys, what is kept for Bull Board, then the waiting jobs that would start last: of the
+ * busiest stores, then the newest of all stores; then those with the longest delay. Deleting is allowed when Redis is full. KEYS: prefix. ARGV: number of jobs. Returns the number of jobs deleted that had
  * not finished.
  */
 const SCRIPT = `
@@ -22,13 +22,20 @@ for _, name in ipairs({ 'completed', 'failed' }) do
   delete(call('ZRANGE', prefix .. name, 0, 999))
   call('ZREMRANGEBYRANK', prefix .. name, 0, 999)
 end
-local removed = delete(call('LRANGE', prefix .. 'wait', 0, count - 1))
-call('LTRIM', prefix .. 'wait', count, -1)
-if removed < count then
+local removed = 0
+local function deleteLast(name)
   local rest = count - removed
-  removed = removed + delete(call('ZRANGE', prefix .. 'delayed', -rest, -1))
-  call('ZREMRANGEBYRANK', prefix .. 'delayed', -rest, -1)
+  if rest == 0 then return end
+  removed = removed + delete(call('ZRANGE', prefix .. name, -rest, -1))
+  call('ZREMRANGEBYRANK', prefix .. name, -rest, -1)
 end
+deleteLast('prioritized')
+local rest = count - removed
+if rest > 0 then
+  removed = removed + delete(call('LRANGE', prefix .. 'wait', 0, rest - 1))
+  call('LTRIM', prefix .. 'wait', rest, -1)
+end
+deleteLast('delayed')
 return removed`;
 
 /** Removes this many jobs from a full Redis, so that workers can take the others. Returns the number removed. */

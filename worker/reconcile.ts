@@ -47,7 +47,9 @@ async function enqueueMissing(deps: ReconcileDeps, missing: { uuid: string }[], 
   const capacity = capacityOf(await deps.queue.usage(), limits);
   const uuids = missing.slice(0, capacity).map(({ uuid }) => uuid);
   if (uuids.length === 0) return 0;
-  const enqueued = await deps.queue.enqueueAgain(await takeOverdue(deps.db, uuids, { quietMs }));
+  const taken = new Map((await takeOverdue(deps.db, uuids, { quietMs })).map((key) => [key.uuid, key]));
+  // Oldest first, as they were listed: a store's jobs get later places in the queue one after the other.
+  const enqueued = await deps.queue.enqueueAgain(uuids.flatMap((uuid) => taken.get(uuid) ?? []));
   deps.metrics.reconciled.inc(enqueued);
   if (enqueued > 0) deps.log.warn({ enqueued }, 'reconciled: enqueued jobs that the queue had lost');
   return enqueued;

@@ -106,13 +106,13 @@ describe('POST /alerts/batch', () => {
 
   it('has stored and queued 500 alerts when it responds', async () => {
     const store = randomUUID();
-    const before = (await api.queue.bull().getJobCounts()).waiting ?? 0;
+    const before = (await api.queue.state()).jobs.waiting;
     const alerts = Array.from({ length: 500 }, () => newAlert({ store }));
     const { results } = await json(await send({ alerts }));
     expect(results.map(({ uuid }: { uuid: string }) => uuid)).toEqual(alerts.map(({ uuid }) => uuid));
     expect(new Set(results.map(({ status }: { status: number }) => status))).toEqual(new Set([202]));
     expect(await api.db.alert.count({ where: { store } })).toBe(500);
-    expect((await api.queue.bull().getJobCounts()).waiting).toBe(before + 500);
+    expect((await api.queue.state()).jobs.waiting).toBe(before + 500);
   });
 
   it.each([

@@ -132,6 +132,7 @@ describe('/queues', () => {
   async function waitingJobs(): Promise<number> {
     const { queues } = await json(await fetch(`${api.url}/queues/api/queues`));
     expect(queues).toMatchObject([{ name: 'alerts' }, { name: 'deliveries' }]);
-    return queues[0].counts.waiting;
+    const { waiting, prioritized } = queues[0].counts;
+    return waiting + prioritized;
   }
 });

@@ -18,11 +18,11 @@ describe.skipIf(BACKENDS[0].missing)('a full Redis', () => {
     await redis.config('SET', 'maxmemory', LIMIT_BYTES);
   });
   const counts = () => fixture.queue.bull().getJobCounts('waiting', 'delayed', 'completed');
-  async function fill(delay = 0): Promise<void> {
+  async function fill(options: { delay?: number; priority?: number } = {}): Promise<void> {
     const batch = () =>
       Array.from({ length: 200 }, () => {
         const job = newJob();
-        return { name: JOB_NAME, data: job, opts: { jobId: job.uuid, delay } };
+        return { name: JOB_NAME, data: job, opts: { jobId: job.uuid, ...options } };
       });
     for (;;) {
       try {
@@ -53,11 +53,22 @@ describe.skipIf(BACKENDS[0].missing)('a full Redis', () => {
   }, 120_000);
 
   it('makes space by removing delayed jobs if none is waiting', async () => {
-    await fill(600_000);
+    await fill({ delay: 600_000 });
     const before = (await counts()).delayed ?? 0;
     const removed = await fixture.queue.relieve();
     expect((await counts()).delayed).toBe(before - removed);
     expect(removed).toBeGreaterThan(0);
+    await expect(fixture.queue.enqueue(newJob())).resolves.toBeUndefined();
+  });
+
+  it('makes space by removing the last jobs of busy stores before those of quiet ones', async () => {
+    const quiet = Array.from({ length: 100 }, () => newJob());
+    await fixture.queue.enqueueAgain(quiet);
+    await fill({ priority: 7 });
+    const removed = await fixture.queue.relieve();
+    expect(removed).toBeGreaterThan(0);
+    expect(await fixture.queue.findLost(quiet)).toEqual([]);
+    expect((await counts()).waiting).toBe(100);
     await expect(fixture.queue.enqueue(newJob())).resolves.toBeUndefined();
   });
 
@@ -68,7 +79,7 @@ describe.skipIf(BACKENDS[0].missing)('a full Redis', () => {
     for (;;) {
       const count = Math.min(200, await capacity(MEMORY_LIMITS.background));
       if (count === 0) break;
-      await fixture.queue.enqueueAgain(Array.from({ length: count }, newJob));
+      await fixture.queue.enqueueAgain(Array.from({ length: count }, () => newJob()));
     }
     expect(await usedShare()).toBeGreaterThan(0.7);
     expect(await usedShare()).toBeLessThan(MEMORY_LIMITS.newAlerts);

@@ -40,6 +40,12 @@ describe.skipIf(BACKENDS[0].missing)('a job of which some keys were deleted from
   });
   const hash = () => `${KEY}${job.uuid}`;
   const waiting = () => fixture.queue.enqueue(job);
+  /** After other jobs of its store, so it has a priority. */
+  const prioritized = async () => {
+    await fixture.queue.enqueueAgain(Array.from({ length: 9 }, () => newJob(job.store)));
+    await waiting();
+    expect(await fixture.queue.bull().getJobState(job.uuid)).toBe('prioritized');
+  };
   const delayed = () => deliver(job, { kind: 'retry', reason: 'later', delayMs: 600_000 }, 'delayed');
   const completed = () => deliver(job, { kind: 'done' }, 'completed');
   const failed = () => deliver(job, { kind: 'failed', reason: 'final' }, 'failed');
@@ -109,14 +115,8 @@ describe.skipIf(BACKENDS[0].missing)('a job of which some keys were deleted from
         await redis.zadd(`${KEY}waiting-children`, Date.now(), job.uuid);
       },
     ],
-    [
-      'in the set of prioritized jobs',
-      waiting,
-      async () => {
-        await remove('wait');
-        await redis.zadd(`${KEY}prioritized`, 5, job.uuid);
-      },
-    ],
+    ['waiting with a priority, only its hash left', prioritized, () => remove('prioritized')],
+    ['waiting with a priority, only its set entry left', prioritized, () => remove('hash')],
   ])(
     '%s: is added again and delivered',
     async (_, prepare, damage) => {
@@ -157,7 +157,7 @@ describe.skipIf(BACKENDS[0].missing)('a job of which some keys were deleted from
   );
 
   it('is found among thousands of waiting jobs, at the latest when its turn has passed', async () => {
-    const others = Array.from({ length: 1_500 }, newJob);
+    const others = Array.from({ length: 1_500 }, () => newJob());
     await waiting();
     await redis.hset(hash(), 'timestamp', Date.now() - 60_000);
     await remove('wait');
@@ -172,8 +172,8 @@ describe.skipIf(BACKENDS[0].missing)('a job of which some keys were deleted from
   });
 
   it('is not confused with retried jobs, which are older than the jobs before them', async () => {
-    const retried = Array.from({ length: 10 }, newJob);
-    await fixture.queue.enqueueAgain(Array.from({ length: 1_500 }, newJob));
+    const retried = Array.from({ length: 10 }, () => newJob());
+    await fixture.queue.enqueueAgain(Array.from({ length: 1_500 }, () => newJob()));
     await fixture.queue.enqueueAgain(retried);
     for (const { uuid } of retried) await redis.hset(`${KEY}${uuid}`, 'timestamp', Date.now() - 3_600_000);
     expect(await fixture.queue.findLost(retried)).toEqual([]);
@@ -193,7 +193,6 @@ for (const { name, missing } of BACKENDS) {
     it.each([
       ['is delayed for ten years', { delay: 10 * YEAR_MS }],
       ['is delayed longer than any retry', { delay: LONGEST_DELAY_MS + 60_000 }],
-      ['has a priority', { priority: 7 }],
     ])(
       'that %s is replaced',
       async (_, options) => {
@@ -205,6 +204,12 @@ for (const { name, missing } of BACKENDS) {
       },
       60_000,
     );
+
+    it('that has a priority is delivered', async () => {
+      await forge({ priority: 2_000_000 });
+      expect(await fixture.queue.enqueueAgain([job])).toBe(0);
+      await expectDelivery({ ...job, requestId: 'forged', store: undefined });
+    }, 60_000);
 
     it('that is delayed until the time of the alert is kept', async () => {
       await forge({ delay: 2 * LONGEST_DELAY_MS });

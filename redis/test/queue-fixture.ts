@@ -65,8 +65,9 @@ export function openBackend(backend: BackendName, test: Test): Promise<TestBacke
   return backend === 'redis' ? openRedis(test) : openPostgres(test);
 }
 
-export function newJob(): AlertJob {
-  return { uuid: randomUUID(), requestId: `test-${randomUUID()}` };
+/** Returns a job of a store of its own, unless `store` is given. */
+export function newJob(store: string = randomUUID()): AlertJob {
+  return { uuid: randomUUID(), requestId: `test-${randomUUID()}`, store };
 }
 
 function openClients(url: string, test: Test): Pick<QueueFixture, 'errors' | 'queue' | 'consume'> {

@@ -31,7 +31,7 @@ for (const { name, missing } of BACKENDS) {
     });
 
     it.each([1, 5, 40])('adds %i jobs at the same time, each with its data', async (count) => {
-      const jobs = Array.from({ length: count }, newJob);
+      const jobs = Array.from({ length: count }, () => newJob());
       await Promise.all([...jobs, ...jobs.slice(0, 2)].map((job) => fixture.queue.enqueue(job)));
       const stored = await fixture.queue.bull().getWaiting();
       expect(stored).toHaveLength(count);

@@ -27,7 +27,7 @@ export function isAccepted({ status, respondedAt }: ReceivedRequest): boolean {
 /**
  * Returns a sentence for each repeated request that no fault explains. It is explained if, between the first response and
  * its record, its worker was killed or frozen, the connection was cut, or the database was unavailable; or if a worker was
- * frozen between its claim and the later request.
+ * frozen between its claim and the later request. Blocked output freezes a worker too.
  */
 export function unexplainedRepeats(observation: Observation): string[] {
   const changes = Map.groupBy(observation.deliveryChanges, ({ id }) => id);
@@ -40,6 +40,8 @@ export function unexplainedRepeats(observation: Observation): string[] {
 }
 
 const CUTS_CONNECTIONS: FaultKind[] = ['stop receiver', 'stall receiver', 'cut receiver'];
+// A worker whose output is blocked waits in its next log line.
+const FREEZES_WORKER: FaultKind[] = ['pause worker', 'block notifier'];
 
 function isExplained({ earlier, later }: Repeat, changes: DeliveryChange[], faults: InjectedFault[]): boolean {
   const recordedAt = changes.find(({ status }) => status === 'delivered')?.at ?? later.at;
@@ -53,7 +55,7 @@ function isExplained({ earlier, later }: Repeat, changes: DeliveryChange[], faul
     }
     const ofWorker = claims.filter(({ by }) => by === fault.process);
     if (fault.kind === 'kill worker') return ofWorker.length > 0 && hits(from, to);
-    return fault.kind === 'pause worker' && ofWorker.some(({ at }) => hits(at, later.at));
+    return FREEZES_WORKER.includes(fault.kind) && ofWorker.some(({ at }) => hits(at, later.at));
   };
   return isUnavailable('database', faults, from, to) || faults.some(explains);
 }

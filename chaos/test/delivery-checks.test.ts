@@ -150,16 +150,17 @@ describe('the checks of deliveries', () => {
   });
 
   it('allow a second request by a worker that was frozen, and one whose record met an unavailable database', () => {
-    const frozen = (run: Observation) => {
+    const frozen = (kind: 'pause worker' | 'block notifier') => (run: Observation) => {
       run.deliveryChanges.splice(1, 0, deliveryChange(1_040, { isClaim: true, by: 'worker-2.1' }));
-      run.faults.push({ kind: 'pause worker', process: 'worker-2.1', from: 1_042, to: 12_000 });
+      run.faults.push({ kind, process: 'worker-2.1', from: 1_042, to: 12_000 });
       again(12_010)(run);
     };
     const unrecorded = (run: Observation) => {
       run.faults.push({ kind: 'freeze database', process: undefined, from: 1_058, to: 9_000 });
       again(9_500)(run);
     };
-    expect(violatedBy(frozen)).toEqual([]);
+    expect(violatedBy(frozen('pause worker'))).toEqual([]);
+    expect(violatedBy(frozen('block notifier'))).toEqual([]);
     expect(violatedBy(unrecorded)).toEqual([]);
   });
 

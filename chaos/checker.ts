@@ -142,18 +142,9 @@ function wrongResults(indexed: Indexed): string[] {
   });
 }
 
-/**
- * Returns whether another result is correct, too: `worker_crashed` after enough crashes, and unreachable for a missing
- * video. Its attempts wait for its upload: if the file server is
- * unavailable during the last one, that is the correct result.
- */
-function isExcused({ observation, changes }: Indexed, { uuid, expected }: SentAlert, result: string): boolean {
-  if (result === 'worker_crashed') return mayEndAsCrashed(changes.get(uuid) ?? [], observation);
-  if (!isMissingVideo(expected) || result !== 'video_server_unreachable') return false;
-  const ofAlert = changes.get(uuid) ?? [];
-  const claimed = ofAlert.findLast(({ status }) => status === 'processing')?.at ?? 0;
-  const ended = ofAlert.find(isFinal)?.at ?? Number.POSITIVE_INFINITY;
-  return isUnavailable('file server', observation.faults, claimed, ended);
+/** Returns whether another result is correct, too: `worker_crashed` after enough crashes. */
+function isExcused({ observation, changes }: Indexed, { uuid }: SentAlert, result: string): boolean {
+  return result === 'worker_crashed' && mayEndAsCrashed(changes.get(uuid) ?? [], observation);
 }
 
 function duplicateRecords({ rows, changes }: Indexed): string[] {

@@ -29,6 +29,9 @@ export type ClaimedAlert = Omit<NewAlert, 'traceparent' | 'camera' | 'source'> &
     ageMs: number;
     /** The same since the round of attempts started: at the receipt, or when an operator retried the alert. */
     roundAgeMs: number;
+    /** Body bytes that the round's attempts have fetched, and milliseconds that they took. */
+    roundBytes: number;
+    busyMs: number;
   };
 
 export type Resolution = Pick<
@@ -44,6 +47,7 @@ export type Result = { lease: Lease; bytesFetched: number } & (
 export type Release = {
   lease: Lease;
   bytesFetched: number;
+  busyMs: number;
   /** The attempt does not count: we aborted it. */
   refund: boolean;
   /** Why the attempt failed; undefined keeps the error of the attempt before. */
@@ -140,7 +144,8 @@ const CLAIM: Statement<{ uuid: string; queuedAt?: Date | undefined }> = {
     WHERE alerts.uuid = job.uuid AND status IN ('pending', 'processing')
     RETURNING alerts.uuid, video, store, source, timestamp, request_id AS "requestId", received_at AS "receivedAt", claims, attempts,
       attempts_before AS "attemptsBefore", crashes, extract(epoch FROM now() - received_at)::float8 * 1000 AS "ageMs",
-      extract(epoch FROM now() - COALESCE(round_started_at, received_at))::float8 * 1000 AS "roundAgeMs"`,
+      extract(epoch FROM now() - COALESCE(round_started_at, received_at))::float8 * 1000 AS "roundAgeMs",
+      (bytes_fetched - bytes_before)::float8 AS "roundBytes", busy_ms AS "busyMs"`,
   keyOf: ({ uuid }) => uuid.toLowerCase(),
   columns: [({ uuid }) => uuid, ({ queuedAt }) => queuedAt?.toISOString()],
 };
@@ -213,12 +218,12 @@ const RELEASE: Statement<Release> = {
   name: 'alerts_release',
   text: `
     UPDATE alerts SET status = 'pending', attempts = attempts - CASE WHEN release.refund THEN 1 ELSE 0 END,
+      busy_ms = busy_ms + CASE WHEN release.refund THEN 0 ELSE release.ms END,
       bytes_fetched = bytes_fetched + release.bytes, last_error = COALESCE(release.error, last_error),
       last_error_at = CASE WHEN release.error IS NULL THEN last_error_at ELSE now() END,
-      next_attempt_at = now() + make_interval(secs => release.delay_ms / 1000), updated_at = now(),
-      change_xid = pg_current_xact_id()
-    FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bool[], $5::text[], $6::float8[])
-      AS release (uuid, claim, bytes, refund, error, delay_ms)
+      next_attempt_at = now() + make_interval(secs => delay_ms / 1000), updated_at = now(), change_xid = pg_current_xact_id()
+    FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bool[], $5::text[], $6::float8[], $7::int[])
+      AS release (uuid, claim, bytes, refund, error, delay_ms, ms)
     WHERE alerts.uuid = release.uuid AND claims = release.claim AND status = 'processing'
     RETURNING alerts.uuid`,
   keyOf: ({ lease }) => lease.uuid.toLowerCase(),
@@ -229,6 +234,7 @@ const RELEASE: Statement<Release> = {
     ({ refund }) => refund,
     ({ error }) => error,
     ({ delayMs }) => delayMs,
+    ({ busyMs }) => Math.round(busyMs),
   ],
 };
 

@@ -1,5 +1,5 @@
 import { TimeoutError, withTimeout } from '#async/timeout.ts';
-import type { ClaimedAlert, Lease, NewAlert, Resolution } from './alert-writes.ts';
+import type { ClaimedAlert, Lease, NewAlert, Release, Resolution } from './alert-writes.ts';
 import type { Database } from './client.ts';
 import { NEW_ROW } from './column-defaults.ts';
 import { DatabaseUnavailable } from './errors.ts';
@@ -163,15 +163,16 @@ function recordedOf(row: { destinations?: string[] | null } | undefined): Record
 
 /**
  * Releases the alert for another attempt, after `delayMs` if that is known. With `refund`, this attempt does not count: we
- * aborted it. `error` is kept as the reason why the alert is late.
+ * aborted it. `error` is kept as the reason why the alert is late. Returns false if nothing changed: the alert is final, or
+ * another attempt has claimed it.
  */
 export async function release(
   db: Database,
   lease: Lease,
   bytesFetched: number,
-  { refund, error, delayMs }: { refund: boolean; error?: string | undefined; delayMs?: number | undefined },
-): Promise<void> {
-  await db.writes.release({ lease, bytesFetched, refund, error, delayMs });
+  { refund, error, delayMs, busyMs = 0 }: Pick<Release, 'refund'> & Partial<Omit<Release, 'lease' | 'bytesFetched'>>,
+): Promise<boolean> {
+  return (await db.writes.release({ lease, bytesFetched, refund, error, delayMs, busyMs })) !== undefined;
 }
 
 /** Selects failed alerts for an operator's retry. */
@@ -222,6 +223,7 @@ export async function retryFailed(db: Database, uuids: string[], options: RetryO
       SELECT id, attempts, started_at, COALESCE(processed_at, now()), failure_code, COALESCE(failure_detail, '') FROM retried
       ON CONFLICT DO NOTHING)
     UPDATE alerts SET status = 'pending', attempts_before = alerts.attempts, crashes = 0, failure_code = NULL,
+      bytes_before = alerts.bytes_fetched, busy_ms = 0,
       failure_detail = NULL, last_error = NULL, last_error_at = NULL, round_started_at = now(),
       next_attempt_at = now() + make_interval(secs => (n - 1) / ${perSecond}::float8),
       processed_at = NULL, notified_at = NULL, updated_at = now(), change_xid = pg_current_xact_id()

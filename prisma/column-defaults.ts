@@ -17,6 +17,8 @@ export const NEW_ROW = {
   attemptsBefore: 0,
   crashes: 0,
   bytesFetched: 0n,
+  bytesBefore: 0n,
+  busyMs: 0,
   lastError: null,
   lastErrorAt: null,
   nextAttemptAt: null,

@@ -5,7 +5,16 @@ import { FailureCode } from './generated/enums.ts';
 
 type Column = Exclude<
   keyof Alert,
-  'id' | 'claims' | 'attemptsBefore' | 'crashes' | 'requestId' | 'traceparent' | 'queuedAt' | 'updatedAt'
+  | 'id'
+  | 'claims'
+  | 'attemptsBefore'
+  | 'crashes'
+  | 'bytesBefore'
+  | 'busyMs'
+  | 'requestId'
+  | 'traceparent'
+  | 'queuedAt'
+  | 'updatedAt'
 >;
 
 type SnakeCase<Name extends string> = Name extends `${infer First}${infer Rest}`
@@ -27,6 +36,7 @@ export type AlertJson = Pick<
     failure: { code: FailureCode; detail: string; retryable: boolean; action: string } | null;
     last_error: { code: FailureCode; detail: string; at: string | null } | null;
     next_attempt_at: string | null;
+    late: { since: string; reason: string; next_attempt_at: string | null } | null;
     received_at: string;
     round_started_at: string;
     started_at: string | null;
@@ -55,7 +65,8 @@ export function presentAlert(source: Alert | AlertSnapshot): AlertJson {
       action: FAILURE_ADVICE[alert.failure_code].action,
     },
     last_error: lastErrorOf(alert),
-    next_attempt_at: status === 'pending' ? instant(alert.next_attempt_at) : null,
+    next_attempt_at: nextAttemptOf(alert),
+    late: isLate(alert) ? lateOf(alert) : null,
     received_at: new Date(alert.received_at).toISOString(),
     round_started_at: new Date(alert.round_started_at ?? alert.received_at).toISOString(),
     started_at: instant(alert.started_at),
@@ -63,6 +74,25 @@ export function presentAlert(source: Alert | AlertSnapshot): AlertJson {
     notified_at: instant(alert.notified_at),
     links: { self: `/alerts/${uuid}` },
   };
+}
+
+/** An alert is late after its first failed attempt, and once the event alert.late was recorded. */
+function isLate({ status, last_error, late_at }: AlertSnapshot): boolean {
+  return (status === 'pending' || status === 'processing') && (last_error !== null || late_at !== null);
+}
+
+/** Returns since when an unfinished alert waits for its result, why, and when the next attempt may start. */
+export function lateOf(alert: AlertSnapshot): NonNullable<AlertJson['late']> {
+  const unknown = alert.status === 'processing' ? 'the attempt takes long' : 'waiting in the queue';
+  return {
+    since: new Date(alert.round_started_at ?? alert.received_at).toISOString(),
+    reason: alert.last_error ?? unknown,
+    next_attempt_at: nextAttemptOf(alert),
+  };
+}
+
+function nextAttemptOf({ status, next_attempt_at }: AlertSnapshot): string | null {
+  return status === 'pending' ? instant(next_attempt_at) : null;
 }
 
 function instant(time: string | null): string | null {

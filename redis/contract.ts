@@ -48,19 +48,31 @@ export const KEEP_FAILED = { age: 7 * 24 * 3_600, count: 1_000 };
 
 const FIRST_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 10_000;
+const MAX_RETRY_DELAY_MS = 600_000;
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /** A job delayed for longer was not delayed by this system. Includes a minute for clocks that differ. */
 export const LONGEST_DELAY_MS = MAX_RETRY_AFTER_MS + 60_000;
 
 /**
- * Returns the delay before the next delivery in ms: 1, 2, 4, 8, 10, 10, … s, each up to a quarter shorter at random, so
- * that alerts that failed together are not retried together. `retryAfterMs` is the video server's Retry-After.
+ * Returns the delay in ms before a job is delivered again whose handler does not know better: 1, 2, 4, 8, 10, 10, … s, each
+ * up to a quarter shorter at random, so that jobs that failed together are not repeated together.
  */
-export function backoffMs(deliveries: number, retryAfterMs = 0, random: () => number = Math.random): number {
-  const full = Math.min(FIRST_DELAY_MS * 2 ** Math.min(deliveries - 1, 20), MAX_DELAY_MS);
-  const jittered = Math.round(full * (1 - random() / 4));
-  return Math.max(jittered, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
+export function backoffMs(deliveries: number, random: () => number = Math.random): number {
+  return growingDelay(deliveries, MAX_DELAY_MS, random);
+}
+
+/**
+ * Returns the delay in ms after an attempt that the video server let fail, number `attempts` of its round: 1, 2, 4, … s up to
+ * ten minutes, with the same jitter. `retryAfterMs`, the server's Retry-After, lengthens it up to one hour.
+ */
+export function retryDelayMs(attempts: number, retryAfterMs = 0, random: () => number = Math.random): number {
+  return Math.max(growingDelay(attempts, MAX_RETRY_DELAY_MS, random), Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
+}
+
+function growingDelay(count: number, max: number, random: () => number): number {
+  const full = Math.min(FIRST_DELAY_MS * 2 ** Math.min(Math.max(count, 1) - 1, 20), max);
+  return Math.round(full * (1 - random() / 4));
 }
 
 /** The variables of the queue. */

@@ -24,8 +24,10 @@ export const workerFields = {
    * at 0.92; 64: 2,058 at 0.85; 128: 2,346 and 2,143 at 0.76 and 0.83; 250: 2,448 at 0.74.
    */
   WORKER_CONCURRENCY: wholeNumber(1, 500).prefault('128'),
-  /** With the delays between them, 12 attempts outlast one minute without the video server. */
-  MAX_ATTEMPTS: wholeNumber(1, 100).prefault('12'),
+  /** How long after its receipt, or after an operator's retry, an alert that fails temporarily is retried. */
+  RETRY_HORIZON: duration('10s', '168h').prefault('24h'),
+  /** Unset: only RETRY_HORIZON limits the attempts. */
+  MAX_ATTEMPTS: wholeNumber(1, 1_000).optional(),
   MAX_CRASHES: wholeNumber(1, 100).prefault('5'),
   /** Bytes. */
   VIDEO_BYTE_BUDGET: wholeNumber(65_536, 1_073_741_824).prefault('8388608'),

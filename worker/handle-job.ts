@@ -2,21 +2,21 @@ import type { Logger } from 'pino';
 import { inSpan, traceId } from '#observability/tracing.ts';
 import { type ClaimedAlert, claim, release } from '#prisma/alerts.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
-import { type AlertJob, backoffMs } from '#redis/contract.ts';
+import type { AlertJob } from '#redis/contract.ts';
 import type { Delivery, JobResult } from '#redis/queue.ts';
 import { countAttempt, countClaim } from './attempt-metrics.ts';
 import { VideoError, VideoNotFound, VideoTimeout, WorkerCrashed } from './errors.ts';
 import type { AttemptOutcome, WorkerMetrics } from './metrics.ts';
 import type { OutageLog } from './outage-log.ts';
-import { type Attempt, failAlert, notifyOnce, type ProcessDeps, processAlert } from './process-alert.ts';
+import { type Attempt, type Failure, failAlert, notifyOnce, type ProcessDeps, processAlert } from './process-alert.ts';
+import { attemptLimitMs, limitText, nextStep, type RetryLimits } from './retry-policy.ts';
 
 export type HandleJobDeps = ProcessDeps & {
   log: Logger;
   metrics: WorkerMetrics;
   outages: OutageLog;
-  maxAttempts: number;
+  limits: RetryLimits;
   maxCrashes: number;
-  attemptTimeoutMs: number;
 };
 
 /** An alert can arrive before its video is uploaded: during this time after receipt, a missing video is retried. */
@@ -54,6 +54,8 @@ type Run = {
   attempt: Attempt;
   /** Fields of every log line about the attempt. */
   ids: object;
+  /** Returns the milliseconds since its start. */
+  elapsedMs: () => number;
   /** Counts the end of the attempt; returns its duration in milliseconds. */
   count: (outcome: AttemptOutcome, code?: string) => number;
 };
@@ -62,9 +64,9 @@ async function attemptAlert(
   deps: HandleJobDeps,
   alert: ClaimedAlert,
   stop: AbortSignal,
-  { number: deliveries = 1, stalls = 0 }: Partial<Delivery>,
+  { stalls = 0 }: Partial<Delivery>,
 ): Promise<JobResult> {
-  const { signal, clear } = attemptSignal(stop, deps.attemptTimeoutMs);
+  const { signal, clear } = attemptSignal(stop, attemptLimitMs(alert, deps.limits));
   const run = startRun(deps, alert, signal);
   try {
     // The row alone does not prove a crash: while the database accepts claims and rejects every other write, each attempt
@@ -79,7 +81,7 @@ async function attemptAlert(
     return { kind: 'done' };
   } catch (error) {
     if (stop.aborted) return await releaseAborted(run);
-    if (error instanceof VideoError) return await handleVideoError(run, error, deliveries);
+    if (error instanceof VideoError) return await handleVideoError(run, error);
     return await handleInternalError(run, error);
   } finally {
     clear();
@@ -94,6 +96,7 @@ function startRun(deps: HandleJobDeps, alert: ClaimedAlert, signal: AbortSignal)
     alert,
     attempt: { lease: { uuid: alert.uuid, claim: alert.claims }, meter, signal },
     ids: { alert: alert.uuid, requestId: alert.requestId, attempt: alert.attempts, traceId: traceId() },
+    elapsedMs: () => performance.now() - started,
     count(outcome, code) {
       const ms = performance.now() - started;
       countAttempt(deps.metrics, alert, { outcome, code, ms, meter });
@@ -130,42 +133,69 @@ async function releaseAborted({ deps, attempt, ids, count }: Run): Promise<JobRe
 }
 
 /** The video or its server failed: retries, or fails the alert if no attempt is left or none can help. */
-async function handleVideoError(run: Run, error: VideoError, deliveries: number): Promise<JobResult> {
+async function handleVideoError(run: Run, error: VideoError): Promise<JobResult> {
   const { deps, alert, attempt, ids, count } = run;
-  const { code, message: detail, retryAfterMs } = error;
-  const reason = `${code}: ${detail}`;
+  const { code, message: detail } = error;
+  const reason = reasonOf(error);
   const outage = !error.permanent && deps.outages.failed({ code, detail });
   if (error.permanent && attempt.meter.requests > 0) deps.outages.responded();
-  if (isLastAttempt(run) || (error.permanent && !mayStillArrive(error, alert))) {
+  const next = stepAfter(run, error);
+  if ('failure' in next) {
+    const { failure } = next;
     // During an outage one warning describes it, not one per alert.
-    deps.log[outage ? 'info' : 'warn']({ ...ids, code, detail, err: error.cause, ...attempt.meter }, 'alert failed');
-    count(await failAlert(deps, error, alert, attempt), code);
-    return { kind: 'failed', reason };
+    deps.log[outage ? 'info' : 'warn']({ ...ids, ...failure, err: error.cause, ...attempt.meter }, 'alert failed');
+    count(await failAlert(deps, failure, alert, attempt), failure.code);
+    return { kind: 'failed', reason: `${failure.code}: ${failure.detail}` };
   }
-  const delayMs = backoffMs(deliveries, retryAfterMs);
+  const { delayMs } = next;
   deps.log.info({ ...ids, code, detail, delayMs }, 'attempt failed, will retry');
-  count('retry', code);
-  await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { refund: false, error: reason, delayMs });
+  const busyMs = count('retry', code);
+  await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { refund: false, error: reason, delayMs, busyMs });
   return { kind: 'retry', reason, delayMs };
 }
 
-/** Our program or its environment failed: throws, so that the queue delivers the job again; the last attempt fails the alert. */
+/** Returns the delay until the next attempt, or the failure with which the alert ends. */
+function stepAfter(run: Run, error: VideoError): { delayMs: number } | { failure: Failure } {
+  const { code, message: detail } = error;
+  if (error.permanent && !mayStillArrive(error, run.alert)) return { failure: { code, detail } };
+  const { limits } = run.deps;
+  const next = nextStep(run.alert, costOf(run), limits, error.retryAfterMs);
+  if (next.kind === 'retry') return next;
+  const unread = `not readable ${limitText(next.why, limits)}`;
+  if (next.why === 'bytes')
+    return { failure: { code: 'video_too_large', detail: `${unread}; last error: ${reasonOf(error)}` } };
+  // A missing video has one reason, however often it was looked for.
+  return { failure: { code, detail: error.permanent ? detail : `${unread}: ${detail}` } };
+}
+
+function reasonOf({ code, message }: VideoError): string {
+  return `${code}: ${message}`;
+}
+
+function costOf({ attempt, elapsedMs }: Run) {
+  return { ms: elapsedMs(), bytesFetched: attempt.meter.bytesFetched };
+}
+
+/**
+ * Our program or its environment failed: retries with the same delays as after a failure of the video server, and the last
+ * attempt fails the alert. Throws if the attempt does not count or its result is recorded: the job is delivered again soon.
+ */
 async function handleInternalError(run: Run, error: unknown): Promise<JobResult> {
   const { deps, alert, attempt, ids, count } = run;
   const refund = isEnvironmental(error);
   deps.log.error({ ...ids, err: error }, 'attempt failed: internal error');
-  if (isLastAttempt(run) && !refund) {
-    const crashed = new WorkerCrashed(`the worker failed ${deps.maxAttempts} times on this alert`);
+  const next = nextStep(alert, costOf(run), deps.limits);
+  if (next.kind === 'end' && !refund) {
+    const detail = `the worker failed on this alert ${limitText(next.why, deps.limits)}`;
+    const crashed = { code: 'worker_crashed', detail } as const;
     count(await failAlert(deps, crashed, alert, attempt), crashed.code);
     return { kind: 'failed', reason: crashed.code };
   }
-  count('retry', 'internal');
-  await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { refund });
-  throw error;
-}
-
-function isLastAttempt({ deps, alert }: Run): boolean {
-  return alert.attempts - alert.attemptsBefore - alert.crashes >= deps.maxAttempts;
+  const busyMs = count('retry', 'internal');
+  const delayMs = refund || next.kind === 'end' ? undefined : next.delayMs;
+  const released = await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { refund, delayMs, busyMs });
+  if (refund || !released) throw error;
+  return { kind: 'retry', reason: `internal error: ${error instanceof Error ? error.message : error}`, delayMs };
 }
 
 /** The database is unavailable, the disk is full, or ffprobe is missing: temporary, and not an attempt at the video. */

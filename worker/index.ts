@@ -96,10 +96,15 @@ const deps: HandleJobDeps = {
     metrics.probes.inc({ path });
     return facts;
   },
-  maxAttempts: config.MAX_ATTEMPTS,
+  limits: {
+    horizonMs: config.RETRY_HORIZON,
+    maxAttempts: config.MAX_ATTEMPTS,
+    byteBudget: config.VIDEO_BYTE_BUDGET,
+    // FETCH_TIMEOUT_MS limits each wait for data; an attempt that needs six times that in all is too slow to be useful.
+    attemptTimeoutMs: 6 * config.FETCH_TIMEOUT_MS + config.PROBE_TIMEOUT_MS,
+    shortTimeoutMs: config.FETCH_TIMEOUT_MS,
+  },
   maxCrashes: config.MAX_CRASHES,
-  // FETCH_TIMEOUT_MS limits each wait for data; an attempt that needs six times that in all is too slow to be useful.
-  attemptTimeoutMs: 6 * config.FETCH_TIMEOUT_MS + config.PROBE_TIMEOUT_MS,
 };
 consumer = startConsumer(deps);
 const deliveries = startDeliveries({ config, queueUrl, log, registry: metrics.registry, onQueueError });

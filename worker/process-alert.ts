@@ -30,6 +30,9 @@ export type Attempt = { lease: Lease; meter: Meter; signal: AbortSignal };
 /** `superseded`: another attempt recorded its result first, and this one changed nothing. */
 export type Outcome = 'processed' | 'failed' | 'superseded';
 
+/** Why an alert failed. */
+export type Failure = { code: VideoError['code']; detail: string };
+
 /** Opens the video, probes it, records the result, notifies, marks. Throws a VideoError, a database error, or the signal's reason. */
 export async function processAlert(deps: ProcessDeps, alert: ClaimedAlert, attempt: Attempt): Promise<Outcome> {
   const url = videoUrl(alert.video, deps.videoServer);
@@ -47,11 +50,10 @@ export async function processAlert(deps: ProcessDeps, alert: ClaimedAlert, attem
 /** Records the failure, notifies, marks. */
 export async function failAlert(
   deps: ProcessDeps,
-  error: VideoError,
+  { code, detail }: Failure,
   alert: ClaimedAlert,
   attempt: Attempt,
 ): Promise<Outcome> {
-  const { code, message: detail } = error;
   const { recorded, destinations } = await inSpan('record', () =>
     recordFailure(deps.db, attempt.lease, { code, detail }, attempt.meter.bytesFetched),
   );

@@ -100,7 +100,7 @@ export const alertSchema = z
         detail: z.string(),
         retryable: z.boolean().meta({
           description:
-            'Whether failures with this code are retried automatically, up to MAX_ATTEMPTS times. An operator can retry ' +
+            'Whether failures with this code are retried automatically, for RETRY_HORIZON (24 hours). An operator can retry ' +
             'every failed alert.',
         }),
         action: z.string().meta({ description: 'What to do, in one sentence.' }),
@@ -110,6 +110,18 @@ export const alertSchema = z
     next_attempt_at: instant
       .nullable()
       .meta({ description: 'While it waits for a retry: when the next attempt starts, if a worker is free.' }),
+    late: z
+      .strictObject({
+        since: instant.meta({ description: 'When the current round of attempts started.' }),
+        reason: z.string().meta({ description: 'The error of the last attempt, with its code.' }),
+        next_attempt_at: instant.nullable(),
+      })
+      .nullable()
+      .meta({
+        description:
+          'While it is unfinished after a failed attempt, or after LATE_AFTER if a destination receives alert.late; null ' +
+          'otherwise.',
+      }),
     received_at: instant,
     round_started_at: instant.meta({
       description: 'When the current round of attempts started: at the receipt, or when an operator retried the alert.',

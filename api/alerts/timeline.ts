@@ -166,6 +166,10 @@ function unfinishedSummary(alert: Alert, waiting: Wait): string {
   if (waiting.for === 'probed') {
     return `Attempt ${alert.attempts} has been reading the video for ${duration}.${historyOf(alert)}`;
   }
+  if (alert.lastError !== null && alert.nextAttemptAt) {
+    const next = alert.nextAttemptAt.toISOString();
+    return `Late, next attempt at ${next}. Attempt ${alert.attempts} started ${duration} ago.${historyOf(alert)}`;
+  }
   if (attemptsSinceRetry(alert) > 0) {
     return `Attempt ${alert.attempts} started ${duration} ago without a result; another attempt will follow.${historyOf(alert)}`;
   }

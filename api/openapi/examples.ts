@@ -41,6 +41,8 @@ const PENDING_ROW: Alert = {
   attemptsBefore: 0,
   crashes: 0,
   bytesFetched: 0n,
+  bytesBefore: 0n,
+  busyMs: 0,
   lastError: null,
   lastErrorAt: null,
   nextAttemptAt: null,
@@ -74,16 +76,16 @@ const PROCESSED_ROW: Alert = {
   notifiedAt: after(100),
 };
 
-/** The other alert, received a second later: 12 attempts, each with a timeout of 10 s and up to 10 s before the next. */
+/** The other alert, received a second later, with MAX_ATTEMPTS=8: each timed out after 10 s, up to 64 s after the one before. */
 const FAILED_ROW: Alert = {
   ...PENDING_ROW,
   ...OTHER_NEW_ALERT,
   camera: null,
   id: 8n,
   status: 'failed',
-  attempts: 12,
+  attempts: 8,
   failureCode: 'video_timeout',
-  failureDetail: 'the video server sent no data for 10000 ms',
+  failureDetail: 'not readable in 8 attempts: the video server sent no data for 10000 ms',
   lastError: 'video_timeout: the video server sent no data for 10000 ms',
   lastErrorAt: after(180_000),
   nextAttemptAt: after(190_000),

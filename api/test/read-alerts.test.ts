@@ -56,6 +56,7 @@ describe('GET /alerts/:uuid', () => {
       failure: null,
       last_error: null,
       next_attempt_at: null,
+      late: null,
       received_at: instant,
       round_started_at: instant,
       started_at: instant,
@@ -85,12 +86,21 @@ describe('GET /alerts/:uuid', () => {
     const cause = { code: 'video_timeout', detail: 'no byte\nfor 3 s', at: instant };
     const alert = await json(await get(`/alerts/${uuid}`));
     expect(alert).toMatchObject({ status: 'pending', failure: null, last_error: cause, next_attempt_at: instant });
+    const reason = 'video_timeout: no byte\nfor 3 s';
+    const { next_attempt_at, received_at } = alert;
+    expect(alert.late).toEqual({ since: received_at, reason, next_attempt_at });
     expect(Date.parse(`${alert.next_attempt_at}`) - Date.parse(`${alert.last_error.at}`)).toBe(60_000);
     expect(await json(await get(`/alerts/${uuid}/timeline`))).toMatchObject({ next_attempt_at: alert.next_attempt_at });
     await claim(api.db, uuid);
-    expect(await json(await get(`/alerts/${uuid}`))).toMatchObject({ last_error: cause, next_attempt_at: null });
+    expect(await json(await get(`/alerts/${uuid}`))).toMatchObject({
+      ...{ last_error: cause, next_attempt_at: null, late: { reason, next_attempt_at: null } },
+    });
     await recordResolution(api.db, { uuid, claim: 2 }, resolution, 0);
-    expect(await json(await get(`/alerts/${uuid}`))).toMatchObject({ last_error: null, next_attempt_at: null });
+    expect(await json(await get(`/alerts/${uuid}`))).toMatchObject({
+      last_error: null,
+      next_attempt_at: null,
+      late: null,
+    });
   });
 
   it('has a strong ETag and returns 304 until the alert changes', async () => {

@@ -33,6 +33,8 @@ function alert(changes: Partial<Alert>): Alert {
     attemptsBefore: 0,
     crashes: 0,
     bytesFetched: 65_536n,
+    bytesBefore: 0n,
+    busyMs: 0,
     lastError: null,
     lastErrorAt: null,
     nextAttemptAt: null,
@@ -136,6 +138,10 @@ describe('the timeline', () => {
     [
       'Attempt 2 started 30.0 s ago without a result; another attempt will follow. Last error: video_server_error: 503',
       { ...pending, attempts: 2, startedAt: at(30_000), lastError: 'video_server_error: 503' },
+    ],
+    [
+      'Late, next attempt at 2026-11-22T10:08:00.000Z. Attempt 9 started 30.0 s ago. Last error: video_timeout: slow',
+      { ...pending, attempts: 9, startedAt: at(30_000), lastError: 'video_timeout: slow', nextAttemptAt: at(480_000) },
     ],
     [
       'Attempt 3 has been reading the video for 10.0 s. Its worker crashed twice.',

@@ -1,28 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { backoffMs, jobId, jobSchema, queueFields } from '../contract.ts';
+import { backoffMs, jobId, jobSchema, LONGEST_DELAY_MS, queueFields, retryDelayMs } from '../contract.ts';
 
 describe('the delay before the next delivery', () => {
   const longest = () => 0;
   const shortest = () => 1;
 
   it('doubles from 1 s to 10 s and stays there', () => {
-    const delays = [1, 2, 3, 4, 5, 6, 7, 1_000].map((deliveries) => backoffMs(deliveries, 0, longest));
+    const delays = [1, 2, 3, 4, 5, 6, 7, 1_000].map((deliveries) => backoffMs(deliveries, longest));
     expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000, 10_000]);
   });
 
   it('is up to a quarter shorter at random', () => {
-    expect([1, 2, 6].map((deliveries) => backoffMs(deliveries, 0, shortest))).toEqual([750, 1_500, 7_500]);
+    expect([1, 2, 6].map((deliveries) => backoffMs(deliveries, shortest))).toEqual([750, 1_500, 7_500]);
     const samples = Array.from({ length: 50 }, () => backoffMs(6));
     expect(new Set(samples).size).toBeGreaterThan(1);
     expect(samples.every((ms) => ms >= 7_500 && ms <= 10_000)).toBe(true);
   });
 
-  it('is at least what the video server requested, up to an hour', () => {
-    expect(backoffMs(1, 90_000, longest)).toBe(90_000);
-    expect(backoffMs(6, 500, longest)).toBe(10_000);
-    expect(backoffMs(1, 24 * 3_600_000, longest)).toBe(3_600_000);
+  it('doubles up to ten minutes after attempts that the video server let fail', () => {
+    const delays = [0, 1, 2, 3, 9, 10, 11, 12, 1_000].map((attempts) => retryDelayMs(attempts, 0, longest) / 1_000);
+    expect(delays).toEqual([1, 1, 2, 4, 256, 512, 600, 600, 600]);
+    expect(retryDelayMs(12, 0, shortest)).toBe(450_000);
+  });
+
+  it('is then at least what the video server requested, up to an hour, and never counts as lost', () => {
+    expect(retryDelayMs(1, 90_000, longest)).toBe(90_000);
+    expect(retryDelayMs(12, 500, longest)).toBe(600_000);
+    expect(retryDelayMs(1, 24 * 3_600_000, longest)).toBe(3_600_000);
+    expect(LONGEST_DELAY_MS).toBeGreaterThan(3_600_000);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { ClaimedDelivery } from '#prisma/deliveries.ts';
-import { type AlertSnapshot, presentAlert } from '#prisma/present-alert.ts';
+import { lateOf, presentAlert } from '#prisma/present-alert.ts';
 import type { Message } from '../notify/kind.ts';
 
 /** Returns the message of a delivery; every attempt returns the same one. `publicUrl`: the operator's page. */
@@ -13,21 +13,16 @@ export function messageOf(claimed: ClaimedDelivery, publicUrl: string | undefine
     links: linksOf(claimed, publicUrl),
   };
   if (snapshot) message.alert = presentAlert(snapshot);
-  if (snapshot && event === 'alert.late') message.late = lateOf(snapshot);
+  if (snapshot && event === 'alert.late') {
+    const { reason, since, next_attempt_at } = lateOf(snapshot);
+    const nextAttemptAt = next_attempt_at === null ? null : new Date(next_attempt_at);
+    message.late = { reason, since: new Date(since), nextAttemptAt };
+  }
   if (group && group.count > 1) {
     const { count, from, to, snapshots } = group;
     message.group = { store: store ?? '', count, from, to, alerts: snapshots.map((each) => presentAlert(each)) };
   }
   return message;
-}
-
-function lateOf(alert: AlertSnapshot): NonNullable<Message['late']> {
-  const inAttempt = alert.status === 'processing' ? 'the attempt takes long' : 'waiting in the queue';
-  return {
-    reason: alert.last_error ?? inAttempt,
-    since: new Date(alert.round_started_at ?? alert.received_at),
-    nextAttemptAt: alert.next_attempt_at === null ? null : new Date(alert.next_attempt_at),
-  };
 }
 
 function linksOf({ snapshot, store, group }: ClaimedDelivery, publicUrl: string | undefined): Message['links'] {

@@ -56,7 +56,11 @@ describe('an error of the environment of the database', () => {
   it('is not one that a constraint raises: it counts as an attempt', async () => {
     await observer.query(`ALTER TABLE alerts ADD CHECK (status <> 'processed')`);
     const { uuid } = await worker.add('/right/h264.mp4');
-    await expect(worker.handle(uuid)).rejects.toMatchObject({ name: 'DatabaseError', code: '23514' });
+    expect(await worker.handle(uuid)).toMatchObject({
+      kind: 'retry',
+      reason: expect.stringMatching(/^internal error: /),
+    });
+    expect(worker.logged.at(-1)).toMatchObject({ err: { type: 'DatabaseError', code: '23514' } });
     expect(await worker.row(uuid)).toMatchObject({ status: 'pending', attempts: 1 });
   });
 });

@@ -3,14 +3,16 @@ import { startTestWorker, type TestWorker } from './test-worker.ts';
 
 let worker: TestWorker;
 beforeAll(async () => {
-  worker = await startTestWorker();
+  worker = await startTestWorker({ maxAttempts: 1_000 });
 });
 afterAll(() => worker.close());
 
 /** Returns the delay of the queue, and the one that the row shows. */
-async function delays(video: string, number: number) {
+async function delays(video: string, attempt: number) {
   const { uuid } = await worker.add(video);
-  const result = await worker.handle(uuid, { number });
+  await worker.db.$executeRaw`UPDATE alerts SET attempts = ${attempt - 1} WHERE uuid = ${uuid}::uuid`;
+  // The number of deliveries is of no importance: jobs are also delivered again without an attempt.
+  const result = await worker.handle(uuid, { number: 100 });
   const row = await worker.row(uuid);
   expect(row.lastError).toMatch(/^video_server_(error|unreachable): /);
   return {
@@ -23,8 +25,14 @@ it('the row shows the cause and the delay that the video server requested', asyn
   expect(await delays('/throttled/h264.mp4', 1)).toEqual({ queued: 7_000, shown: 7_000 });
 });
 
-it('the row shows a delay that grows with the number of deliveries', async () => {
+it('the row shows a delay that grows with the number of attempts', async () => {
   const { queued, shown } = await delays('/truncated/h264.mp4', 4);
   expect(shown).toBeGreaterThanOrEqual(6_000);
   expect(queued).toBe(shown);
+});
+
+it('a job waits for at most ten minutes after an attempt', async () => {
+  const { queued } = await delays('/truncated/h264.mp4', 50);
+  expect(queued).toBeGreaterThanOrEqual(450_000);
+  expect(queued).toBeLessThanOrEqual(600_000);
 });

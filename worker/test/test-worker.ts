@@ -50,6 +50,9 @@ export type TestWorker = {
 /** handleJob with a real database and video server; the notifier writes into an array. */
 export async function startTestWorker({
   maxAttempts = 3,
+  horizonMs = 24 * 3_600_000,
+  byteBudget = 8 * 1024 * 1024,
+  shortTimeoutMs = 10_000,
   // Long enough for a busy machine; tests of timeouts set their own.
   timeoutMs = 30_000,
   attemptTimeoutMs = 60_000,
@@ -58,9 +61,9 @@ export async function startTestWorker({
   const database = await createTestDatabase();
   const db = openDatabase(database.url, { poolSize: 5, onError: () => {} });
   const videos = await startVideoServer({ root: FIXTURES });
-  const reader = createVideoReader({ origin: videos.origin, connections: 8, byteBudget: 8 * 1024 * 1024, timeoutMs });
+  const reader = createVideoReader({ origin: videos.origin, connections: 8, byteBudget, timeoutMs });
   const temporaryFolder = await mkdtemp(join(folder, 'worker-test-'));
-  const limits = { maxAttempts, maxCrashes: 3, attemptTimeoutMs };
+  const limits = { horizonMs, maxAttempts, byteBudget, attemptTimeoutMs, shortTimeoutMs };
   const state = {
     notified: [],
     triggered: [],
@@ -88,7 +91,7 @@ export async function startTestWorker({
       const openVideo = reader.open;
       const parts = depsOf(worker, { ffprobePath, temporaryFolder });
       outages ??= createOutageLog(parts.log, videos.origin);
-      const deps = { ...parts, ...limits, openVideo, outages };
+      const deps = { ...parts, limits, maxCrashes: 3, openVideo, outages };
       return handleJob(deps, { uuid, requestId: 'request-1' }, signal, delivery);
     },
     async row(uuid) {

@@ -72,7 +72,7 @@ export function WaitingBox({ alert: { last_error, next_attempt_at } }) {
       <p>Waits for another attempt: <code>${last_error.code}</code></p>
       <p class="failure-detail"><${UntrustedText}>${last_error.detail}<//></p>
       <p>${meaning} ${action.replace(/, then retry\.$/, '.')} The alert is retried automatically.</p>
-      ${next_attempt_at && html`<p>Next attempt at <${Time} at=${next_attempt_at} />, ${timeUntil(next_attempt_at, Date.now())}.</p>`}
+      ${next_attempt_at && html`<p>Late, next attempt at <${Time} at=${next_attempt_at} />, ${timeUntil(next_attempt_at, Date.now())}.</p>`}
     </div>
   `;
 }

@@ -137,7 +137,7 @@ describe.skipIf('missing' in found)('an operator', TEST_TIMEOUT, () => {
     const box = page.locator('.detail .waiting');
     await box.getByText('the video server refused the connection').waitFor();
     await box.getByText('Start the video server or correct VIDEO_SERVER.').waitFor();
-    await box.getByText(/Next attempt at .+, in (59 min|1 h)\./).waitFor();
+    await box.getByText(/Late, next attempt at .+, in (59 min|1 h)\./).waitFor();
     await api.db.alert.deleteMany();
     await page.locator('.banner').waitFor({ state: 'detached' });
     page.ignoreErrors(/404/);

@@ -10,7 +10,7 @@ const VIDEOS = [
   { video: '/videos/test_4.mkv', resolution: '854x480', codec: 'h264', container: 'mkv' },
   { video: '/videos/test_5.webm', resolution: '640x360', codec: 'vp9', container: 'webm' },
 ] as const;
-/** `delayMs`: about how long 12 attempts take until the last one. */
+/** `delayMs`: the time until the last attempt. */
 const OUTAGE_FAILURES = [
   {
     failureCode: 'video_server_unreachable',
@@ -103,6 +103,8 @@ function row(n: number, { count, ms, end, store }: Seed): Omit<Alert, 'id' | 'up
     attemptsBefore: 0,
     crashes: 0,
     bytesFetched: BigInt(failed ? 0 : 65_536),
+    bytesBefore: 0n,
+    busyMs: 0,
     traceparent: null,
     lastError: failed && outage ? `${failure.failureCode}: ${failure.failureDetail}` : null,
     lastErrorAt: failed && outage ? startedAt : null,

@@ -1,0 +1,3 @@
+-- AlterTable
+ALTER TABLE "alerts" ADD COLUMN     "busy_ms" INTEGER NOT NULL DEFAULT 0,
+ADD COLUMN     "bytes_before" BIGINT NOT NULL DEFAULT 0;

@@ -31,6 +31,8 @@ export const workerFields = {
   MAX_CRASHES: wholeNumber(1, 100).prefault('5'),
   /** Bytes. */
   VIDEO_BYTE_BUDGET: wholeNumber(65_536, 1_073_741_824).prefault('8388608'),
+  /** `any`: also MPEG streams, Flash, Windows Media and raw H.264, which ffprobe reads. */
+  VIDEO_CONTENT: z.enum(['containers', 'any'], 'must be containers or any').default('containers'),
   FETCH_TIMEOUT_MS: wholeNumber(100, 600_000).prefault('10000'),
   PROBE_TIMEOUT_MS: wholeNumber(100, 600_000).prefault('5000'),
   /** Parsing a video takes milliseconds; an event loop blocked for this long will never continue. */

@@ -91,7 +91,8 @@ const deps: HandleJobDeps = {
   videoServer: config.VIDEO_SERVER,
   openVideo: reader.open,
   async probe(video, signal) {
-    const options = { ffprobePath, timeoutMs: config.PROBE_TIMEOUT_MS, signal, sandbox };
+    const anyContent = config.VIDEO_CONTENT === 'any';
+    const options = { ffprobePath, timeoutMs: config.PROBE_TIMEOUT_MS, signal, sandbox, anyContent };
     const { facts, path } = await probe(video, options);
     metrics.probes.inc({ path });
     return facts;

@@ -19,6 +19,11 @@ export type OpenVideo = {
   read(start: number, end: number): Promise<Uint8Array>;
 };
 
+/** The containers that are always supported. */
+export type Container = 'mp4' | 'mov' | 'mkv' | 'webm' | 'avi';
+/** Formats that are supported with VIDEO_CONTENT=any: MPEG program and transport streams, Flash, Windows Media, raw H.264. */
+export type StreamFormat = 'mpegps' | 'mpegts' | 'flv' | 'asf' | 'h264';
+
 /** What a probe found. Width and height are as shown: rotation and cropping applied, sample aspect ratio not. */
 export type VideoFacts = {
   /** `${width}x${height}` in pixels. */
@@ -29,7 +34,7 @@ export type VideoFacts = {
   rotation: 0 | 90 | 180 | 270;
   /** ffprobe's name of the codec: h264, hevc, vp9, mpeg4, … */
   codec: string;
-  container: 'mp4' | 'mov' | 'mkv' | 'webm' | 'avi';
+  container: Container | StreamFormat;
   /** Seconds; null if the header has no duration. */
   duration: number | null;
 };

@@ -1,6 +1,4 @@
-import type { VideoFacts } from '../types.ts';
-
-type Container = VideoFacts['container'];
+import type { Container } from '../types.ts';
 
 const topLevelBoxes = new Set(['moov', 'mdat', 'wide', 'free', 'skip', 'pnot', 'uuid', 'moof', 'styp', 'sidx']);
 

@@ -3,12 +3,12 @@ import { NoVideoStream, VideoUnreadable } from '../../errors.ts';
 import { confirmsSize } from '../codecs/coded-size.ts';
 import { codecOfTrack } from '../codecs/names.ts';
 import { shownResolution } from '../resolution.ts';
-import type { HeaderView, Size, VideoFacts } from '../types.ts';
+import type { Container as AnyContainer, HeaderView, Size, VideoFacts } from '../types.ts';
 import type { BufferedReader } from './buffered-reader.ts';
 import { readMatroskaHeader } from './matroska-header.ts';
 import { readMp4Header } from './mp4-header.ts';
 
-type Container = Exclude<VideoFacts['container'], 'avi'>;
+type Container = Exclude<AnyContainer, 'avi'>;
 
 /**
  * Parses the header of an mp4, mov, mkv or webm in this process and checks the size against the codec's own data. Takes

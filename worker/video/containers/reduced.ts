@@ -1,5 +1,5 @@
 import { NoVideoStream, VideoUnreadable } from '../../errors.ts';
-import type { OpenVideo, VideoFacts } from '../types.ts';
+import type { OpenVideo } from '../types.ts';
 import { reducedAvi } from './avi.ts';
 import { BufferedReader } from './buffered-reader.ts';
 import { reducedMatroska } from './matroska-reduced.ts';
@@ -8,10 +8,7 @@ import { reducedMatroska } from './matroska-reduced.ts';
  * Returns a short file that describes the same video, for ffprobe; undefined if the beginning of the video serves as
  * well, or if this module cannot follow it. Throws any error of `video.read`.
  */
-export function reducedFile(
-  video: OpenVideo,
-  container: Exclude<VideoFacts['container'], 'mp4' | 'mov'>,
-): Promise<Buffer | undefined> {
+export function reducedFile(video: OpenVideo, container: 'mkv' | 'webm' | 'avi'): Promise<Buffer | undefined> {
   const reader = new BufferedReader(video);
   return ifReadable(() => (container === 'avi' ? reducedAvi(reader) : reducedMatroska(reader)));
 }

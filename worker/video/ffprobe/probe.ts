@@ -7,14 +7,24 @@ import type { Span } from '../containers/buffered-reader.ts';
 import { partsForFfprobe } from '../containers/mp4-spans.ts';
 import { reducedFile } from '../containers/reduced.ts';
 import { shownResolution } from '../resolution.ts';
-import type { OpenVideo, Probed, ProbePath, VideoFacts } from '../types.ts';
+import type { Container, OpenVideo, Probed, ProbePath, StreamFormat, VideoFacts } from '../types.ts';
 import { type FfprobeOptions, runFfprobe } from './run.ts';
 import { Semaphore } from './semaphore.ts';
 import { makeProbeFolder } from './temporary-folder.ts';
 
-type Container = VideoFacts['container'];
+type Format = Container | StreamFormat;
 
-const demuxers: Record<Container, string> = { mp4: 'mov', mov: 'mov', mkv: 'matroska', webm: 'matroska', avi: 'avi' };
+const streamDemuxers: Record<StreamFormat, string> = {
+  mpegps: 'mpeg',
+  mpegts: 'mpegts',
+  flv: 'flv',
+  asf: 'asf',
+  h264: 'h264',
+};
+const demuxers: Record<Format, string> = {
+  ...{ mp4: 'mov', mov: 'mov', mkv: 'matroska', webm: 'matroska', avi: 'avi' },
+  ...streamDemuxers,
+};
 
 /** Contains the header, and the first frame or enough of it. */
 const headBytes = 64 * 1024;
@@ -25,6 +35,10 @@ const maxWholeBytes = 4 * 1024 * 1024;
 /** Header and audio before the first video frame that ffprobe may read in addition. */
 const maxSkippedBytes = 1024 * 1024;
 const copyBytes = 256 * 1024;
+/** A stream may begin between two key frames, and only key frames come with the size. */
+const streamHeadBytes = 512 * 1024;
+/** The last time stamp in it gives the duration. */
+const streamTailBytes = 256 * 1024;
 /** A run costs 10 ms of CPU and up to `maxWholeBytes` of memory and disk; a worker processes many videos at once. */
 const runs = new Semaphore(2);
 /** Some file systems refuse larger files, and no camera writes them. */
@@ -57,14 +71,14 @@ const ffprobeOutput = z.object({
  */
 export async function probeWithFfprobe(
   video: OpenVideo,
-  container: Container,
+  container: Format,
   options: FfprobeOptions,
   spansRead: Span[] = [],
 ): Promise<Probed> {
   if (video.size > maxFileBytes) throw new VideoUnreadable(`the file claims to be ${video.size} bytes long`);
   const length = container === 'avi' ? await lengthOfFirstRiff(video) : video.size;
   const selections = await selectParts(video, container, spansRead);
-  const skippedBytes = Math.min(spansRead.at(-1)?.[1] ?? 0, maxSkippedBytes);
+  const skippedBytes = isStream(container) ? maxSkippedBytes : Math.min(spansRead.at(-1)?.[1] ?? 0, maxSkippedBytes);
   using _ = await runs.acquire(options.signal);
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const folder = await makeProbeFolder(options.temporaryFolder ?? tmpdir());
@@ -85,11 +99,15 @@ export async function probeWithFfprobe(
   }
 }
 
+function isStream(format: Format): format is StreamFormat {
+  return format in streamDemuxers;
+}
+
 /** Parts of a video to give to ffprobe, or a shorter file that describes the same video. */
 type Selection = { path: Exclude<ProbePath, 'in_process'> } & ({ spans: Span[] } | { reduced: Buffer });
 
 /** Returns what to try, in this order. */
-async function selectParts(video: OpenVideo, container: Container, spansRead: Span[]): Promise<Selection[]> {
+async function selectParts(video: OpenVideo, container: Format, spansRead: Span[]): Promise<Selection[]> {
   const head: Span = [0, headBytes];
   const larger: Selection[] = [];
   if (video.size > headBytes) {
@@ -97,6 +115,10 @@ async function selectParts(video: OpenVideo, container: Container, spansRead: Sp
     larger.push(
       whole ? { path: 'full_file', spans: [[0, video.size]] } : { path: 'ffprobe', spans: [[0, largeHeadBytes]] },
     );
+  }
+  if (isStream(container)) {
+    const tail: Span = [Math.max(0, video.size - streamTailBytes), video.size];
+    return [{ path: 'ffprobe', spans: [[0, streamHeadBytes], tail] }, ...larger];
   }
   const isMp4 = container === 'mp4' || container === 'mov';
   const { reduced, spans } = isMp4
@@ -140,7 +162,7 @@ async function copySpan(video: OpenVideo, [start, end]: Span, handle: FileHandle
   }
 }
 
-function factsOf(output: string, container: Container): VideoFacts {
+function factsOf(output: string, container: Format): VideoFacts {
   const { streams, format } = ffprobeOutput.parse(JSON.parse(output));
   const stream = streams.find((each) => each.codec_type === 'video' && each.disposition?.attached_pic !== 1);
   if (stream === undefined) throw new NoVideoStream('the file has no video stream');

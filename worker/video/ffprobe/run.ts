@@ -51,10 +51,11 @@ export async function runFfprobe({ folder, file, demuxer, skippedBytes, options,
   const args = [...print, ...probeSize, ...formats, ...decoders, '-i', `file:${file}`];
   const stop = AbortSignal.any([options.signal, deadline]);
   stop.throwIfAborted();
-  // Detached: a process group of its own, which can be killed as a whole. No environment variables.
+  // Detached: a process group of its own, which can be killed as a whole. No environment variables, except that the
+  // static ffprobe must not load modules of the system's C library for the names of stations: it crashes.
   const child = spawn(...sandboxed(options.sandbox, binary, args), {
     cwd: folder,
-    env: {},
+    env: demuxer === 'mpegts' ? { GCONV_PATH: '/nonexistent' } : {},
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

@@ -106,7 +106,7 @@ describe('a file without a resolution', () => {
     ['html.mp4', 'the file looks like an HTML page, not like a video'],
     ['playlist.mp4', 'the file looks like an HLS playlist, not like a video'],
     ['concat.mp4', 'the file looks like an ffmpeg concat script, not like a video'],
-    ['mpeg-ps.mp4', 'the file looks like an MPEG program stream, not like a video'],
+    ['mpeg-ps.mp4', 'the file is an MPEG program stream, which needs VIDEO_CONTENT=any'],
   ])('%s: %s', async (name, detail) => {
     await using videos = await openTestVideos();
     const error = await failureOf(probed(videos, name));

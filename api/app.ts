@@ -13,6 +13,7 @@ import type { LongPoll } from './alerts/long-poll.ts';
 import { reportRoutes } from './alerts/report-routes.ts';
 import { retryRoutes } from './alerts/retry-routes.ts';
 import { alertRoutes } from './alerts/routes.ts';
+import { newAlertSchemaFor } from './alerts/schema.ts';
 import { createStoreNames } from './alerts/store-names.ts';
 import { type Auth, authenticate } from './auth/client.ts';
 import { loginRoutes } from './auth/login.ts';
@@ -62,6 +63,8 @@ export type AppDeps = {
   allowedHosts?: readonly string[];
   /** The origin of the video server as browsers reach it. Undefined: the operator's page shows no videos. */
   videos?: string | undefined;
+  /** File name extensions of videos. Undefined: those of the five containers. */
+  videoExtensions?: readonly string[] | undefined;
   metrics: ApiMetrics;
   destinations: DestinationSettings;
 };
@@ -109,8 +112,9 @@ export function createApp(deps: AppDeps): Express {
   app.use(pageRoutes(assets, { ...deps, doneJobs: deps.queue.keepsCompletedJobs, failureCodes: FAILURE_ADVICE }));
   const storeNames = createStoreNames(deps.db);
   app.use(reportRoutes({ ...deps, storeNames }));
-  app.use(batchRoutes(deps));
-  app.use(alertRoutes({ ...deps, longPollSlots, storeNames }));
+  const newAlertSchema = newAlertSchemaFor(deps.videoExtensions);
+  app.use(batchRoutes({ ...deps, newAlertSchema }));
+  app.use(alertRoutes({ ...deps, longPollSlots, storeNames, newAlertSchema }));
   app.use(...allDestinationRoutes(deps, longPollSlots));
   app.use(queueRoutes(deps));
   app.use(notFound);

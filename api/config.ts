@@ -6,6 +6,7 @@ import { allowedCidrsField } from '#destinations/address-rules.ts';
 import { secretsKeyField } from '#destinations/secret-box.ts';
 import { observabilityFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
+import { videoExtensionsField } from './alerts/video-path.ts';
 
 /** The variables of the api. By default it listens on loopback only. */
 export const apiFields = {
@@ -45,6 +46,8 @@ export const apiFields = {
   DESTINATION_ALLOW_CIDRS: allowedCidrsField,
   /** Deliveries per second of a destination that is enabled again. */
   DELIVERY_BACKLOG_RATE: wholeNumber(1, 1_000).prefault('20'),
+  /** File name extensions of videos. The name does not decide what the worker reads. */
+  VIDEO_EXTENSIONS: videoExtensionsField,
   /** The origin of the video server as browsers reach it. Unset: the operator's page plays no videos. */
   VIDEO_PUBLIC_URL: z
     .url({ protocol: /^https?$/, error: 'must be a URL such as https://videos.example.com' })

@@ -64,6 +64,7 @@ const app = createApp({
   corsOrigins: config.CORS_ORIGINS,
   allowedHosts: config.ALLOWED_HOSTS,
   videos: config.VIDEO_PUBLIC_URL,
+  videoExtensions: config.VIDEO_EXTENSIONS,
   destinations: {
     secretsKey: config.SECRETS_KEY,
     allowedCidrs: config.DESTINATION_ALLOW_CIDRS,

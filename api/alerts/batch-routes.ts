@@ -8,7 +8,7 @@ import { type AdmitDeps, admitAlert } from './admission.ts';
 import { type BatchResult, batchSchema } from './batch-schema.ts';
 import { type NewAlertBody, newAlertSchema } from './schema.ts';
 
-type Deps = AdmitDeps & { rateLimits?: RateLimits | undefined };
+type Deps = AdmitDeps & { rateLimits?: RateLimits | undefined; newAlertSchema: typeof newAlertSchema };
 type BatchItem = { index: number; alert: NewAlertBody };
 
 /** POST /alerts/batch. Each alert is accepted or rejected independently. */
@@ -22,7 +22,7 @@ function postBatch(deps: Deps): RequestHandler {
   return async (req, res) => {
     const { alerts } = parse(batchSchema, req.body, 'batch');
     await deps.rateLimits?.countExtra(req, res, alerts.length - 1);
-    const { valid, results } = validate(alerts);
+    const { valid, results } = validate(alerts, deps.newAlertSchema);
     // Waits for all alerts, even if one fails: nothing is written after the response. If the database is unavailable, the
     // whole batch fails.
     const admitted = await Promise.allSettled(
@@ -53,12 +53,12 @@ function throwIfAllRejected(results: BatchResult[]): void {
 }
 
 /** Returns the valid alerts, and the results of the invalid ones, which together list at most MAX_ERRORS errors. */
-function validate(alerts: unknown[]): { valid: BatchItem[]; results: BatchResult[] } {
+function validate(alerts: unknown[], schema: Deps['newAlertSchema']): { valid: BatchItem[]; results: BatchResult[] } {
   const valid: BatchItem[] = [];
   const results: BatchResult[] = [];
   let left = MAX_ERRORS;
   for (const [index, body] of alerts.entries()) {
-    const parsed = newAlertSchema.safeParse(body);
+    const parsed = schema.safeParse(body);
     if (parsed.success) {
       valid.push({ index, alert: parsed.data });
       continue;

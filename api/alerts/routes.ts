@@ -13,10 +13,16 @@ import { parse, readJson } from '../http/request-body.ts';
 import { type AdmitDeps, admitAlert } from './admission.ts';
 import { etagOf } from './etag.ts';
 import type { LongPoll } from './long-poll.ts';
-import { alertPathSchema, alertQuerySchema, newAlertSchema } from './schema.ts';
+import { alertPathSchema, alertQuerySchema, type newAlertSchema } from './schema.ts';
 import type { StoreNames } from './store-names.ts';
 
-type Deps = AdmitDeps & { auth: Auth; longPoll: LongPoll; longPollSlots: LongPollSlots; storeNames: StoreNames };
+type Deps = AdmitDeps & {
+  auth: Auth;
+  longPoll: LongPoll;
+  longPollSlots: LongPollSlots;
+  storeNames: StoreNames;
+  newAlertSchema: typeof newAlertSchema;
+};
 
 /** Longest time from the end of a wait to its response: the key is checked and the alert is read again. */
 const AFTER_WAIT_MS = 3_000;
@@ -36,7 +42,7 @@ export function alertRoutes(deps: Deps): Router {
 
 function postAlert(deps: Deps): RequestHandler {
   return async (req, res) => {
-    const alert = parse(newAlertSchema, req.body, 'alert');
+    const alert = parse(deps.newAlertSchema, req.body, 'alert');
     const admitted = await admitAlert(deps, req, alert);
     req.log.info({ alert: alert.uuid, result: admitted.kind }, 'alert received');
     if (admitted.kind === 'duplicate') {

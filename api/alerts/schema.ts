@@ -8,14 +8,15 @@ const DAY_S = 86_400;
 
 const uuid = z.uuid('must be a UUID as in RFC 9562').toLowerCase();
 
-const video = z
-  .string('must be a string')
-  .min(1, { error: 'must not be empty', abort: true })
-  .max(1024, { error: 'must be at most 1024 characters', abort: true })
-  .superRefine((path, context) => {
-    const error = videoPathError(path);
-    if (error) context.addIssue({ code: 'custom', params: { code: error.code }, message: error.message });
-  });
+const video = (extensions?: readonly string[]) =>
+  z
+    .string('must be a string')
+    .min(1, { error: 'must not be empty', abort: true })
+    .max(1024, { error: 'must be at most 1024 characters', abort: true })
+    .superRefine((path, context) => {
+      const error = videoPathError(path, extensions);
+      if (error) context.addIssue({ code: 'custom', params: { code: error.code }, message: error.message });
+    });
 
 const timestamp = z
   .number('must be a number: Unix seconds')
@@ -48,7 +49,10 @@ export const newAlertSchema = z
     uuid: uuid.meta({
       description: 'Chosen by the client. Sending the same uuid again does not create a second alert.',
     }),
-    video: video.meta({ description: 'Absolute path on the video server, ending in .mp4, .avi, .mov, .mkv or .webm.' }),
+    video: video().meta({
+      description:
+        'Absolute path on the video server, ending in .mp4, .avi, .mov, .mkv or .webm, or in another extension that VIDEO_EXTENSIONS allows.',
+    }),
     timestamp: timestamp.meta({
       description: 'When the camera recorded it: Unix seconds, at most a day in the future.',
     }),
@@ -64,6 +68,11 @@ export const newAlertSchema = z
       store: 'test-store',
     },
   });
+
+/** Returns the schema of POST /alerts for these file name extensions. */
+export function newAlertSchemaFor(extensions: readonly string[] | undefined): typeof newAlertSchema {
+  return extensions === undefined ? newAlertSchema : newAlertSchema.extend({ video: video(extensions) });
+}
 
 export type NewAlertBody = z.output<typeof newAlertSchema>;
 

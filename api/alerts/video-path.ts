@@ -1,10 +1,29 @@
+import { z } from 'zod';
+
 /** The video formats that cameras send. The api only checks the name; the worker detects the format from the content. */
-const VIDEO_EXTENSION = /\.(mp4|avi|mov|mkv|webm)$/i;
+const DEFAULT_EXTENSIONS = ['mp4', 'avi', 'mov', 'mkv', 'webm'] as const;
+const EXTENSIONS: ReadonlySet<string> = new Set([
+  ...DEFAULT_EXTENSIONS,
+  ...['ts', 'mts', 'ps', 'flv', 'wmv', 'm4v', '3gp'],
+]);
+
+/** A field for file name extensions, with or without a dot. */
+export const videoExtensionsField = z
+  .string()
+  .default(DEFAULT_EXTENSIONS.join())
+  .transform((text) => text.split(',').map((extension) => extension.trim().replace(/^\./, '').toLowerCase()))
+  .refine(
+    (extensions) => extensions.every((extension) => EXTENSIONS.has(extension)),
+    `must be comma-separated extensions: ${[...EXTENSIONS].join(', ')}`,
+  );
 
 export const CONTROL_CHARACTER = /\p{Cc}/u;
 
 /** Returns why a path must not be requested from the video server, or undefined if it may be. */
-export function videoPathError(path: string): { code: string; message: string } | undefined {
+export function videoPathError(
+  path: string,
+  extensions: readonly string[] = DEFAULT_EXTENSIONS,
+): { code: string; message: string } | undefined {
   if (!path.isWellFormed() || CONTROL_CHARACTER.test(path)) {
     return { code: 'control_character', message: 'must not contain control characters' };
   }
@@ -28,8 +47,9 @@ export function videoPathError(path: string): { code: string; message: string } 
     }
   }
   if (/%2f/i.test(path)) return { code: 'forbidden_character', message: 'must not contain an encoded slash' };
-  if (!VIDEO_EXTENSION.test(path)) {
-    return { code: 'extension', message: 'must end in .mp4, .avi, .mov, .mkv or .webm' };
+  const ending = path.slice(path.lastIndexOf('.') + 1);
+  if (!/^[a-z0-9]+$/i.test(ending) || !extensions.includes(ending.toLowerCase())) {
+    return { code: 'extension', message: `must end in ${listOf(extensions)}` };
   }
   // Defence in depth: the worker resolves the path with the same URL parser.
   const server = 'http://video.invalid';
@@ -37,4 +57,10 @@ export function videoPathError(path: string): { code: string; message: string } 
     return { code: 'not_absolute', message: 'must be a path on the video server' };
   }
   return undefined;
+}
+
+/** Returns `.a`, `.a or .b` or `.a, .b or .c`. */
+function listOf(extensions: readonly string[]): string {
+  const names = extensions.map((extension) => `.${extension}`);
+  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 }

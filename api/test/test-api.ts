@@ -59,6 +59,7 @@ export async function startTestApi(
     rateLimits?: AppDeps['rateLimits'];
     maxDepth?: number;
     videos?: string;
+    videoExtensions?: string[];
     feedLag?: { checkMs: number; warnMs: number };
     destinations?: Partial<AppDeps['destinations']>;
   } = {},
@@ -92,6 +93,7 @@ export async function startTestApi(
     rateLimits: options.rateLimits,
     backpressure: createBackpressure(queue, options.maxDepth ?? 1_000_000),
     videos: options.videos,
+    videoExtensions: options.videoExtensions,
     destinations: { secretsKey: SECRETS_KEY, allowedCidrs: [], backlogRate: 20, ...options.destinations },
     readiness: createReadiness({ db, queue, stopping: () => stopping }),
   });

@@ -23,8 +23,11 @@ const JOBS_PER_ROUND = 4;
 /** BullMQ's highest priority. A backlog of four times as many jobs of one store is in order; further ones share it. */
 const MAX_PRIORITY = 2 ** 21 - 1;
 
-/** With 10 reads per second, a read costs little even per second of an idle processor: 0.05 ms on Redis, 0.4 on PostgreSQL. */
+/** Between two reads while a store has more jobs than fit into a round. A busy producer adds about 100 jobs in this time. */
 const READ_INTERVAL_MS = 100;
+
+/** Between two reads otherwise: later, a store would have to wait for alerts that were processed long ago. */
+const FORGET_INTERVAL_MS = 10_000;
 
 /** Bounds the memory at 4 MB. A store that sent nothing for longer than 20,000 others did has no jobs waiting, or soon none. */
 const MAX_STORES = 20_000;
@@ -38,8 +41,8 @@ const MAX_STORES = 20_000;
  * only dispatched jobs advance the clock, no rate has to be estimated. A round comes after at most JOBS_PER_ROUND jobs of each
  * store and producer in each round before it, so no job waits forever.
  *
- * The counts are of this process only; other producers have their own. The queue is read only while a store has more jobs
- * than fit into a round.
+ * The counts are of this process only; other producers have their own. The queue is read while a store has more jobs than
+ * fit into a round, and otherwise every ten seconds at most.
  */
 export function createFairOrder(readWaiting: () => Promise<Waiting>, now = () => performance.now()): FairOrder {
   // The position of the store's last job in the sequence of its rounds.
@@ -79,7 +82,9 @@ export function createFairOrder(readWaiting: () => Promise<Waiting>, now = () =>
   const start = async (jobs: FairJob[], send: (priorities: number[]) => Promise<void>) => {
     const keys = jobs.map(keyOf);
     const fits = ([key, count]: [string, number]) => roundOf(nextPosition(key) + count - 1) < current;
-    if (now() - readAt >= READ_INTERVAL_MS && !countOf(keys).every(fits)) await read();
+    const age = now() - readAt;
+    const due = age >= FORGET_INTERVAL_MS && keys.some((key) => positions.has(key));
+    if (due || (age >= READ_INTERVAL_MS && !countOf(keys).every(fits))) await read();
     const sent = send(keys.map(prioritize));
     sending.add(sent);
     const done = () => void sending.delete(sent);

@@ -77,6 +77,19 @@ describe('the order in a model of the queue', () => {
     }
   });
 
+  it('forgets what was processed long ago', async () => {
+    let [time, empty] = [0, true];
+    const order = createFairOrder(
+      async () => ({ first: undefined, empty }),
+      () => time,
+    );
+    await prioritiesOf(order, ['b', 'b', 'b', 'c']);
+    time = 20_000;
+    await prioritiesOf(order, ['c']);
+    [time, empty] = [20_050, false];
+    expect(await prioritiesOf(order, times(4, 'b'))).toEqual([0, 0, 0, 0]);
+  });
+
   it('treats alerts without a store as those of one store', async () => {
     let priorities: number[] = [];
     const order = createFairOrder(async () => ({ first: undefined, empty: true }));

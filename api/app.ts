@@ -65,6 +65,8 @@ export type AppDeps = {
   videos?: string | undefined;
   /** File name extensions of videos. Undefined: those of the five containers. */
   videoExtensions?: readonly string[] | undefined;
+  /** Returns the names of the video sources that an alert can select. */
+  sourceNames: () => readonly string[];
   metrics: ApiMetrics;
   destinations: DestinationSettings;
 };

@@ -6,6 +6,7 @@ import { allowedCidrsField } from '#destinations/address-rules.ts';
 import { secretsKeyField } from '#destinations/secret-box.ts';
 import { observabilityFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
+import { sourcesFields } from '#sources/config.ts';
 import { videoExtensionsField } from './alerts/video-path.ts';
 
 /** The variables of the api. By default it listens on loopback only. */
@@ -14,6 +15,7 @@ export const apiFields = {
   ...queueFields,
   ...logFields,
   ...observabilityFields,
+  ...sourcesFields,
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).prefault('8000'),
   AUTH: z.enum(['keys', 'off'], 'must be keys or off').default('keys'),

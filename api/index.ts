@@ -8,6 +8,8 @@ import { openDeliveryQueue } from '#redis/delivery-queue.ts';
 import { openAlertQueue } from '#redis/queue.ts';
 import { openRateLimiters } from '#redis/rate-limit.ts';
 import { queueTelemetry } from '#redis/telemetry.ts';
+import { readSourceNames } from '#sources/file.ts';
+import { createReload } from '#sources/reload.ts';
 import { createBackpressure } from './alerts/backpressure.ts';
 import { ChangeFeed } from './alerts/change-feed.ts';
 import { FeedLag } from './alerts/feed-lag.ts';
@@ -25,9 +27,20 @@ import { createReadiness } from './operations/readiness.ts';
 import { registerSystemGauges } from './operations/system-gauges.ts';
 import { closeServer, createAlertServer } from './server.ts';
 
-const service = await startService('api', () => readApiConfig(process.env));
+const service = await startService('api', () => {
+  const values = readApiConfig(process.env);
+  return { ...values, sourceNames: values.SOURCES_FILE === undefined ? [] : readSourceNames(values.SOURCES_FILE) };
+});
 const { config, log, onClose, stopping } = service;
 const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
+const { SOURCES_FILE } = config;
+let { sourceNames } = config;
+if (SOURCES_FILE !== undefined) {
+  const use = (names: string[]) => {
+    sourceNames = names;
+  };
+  service.onReload(createReload({ read: () => readSourceNames(SOURCES_FILE), use, log }));
+}
 
 const db = openDatabase(config.DATABASE_URL, {
   poolSize: 10,
@@ -65,6 +78,7 @@ const app = createApp({
   allowedHosts: config.ALLOWED_HOSTS,
   videos: config.VIDEO_PUBLIC_URL,
   videoExtensions: config.VIDEO_EXTENSIONS,
+  sourceNames: () => sourceNames,
   destinations: {
     secretsKey: config.SECRETS_KEY,
     allowedCidrs: config.DESTINATION_ALLOW_CIDRS,

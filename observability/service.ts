@@ -26,6 +26,8 @@ export type Service<Config> = {
   stopping(): boolean;
   /** Registers a step of the shutdown. The step registered last runs first. */
   onClose(close: () => unknown): void;
+  /** Calls `reload` on each SIGHUP. A service that reloads nothing stops on SIGHUP. */
+  onReload(reload: () => void): void;
   /** Resolves like `step`; if it rejects, prints one line and exits with 1. */
   orExit<T>(step: Promise<T>): Promise<T>;
 };
@@ -42,12 +44,17 @@ export async function startService<Config extends ServiceConfig>(
   const log = await createLog({ service: name, level: config.LOG_LEVEL, terminal: process.stdout.isTTY });
   const steps: (() => unknown)[] = [];
   let stopping = false;
-  closeWithGrace({ delay: CLOSE_MS, logger: false, skip: ['SIGUSR2'] }, async ({ err, signal }) => {
+  closeWithGrace({ delay: CLOSE_MS, logger: false, skip: ['SIGUSR2', 'SIGHUP'] }, async ({ err, signal }) => {
     stopping = true;
     if (err) log.fatal({ err }, 'stopping after an uncaught error');
     else log.info({ signal }, 'stopping');
     for (const close of steps.reverse()) await close();
     log.flush();
+  });
+  const reloads: (() => void)[] = [];
+  process.on('SIGHUP', () => {
+    if (reloads.length === 0) process.kill(process.pid, 'SIGTERM');
+    for (const reload of reloads) reload();
   });
   // The parent is `npm start`. If it dies, the database that it runs stops too.
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
@@ -67,6 +74,7 @@ export async function startService<Config extends ServiceConfig>(
     traced: tracing !== undefined,
     stopping: () => stopping,
     onClose: (close) => void steps.push(close),
+    onReload: (reload) => void reloads.push(reload),
     async orExit(step) {
       try {
         return await step;

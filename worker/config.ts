@@ -4,6 +4,7 @@ import { allowedCidrsField } from '#destinations/address-rules.ts';
 import { secretsKeyField } from '#destinations/secret-box.ts';
 import { observabilityFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
+import { sourcesFields } from '#sources/config.ts';
 
 const timeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Zurich').default('UTC');
 
@@ -13,6 +14,7 @@ export const workerFields = {
   ...queueFields,
   ...logFields,
   ...observabilityFields,
+  ...sourcesFields,
   /** Origin of the video server: scheme, host and port, no path. */
   VIDEO_SERVER: z
     .url({ protocol: /^https?$/, error: 'must be a URL like http://nginx:8080' })

@@ -8,6 +8,8 @@ import { checkDatabase, waitUntilReady } from '#prisma/readiness.ts';
 import { openDeliveryQueue } from '#redis/delivery-queue.ts';
 import { type AlertConsumer, checkQueue, consumeAlerts, openAlertQueue } from '#redis/queue.ts';
 import { queueTelemetry } from '#redis/telemetry.ts';
+import { readSources } from '#sources/file.ts';
+import { createReload } from '#sources/reload.ts';
 import { withNotificationMetrics } from './attempt-metrics.ts';
 import { workerFields } from './config.ts';
 import { startDeliveries } from './deliveries/start.ts';
@@ -23,14 +25,17 @@ import { createStoreConcurrency } from './store-concurrency.ts';
 import { bundledFfprobe } from './video/ffprobe/run.ts';
 import { detectSandbox } from './video/ffprobe/sandbox.ts';
 import { removeAbandonedFolders } from './video/ffprobe/temporary-folder.ts';
-import { createVideoReader } from './video/http/range-reader.ts';
 import { probe } from './video/probe.ts';
+import { createVideoSources } from './video/sources.ts';
 import { startWatchdog } from './watchdog.ts';
 
 // On stop, attempts in progress get 5 s to finish, then return to the queue: half of what the service's shutdown may take.
 const DRAIN_MS = 5_000;
 
-const service = await startService('worker', () => parseConfig(workerFields, process.env));
+const service = await startService('worker', () => {
+  const values = parseConfig(workerFields, process.env);
+  return { ...values, sources: values.SOURCES_FILE === undefined ? undefined : readSources(values.SOURCES_FILE) };
+});
 const { config, log, onClose } = service;
 const telemetry = service.traced ? await queueTelemetry() : undefined;
 
@@ -60,14 +65,24 @@ let consumer: AlertConsumer | undefined;
 if (config.OPS_PORT !== undefined) await service.orExit(openOpsServer(config.HOST, config.OPS_PORT));
 await service.orExit(waitUntilReady(db, (err) => log.warn({ err }, 'waiting for the database')));
 
-const reader = createVideoReader({
-  origin: config.VIDEO_SERVER,
-  // An attempt has one request in flight at a time.
-  connections: config.WORKER_CONCURRENCY,
-  byteBudget: config.VIDEO_BYTE_BUDGET,
-  timeoutMs: config.FETCH_TIMEOUT_MS,
+// FETCH_TIMEOUT_MS limits each wait for data; an attempt that needs six times that in all is too slow to be useful.
+const attemptTimeoutMs = 6 * config.FETCH_TIMEOUT_MS + config.PROBE_TIMEOUT_MS;
+const videoSources = createVideoSources({
+  videoServer: config.VIDEO_SERVER,
+  sources: config.sources,
+  limits: {
+    // An attempt has one request in flight at a time.
+    connections: config.WORKER_CONCURRENCY,
+    byteBudget: config.VIDEO_BYTE_BUDGET,
+    timeoutMs: config.FETCH_TIMEOUT_MS,
+  },
+  attemptMs: attemptTimeoutMs,
 });
-onClose(() => reader.close());
+onClose(() => videoSources.close());
+const { SOURCES_FILE } = config;
+if (SOURCES_FILE !== undefined) {
+  service.onReload(createReload({ read: () => readSources(SOURCES_FILE), use: videoSources.replace, log }));
+}
 
 const ffprobePath = config.FFPROBE_PATH ?? bundledFfprobe();
 const sandbox = await detectSandbox(ffprobePath);
@@ -88,8 +103,7 @@ const deps: HandleJobDeps = {
   outages: createOutageLog(log, config.VIDEO_SERVER),
   notifier: withNotificationMetrics(consoleNotifier(process.stdout, config.TZ, config.NOTIFIER_FORMAT), metrics),
   triggerDeliveries: createTrigger(deliveryQueue, log),
-  videoServer: config.VIDEO_SERVER,
-  openVideo: reader.open,
+  openVideo: videoSources.open,
   async probe(video, signal) {
     const anyContent = config.VIDEO_CONTENT === 'any';
     const options = { ffprobePath, timeoutMs: config.PROBE_TIMEOUT_MS, signal, sandbox, anyContent };
@@ -101,8 +115,7 @@ const deps: HandleJobDeps = {
     horizonMs: config.RETRY_HORIZON,
     maxAttempts: config.MAX_ATTEMPTS,
     byteBudget: config.VIDEO_BYTE_BUDGET,
-    // FETCH_TIMEOUT_MS limits each wait for data; an attempt that needs six times that in all is too slow to be useful.
-    attemptTimeoutMs: 6 * config.FETCH_TIMEOUT_MS + config.PROBE_TIMEOUT_MS,
+    attemptTimeoutMs,
     shortTimeoutMs: config.FETCH_TIMEOUT_MS,
   },
   maxCrashes: config.MAX_CRASHES,

@@ -9,8 +9,9 @@ import {
 } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import type { TriggerDeliveries } from './deliveries/trigger.ts';
-import { RedirectRefused, type VideoError } from './errors.ts';
+import type { VideoError } from './errors.ts';
 import type { Notification, Notifier } from './notify/notifier.ts';
+import type { VideoLocation } from './video/sources.ts';
 import type { Meter, OpenVideo, VideoFacts } from './video/types.ts';
 
 export type ProcessDeps = {
@@ -18,9 +19,7 @@ export type ProcessDeps = {
   notifier: Notifier;
   /** Called with the destinations that the recorded result has deliveries for. */
   triggerDeliveries: TriggerDeliveries;
-  /** Origin of the video server. */
-  videoServer: string;
-  openVideo: (url: URL, options: { signal: AbortSignal; meter: Meter }) => Promise<OpenVideo>;
+  openVideo: (location: VideoLocation, options: { signal: AbortSignal; meter: Meter }) => Promise<OpenVideo>;
   probe: (video: OpenVideo, signal: AbortSignal) => Promise<VideoFacts>;
 };
 
@@ -35,8 +34,7 @@ export type Failure = { code: VideoError['code']; detail: string };
 
 /** Opens the video, probes it, records the result, notifies, marks. Throws a VideoError, a database error, or the signal's reason. */
 export async function processAlert(deps: ProcessDeps, alert: ClaimedAlert, attempt: Attempt): Promise<Outcome> {
-  const url = videoUrl(alert.video, deps.videoServer);
-  const video = await inSpan('fetch', () => deps.openVideo(url, attempt));
+  const video = await inSpan('fetch', () => deps.openVideo(alert, attempt));
   const facts = await inSpan('probe', () => deps.probe(video, attempt.signal));
   const { recorded, destinations } = await inSpan('record', () =>
     recordResolution(deps.db, attempt.lease, facts, attempt.meter.bytesFetched),
@@ -82,12 +80,4 @@ async function notifyAndMark(
 ): Promise<void> {
   await inSpan('notify', () => deps.notifier.notify({ uuid, store, timestamp, receivedAt, outcome }));
   await inSpan('mark', () => markNotified(deps.db, lease));
-}
-
-/** The api validates the path, but a row can be older than that validation. */
-function videoUrl(path: string, videoServer: string): URL {
-  if (!URL.canParse(path, videoServer)) throw new RedirectRefused('the video path is not a valid URL');
-  const url = new URL(path, videoServer);
-  if (url.origin !== new URL(videoServer).origin) throw new RedirectRefused('the video path leads to another server');
-  return url;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { failureAdviceList } from '#prisma/failure-codes.ts';
 import { AlertStatus, FailureCode } from '#prisma/generated/enums.ts';
+import { sourceName } from '#sources/schema.ts';
 import { lastErrorSchema } from './last-error.ts';
 import { CONTROL_CHARACTER, videoPathError } from './video-path.ts';
 
@@ -58,6 +59,9 @@ export const newAlertSchema = z
     }),
     store: store.meta({ description: 'No control characters.' }),
     camera: name.optional().meta({ description: 'The camera of the store. No control characters.' }),
+    source: sourceName.optional().meta({
+      description: 'The name of the video source that has the video. By default the server decides by store.',
+    }),
   })
   .meta({
     id: 'NewAlert',

@@ -5,7 +5,7 @@ import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;
 beforeAll(async () => {
-  api = await startTestApi();
+  api = await startTestApi({ sourceNames: ['archive', 'store-42'] });
 });
 afterAll(() => api.close());
 
@@ -118,6 +118,30 @@ describe('the same uuid again', () => {
   });
 });
 
+describe('the source of the video', () => {
+  it('is a name in the file of sources', async () => {
+    const alert = { ...newAlert(), source: 'archive' };
+    expect(await json(await api.post(alert))).toMatchObject({ source: 'archive', status: 'pending' });
+    expect((await api.post(alert)).status).toBe(200);
+    const conflict = await api.post({ ...alert, source: 'store-42' });
+    expect(await json(conflict)).toMatchObject({ status: 409, fields: ['source'] });
+  });
+
+  it('must exist: 422 lists the valid names', async () => {
+    const response = await api.post({ ...newAlert(), source: 'unknown' });
+    expect(response.status).toBe(422);
+    expect(await json(response)).toMatchObject({
+      errors: [
+        {
+          pointer: '#/source',
+          code: 'unknown_source',
+          detail: 'is not the name of a video source; valid: one of archive, store-42',
+        },
+      ],
+    });
+  });
+});
+
 describe('an invalid body', () => {
   const invalid: [name: string, changes: Record<string, unknown>, pointer: string, code: string][] = [
     ['uuid of another form', { uuid: 'not-a-uuid' }, '#/uuid', 'invalid_format'],
@@ -152,6 +176,7 @@ describe('an invalid body', () => {
     ['camera empty', { camera: '' }, '#/camera', 'too_small'],
     ['camera too long', { camera: 'a'.repeat(129) }, '#/camera', 'too_big'],
     ['camera with a line break', { camera: 'a\nb' }, '#/camera', 'control_character'],
+    ['source of another form', { source: 'A b' }, '#/source', 'invalid_format'],
     ['an unknown field', { colour: 'red' }, '#/colour', 'unrecognized_keys'],
   ];
 

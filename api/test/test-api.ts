@@ -60,6 +60,7 @@ export async function startTestApi(
     maxDepth?: number;
     videos?: string;
     videoExtensions?: string[];
+    sourceNames?: string[];
     feedLag?: { checkMs: number; warnMs: number };
     destinations?: Partial<AppDeps['destinations']>;
   } = {},
@@ -94,6 +95,7 @@ export async function startTestApi(
     backpressure: createBackpressure(queue, options.maxDepth ?? 1_000_000),
     videos: options.videos,
     videoExtensions: options.videoExtensions,
+    sourceNames: () => options.sourceNames ?? [],
     destinations: { secretsKey: SECRETS_KEY, allowedCidrs: [], backlogRate: 20, ...options.destinations },
     readiness: createReadiness({ db, queue, stopping: () => stopping }),
   });

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import http, { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { basename, join } from 'node:path';
@@ -17,6 +17,7 @@ export type VideoServer = {
     range: string | undefined;
     acceptEncoding: string | undefined;
     authorized: boolean;
+    headers: IncomingHttpHeaders;
   }[];
   /** Sockets accepted so far, and those that are still open. */
   readonly connections: number;
@@ -34,14 +35,15 @@ export const certificate = join(import.meta.dirname, 'video-server.pem');
 
 /**
  * Starts a video server on 127.0.0.1 that misbehaves on request. `root`: folder of the files. `files`: content by name,
- * which has priority. `port`: 0 for any.
+ * which has priority. `port`: 0 for any. `clientCertificates`: only clients with the certificate above may connect.
  */
 export async function startVideoServer({
   root,
   files = {},
   port = 0,
   protocol = 'http',
-}: Files & { port?: number; protocol?: 'http' | 'https' }): Promise<VideoServer> {
+  clientCertificates = false,
+}: Files & { port?: number; protocol?: 'http' | 'https'; clientCertificates?: boolean }): Promise<VideoServer> {
   const sockets = new Set<Socket>();
   const requests: VideoServer['requests'] = [];
   let connections = 0;
@@ -49,7 +51,12 @@ export async function startVideoServer({
     void serve(request, response, requests, { root, files });
   const pem = protocol === 'https' ? readFileSync(certificate) : '';
   const server =
-    protocol === 'https' ? https.createServer({ key: pem, cert: pem }, onRequest) : http.createServer(onRequest);
+    protocol === 'https'
+      ? https.createServer(
+          { key: pem, cert: pem, ...(clientCertificates && { ca: pem, requestCert: true }) },
+          onRequest,
+        )
+      : http.createServer(onRequest);
   // Behaviours write to the socket directly: without a listener, the error of a closed one would end the process.
   for (const event of ['connection', 'secureConnection']) server.on(event, (socket) => socket.on('error', () => {}));
   server.on('connection', (socket) => {
@@ -88,7 +95,7 @@ async function serve(
 ): Promise<void> {
   const path = request.url ?? '/';
   const { authorization, range, 'accept-encoding': acceptEncoding } = request.headers;
-  requests.push({ path, range, acceptEncoding, authorized: authorization !== undefined });
+  requests.push({ path, range, acceptEncoding, authorized: authorization !== undefined, headers: request.headers });
   const requestNumber = requests.filter((earlier) => earlier.path === path).length;
   const file = basename(path.replace(/\?.*/, ''));
   const bytes = await readVideo(stored, file);

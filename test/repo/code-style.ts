@@ -13,7 +13,20 @@ const ENTRIES = [
 ];
 
 const FOLDERS = [
-  ...['api', 'async', 'bench', 'chaos', 'config', 'deploy', 'destinations', 'docs', 'local', 'nginx', 'observability'],
+  ...[
+    'api',
+    'async',
+    'bench',
+    'chaos',
+    'config',
+    'deploy',
+    'destinations',
+    'sources',
+    'docs',
+    'local',
+    'nginx',
+    'observability',
+  ],
   ...['prisma', 'redis', 'test', 'worker'],
 ];
 /** Names that do not say what is in a file. */

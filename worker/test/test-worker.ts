@@ -10,12 +10,13 @@ import type { Delivery, JobResult } from '#redis/queue.ts';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { startVideoServer, type VideoServer } from '#test/harness/video-server.ts';
 import { withNotificationMetrics } from '../attempt-metrics.ts';
-import { handleJob } from '../handle-job.ts';
+import { type HandleJobDeps, handleJob } from '../handle-job.ts';
 import { createMetrics, type WorkerMetrics } from '../metrics.ts';
 import type { Notification, Notifier } from '../notify/notifier.ts';
 import { createOutageLog, type OutageLog } from '../outage-log.ts';
 import { createVideoReader } from '../video/http/range-reader.ts';
 import { probe } from '../video/probe.ts';
+import { videoUrl } from '../video/sources.ts';
 import type { OpenVideo } from '../video/types.ts';
 import { FIXTURES } from './worker-fixture.ts';
 
@@ -88,7 +89,8 @@ export async function startTestWorker({
       return worker.row(uuid);
     },
     handle(uuid, { signal = new AbortController().signal, ffprobePath, ...delivery } = {}) {
-      const openVideo = reader.open;
+      const openVideo: HandleJobDeps['openVideo'] = ({ video }, attempt) =>
+        reader.open(videoUrl(video, videos.origin), attempt);
       const parts = depsOf(worker, { ffprobePath, temporaryFolder });
       outages ??= createOutageLog(parts.log, videos.origin);
       const deps = { ...parts, limits, maxCrashes: 3, openVideo, outages };
@@ -132,7 +134,6 @@ function depsOf(worker: TestWorker, options: { ffprobePath: string | undefined; 
     log: pino({ level: 'debug' }, { write: (line) => worker.logged.push(JSON.parse(line)) }),
     notifier: withNotificationMetrics(notifier, worker.metrics),
     triggerDeliveries: (ids: readonly string[]) => void worker.triggered.push(...ids),
-    videoServer: worker.videos.origin,
     async probe(video: OpenVideo, signal: AbortSignal) {
       const { facts } = await probe(video, { ...options, timeoutMs: 30_000, signal });
       await worker.pause?.();

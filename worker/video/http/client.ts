@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 import { failureOf, isConnectionClosed } from './failures.ts';
-import { createPinnedConnector, type PinnedConnector } from './pinned-connector.ts';
+import { createPinnedConnector, type PinnedConnector, type Tls } from './pinned-connector.ts';
 import { type RangeRequest, ResponseHandler, type VideoResponse } from './response-handler.ts';
 
 export type VideoClientOptions = {
@@ -14,6 +14,10 @@ export type VideoClientOptions = {
    * sends a few bytes at a time.
    */
   timeoutMs: number;
+  /** Names and values of headers that every request gets, such as credentials. */
+  headers?: string[] | undefined;
+  /** `ca` replaces the default certificate authorities; `cert` and `key` are the client's. */
+  tls?: Tls | undefined;
 };
 
 export type VideoClient = {
@@ -33,16 +37,25 @@ const maxReconnects = 3;
 const keepAliveMs = 60_000;
 
 /** Creates a client that keeps its connections open between requests. */
-export function createVideoClient({ origin: originText, connections, timeoutMs }: VideoClientOptions): VideoClient {
-  const origin = new URL(originText);
-  const connector = createPinnedConnector(origin, timeoutMs);
+export function createVideoClient(options: VideoClientOptions): VideoClient {
+  const { connections, timeoutMs, headers: ownHeaders = [], tls } = options;
+  const origin = new URL(options.origin);
+  const connector = createPinnedConnector(origin, timeoutMs, tls);
   const pool = openPool(origin, connector, connections);
   const send = (request: RangeRequest): ResponseHandler => {
     const { url, start, end, meter } = request;
     meter.requests += 1;
     const handler = new ResponseHandler(request, { timeoutMs, isNewConnection: () => connector.handingOver });
     const range = `bytes=${start}-${end - 1}`;
-    const headers = ['Accept-Encoding', 'identity', 'User-Agent', 'video-alert-pipeline', 'Range', range];
+    const headers = [
+      'Accept-Encoding',
+      'identity',
+      'User-Agent',
+      'video-alert-pipeline',
+      'Range',
+      range,
+      ...ownHeaders,
+    ];
     // The cheapest of undici's interfaces.
     pool.dispatch({ method: 'GET', path: url.pathname + url.search, headers }, handler);
     return handler;

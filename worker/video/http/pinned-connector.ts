@@ -2,6 +2,9 @@ import { Socket } from 'node:net';
 import { buildConnector } from 'undici';
 import { RedirectRefused } from '../../errors.ts';
 
+/** In PEM. */
+export type Tls = { ca?: string | undefined; cert?: string | undefined; key?: string | undefined };
+
 export type PinnedConnector = {
   connect: buildConnector.connector;
   /** True while a new connection is handed to undici, which then writes the first request to it synchronously. */
@@ -13,11 +16,11 @@ export type PinnedConnector = {
 /**
  * Connects to this origin only: any other scheme, host, port or socket path fails with RedirectRefused. The host name is
  * resolved as part of connecting, so no second lookup can return a different address. Proxies from the environment are
- * not used. TLS uses Node's default certificate authorities, NODE_EXTRA_CA_CERTS included.
+ * not used. TLS uses Node's default certificate authorities, NODE_EXTRA_CA_CERTS included, unless `tls.ca` replaces them.
  */
-export function createPinnedConnector(origin: URL, timeoutMs: number): PinnedConnector {
+export function createPinnedConnector(origin: URL, timeoutMs: number, tls: Tls = {}): PinnedConnector {
   // HTTP/1.1 only: one response per connection, so aborting one ends exactly that one.
-  const connectAnywhere = buildConnector({ timeout: timeoutMs, allowH2: false });
+  const connectAnywhere = buildConnector({ timeout: timeoutMs, allowH2: false, ...tls });
   const hostname = origin.hostname.replace(/^\[(.*)\]$/, '$1');
   const connecting = new Set<Socket>();
   let handingOver = false;

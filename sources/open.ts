@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import type { SourceSettings } from './schema.ts';
+
+export type Tls = { ca?: string | undefined; cert?: string | undefined; key?: string | undefined };
+
+/** A source with the content of its files. */
+export type Source = {
+  name: string;
+  kind: 'http';
+  /** Paths of videos are appended to it. It has no slash at the end. */
+  url: string;
+  headers: Record<string, string>;
+  /** The value of the header Authorization. */
+  authorization: string | undefined;
+  tls: Tls;
+};
+
+type Options = {
+  /** Relative paths start here. */
+  folder: string;
+  onError: (field: string, error: string) => void;
+};
+
+/** Returns the source with its credentials and certificates. Errors go to `onError`; then the result is incomplete. */
+export function openSource(name: string, settings: SourceSettings, options: Options): Source {
+  const read = (field: keyof SourceSettings) => readValue(field, settings[field] as string | undefined, options);
+  const { url, headers = {}, username } = settings;
+  const password = read('password_file');
+  const bearer = read('bearer_file');
+  return {
+    name,
+    kind: 'http',
+    url: new URL(url).href.replace(/\/+$/, ''),
+    headers,
+    authorization: authorizationOf({ username, password, bearer }, options),
+    tls: openTls({ ca: read('ca_file'), cert: read('cert_file'), key: read('key_file') }, options),
+  };
+}
+
+type Credentials = Record<'username' | 'password' | 'bearer', string | undefined>;
+
+function authorizationOf({ username, password, bearer }: Credentials, { onError }: Options): string | undefined {
+  if (username !== undefined) return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  if (bearer === undefined) return undefined;
+  // The characters of RFC 6750. A line break would end the header.
+  if (!/^[\w.~+/-]+=*$/.test(bearer)) onError('bearer_file', 'does not contain a bearer token');
+  return `Bearer ${bearer}`;
+}
+
+function openTls(tls: Tls, { onError }: Options): Tls {
+  try {
+    createSecureContext({ ca: tls.ca });
+  } catch {
+    onError('ca_file', 'does not contain certificates in PEM');
+  }
+  if (tls.cert === undefined || tls.key === undefined) return tls;
+  try {
+    createSecureContext({ cert: tls.cert, key: tls.key });
+  } catch {
+    onError('key_file', 'cert_file and key_file do not contain a certificate and its key in PEM');
+  }
+  return tls;
+}
+
+function readValue(field: string, path: string | undefined, { folder, onError }: Options): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    const text = readFileSync(resolve(folder, path), 'utf8').trim();
+    if (text !== '') return text;
+    onError(field, `${path} is empty`);
+  } catch {
+    onError(field, `cannot read ${path}`);
+  }
+  return undefined;
+}

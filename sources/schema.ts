@@ -1,0 +1,96 @@
+import { z } from 'zod';
+
+/** The name of VIDEO_SERVER in metrics and logs. No source of the file may have it. */
+export const DEFAULT_SOURCE = 'default';
+
+/** The name of a source. */
+export const sourceName = z.string().regex(/^[a-z0-9-]{1,64}$/, 'must be 1 to 64 characters of a-z, 0-9 and -');
+
+const path = z.string().min(1, 'must be the path of a file');
+
+// Set by the reader itself, or by the settings for credentials.
+const RESERVED_HEADERS = new Set(
+  [
+    'accept-encoding',
+    'authorization',
+    'connection',
+    'content-length',
+    'expect',
+    'host',
+    'range',
+    'te',
+    'trailer',
+  ].concat(['transfer-encoding', 'upgrade', 'user-agent']),
+);
+
+const headers = z.record(
+  z
+    .string()
+    .regex(/^[\w!#$%&'*+.^`|~-]+$/, 'must be the name of a header')
+    .refine(
+      (name) => !RESERVED_HEADERS.has(name.toLowerCase()),
+      'cannot be set; credentials have settings of their own',
+    ),
+  z.string().regex(/^[\t\x20-\x7e]*$/, 'must be printable ASCII'),
+);
+
+const baseUrl = z
+  .url({ protocol: /^https?$/, error: 'must be a URL such as https://videos.example.com/archive' })
+  .refine((text) => {
+    const { username, password, search, hash } = new URL(text);
+    return username + password + search + hash === '';
+  }, 'must have no user, password, query or fragment');
+
+const httpSchema = z
+  .strictObject({
+    kind: z.literal('http'),
+    url: baseUrl,
+    headers: headers.optional(),
+    username: z
+      .string()
+      .regex(/^[^:\p{Cc}]+$/u, 'must not contain a colon or control characters')
+      .optional(),
+    password_file: path.optional(),
+    bearer_file: path.optional(),
+    ca_file: path.optional(),
+    cert_file: path.optional(),
+    key_file: path.optional(),
+  })
+  .superRefine((source, context) => {
+    const issue = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+    if ((source.username === undefined) !== (source.password_file === undefined)) {
+      issue(source.username === undefined ? 'username' : 'password_file', 'username and password_file need each other');
+    }
+    if (source.bearer_file !== undefined && source.username !== undefined) {
+      issue('bearer_file', 'cannot be combined with username');
+    }
+    if ((source.cert_file === undefined) !== (source.key_file === undefined)) {
+      issue(source.cert_file === undefined ? 'cert_file' : 'key_file', 'cert_file and key_file need each other');
+    }
+    if ((source.ca_file ?? source.cert_file) !== undefined && !source.url.startsWith('https:')) {
+      issue(source.ca_file === undefined ? 'cert_file' : 'ca_file', 'needs a URL with https');
+    }
+  });
+
+/** The settings of one source, as in the file. */
+export const sourceSchema = z.discriminatedUnion('kind', [httpSchema], { error: 'must be http' });
+
+export type SourceSettings = z.output<typeof sourceSchema>;
+
+/** The file: sources by name, and the source of each store or pattern of stores. */
+export const fileSchema = z
+  .strictObject({
+    sources: z
+      .record(
+        sourceName.refine((name) => name !== DEFAULT_SOURCE, 'is the name of VIDEO_SERVER; choose another one'),
+        sourceSchema,
+      )
+      .refine((sources) => Object.keys(sources).length <= 1_000, 'must be at most 1000 sources'),
+    stores: z.record(z.string().min(1).max(128), sourceName).default({}),
+  })
+  .superRefine(({ sources, stores }, context) => {
+    for (const [store, name] of Object.entries(stores)) {
+      if (Object.hasOwn(sources, name)) continue;
+      context.addIssue({ code: 'custom', path: ['stores', store], message: `there is no source ${name}` });
+    }
+  });

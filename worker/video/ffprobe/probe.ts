@@ -53,6 +53,7 @@ const ffprobeOutput = z.object({
       codec_tag_string: z.string().optional(),
       width: z.number().optional(),
       height: z.number().optional(),
+      pix_fmt: z.string().optional(),
       duration: seconds,
       disposition: z.object({ attached_pic: z.number().optional() }).optional(),
       // Counter-clockwise; a degenerate matrix is printed as the smallest 64-bit number.
@@ -83,7 +84,7 @@ export async function probeWithFfprobe(
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const folder = await makeProbeFolder(options.temporaryFolder ?? tmpdir());
   try {
-    return await firstSuccess(selections, async ({ path, ...content }) => {
+    return await firstSuccess(selections, async ({ path, frameBytes = skippedBytes, ...content }) => {
       const file = 'video';
       await using handle = await open(join(folder, file), 'w', 0o600);
       if ('reduced' in content) await handle.write(content.reduced);
@@ -91,8 +92,10 @@ export async function probeWithFfprobe(
         await handle.truncate(path === 'full_file' ? video.size : length);
         for (const span of content.spans) await copySpan(video, span, handle);
       }
-      const output = await runFfprobe({ folder, file, demuxer: demuxers[container], skippedBytes, options, deadline });
-      return { facts: factsOf(output, container), path };
+      const run = { folder, file, demuxer: demuxers[container], skippedBytes: frameBytes, options, deadline };
+      const result = resultOf(await runFfprobe(run), container);
+      // A reduced file has all that is known of the first frame: more bytes would not help.
+      return { ...result, path, isDecoded: result.isDecoded || 'reduced' in content };
     });
   } finally {
     await rm(folder, { recursive: true });
@@ -104,17 +107,20 @@ function isStream(format: Format): format is StreamFormat {
 }
 
 /** Parts of a video to give to ffprobe, or a shorter file that describes the same video. */
-type Selection = { path: Exclude<ProbePath, 'in_process'> } & ({ spans: Span[] } | { reduced: Buffer });
+type Selection = {
+  path: Exclude<ProbePath, 'in_process'>;
+  /** Bytes that ffprobe may read before the first picture; default: as many as another parser has. */
+  frameBytes?: number;
+} & ({ spans: Span[] } | { reduced: Buffer });
 
 /** Returns what to try, in this order. */
 async function selectParts(video: OpenVideo, container: Format, spansRead: Span[]): Promise<Selection[]> {
   const head: Span = [0, headBytes];
   const larger: Selection[] = [];
   if (video.size > headBytes) {
-    const whole = video.size <= maxWholeBytes;
-    larger.push(
-      whole ? { path: 'full_file', spans: [[0, video.size]] } : { path: 'ffprobe', spans: [[0, largeHeadBytes]] },
-    );
+    const isShort = video.size <= maxWholeBytes;
+    const whole: Selection = { path: 'full_file', spans: [[0, video.size]], frameBytes: maxWholeBytes };
+    larger.push(isShort ? whole : { path: 'ffprobe', spans: [[0, largeHeadBytes]], frameBytes: largeHeadBytes });
   }
   if (isStream(container)) {
     const tail: Span = [Math.max(0, video.size - streamTailBytes), video.size];
@@ -126,22 +132,37 @@ async function selectParts(video: OpenVideo, container: Format, spansRead: Span[
     : { reduced: await reducedFile(video, container), spans: [] };
   const selections: Selection[] = reduced === undefined ? [] : [{ path: 'ffprobe', reduced }];
   selections.push({ path: 'ffprobe', spans: [head, ...spans, ...spansRead] });
-  return [...selections, ...larger.filter(({ path }) => !isMp4 || path === 'full_file')];
+  if (!isMp4 || video.size <= maxWholeBytes) return [...selections, ...larger];
+  const [firstFrameAt] = spansRead.at(-1) ?? [0];
+  const frames: Span = [firstFrameAt, firstFrameAt + largeHeadBytes];
+  selections.push({ path: 'ffprobe', spans: [head, ...spans, ...spansRead, frames], frameBytes: largeHeadBytes });
+  return selections;
 }
 
-/** Returns the result of the first selection that yields one; otherwise throws the failure of the first selection. */
-async function firstSuccess(selections: Selection[], run: (selection: Selection) => Promise<Probed>): Promise<Probed> {
+/** `isDecoded`: whether ffprobe has decoded a picture, which outweighs the size in the header. */
+type Result = Probed & { isDecoded: boolean };
+
+/**
+ * Returns the first result with a decoded picture; without one, the result of the first selection that yields any.
+ * Otherwise throws the failure of the first selection.
+ */
+async function firstSuccess(selections: Selection[], run: (selection: Selection) => Promise<Result>): Promise<Probed> {
   let failure: unknown;
+  let undecoded: Probed | undefined;
   for (const selection of selections) {
     try {
-      return await run(selection);
+      const { isDecoded, ...probed } = await run(selection);
+      if (isDecoded) return probed;
+      undecoded ??= probed;
     } catch (error) {
       const mayLackParts = error instanceof VideoUnreadable || error instanceof NoVideoStream;
       // A larger selection beyond the byte budget leaves the first failure as it is.
-      if (!mayLackParts && !(error instanceof VideoTooLarge && failure !== undefined)) throw error;
+      const isOptional = failure !== undefined || undecoded !== undefined;
+      if (!mayLackParts && !(error instanceof VideoTooLarge && isOptional)) throw error;
       failure ??= error;
     }
   }
+  if (undecoded !== undefined) return undecoded;
   throw failure;
 }
 
@@ -162,17 +183,18 @@ async function copySpan(video: OpenVideo, [start, end]: Span, handle: FileHandle
   }
 }
 
-function factsOf(output: string, container: Format): VideoFacts {
+function resultOf(output: string, container: Format): { facts: VideoFacts; isDecoded: boolean } {
   const { streams, format } = ffprobeOutput.parse(JSON.parse(output));
   const stream = streams.find((each) => each.codec_type === 'video' && each.disposition?.attached_pic !== 1);
   if (stream === undefined) throw new NoVideoStream('the file has no video stream');
   const codec = stream.codec_name ?? stream.codec_tag_string;
   if (codec === undefined) throw new VideoUnreadable('the codec of the video is unknown');
   const counterclockwise = stream.side_data_list?.find((each) => each.rotation !== undefined)?.rotation ?? 0;
-  return {
+  const facts: VideoFacts = {
     ...shownResolution({ codedWidth: stream.width, codedHeight: stream.height, rotation: -counterclockwise }),
     codec,
     container,
     duration: stream.duration ?? format?.duration ?? null,
   };
+  return { facts, isDecoded: stream.pix_fmt !== undefined };
 }

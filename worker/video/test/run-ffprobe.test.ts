@@ -47,7 +47,8 @@ describe('ffprobe', () => {
   });
 
   it('gets a private file of the true size, one demuxer, one protocol, and no environment', async () => {
-    const printed = '{"streams":[{"codec_type":"video","codec_name":"mpeg4","width":2,"height":4}]}';
+    const printed =
+      '{"streams":[{"codec_type":"video","codec_name":"mpeg4","width":2,"height":4,"pix_fmt":"yuv420p"}]}';
     const ffprobePath = await fakeFfprobe(`
       /usr/bin/env > $folder/env; echo "$@" > $folder/args
       /usr/bin/stat -c '%a %s' . video > $folder/files; echo '${printed}'`);

@@ -28,7 +28,7 @@ const MODULES: Record<string, Module> = {
   },
   worker: {
     modules: ['config', 'destinations', 'sources', 'prisma', 'redis', 'observability'],
-    packages: ['undici', 'got', 'nodemailer', 'mqtt', 'mediabunny', '@ffprobe-installer/'],
+    packages: ['undici', 'aws4fetch', 'got', 'nodemailer', 'mqtt', 'mediabunny', '@ffprobe-installer/'],
   },
   local: {
     modules: ['config', 'destinations', 'sources', 'prisma', 'redis', 'observability'],

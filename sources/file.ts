@@ -4,6 +4,7 @@ import { type Document, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { ConfigError } from '#config/parse.ts';
 import { openSource, type Source } from './open.ts';
+import type { Environment } from './s3.ts';
 import { fileSchema } from './schema.ts';
 import { storeMapping } from './stores.ts';
 
@@ -16,13 +17,13 @@ export type Sources = {
 };
 
 /** Returns the sources of the file, with their credentials. Throws ConfigError. */
-export function readSources(file: string): Sources {
+export function readSources(file: string, env: Environment = {}): Sources {
   const { settings, report } = readSettings(file);
   const errors: string[] = [];
   const byName = new Map<string, Source>();
   for (const [name, source] of Object.entries(settings.sources)) {
     const onError = (field: string, error: string) => void errors.push(report(['sources', name, field], error));
-    byName.set(name, openSource(name, source, { folder: dirname(file), onError }));
+    byName.set(name, openSource(source, { env, folder: dirname(file), onError }));
   }
   if (errors.length > 0) throw invalid(errors);
   return { byName, ofStore: storeMapping(settings.stores) };

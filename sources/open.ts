@@ -1,13 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import type { SourceSettings } from './schema.ts';
+import { type Environment, openGcs, openS3, type S3Source } from './s3.ts';
+import type { HttpSettings, SourceSettings } from './schema.ts';
 
 export type Tls = { ca?: string | undefined; cert?: string | undefined; key?: string | undefined };
 
 /** A source with the content of its files. */
-export type Source = {
-  name: string;
+export type Source = HttpSource | S3Source;
+
+/** A web server. */
+export type HttpSource = {
   kind: 'http';
   /** Paths of videos are appended to it. It has no slash at the end. */
   url: string;
@@ -20,17 +23,27 @@ export type Source = {
 type Options = {
   /** Relative paths start here. */
   folder: string;
+  /** Credentials of S3 can be in the environment. */
+  env: Environment;
   onError: (field: string, error: string) => void;
 };
 
 /** Returns the source with its credentials and certificates. Errors go to `onError`; then the result is incomplete. */
-export function openSource(name: string, settings: SourceSettings, options: Options): Source {
-  const read = (field: keyof SourceSettings) => readValue(field, settings[field] as string | undefined, options);
+export function openSource(settings: SourceSettings, options: Options): Source {
+  const read = (field: string, path: string | undefined) => readValue(field, path, options);
+  if (settings.kind === 's3') return openS3(settings, { ...options, read });
+  if (settings.kind === 'gcs') return openGcs(settings, read);
+  return openHttp(settings, options);
+}
+
+type FileSetting = 'password_file' | 'bearer_file' | 'ca_file' | 'cert_file' | 'key_file';
+
+function openHttp(settings: HttpSettings, options: Options): HttpSource {
+  const read = (field: FileSetting) => readValue(field, settings[field], options);
   const { url, headers = {}, username } = settings;
   const password = read('password_file');
   const bearer = read('bearer_file');
   return {
-    name,
     kind: 'http',
     url: new URL(url).href.replace(/\/+$/, ''),
     headers,

@@ -72,8 +72,58 @@ const httpSchema = z
     }
   });
 
+const bucket = z.string().regex(/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, 'must be the name of a bucket');
+const prefix = z
+  .string()
+  .max(512)
+  .refine(
+    (text) => !text.startsWith('/') && text.split('/').every((part) => !/^\.\.?$/.test(part)),
+    'must not start with / or contain . or ..',
+  )
+  .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'must not contain control characters');
+const endpoint = z
+  .url({ protocol: /^https?$/, error: 'must be a URL such as https://s3.eu-central-1.amazonaws.com' })
+  .refine((text) => new URL(text).href === `${new URL(text).origin}/`, 'must be scheme, host and port only');
+
+const s3Schema = z
+  .strictObject({
+    kind: z.literal('s3'),
+    endpoint: endpoint.optional(),
+    region: z.string().regex(/^[a-z0-9-]{1,64}$/, 'must be a region such as eu-central-1'),
+    bucket,
+    prefix: prefix.optional(),
+    path_style: z.boolean('must be true or false').optional(),
+    credentials: z.enum(['environment', 'none'], 'must be environment or none').optional(),
+    access_key_id_file: path.optional(),
+    secret_access_key_file: path.optional(),
+    session_token_file: path.optional(),
+  })
+  .superRefine((source, context) => {
+    const files = [source.access_key_id_file, source.secret_access_key_file];
+    const expected = source.credentials === undefined ? 2 : 0;
+    const given = files.filter((file) => file !== undefined).length;
+    if (given === expected && (given > 0 || source.session_token_file === undefined)) return;
+    const message = 'set access_key_id_file and secret_access_key_file, or credentials to environment or none';
+    context.addIssue({ code: 'custom', path: ['credentials'], message });
+  });
+
+const gcsSchema = z.strictObject({
+  kind: z.literal('gcs'),
+  endpoint: endpoint.optional(),
+  bucket,
+  prefix: prefix.optional(),
+  access_id_file: path,
+  secret_file: path,
+});
+
+export type HttpSettings = z.output<typeof httpSchema>;
+export type S3Settings = z.output<typeof s3Schema>;
+export type GcsSettings = z.output<typeof gcsSchema>;
+
 /** The settings of one source, as in the file. */
-export const sourceSchema = z.discriminatedUnion('kind', [httpSchema], { error: 'must be http' });
+export const sourceSchema = z.discriminatedUnion('kind', [httpSchema, s3Schema, gcsSchema], {
+  error: 'must be http, s3 or gcs',
+});
 
 export type SourceSettings = z.output<typeof sourceSchema>;
 

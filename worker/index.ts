@@ -34,7 +34,10 @@ const DRAIN_MS = 5_000;
 
 const service = await startService('worker', () => {
   const values = parseConfig(workerFields, process.env);
-  return { ...values, sources: values.SOURCES_FILE === undefined ? undefined : readSources(values.SOURCES_FILE) };
+  return {
+    ...values,
+    sources: values.SOURCES_FILE === undefined ? undefined : readSources(values.SOURCES_FILE, process.env),
+  };
 });
 const { config, log, onClose } = service;
 const telemetry = service.traced ? await queueTelemetry() : undefined;
@@ -81,7 +84,9 @@ const videoSources = createVideoSources({
 onClose(() => videoSources.close());
 const { SOURCES_FILE } = config;
 if (SOURCES_FILE !== undefined) {
-  service.onReload(createReload({ read: () => readSources(SOURCES_FILE), use: videoSources.replace, log }));
+  service.onReload(
+    createReload({ read: () => readSources(SOURCES_FILE, process.env), use: videoSources.replace, log }),
+  );
 }
 
 const ffprobePath = config.FFPROBE_PATH ?? bundledFfprobe();

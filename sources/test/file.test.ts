@@ -86,7 +86,7 @@ describe('the file of sources', () => {
       '  line 8: sources.header.headers.Authorization: cannot be set; credentials have settings of their own',
       '  line 9: sources.typo.url: must be a URL such as https://videos.example.com/archive',
       '  line 9: sources.typo.uri: is unknown',
-      '  line 10: sources.ftp.kind: must be http',
+      '  line 10: sources.ftp.kind: must be http, s3 or gcs',
     ]);
   });
 

@@ -1,4 +1,5 @@
 import type { Source, Sources } from '#sources/file.ts';
+import type { S3Source } from '#sources/s3.ts';
 import { DEFAULT_SOURCE } from '#sources/schema.ts';
 import { RedirectRefused, VideoServerUnreachable } from '../errors.ts';
 import { createVideoReader, type VideoReader } from './http/range-reader.ts';
@@ -30,11 +31,11 @@ type Options = {
   attemptMs: number;
 };
 
-type Opened = { settings: string; base: string; reader: VideoReader };
+type Opened = { settings: string; urlOf: (path: string) => URL; reader: VideoReader };
 
 /** Opens one reader with connections of its own for each source. It connects when the source has its first video. */
 export function createVideoSources({ videoServer, sources, limits, attemptMs }: Options): VideoSources {
-  const byDefault = openSource({ url: new URL(videoServer).origin, headers: {}, tls: {} }, limits);
+  const byDefault = openSource(defaultSource(videoServer), limits);
   let opened = new Map<string, Opened>();
   let ofStore: Sources['ofStore'] = () => undefined;
   const retired = new Set<Opened>();
@@ -59,7 +60,7 @@ export function createVideoSources({ videoServer, sources, limits, attemptMs }: 
       const source = name === DEFAULT_SOURCE ? byDefault : opened.get(name);
       // Not final: the file of this worker can be older than that of the api, or newer.
       if (!source) throw new VideoServerUnreachable(`the video source ${name} is not configured on this worker`);
-      return source.reader.open(videoUrl(location.video, source.base), options);
+      return source.reader.open(source.urlOf(location.video), options);
     },
     replace,
     close() {
@@ -68,17 +69,26 @@ export function createVideoSources({ videoServer, sources, limits, attemptMs }: 
   };
 }
 
+function defaultSource(videoServer: string): Source {
+  return { kind: 'http', url: new URL(videoServer).origin, headers: {}, authorization: undefined, tls: {} };
+}
+
 function reopen(before: Opened | undefined, source: Source, limits: Options['limits']): Opened {
   return before?.settings === JSON.stringify(source) ? before : openSource(source, limits);
 }
 
-type Connection = Pick<Source, 'url' | 'headers' | 'tls'> & Partial<Pick<Source, 'authorization'>>;
-
-function openSource(source: Connection, limits: Options['limits']): Opened {
+function openSource(source: Source, limits: Options['limits']): Opened {
+  const settings = JSON.stringify(source);
+  const { origin } = new URL(source.url);
+  if (source.kind === 's3') {
+    const { region, bucket, credentials, readCredentials } = source;
+    const reader = createVideoReader({ origin, s3: { region, bucket, credentials, readCredentials }, ...limits });
+    return { settings, urlOf: (path) => objectUrl(path, source), reader };
+  }
   const { url, headers, authorization, tls } = source;
   const sent = Object.entries({ ...headers, ...(authorization !== undefined && { Authorization: authorization }) });
-  const reader = createVideoReader({ origin: new URL(url).origin, headers: sent.flat(), tls, ...limits });
-  return { settings: JSON.stringify(source), base: url, reader };
+  const reader = createVideoReader({ origin, headers: sent.flat(), tls, ...limits });
+  return { settings, urlOf: (path) => videoUrl(path, url), reader };
 }
 
 /** The api validates the path, but a row can be older than that validation. */
@@ -90,4 +100,32 @@ export function videoUrl(path: string, base: string): URL {
   // After dot segments were removed: none can lead out of the prefix.
   if (prefix !== '/') url.pathname = prefix + url.pathname;
   return url;
+}
+
+/**
+ * Returns the URL of the object whose key is the prefix and the path of the video, without its percent-encodings. Each
+ * character that S3 does not allow in a signed URL is encoded, `+` too.
+ */
+export function objectUrl(path: string, { url, prefix }: Pick<S3Source, 'url' | 'prefix'>): URL {
+  const key = prefix + decodePath(videoUrl(path, new URL(url).origin).pathname.slice(1));
+  const parts = key.split('/');
+  // An encoded slash can hide dot segments, which would lead out of the prefix or the bucket.
+  if (parts.some((part) => part === '.' || part === '..'))
+    throw new RedirectRefused('the video path leads to another server');
+  return new URL(`${url}/${parts.map(encodePart).join('/')}`);
+}
+
+function decodePath(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw new RedirectRefused('the video path is not a valid URL');
+  }
+}
+
+function encodePart(part: string): string {
+  return encodeURIComponent(part).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }

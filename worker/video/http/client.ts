@@ -47,15 +47,8 @@ export function createVideoClient(options: VideoClientOptions): VideoClient {
     meter.requests += 1;
     const handler = new ResponseHandler(request, { timeoutMs, isNewConnection: () => connector.handingOver });
     const range = `bytes=${start}-${end - 1}`;
-    const headers = [
-      'Accept-Encoding',
-      'identity',
-      'User-Agent',
-      'video-alert-pipeline',
-      'Range',
-      range,
-      ...ownHeaders,
-    ];
+    const own = request.headers ?? ['Range', range];
+    const headers = ['Accept-Encoding', 'identity', 'User-Agent', 'video-alert-pipeline', ...own, ...ownHeaders];
     // The cheapest of undici's interfaces.
     pool.dispatch({ method: 'GET', path: url.pathname + url.search, headers }, handler);
     return handler;

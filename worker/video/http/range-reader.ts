@@ -3,11 +3,16 @@ import type { Meter, OpenVideo } from '../types.ts';
 import { createVideoClient, type VideoClient, type VideoClientOptions } from './client.ts';
 import { requestRange } from './range-request.ts';
 import { discardBody, type RangeResponse, readExactly } from './range-response.ts';
+import { createS3Client } from './s3-client.ts';
+import { createS3Signer, type S3SignerOptions } from './s3-signer.ts';
 
 /** 16 KiB holds the header of most videos, so that one request is enough for them. */
 export const windowBytes = 16 * 1024;
 /** A parser that reads sequentially gets as much again as it has read so far, up to 16 windows (256 KiB). */
 const maxWindowsAhead = 16;
+
+/** Of a bucket. */
+export type S3Options = S3SignerOptions & { bucket: string };
 
 export type VideoReader = {
   /**
@@ -21,10 +26,12 @@ export type VideoReader = {
 };
 
 /** @param options.byteBudget the maximum number of body bytes fetched for one video, over all its requests. */
-export function createVideoReader(options: VideoClientOptions & { byteBudget: number }): VideoReader {
+export function createVideoReader(options: VideoClientOptions & { byteBudget: number; s3?: S3Options }): VideoReader {
   const { byteBudget } = options;
   if (byteBudget < windowBytes) throw new RangeError(`a byte budget below ${windowBytes} cannot open any video`);
-  const client = createVideoClient(options);
+  const { s3 } = options;
+  const plain = createVideoClient(options);
+  const client = s3 ? createS3Client(plain, createS3Signer(s3), s3.bucket) : plain;
   return {
     async open(url, { signal, meter = { bytesFetched: 0, requests: 0 } }) {
       const video = new WindowedVideo({ client, url, byteBudget, signal, meter });

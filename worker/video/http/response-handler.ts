@@ -3,7 +3,15 @@ import type { Meter } from '../types.ts';
 import { failureOf, type Progress, type TimeoutPhase, timeoutOf } from './failures.ts';
 
 /** A request for the bytes [start, end) of `url`, which is on the client's origin. */
-export type RangeRequest = { url: URL; start: number; end: number; meter: Meter; signal: AbortSignal };
+export type RangeRequest = {
+  url: URL;
+  start: number;
+  end: number;
+  meter: Meter;
+  signal: AbortSignal;
+  /** Names and values of the headers of a signed request, Range included. */
+  headers?: string[] | undefined;
+};
 
 export type ResponseHeaders = Record<string, string | string[] | undefined>;
 

@@ -1,0 +1,85 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import http from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AwsClient } from 'aws4fetch';
+
+/** The credentials that the server accepts. */
+export const S3_CREDENTIALS = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' };
+
+type S3rver = { run(): Promise<AddressInfo>; close(): Promise<void>; httpServer: http.Server };
+// The package has no types.
+const Server = createRequire(import.meta.url)('@20minutes/s3rver') as new (options: object) => S3rver;
+
+export type S3Server = {
+  origin: string;
+  /** Number of requests. */
+  readonly requests: number;
+  put(bucket: string, key: string, bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Starts an S3 server with empty buckets on 127.0.0.1. It verifies signatures. */
+export async function startS3Server(buckets: string[]): Promise<S3Server> {
+  const directory = await mkdtemp(join(tmpdir(), 's3-'));
+  const configureBuckets = buckets.map((name) => ({ name }));
+  const server = new Server({ address: '127.0.0.1', port: 0, silent: true, directory, configureBuckets });
+  const { port } = await server.run();
+  let requests = 0;
+  server.httpServer.on('request', () => {
+    requests += 1;
+  });
+  const origin = `http://127.0.0.1:${port}`;
+  const client = new AwsClient({ ...S3_CREDENTIALS, service: 's3', region: 'us-east-1', retries: 0 });
+  return {
+    origin,
+    get requests() {
+      return requests;
+    },
+    async put(bucket, key, bytes) {
+      const url = `${origin}/${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
+      const response = await client.fetch(url, { method: 'PUT', body: Buffer.from(bytes) });
+      if (!response.ok) throw new Error(`cannot store ${key}: ${response.status} ${await response.text()}`);
+    },
+    async close() {
+      server.httpServer.closeAllConnections();
+      await server.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+export type S3Failure = { status: number; body: string; headers?: Record<string, string> };
+
+/**
+ * Starts an S3 server on 127.0.0.1 that fails as `failureOf` decides from the headers of a request and their number, and sends
+ * `bytes` if that returns undefined.
+ */
+export async function startFailingS3Server(
+  bytes: Uint8Array,
+  failureOf: (headers: http.IncomingHttpHeaders, number: number) => S3Failure | undefined,
+): Promise<{ origin: string; readonly requests: number; close(): Promise<void> }> {
+  let requests = 0;
+  const server = http.createServer((request, response) => {
+    requests += 1;
+    const failure = failureOf(request.headers, requests);
+    if (failure) return void response.writeHead(failure.status, failure.headers).end(failure.body);
+    const [start = 0, last = 0] = (request.headers.range ?? '').slice(6).split('-').map(Number);
+    const part = bytes.subarray(start, last + 1);
+    const range = `bytes ${start}-${start + part.length - 1}/${bytes.length}`;
+    response.writeHead(206, { 'content-range': range, 'content-length': part.length }).end(part);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, // listening on TCP
+    get requests() {
+      return requests;
+    },
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -127,7 +127,7 @@ describe('npm start', { timeout: LIMIT_MS }, () => {
     const given = { DATABASE_URL: database.url, VIDEO_SERVER: 'http://127.0.0.1:9' };
     const local = await fixture.startReady(given);
     expect(await list(local)).toEqual([]);
-    expect(await readdir(fixture.dataDir)).toEqual([]);
+    expect(await readdir(fixture.dataDir)).toEqual(['secrets_key']);
     await expect(fetch(local.videos)).rejects.toThrow();
     expect(await interrupt(local)).toBe('0');
     const keyed = await fixture.startReady({ ...given, AUTH: 'keys' });

@@ -29,7 +29,7 @@ const differences: Record<string, { facts: Partial<Reference>; why: string }> = 
 /** Groups of such files. */
 const differingGroups: { names: RegExp; facts: Partial<Reference>; why: string }[] = [
   {
-    names: /^(no-sets-)?(in-fragments-\d|index-\d+)\.mp4$|^smooth\.mp4$/,
+    names: /^(no-sets-)?(in-fragments-\d|index-\d+)\.mp4$|^smooth\.mp4$|^other-mp4-fragmented-/,
     facts: { duration: null },
     why: 'ffprobe adds up all fragments; the header has no duration',
   },

@@ -14,7 +14,14 @@ const maxCorpusBytes = 150_000_000;
 const runTimeoutMs = 120_000;
 
 /** Part of the name of altered files: when the alterations change, these files are made again. */
-const alterations = ['alterations.ts', 'unusual-mp4.ts', 'unusual-matroska.ts', 'unusual-avi.ts', 'unusual-cases.ts']
+const alterations = [
+  'alterations.ts',
+  'unusual-mp4.ts',
+  'unusual-matroska.ts',
+  'unusual-avi.ts',
+  'remux.ts',
+  'unusual-cases.ts',
+]
   .map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'))
   .join('');
 

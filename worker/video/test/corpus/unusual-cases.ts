@@ -1,5 +1,6 @@
 import * as alter from './alterations.ts';
 import { black, type Case, encoded, picture, tone } from './encoders.ts';
+import { remuxed } from './remux.ts';
 import * as avi from './unusual-avi.ts';
 import * as mkv from './unusual-matroska.ts';
 import * as mp4 from './unusual-mp4.ts';
@@ -169,6 +170,27 @@ const muxers = [
   encoded('h264', 'uncropped.mov', black('1920x1080'), '-bsf:v', 'h264_metadata=crop_bottom=0', '-f', 'mov'),
 ];
 
+/** Files of mediabunny's muxers. */
+const otherMuxers = [
+  ...(['mp4', 'mp4-faststart', 'mp4-fragmented', 'mov', 'mkv', 'mkv-live'] as const).flatMap((format) =>
+    ['h264', 'hevc', 'vp9', 'av1'].map((codec) =>
+      altered(
+        `other-${format}-${codec}.${format.slice(0, 3)}`,
+        `codec-${codec}.${codec === 'hevc' || codec === 'h264' ? 'mp4' : 'mkv'}`,
+        remuxed(format),
+      ),
+    ),
+  ),
+  ...(['webm', 'webm-live'] as const).flatMap((format) =>
+    ['vp8', 'vp9'].map((codec) => altered(`other-${format}-${codec}.webm`, `codec-${codec}.webm`, remuxed(format))),
+  ),
+  ...([90, 180, 270] as const).flatMap((rotation) =>
+    (['mp4', 'mov', 'mkv'] as const).map((format) =>
+      altered(`other-turned-${rotation}.${format}`, 'codec-h264.mp4', remuxed(format, rotation)),
+    ),
+  ),
+];
+
 /** Files whose results differed from ffprobe's once, and variations of these. */
 export const unusualCases: readonly Case[] = [
   ...wrongSizes,
@@ -181,4 +203,5 @@ export const unusualCases: readonly Case[] = [
   ...matroska,
   ...aviFiles,
   ...muxers,
+  ...otherMuxers,
 ];

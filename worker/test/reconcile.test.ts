@@ -55,6 +55,15 @@ describe('the reconciler', () => {
     expect((await queue.state()).jobs.waiting).toBe(4);
   });
 
+  it('enqueues the alerts of a store oldest first', async () => {
+    const uuids: string[] = [];
+    for (let i = 0; i < 12; i += 1) uuids.push((await worker.add('/right/h264.mp4')).uuid);
+    expect(await pass()).toBe(12);
+    const priorities = [];
+    for (const uuid of uuids) priorities.push((await queue.bull().getJob(uuid))?.priority);
+    expect(priorities).toEqual([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
+  });
+
   it('does not change a row whose job is live', async () => {
     const { uuid } = await worker.add('/right/h264.mp4');
     await queue.enqueue({ uuid, requestId: 'request-1' });

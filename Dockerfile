@@ -42,6 +42,7 @@ COPY redis redis
 COPY config config
 COPY async async
 COPY destinations destinations
+COPY sources sources
 COPY observability observability
 COPY api api
 COPY worker worker

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { watchedFolders } from '#local/watch.ts';
 
 // AUTH=off is safe in a container only while its port is published on the address that PUBLISHED_ON names.
 const compose = readFileSync(new URL('../../compose.yml', import.meta.url), 'utf8');
@@ -46,4 +47,15 @@ it('makes the api refuse AUTH=off where nginx/tls publishes ports to everyone, a
 
 it('serves videos to browsers by another host name than the api, because cookies ignore ports', () => {
   expect(compose).toMatch(/^ +VIDEO_PUBLIC_URL: \$\{VIDEO_PUBLIC_URL:-http:\/\/localhost:\$\{VIDEO_PORT:-8080\}\}$/m);
+});
+
+it('copies every folder that api and worker import into the image', async () => {
+  const root = new URL('../..', import.meta.url).pathname;
+  const services = ['api', 'worker'].map((name) => ({ name, entry: `${name}/index.ts` }));
+  const read = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8').split('\n');
+  const [dockerfile, dockerignore] = [read('Dockerfile'), read('.dockerignore')];
+  for (const folder of await watchedFolders(root, services)) {
+    expect(dockerfile).toContain(`COPY ${folder} ${folder}`);
+    expect(dockerignore).toContain(`!${folder}`);
+  }
 });

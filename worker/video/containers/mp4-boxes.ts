@@ -4,12 +4,15 @@ import type { BufferedReader } from './buffered-reader.ts';
 /** A box of an mp4 or mov: offsets of its header, of its content (`at`) and of its end. */
 export type Box = { type: string; start: number; at: number; end: number };
 
-/** Some recorders write a box per second before moov. This bounds the time for a file of empty boxes to 50 ms. */
-const maxBoxes = 100_000;
+/** Some recorders write a box per second before moov. This bounds the time for a file of empty boxes: a tenth of a second. */
+const maxBoxes = 20_000;
 /** Behind this number of boxes the end of the file is read: a moov there saves one request per further box. */
 const boxesBeforeTail = 64;
 /** The moov of a recording of half an hour. */
 const tailBytes = 1024 * 1024;
+/** Places in it that look like moov, and boxes that follow each: more only occur in files made to waste time. */
+const maxCandidates = 100;
+const maxFollowing = 100;
 
 /** Yields the boxes in [from, to). Throws VideoUnreadable for a box that exceeds it, and any error of `video.read`. */
 export async function* boxesOf(reader: BufferedReader, from: number, to: number): AsyncGenerator<Box, void> {
@@ -46,18 +49,22 @@ export async function findMoov(reader: BufferedReader, onOtherBox: (box: Box) =>
 async function findInTail(reader: BufferedReader, from: number): Promise<Box | undefined> {
   const tailStart = Math.max(from, reader.size - tailBytes);
   const tail = await reader.upTo(reader.size - tailStart, tailStart);
-  for (let at = tail.lastIndexOf('moov'); at >= 4; at = tail.lastIndexOf('moov', at - 1)) {
+  let at = tail.lastIndexOf('moov');
+  for (let candidates = 0; at >= 4 && candidates < maxCandidates; candidates += 1) {
     const start = at - 4;
     const end = start + tail.readUInt32BE(start);
     const isFollowed = end > start && reachesEnd(tail, end);
     if (isFollowed) return { type: 'moov', start: tailStart + start, at: tailStart + at + 4, end: tailStart + end };
+    at = tail.lastIndexOf('moov', at - 1);
   }
   return undefined;
 }
 
 function reachesEnd(tail: Buffer, from: number): boolean {
   let at = from;
-  while (at + 8 <= tail.length && tail.readUInt32BE(at) >= 8) at += tail.readUInt32BE(at);
+  for (let boxes = 0; boxes < maxFollowing && at + 8 <= tail.length && tail.readUInt32BE(at) >= 8; boxes += 1) {
+    at += tail.readUInt32BE(at);
+  }
   return at === tail.length;
 }
 

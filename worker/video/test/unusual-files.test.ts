@@ -72,6 +72,19 @@ describe('many boxes before moov', () => {
     expect(error).toHaveProperty('message', detail);
   });
 
+  it('are given up after 20,000 empty ones, and after 100 that look like moov but end elsewhere', async () => {
+    const ftyp = fixture('h264.mp4').subarray(0, 32);
+    const boxes = Buffer.alloc(2_000_000);
+    for (let at = 0; at < boxes.length; at += 8) {
+      boxes.writeUInt32BE(8, at);
+      boxes.write(at < 1_000_000 ? 'free' : 'moov', at + 4, 'latin1');
+    }
+    // The last one would end after the file, so that no chain reaches its end.
+    boxes.writeUInt32BE(12, boxes.length - 8);
+    const error = await failureOf(probed(Buffer.concat([ftyp, boxes])));
+    expect(error).toHaveProperty('message', 'the first 20000 boxes of the file are not moov');
+  });
+
   it('that are damaged are not reported as cut short', async () => {
     const bytes = mp4.withBoxes(70, 8)(fixture('mpeg4.mp4'));
     bytes.writeUInt32BE(3, bytes.lastIndexOf('free') - 4);

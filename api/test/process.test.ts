@@ -1,9 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openDatabase } from '#prisma/client.ts';
 import { killAllProcesses, type Process, startProcess, waitUntilReady } from '#test/harness/process.ts';
 import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
@@ -58,6 +61,41 @@ describe('an api process', () => {
     response.resume();
     expect(await api.ended).toBe('0');
     agent.destroy();
+  });
+
+  it('reads the names of video sources again on SIGHUP, without their credentials', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sources-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'sources.yaml');
+    const write = (name: string) =>
+      writeFileSync(file, `sources: { ${name}: { kind: http, url: 'http://v.example', bearer_file: not-here } }`);
+    write('first');
+    const api = start({ DATABASE_URL: database.url, PORT: '0', AUTH: 'off', SOURCES_FILE: file });
+    const url = await urlOf(api);
+    const headers = { 'content-type': 'application/json' };
+    const post = async (source: string) => {
+      const body = JSON.stringify({ ...newAlert(), source });
+      const response = await fetch(`${url}/alerts`, { method: 'POST', headers, body });
+      return `${response.status} ${await response.text()}`;
+    };
+    expect(await post('first')).toMatch(/^202 /);
+    expect(await post('second')).toMatch(/^422 .*valid: one of first/);
+    write('Invalid name');
+    api.child.kill('SIGHUP');
+    await expect.poll(() => api.lines.join('\n'), POLL).toContain('sources not reloaded');
+    expect(await post('first')).toMatch(/^202 /);
+    write('second');
+    api.child.kill('SIGHUP');
+    await expect.poll(() => post('second'), POLL).toMatch(/^202 /);
+    expect(await post('first')).toMatch(/^422 .*valid: one of second/);
+  });
+
+  it('reports the errors of SOURCES_FILE and exits', async () => {
+    const env = { DATABASE_URL: database.url, PORT: '0', AUTH: 'off', SOURCES_FILE: '/nowhere/sources.yaml' };
+    const api = start(env);
+    api.ready.catch(() => {});
+    expect(await api.ended).toBe('1');
+    expect(api.lines.join('\n')).toContain('SOURCES_FILE: cannot read /nowhere/sources.yaml');
   });
 
   it('requires a key by default, and explains how to create the first one', async () => {

@@ -38,9 +38,7 @@ export const deliverySchema = z
       .nullable()
       .meta({ description: 'The last response of the receiver, with at most 1 kB of its body.' }),
     history: z
-      .array(
-        z.strictObject({ at: z.string(), status: z.int().nullable(), error: z.string().nullable(), ms: z.number() }),
-      )
+      .array(z.strictObject({ at: instant, status: z.int().nullable(), error: z.string().nullable(), ms: z.number() }))
       .meta({ description: 'The last 20 attempts.' }),
     message: z.uuid().nullable().meta({ description: 'With grouping: the delivery whose message contains this one.' }),
     mute: z.uuid().nullable().meta({ description: 'The mute because of which it was not sent.' }),

@@ -72,7 +72,7 @@ export function presentDelivery(row: DeliveryRow): z.input<typeof deliverySchema
     delivered_at: row.deliveredAt?.toISOString() ?? null,
     error: row.lastError,
     response: hasResponse ? { status: row.responseStatus, body: row.responseBody } : null,
-    history: row.history,
+    history: row.history.map((attempt) => ({ ...attempt, at: new Date(attempt.at).toISOString() })),
     message: row.messageId,
     mute: row.muteId,
     links: { self: `/deliveries/${row.id}` },

@@ -50,9 +50,10 @@ describe('GET /deliveries', () => {
     await api.post(alert);
     const { id: alertId } = await api.db.alert.findUniqueOrThrow({ where: { uuid: alert.uuid } });
     const history = [{ at: '2026-11-22T06:00:00.000Z', status: 500, error: '<b>no</b>', ms: 12 }];
+    const stored = history.map((attempt) => ({ ...attempt, at: '2026-11-22T06:00:00.000000+00:00' }));
     const id = await add({
       ...{ alertId, store: 'shown', status: 'failed', attempts: 10, responseStatus: 500, responseBody: '<script>' },
-      ...{ lastError: '<b>no</b>', history, failureCode: 'video_timeout' },
+      ...{ lastError: '<b>no</b>', history: stored, failureCode: 'video_timeout' },
     });
     const { body } = await send(api, 'GET', `/deliveries/${id}`);
     expect(body).toMatchObject({

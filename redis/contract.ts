@@ -34,9 +34,9 @@ export function jobId(uuid: string): string {
 
 /**
  * How often a job is delivered. Attempts are counted by the row: a delivery during a database outage is not an attempt. With
- * 10 s between them, 1,000 deliveries last for almost three hours; then the reconciler adds the job again.
+ * 10 s between them, 10,000 deliveries last for a day; then the reconciler adds the job again.
  */
-export const DELIVERIES = 1_000;
+export const DELIVERIES = 10_000;
 
 /**
  * How long (seconds) and how many finished jobs are kept for Bull Board. Completed jobs are kept on Redis only: BullMQ on

@@ -9,12 +9,14 @@ import { VideoError, VideoNotFound, VideoTimeout, WorkerCrashed } from './errors
 import type { AttemptOutcome, WorkerMetrics } from './metrics.ts';
 import type { OutageLog } from './outage-log.ts';
 import { type Attempt, type Failure, failAlert, notifyOnce, type ProcessDeps, processAlert } from './process-alert.ts';
-import { attemptLimitMs, limitText, nextStep, type RetryLimits } from './retry-policy.ts';
+import { attemptLimitMs, isOverdueAfter, limitText, nextStep, type RetryLimits } from './retry-policy.ts';
+import type { Admission, SourceBreaker, Waiting } from './source-breaker.ts';
 
 export type HandleJobDeps = ProcessDeps & {
   log: Logger;
   metrics: WorkerMetrics;
   outages: OutageLog;
+  breaker: SourceBreaker;
   limits: RetryLimits;
   maxCrashes: number;
 };
@@ -34,6 +36,25 @@ export async function handleJob(
   delivery: Partial<Delivery> = {},
 ): Promise<JobResult> {
   if (signal.aborted) return { kind: 'retry', reason: 'aborted before the attempt' };
+  const admission = deps.breaker.admit(job.uuid);
+  if (admission.kind === 'attempt')
+    return handleAdmitted(deps, job, signal, delivery, admission).finally(admission.end);
+  const { delayMs, failure } = admission;
+  const ageMs = Date.now() - (delivery.queuedAt?.getTime() ?? 0);
+  // The row shows the reason since the first delivery; later ones cost no write.
+  if ((delivery.number ?? 1) > 1 && ageMs < deps.limits.horizonMs) {
+    return { kind: 'retry', reason: `the video server is down: ${failure.detail}`, delayMs };
+  }
+  return handleAdmitted(deps, job, signal, delivery, admission);
+}
+
+async function handleAdmitted(
+  deps: HandleJobDeps,
+  job: AlertJob,
+  signal: AbortSignal,
+  delivery: Partial<Delivery>,
+  admission: Admission,
+): Promise<JobResult> {
   const claimed = await inSpan('claim', () => claim(deps.db, job.uuid, delivery.queuedAt));
   if (claimed.kind === 'unknown') {
     deps.log.warn({ alert: job.uuid, requestId: job.requestId }, 'job without a row');
@@ -43,6 +64,7 @@ export async function handleJob(
     await notifyOnce(deps, claimed.alert);
     return { kind: 'done' };
   }
+  if (admission.kind === 'wait') return waitForSource(startRun(deps, claimed.alert, signal), admission);
   countClaim(deps.metrics, claimed.alert, delivery.queuedAt);
   return attemptAlert(deps, claimed.alert, signal, delivery);
 }
@@ -76,6 +98,7 @@ async function attemptAlert(
     }
     const outcome = await processAlert(deps, alert, run.attempt);
     deps.outages.responded();
+    deps.breaker.responded();
     const ms = run.count(outcome);
     deps.log.info({ ...run.ids, outcome, ms, ...run.attempt.meter }, 'alert handled');
     return { kind: 'done' };
@@ -124,6 +147,19 @@ function attemptSignal(stop: AbortSignal, timeoutMs: number): { signal: AbortSig
   };
 }
 
+/** The source is down: releases the alert without an attempt, or fails it if its horizon is over. */
+async function waitForSource(run: Run, { delayMs, failure, downForMs }: Waiting): Promise<JobResult> {
+  const { deps, alert, attempt, count } = run;
+  if (isOverdueAfter(downForMs, alert, deps.limits)) {
+    const detail = `not readable ${limitText('horizon', deps.limits)}: ${failure.detail}`;
+    count(await failAlert(deps, { code: failure.code, detail }, alert, attempt), failure.code);
+    return { kind: 'failed', reason: `${failure.code}: ${detail}` };
+  }
+  const error = `${failure.code}: ${failure.detail}`;
+  await release(deps.db, attempt.lease, 0, { refund: true, error, delayMs });
+  return { kind: 'retry', reason: error, delayMs };
+}
+
 /** The worker is stopping or has lost the job: the attempt does not count. */
 async function releaseAborted({ deps, attempt, ids, count }: Run): Promise<JobResult> {
   count('aborted');
@@ -138,7 +174,11 @@ async function handleVideoError(run: Run, error: VideoError): Promise<JobResult>
   const { code, message: detail } = error;
   const reason = reasonOf(error);
   const outage = !error.permanent && deps.outages.failed({ code, detail });
-  if (error.permanent && attempt.meter.requests > 0) deps.outages.responded();
+  if (!error.permanent) deps.breaker.failed(alert.uuid, { code, detail });
+  else if (attempt.meter.requests > 0) {
+    deps.outages.responded();
+    deps.breaker.responded();
+  }
   const next = stepAfter(run, error);
   if ('failure' in next) {
     const { failure } = next;

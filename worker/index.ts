@@ -21,6 +21,7 @@ import { startOpsServer } from './ops-server.ts';
 import { createOutageLog } from './outage-log.ts';
 import { createQuarantine } from './quarantine.ts';
 import { startReconciler } from './reconcile.ts';
+import { BREAKER_DEFAULTS, createSourceBreaker } from './source-breaker.ts';
 import { createStoreConcurrency } from './store-concurrency.ts';
 import { bundledFfprobe } from './video/ffprobe/run.ts';
 import { detectSandbox } from './video/ffprobe/sandbox.ts';
@@ -106,6 +107,11 @@ const deps: HandleJobDeps = {
   log,
   metrics,
   outages: createOutageLog(log, config.VIDEO_SERVER),
+  breaker: createSourceBreaker((isUp) => metrics.sourceUp.set({ source: 'default' }, isUp ? 1 : 0), {
+    ...BREAKER_DEFAULTS,
+    // With several sources, the failures of one say nothing about the others.
+    ...(config.sources === undefined ? {} : { alerts: Number.POSITIVE_INFINITY }),
+  }),
   notifier: withNotificationMetrics(consoleNotifier(process.stdout, config.TZ, config.NOTIFIER_FORMAT), metrics),
   triggerDeliveries: createTrigger(deliveryQueue, log),
   openVideo: videoSources.open,

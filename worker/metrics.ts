@@ -48,6 +48,20 @@ export function createMetrics(registry: Registry) {
     probes: counter('alert_probes_total', 'Probed videos, by the program that read them.', ['path']),
     notifications: counter('alert_notifications_total', 'Notifications sent or failed.', ['outcome']),
     reconciled: counter('alerts_reconciled_total', 'Jobs enqueued again because the queue had lost them.'),
+    ...createGauges(registers),
+  };
+  initialize(metrics);
+  return metrics;
+}
+
+function createGauges(registers: Registry[]) {
+  return {
+    sourceUp: new Gauge({
+      name: 'video_source_up',
+      help: '0 while alerts wait because their source of videos is down and only probes connect to it; 1 otherwise.',
+      labelNames: ['source'],
+      registers,
+    }),
     overdue: new Gauge({
       name: 'alerts_overdue',
       help:
@@ -57,8 +71,6 @@ export function createMetrics(registry: Registry) {
       registers,
     }),
   };
-  initialize(metrics);
-  return metrics;
 }
 
 /** Sets every series to 0, so that it exists from the first scrape: a rate over a series that starts at 1 misses that 1. */
@@ -67,6 +79,7 @@ function initialize(metrics: WorkerMetrics): void {
     metrics.failed.inc({ code }, 0);
     metrics.attemptFailures.inc({ code }, 0);
   }
+  metrics.sourceUp.set({ source: 'default' }, 1);
   for (const path of ['in_process', 'ffprobe', 'full_file']) metrics.probes.inc({ path }, 0);
   for (const outcome of ['sent', 'failed']) metrics.notifications.inc({ outcome }, 0);
   for (const outcome of ['processed', 'failed']) metrics.endToEnd.zero({ outcome });

@@ -55,6 +55,15 @@ export function nextStep(round: Round, cost: Cost, limits: RetryLimits, retryAft
   return { kind: 'end', why: 'horizon' };
 }
 
+/** Returns whether an alert whose source has been down for this long has no time left. */
+export function isOverdueAfter(
+  downForMs: number,
+  { roundAgeMs }: Pick<Round, 'roundAgeMs'>,
+  { horizonMs }: RetryLimits,
+) {
+  return roundAgeMs >= horizonMs && downForMs >= Math.min(horizonMs, MIN_RETRIED_MS);
+}
+
 /** Returns the attempts of the round, without those whose worker vanished. */
 function attemptsOf({ attempts, attemptsBefore, crashes }: Round): number {
   return Math.max(1, attempts - attemptsBefore - crashes);

@@ -14,6 +14,7 @@ import { type HandleJobDeps, handleJob } from '../handle-job.ts';
 import { createMetrics, type WorkerMetrics } from '../metrics.ts';
 import type { Notification, Notifier } from '../notify/notifier.ts';
 import { createOutageLog, type OutageLog } from '../outage-log.ts';
+import { createSourceBreaker } from '../source-breaker.ts';
 import { createVideoReader } from '../video/http/range-reader.ts';
 import { probe } from '../video/probe.ts';
 import { videoUrl } from '../video/sources.ts';
@@ -54,6 +55,8 @@ export async function startTestWorker({
   horizonMs = 24 * 3_600_000,
   byteBudget = 8 * 1024 * 1024,
   shortTimeoutMs = 10_000,
+  // Most tests let single alerts fail, which must not stop others.
+  breaker = createSourceBreaker(() => {}, { alerts: Number.POSITIVE_INFINITY, firstProbeMs: 0, maxProbeMs: 0 }),
   // Long enough for a busy machine; tests of timeouts set their own.
   timeoutMs = 30_000,
   attemptTimeoutMs = 60_000,
@@ -93,7 +96,7 @@ export async function startTestWorker({
         reader.open(videoUrl(video, videos.origin), attempt);
       const parts = depsOf(worker, { ffprobePath, temporaryFolder });
       outages ??= createOutageLog(parts.log, videos.origin);
-      const deps = { ...parts, limits, maxCrashes: 3, openVideo, outages };
+      const deps = { ...parts, limits, maxCrashes: 3, openVideo, outages, breaker };
       return handleJob(deps, { uuid, requestId: 'request-1' }, signal, delivery);
     },
     async row(uuid) {

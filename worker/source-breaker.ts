@@ -1,0 +1,76 @@
+import type { Failure } from './process-alert.ts';
+
+/** Jobs that return per second and worker: while the source is down they cost little, and afterwards new alerts are not late. */
+const RETURNS_PER_S = 200;
+
+/** `alerts`: how many different alerts must fail in a row. One alone can be due to its video. */
+export type BreakerOptions = { alerts: number; firstProbeMs: number; maxProbeMs: number };
+export const BREAKER_DEFAULTS: BreakerOptions = { alerts: 5, firstProbeMs: 5_000, maxProbeMs: 60_000 };
+
+/** `wait`: the source is down because of `failure`; no connection may be opened for the alert now. */
+export type Waiting = { kind: 'wait'; delayMs: number; failure: Failure; downForMs: number };
+export type Admission = { kind: 'attempt'; end(): void } | Waiting;
+
+/** Lets one alert at a time try a source of videos that is down, and all others wait without a connection. */
+export type SourceBreaker = {
+  /** Returns whether an attempt at the alert may start. `end` must be called after it. */
+  admit(alert: string): Admission;
+  /** An attempt failed because of the source. */
+  failed(alert: string, failure: Failure): void;
+  /** The source sent a response. */
+  responded(): void;
+};
+
+type Open = { since: number; failure: Failure; probeMs: number; probeAt: number; probe: string | undefined };
+
+/**
+ * Returns a breaker for one source, which opens when its attempts fail without a response in between. The first probe is after
+ * `firstProbeMs`, each further one after twice as long. `onChange` is called when it opens and when it closes.
+ */
+export function createSourceBreaker(
+  onChange: (isUp: boolean) => void,
+  { alerts, firstProbeMs, maxProbeMs } = BREAKER_DEFAULTS,
+  now = () => performance.now(),
+): SourceBreaker {
+  const failing = new Set<string>();
+  let open: Open | undefined;
+  let nextReturn = 0;
+  const admitProbe = (opened: Open, alert: string): Admission => {
+    opened.probe = alert;
+    return {
+      kind: 'attempt',
+      end() {
+        // Without a result, for example because the alert was final: the next alert probes.
+        if (opened.probe === alert) opened.probe = undefined;
+      },
+    };
+  };
+  return {
+    admit(alert) {
+      if (!open) return { kind: 'attempt', end() {} };
+      if (open.probe === undefined && now() >= open.probeAt) return admitProbe(open, alert);
+      const earliest = open.probe === undefined ? open.probeAt : now() + open.probeMs;
+      const returnAt = Math.max(earliest, nextReturn);
+      nextReturn = returnAt + 1_000 / RETURNS_PER_S;
+      const { failure, since } = open;
+      return { kind: 'wait', delayMs: Math.ceil(returnAt - now()), failure, downForMs: now() - since };
+    },
+    failed(alert, failure) {
+      if (!open) {
+        failing.add(alert);
+        if (failing.size < alerts) return;
+        open = { since: now(), failure, probeMs: firstProbeMs, probeAt: now() + firstProbeMs, probe: undefined };
+        return onChange(false);
+      }
+      // Attempts that began before it opened say nothing new.
+      if (open.probe !== alert) return;
+      const probeMs = Math.min(2 * open.probeMs, maxProbeMs);
+      Object.assign(open, { failure, probeMs, probeAt: now() + probeMs, probe: undefined });
+    },
+    responded() {
+      failing.clear();
+      if (open) onChange(true);
+      open = undefined;
+    },
+  };
+}

@@ -1,0 +1,124 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createSourceBreaker } from '../source-breaker.ts';
+import { startTestWorker } from './test-worker.ts';
+
+const FAILURE = { code: 'video_server_unreachable', detail: 'refused' } as const;
+
+/** Returns a breaker with a clock that the test sets. */
+function breakerAt() {
+  const clock = { ms: 0 };
+  const changes: boolean[] = [];
+  const breaker = createSourceBreaker(
+    (isUp) => changes.push(isUp),
+    undefined,
+    () => clock.ms,
+  );
+  const fail = (...alerts: string[]) => {
+    for (const alert of alerts) breaker.failed(alert, FAILURE);
+  };
+  return { breaker, clock, changes, fail };
+}
+
+describe('a breaker', () => {
+  it('opens after five alerts failed without a response in between, and not because of one alert', () => {
+    const { breaker, fail, changes } = breakerAt();
+    fail('a', 'b', 'c', 'd', 'd', 'd', 'a');
+    breaker.responded();
+    fail('a', 'b', 'c', 'd');
+    expect(breaker.admit('x')).toMatchObject({ kind: 'attempt' });
+    expect(changes).toEqual([]);
+    fail('e');
+    expect(breaker.admit('x')).toMatchObject({ kind: 'wait', delayMs: 5_000, failure: FAILURE });
+    expect(changes).toEqual([false]);
+  });
+
+  it('lets one alert probe at a time, after 5, 10, 20, 40, 60, 60 s', () => {
+    const { breaker, clock, fail, changes } = breakerAt();
+    fail('a', 'b', 'c', 'd', 'e');
+    for (const seconds of [5, 10, 20, 40, 60, 60]) {
+      clock.ms += seconds * 1_000 - 1;
+      expect(breaker.admit('early')).toMatchObject({ kind: 'wait' });
+      clock.ms += 1;
+      const probe = breaker.admit('probe');
+      expect(probe.kind).toBe('attempt');
+      expect(breaker.admit('other')).toMatchObject({ kind: 'wait' });
+      fail('started earlier', 'probe');
+      if (probe.kind === 'attempt') probe.end();
+    }
+    breaker.responded();
+    expect(breaker.admit('x')).toMatchObject({ kind: 'attempt' });
+    expect(changes).toEqual([false, true]);
+  });
+
+  it('lets another alert probe if the probe ended without a result', () => {
+    const { breaker, clock, fail } = breakerAt();
+    fail('a', 'b', 'c', 'd', 'e');
+    clock.ms = 5_000;
+    const probe = breaker.admit('final');
+    if (probe.kind === 'attempt') probe.end();
+    expect(breaker.admit('next')).toMatchObject({ kind: 'attempt' });
+  });
+
+  it('spreads the waiting alerts: 200 return per second', () => {
+    const { breaker, fail } = breakerAt();
+    fail('a', 'b', 'c', 'd', 'e');
+    const delays = Array.from({ length: 401 }, () => {
+      const admission = breaker.admit('x');
+      return admission.kind === 'wait' ? admission.delayMs : 0;
+    });
+    expect([delays[0], delays[200], delays[400]]).toEqual([5_000, 6_000, 7_000]);
+  });
+});
+
+describe('an alert whose source is down', () => {
+  async function startOpened() {
+    const clock = { ms: 0 };
+    const options = { alerts: 1, firstProbeMs: 5_000, maxProbeMs: 60_000 };
+    const breaker = createSourceBreaker(
+      () => {},
+      options,
+      () => clock.ms,
+    );
+    const worker = await startTestWorker({ breaker, maxAttempts: 100 });
+    onTestFinished(() => worker.close());
+    await worker.handle((await worker.add('/broken/h264.mp4')).uuid);
+    return { worker, clock, requests: () => worker.videos.requests.length };
+  }
+
+  it('waits without a connection and an attempt, and shows the reason; the probe ends the outage', async () => {
+    const { worker, clock, requests } = await startOpened();
+    const { uuid } = await worker.add('/right/h264.mp4');
+    const reason = 'video_server_error: the video server responded with status 500';
+    expect(await worker.handle(uuid, { number: 1 })).toMatchObject({ kind: 'retry', reason, delayMs: 5_000 });
+    const row = await worker.row(uuid);
+    expect(row).toMatchObject({ status: 'pending', attempts: 0, lastError: reason });
+    const again = await worker.handle(uuid, { number: 2, queuedAt: new Date() });
+    expect(again).toMatchObject({ kind: 'retry', delayMs: expect.any(Number) });
+    expect(await worker.row(uuid)).toEqual(row); // no write
+    expect(requests()).toBe(1);
+    clock.ms = 5_000;
+    expect(await worker.handle(uuid, { number: 3, queuedAt: new Date() })).toEqual({ kind: 'done' });
+    const next = await worker.add('/right/h264.mp4');
+    expect(await worker.handle(next.uuid)).toEqual({ kind: 'done' });
+  });
+
+  it('fails after 24 hours without a connection, but not within the first minute of the outage', async () => {
+    const { worker, clock, requests } = await startOpened();
+    const { uuid } = await worker.add('/right/h264.mp4', 25 * 3_600_000);
+    const delivery = { number: 9, queuedAt: new Date(0) };
+    clock.ms = 4_999;
+    expect(await worker.handle(uuid, delivery)).toMatchObject({ kind: 'retry' });
+    for (const ms of [5_000, 15_000, 35_000]) {
+      clock.ms = ms;
+      await worker.handle((await worker.add('/broken/h264.mp4')).uuid);
+    }
+    clock.ms = 61_000;
+    const before = requests();
+    expect(await worker.handle(uuid, delivery)).toMatchObject({ kind: 'failed' });
+    expect(requests()).toBe(before);
+    expect(await worker.row(uuid)).toMatchObject({
+      ...{ status: 'failed', attempts: 1, failureCode: 'video_server_error' },
+      failureDetail: expect.stringMatching(/^not readable for 24 h: the video server responded/),
+    });
+  });
+});

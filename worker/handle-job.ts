@@ -208,9 +208,7 @@ function stepAfter(run: Run, error: VideoError): { delayMs: number } | { failure
   return { failure: { code, detail: error.permanent ? detail : `${unread}: ${detail}` } };
 }
 
-function reasonOf({ code, message }: VideoError): string {
-  return `${code}: ${message}`;
-}
+const reasonOf = ({ code, message }: VideoError) => `${code}: ${message}`;
 
 function costOf({ attempt, elapsedMs }: Run) {
   return { ms: elapsedMs(), bytesFetched: attempt.meter.bytesFetched };
@@ -228,7 +226,9 @@ async function handleInternalError(run: Run, error: unknown): Promise<JobResult>
   if (next.kind === 'end' && !refund) {
     const detail = `the worker failed on this alert ${limitText(next.why, deps.limits)}`;
     const crashed = { code: 'worker_crashed', detail } as const;
-    count(await failAlert(deps, crashed, alert, attempt), crashed.code);
+    const outcome = await failAlert(deps, crashed, alert, attempt);
+    count(outcome, crashed.code);
+    if (outcome === 'superseded') throw error;
     return { kind: 'failed', reason: crashed.code };
   }
   const busyMs = count('retry', 'internal');

@@ -56,8 +56,6 @@ export type Release = {
   delayMs: number | undefined;
 };
 
-export type AlertWrites = ReturnType<typeof openAlertWrites>;
-
 type MaxWait = { ms: number; error(): Error };
 type Keyed = { uuid: string };
 type Options<Item, Row> = { maxWait?: MaxWait; run?: (items: Item[]) => Promise<(Row | undefined)[]> };

@@ -121,7 +121,7 @@ export type S3Settings = z.output<typeof s3Schema>;
 export type GcsSettings = z.output<typeof gcsSchema>;
 
 /** The settings of one source, as in the file. */
-export const sourceSchema = z.discriminatedUnion('kind', [httpSchema, s3Schema, gcsSchema], {
+const sourceSchema = z.discriminatedUnion('kind', [httpSchema, s3Schema, gcsSchema], {
   error: 'must be http, s3 or gcs',
 });
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Cidr, isBlockedAddress } from '#destinations/address-rules.ts';
-import { type DestinationKind, type Fields, KINDS, kindSchemas, splitSecrets } from '#destinations/kinds.ts';
+import { type DestinationKind, type Fields, KINDS, kindSchemas } from '#destinations/kinds.ts';
 import { templateProblem } from '#destinations/template.ts';
 import { validationProblem } from '../http/problem.ts';
 import { destinationPatchSchema, newDestinationSchema } from './schema.ts';
@@ -103,9 +103,4 @@ function issue(field: string, code: string, message: string): Issue {
 
 function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Returns the fields that are not secret. */
-export function publicFields(kind: DestinationKind, config: Fields): Fields {
-  return splitSecrets(kind, config).config;
 }

@@ -12,7 +12,7 @@ const name = line(128);
 const filter = filterSchema(failureCode);
 const enabled = z.boolean('must be true or false');
 
-/** The configuration depends on the kind: see config.ts. */
+/** The configuration depends on the kind: see config-input.ts. */
 const config = z.record(z.string(), z.unknown(), 'must be an object');
 
 /** Shows the fields of all kinds. A field whose value is secret is in no response. */
@@ -86,7 +86,7 @@ const healthSchema = z.strictObject({
   failed: z.int().meta({ description: 'Deliveries whose attempts have all failed; counted up to 10001.' }),
 });
 
-export const destinationSchema = z
+const destinationSchema = z
   .strictObject({
     id: z.uuid(),
     name: z.string(),

@@ -1,4 +1,5 @@
 import type { Alert } from '#prisma/alerts.ts';
+import { NEW_ROW } from '#prisma/column-defaults.ts';
 import { presentAlert } from '#prisma/present-alert.ts';
 import { newAlertSchema } from '../alerts/schema.ts';
 import type { Statistics } from '../alerts/statistics.ts';
@@ -22,40 +23,15 @@ export const NEW_ALERT = newAlertSchema.parse({
 export const OTHER_NEW_ALERT = newAlertSchema.parse({ ...NEW_ALERT, uuid: OTHER_UUID, video: '/videos/test_2.mp4' });
 
 const PENDING_ROW: Alert = {
+  ...NEW_ROW,
   ...NEW_ALERT,
   camera: null,
   source: null,
   id: 7n,
-  status: 'pending',
-  resolution: null,
-  width: null,
-  height: null,
-  rotation: null,
-  codec: null,
-  container: null,
-  duration: null,
-  failureCode: null,
-  failureDetail: null,
-  claims: 0,
-  attempts: 0,
-  attemptsBefore: 0,
-  crashes: 0,
-  bytesFetched: 0n,
-  bytesBefore: 0n,
-  busyMs: 0,
-  lastError: null,
-  lastErrorAt: null,
-  nextAttemptAt: null,
-  roundStartedAt: null,
   requestId: REQUEST_ID,
   traceparent: null,
   receivedAt: after(0),
   updatedAt: after(0),
-  queuedAt: null,
-  startedAt: null,
-  processedAt: null,
-  notifiedAt: null,
-  lateAt: null,
 };
 
 const PROCESSED_ROW: Alert = {

@@ -34,7 +34,7 @@ export type AttemptDeps = {
 export type AttemptOptions = { stop: AbortSignal; probe?: boolean };
 
 /** Five failures in a row block the destination for 5 s; each further one doubles that, up to 5 min. */
-export const BREAKER = { failures: 5, baseMs: 5_000, maxMs: 300_000 };
+const BREAKER = { failures: 5, baseMs: 5_000, maxMs: 300_000 };
 
 /** Time for recording the result. A delivery whose worker was killed is due again this long after the send's timeout. */
 const RECORD_MS = 15_000;

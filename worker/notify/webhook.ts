@@ -29,7 +29,7 @@ export function webhookKind(http: HttpSender): Kind<WebhookConfig> {
 }
 
 /** Returns webhook-id, webhook-timestamp and webhook-signature. After a rotation both secrets sign, separated by a space. */
-export function signatureHeaders(
+function signatureHeaders(
   id: string,
   body: string,
   signing: SigningSecret | undefined,

@@ -53,7 +53,7 @@ function sizeOf(codec: Codec, unit: Uint8Array): Size {
 }
 
 /** Whether units are separated by start codes; otherwise each is preceded by its length. */
-export function isAnnexB(bytes: Uint8Array): boolean {
+function isAnnexB(bytes: Uint8Array): boolean {
   return bytes[0] === 0 && bytes[1] === 0 && (bytes[2] === 1 || (bytes[2] === 0 && bytes[3] === 1));
 }
 

@@ -86,7 +86,7 @@ const healthSchema = z.strictObject({
   failed: z.int().meta({ description: 'Deliveries whose attempts have all failed; counted up to 10001.' }),
 });
 
-const destinationSchema = z
+export const destinationSchema = z
   .strictObject({
     id: z.uuid(),
     name: z.string(),

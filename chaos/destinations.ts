@@ -76,7 +76,7 @@ export async function openDestinations(
       if (!enabled) history.disabled.push({ destination: name, from: Date.now(), to: Number.POSITIVE_INFINITY });
     },
     async retryFailed(signal) {
-      const body = { dry_run: false, max: 100_000 };
+      const body = { dry_run: false, max: 10_000 };
       await request(apiOrigins, { method: 'POST', path: '/deliveries/retry', body }, signal);
     },
     async close() {

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
@@ -31,9 +32,9 @@ type Options = {
 /** Returns the source with its credentials and certificates. Errors go to `onError`; then the result is incomplete. */
 export function openSource(settings: SourceSettings, options: Options): Source {
   const read = (field: string, path: string | undefined) => readValue(field, path, options);
-  if (settings.kind === 's3') return openS3(settings, { ...options, read });
-  if (settings.kind === 'gcs') return openGcs(settings, read);
-  return openHttp(settings, options);
+  if (settings.kind === 'http') return openHttp(settings, options);
+  const tls = openTls({ ca: read('ca_file', settings.ca_file) }, options);
+  return settings.kind === 's3' ? openS3(settings, { ...options, read, tls }) : openGcs(settings, { read, tls });
 }
 
 type FileSetting = 'password_file' | 'bearer_file' | 'ca_file' | 'cert_file' | 'key_file';
@@ -64,7 +65,8 @@ function authorizationOf({ username, password, bearer }: Credentials, { onError 
 
 function openTls(tls: Tls, { onError }: Options): Tls {
   try {
-    createSecureContext({ ca: tls.ca });
+    // Not createSecureContext: it accepts any text, and then trusts no server.
+    if (tls.ca !== undefined) new X509Certificate(tls.ca);
   } catch {
     onError('ca_file', 'does not contain certificates in PEM');
   }

@@ -15,6 +15,8 @@ export type S3Source = {
   credentials: S3Credentials | undefined;
   /** Reads the credentials again. */
   readCredentials: () => S3Credentials | undefined;
+  /** `ca` replaces the default certificate authorities. */
+  tls: { ca?: string | undefined };
 };
 
 export type Environment = Record<string, string | undefined>;
@@ -22,10 +24,12 @@ export type Environment = Record<string, string | undefined>;
 /** Reads the file that a setting names; undefined if the setting is missing or the file cannot be read. */
 type Read = (field: string, path: string | undefined) => string | undefined;
 
+type Options = { read: Read; tls: S3Source['tls'] };
+
 /** Returns the bucket of the settings. `onError` gets the errors of credentials. */
 export function openS3(
   settings: S3Settings,
-  { read, env, onError }: { read: Read; env: Environment; onError: (field: string, error: string) => void },
+  { read, tls, env, onError }: Options & { env: Environment; onError: (field: string, error: string) => void },
 ): S3Source {
   const { region, bucket, prefix = '', path_style = false } = settings;
   const endpoint = new URL(settings.endpoint ?? `https://s3.${region}.amazonaws.com`).origin;
@@ -39,12 +43,12 @@ export function openS3(
   return {
     kind: 's3',
     url: path_style ? `${endpoint}/${bucket}` : `${protocol}//${bucket}.${host}`,
-    ...{ region, bucket, prefix, credentials, readCredentials },
+    ...{ region, bucket, prefix, credentials, readCredentials, tls },
   };
 }
 
 /** Returns the bucket of Google Cloud Storage. Its XML API accepts requests signed for S3. */
-export function openGcs(settings: GcsSettings, read: Read): S3Source {
+export function openGcs(settings: GcsSettings, { read, tls }: Options): S3Source {
   const { bucket, prefix = '' } = settings;
   const readCredentials = () => {
     const accessKeyId = read('access_id_file', settings.access_id_file);
@@ -52,7 +56,8 @@ export function openGcs(settings: GcsSettings, read: Read): S3Source {
     return accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey } : undefined;
   };
   const url = `${new URL(settings.endpoint ?? 'https://storage.googleapis.com').origin}/${bucket}`;
-  return { kind: 's3', url, region: 'auto', bucket, prefix, credentials: readCredentials(), readCredentials };
+  const credentials = readCredentials();
+  return { kind: 's3', url, region: 'auto', bucket, prefix, credentials, readCredentials, tls };
 }
 
 function fromEnvironment(env: Environment): S3Credentials | undefined {

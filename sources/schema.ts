@@ -85,6 +85,11 @@ const endpoint = z
   .url({ protocol: /^https?$/, error: 'must be a URL such as https://s3.eu-central-1.amazonaws.com' })
   .refine((text) => new URL(text).href === `${new URL(text).origin}/`, 'must be scheme, host and port only');
 
+/** With a default endpoint, which has https. */
+const hasHttps = ({ endpoint, ca_file }: { endpoint?: string | undefined; ca_file?: string | undefined }) =>
+  ca_file === undefined || endpoint === undefined || endpoint.startsWith('https:');
+const needsHttps = { path: ['ca_file'], error: 'needs an endpoint with https' };
+
 const s3Schema = z
   .strictObject({
     kind: z.literal('s3'),
@@ -97,7 +102,9 @@ const s3Schema = z
     access_key_id_file: path.optional(),
     secret_access_key_file: path.optional(),
     session_token_file: path.optional(),
+    ca_file: path.optional(),
   })
+  .refine(hasHttps, needsHttps)
   .superRefine((source, context) => {
     const files = [source.access_key_id_file, source.secret_access_key_file];
     const expected = source.credentials === undefined ? 2 : 0;
@@ -107,14 +114,17 @@ const s3Schema = z
     context.addIssue({ code: 'custom', path: ['credentials'], message });
   });
 
-const gcsSchema = z.strictObject({
-  kind: z.literal('gcs'),
-  endpoint: endpoint.optional(),
-  bucket,
-  prefix: prefix.optional(),
-  access_id_file: path,
-  secret_file: path,
-});
+const gcsSchema = z
+  .strictObject({
+    kind: z.literal('gcs'),
+    endpoint: endpoint.optional(),
+    bucket,
+    prefix: prefix.optional(),
+    access_id_file: path,
+    secret_file: path,
+    ca_file: path.optional(),
+  })
+  .refine(hasHttps, needsHttps);
 
 export type HttpSettings = z.output<typeof httpSchema>;
 export type S3Settings = z.output<typeof s3Schema>;

@@ -33,16 +33,8 @@ export const NEW_EMAIL = {
 const { name, kind, config, filter } = newDestinationSchema.parse(NEW_DESTINATION);
 
 const NEW_ROW: DestinationRow = {
-  ...{
-    id: DESTINATION_ID,
-    name,
-    kind,
-    secrets: null,
-    waitForPicture: false,
-    enabled: true,
-    groupBy: null,
-    groupWaitS: null,
-  },
+  ...{ id: DESTINATION_ID, name, kind, secrets: null, enabled: true, waitForPicture: false },
+  ...{ groupBy: null, groupWaitS: null },
   config: { url: String(config.url) },
   ...{ filterStores: filter.stores, filterEvents: filter.events, filterFailureCodes: filter.failure_codes },
   ...{ groupIntervalS: null, disabledReason: null, disabledAt: null, consecutiveFailures: 0, blockedUntil: null },

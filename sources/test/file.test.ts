@@ -73,6 +73,8 @@ describe('the file of sources', () => {
   both: { kind: http, url: http://a.example, username: me, password_file: p, bearer_file: b }
   plain: { kind: http, url: http://a.example, ca_file: ca }
   header: { kind: http, url: http://a.example, headers: { Authorization: x } }
+  bucket: { kind: s3, endpoint: http://minio, region: us-east-1, bucket: videos, credentials: none, ca_file: ca }
+  google: { kind: gcs, endpoint: http://gcs, bucket: videos, access_id_file: id, secret_file: secret, ca_file: ca }
   typo: { kind: http, uri: http://a.example }
   ftp: { kind: ftp, url: ftp://a.example }
 `),
@@ -84,22 +86,28 @@ describe('the file of sources', () => {
       '  line 6: sources.both.bearer_file: cannot be combined with username',
       '  line 7: sources.plain.ca_file: needs a URL with https',
       '  line 8: sources.header.headers.Authorization: cannot be set; credentials have settings of their own',
-      '  line 9: sources.typo.url: must be a URL such as https://videos.example.com/archive',
-      '  line 9: sources.typo.uri: is unknown',
-      '  line 10: sources.ftp.kind: must be http, s3 or gcs',
+      '  line 9: sources.bucket.ca_file: needs an endpoint with https',
+      '  line 10: sources.google.ca_file: needs an endpoint with https',
+      '  line 11: sources.typo.url: must be a URL such as https://videos.example.com/archive',
+      '  line 11: sources.typo.uri: is unknown',
+      '  line 12: sources.ftp.kind: must be http, s3 or gcs',
     ]);
   });
 
   it('reports unreadable, empty and invalid files of credentials without their content', () => {
     write('empty', '\n');
     write('lines', 'one\ntwo');
+    write('broken', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----');
     const errors = errorOf(`sources:
   a: { kind: http, url: 'https://a.example', username: me, password_file: empty, ca_file: lines }
-  b: { kind: http, url: 'https://b.example', bearer_file: lines, cert_file: lines, key_file: lines }`);
+  b: { kind: http, url: 'https://b.example', bearer_file: lines, cert_file: lines, key_file: lines }
+  c: { kind: s3, region: us-east-1, bucket: videos, credentials: none, ca_file: broken }`);
     expect(errors).toEqual([
       '  line 2: sources.a.password_file: empty is empty',
+      '  line 2: sources.a.ca_file: does not contain certificates in PEM',
       '  line 3: sources.b.bearer_file: does not contain a bearer token',
       '  line 3: sources.b.key_file: cert_file and key_file do not contain a certificate and its key in PEM',
+      '  line 4: sources.c.ca_file: does not contain certificates in PEM',
     ]);
   });
 

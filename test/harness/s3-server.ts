@@ -1,10 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AwsClient } from 'aws4fetch';
+import { Agent, request } from 'undici';
+import { certificate } from './video-server.ts';
 
 /** The credentials that the server accepts. */
 export const S3_CREDENTIALS = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' };
@@ -21,18 +23,24 @@ export type S3Server = {
   close(): Promise<void>;
 };
 
-/** Starts an S3 server with empty buckets on 127.0.0.1. It verifies signatures. */
-export async function startS3Server(buckets: string[]): Promise<S3Server> {
+/**
+ * Starts an S3 server with empty buckets on 127.0.0.1. It verifies signatures. `https`: with the certificate of
+ * video-server.ts.
+ */
+export async function startS3Server(buckets: string[], protocol: 'http' | 'https' = 'http'): Promise<S3Server> {
   const directory = await mkdtemp(join(tmpdir(), 's3-'));
   const configureBuckets = buckets.map((name) => ({ name }));
-  const server = new Server({ address: '127.0.0.1', port: 0, silent: true, directory, configureBuckets });
+  const pem = protocol === 'https' ? await readFile(certificate) : undefined;
+  const options = { address: '127.0.0.1', port: 0, silent: true, directory, configureBuckets };
+  const server = new Server({ ...options, ...(pem && { key: pem, cert: pem }) });
   const { port } = await server.run();
   let requests = 0;
   server.httpServer.on('request', () => {
     requests += 1;
   });
-  const origin = `http://127.0.0.1:${port}`;
+  const origin = `${protocol}://127.0.0.1:${port}`;
   const client = new AwsClient({ ...S3_CREDENTIALS, service: 's3', region: 'us-east-1', retries: 0 });
+  const dispatcher = new Agent({ connect: pem ? { ca: pem } : {} });
   return {
     origin,
     get requests() {
@@ -40,10 +48,15 @@ export async function startS3Server(buckets: string[]): Promise<S3Server> {
     },
     async put(bucket, key, bytes) {
       const url = `${origin}/${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
-      const response = await client.fetch(url, { method: 'PUT', body: Buffer.from(bytes) });
-      if (!response.ok) throw new Error(`cannot store ${key}: ${response.status} ${await response.text()}`);
+      const body = Buffer.from(bytes);
+      const { headers } = await client.sign(url, { method: 'PUT', body });
+      const sent = { method: 'PUT', headers: Object.fromEntries(headers), body, dispatcher } as const;
+      const response = await request(url, sent);
+      const text = await response.body.text();
+      if (response.statusCode !== 200) throw new Error(`cannot store ${key}: ${response.statusCode} ${text}`);
     },
     async close() {
+      await dispatcher.destroy();
       server.httpServer.closeAllConnections();
       await server.close();
       await rm(directory, { recursive: true });

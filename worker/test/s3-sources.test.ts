@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { readSources } from '#sources/file.ts';
 import { S3_CREDENTIALS, type S3Failure, startFailingS3Server, startS3Server } from '#test/harness/s3-server.ts';
+import { certificate } from '#test/harness/video-server.ts';
 import { createS3Signer } from '../video/http/s3-signer.ts';
 import { createVideoSources, objectUrl, type VideoSources } from '../video/sources.ts';
 import type { Meter } from '../video/types.ts';
@@ -129,6 +130,21 @@ describe('a bucket', () => {
       secret_file: 'secret',
     };
     expect((await open(openSources(source), '/a.mp4')).size).toBe(AVI.length);
+  });
+
+  it.each([
+    ['s3', inFiles, { region: 'us-east-1', path_style: true }],
+    ['gcs', { access_id_file: 'id', secret_file: 'secret' }, {}],
+  ])('of %s can be on a server with its own certificate authority', async (kind, credentials, more) => {
+    const server = await startS3Server(['videos'], 'https');
+    onTestFinished(server.close);
+    await server.put('videos', 'a.mp4', AVI);
+    const source = { kind, endpoint: server.origin, bucket: 'videos', ...credentials, ...more };
+    const before = server.requests;
+    await expect(open(openSources(source), '/a.mp4')).rejects.toMatchObject({ code: 'video_server_unreachable' });
+    expect(server.requests).toBe(before);
+    const trusted = openSources({ ...source, ca_file: certificate });
+    expect((await open(trusted, '/a.mp4')).size).toBe(AVI.length);
   });
 });
 

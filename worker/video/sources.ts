@@ -81,8 +81,8 @@ function openSource(source: Source, limits: Options['limits']): Opened {
   const settings = JSON.stringify(source);
   const { origin } = new URL(source.url);
   if (source.kind === 's3') {
-    const { region, bucket, credentials, readCredentials } = source;
-    const reader = createVideoReader({ origin, s3: { region, bucket, credentials, readCredentials }, ...limits });
+    const { region, bucket, credentials, readCredentials, tls } = source;
+    const reader = createVideoReader({ origin, tls, s3: { region, bucket, credentials, readCredentials }, ...limits });
     return { settings, urlOf: (path) => objectUrl(path, source), reader };
   }
   const { url, headers, authorization, tls } = source;

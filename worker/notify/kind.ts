@@ -29,7 +29,15 @@ export type LateAlert = { reason: string; since: Date; nextAttemptAt: Date | nul
  */
 export type MessageGroup = { store: string; count: number; alerts: AlertJson[]; from: Date; to: Date };
 
-/** One message to a destination. Every attempt sends the same one. */
+/**
+ * The picture of the alert, or why there is none. `bytes`: a WebP file. `link`: a signed absolute URL of the same file, which
+ * needs no key and expires; absent without PUBLIC_URL or keys to sign with. `reason`: a code, with a sentence in `detail`.
+ */
+export type MessagePicture =
+  | { bytes: Buffer; width: number; height: number; link?: string }
+  | { reason: string; detail: string };
+
+/** One message to a destination. Every attempt sends the same one, except for the picture, which can be ready later. */
 export type Message = {
   /** The delivery's id: stable across attempts, so that receivers can recognize a repetition. */
   id: string;
@@ -39,6 +47,8 @@ export type Message = {
   store: string | null;
   /** The alert, or the first one of a group; undefined for events without an alert. */
   alert?: AlertJson;
+  /** Absent for a group, and while the picture is not finished. */
+  picture?: MessagePicture;
   /** Only for alert.late. */
   late?: LateAlert;
   /** Only for a destination that groups its messages. */

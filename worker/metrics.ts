@@ -12,6 +12,10 @@ export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 65];
 /** Waiting times include outages: up to one hour. */
 const WAIT_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3_600];
+/** An alert is retried for RETRY_HORIZON, by default a day; its last attempt starts at the end of it. */
+const END_TO_END_SECONDS = [...WAIT_SECONDS, 14_400, 43_200, 90_000];
+/** In a day about 155 attempts, with short delays by chance 175. */
+const ATTEMPTS = [1, 2, 3, 5, 10, 20, 50, 100, 200];
 /** Doubled up to the default byte budget of 8 MiB. */
 const BYTES = [4_096, 16_384, 65_536, 131_072, 262_144, 524_288, 1_048_576, 2_097_152, 4_194_304, 8_388_608];
 
@@ -33,10 +37,10 @@ export function createMetrics(registry: Registry) {
     endToEnd: histogram(
       'alert_end_to_end_seconds',
       'Time from the receipt, or from a retry by an operator, to the final result.',
-      WAIT_SECONDS,
+      END_TO_END_SECONDS,
       ['outcome'],
     ),
-    attempts: histogram('alert_attempts', 'Attempts until the final result of an alert.', [1, 2, 3, 5, 8, 12]),
+    attempts: histogram('alert_attempts', 'Attempts until the final result of an alert.', ATTEMPTS),
     fetchedBytes: histogram('alert_fetched_bytes', 'Body bytes fetched by one attempt.', BYTES),
     requests: histogram('alert_requests', 'HTTP requests sent by one attempt.', [0, 1, 2, 3, 5, 10, 20, 50]),
     attemptFailures: counter('alert_attempt_failures_total', 'Failed attempts, final ones included.', ['code']),

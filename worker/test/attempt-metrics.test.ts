@@ -46,6 +46,17 @@ it('counts a server error as a retry by its code, then as a failed alert', async
   expect(await value('alert_queue_wait_seconds_count')).toBe(1);
 });
 
+it('measures alerts that are retried for a day', async () => {
+  const { uuid } = await worker.add('/forbidden/h264.mp4', 86_430_000);
+  await worker.db.alert.update({ where: { uuid }, data: { attempts: 169, claims: 169 } });
+  await worker.handle(uuid, { queuedAt: new Date() });
+  const attempts = await Promise.all([100, 200].map((le) => value(`alert_attempts_bucket{le="${le}"}`)));
+  const seconds = await Promise.all(
+    [43_200, 90_000].map((le) => value(`alert_end_to_end_seconds_bucket{le="${le}",outcome="failed"}`)),
+  );
+  expect({ attempts, seconds }).toEqual({ attempts: [0, 1], seconds: [0, 1] });
+});
+
 it('starts a new latency, queue wait and attempt count after an operator’s retry', async () => {
   const { uuid } = await worker.add('/forbidden/h264.mp4', 3_600_000);
   await worker.handle(uuid, { queuedAt: new Date() });

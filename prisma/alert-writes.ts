@@ -59,8 +59,8 @@ export type Release = {
 type MaxWait = { ms: number; error(): Error };
 type Keyed = { uuid: string };
 type Options<Item, Row> = { maxWait?: MaxWait; run?: (items: Item[]) => Promise<(Row | undefined)[]> };
-/** `destinations`: those with a new pending delivery. */
-type Finished = Keyed & { destinations?: string[] | null };
+/** `destinations`: those with a new pending delivery. `muted`: the number of new deliveries that are muted. */
+type Finished = Keyed & { destinations?: string[] | null; muted?: number | null };
 type Statement<Item> = { name: string; text: string; keyOf(item: Item): string; columns: ((item: Item) => unknown)[] };
 
 /**
@@ -207,9 +207,10 @@ const FINISH_AND_DELIVER: Statement<Result> = {
   text: `
     WITH finished AS (${FINISH_TEXT} RETURNING ${EVENT_COLUMNS}),
     added AS (${insertDeliveries('finished', FINISHED_EVENT)})
-    SELECT uuid, destinations FROM finished LEFT JOIN (
-      SELECT alert_id, array_agg(destination_id::text) AS destinations FROM added WHERE status = 'pending' GROUP BY alert_id
-    ) pending ON alert_id = id`,
+    SELECT uuid, destinations, muted FROM finished LEFT JOIN (
+      SELECT alert_id, array_agg(destination_id::text) FILTER (WHERE status = 'pending') AS destinations,
+        count(*) FILTER (WHERE status = 'muted')::int AS muted FROM added GROUP BY alert_id
+    ) counted ON alert_id = id`,
 };
 
 const RELEASE: Statement<Release> = {

@@ -135,7 +135,7 @@ export async function claim(db: Database, uuid: string, queuedAt?: Date): Promis
 }
 
 /** `recorded` false: another attempt was first, and nothing changed. `destinations`: those with a new pending delivery. */
-export type Recorded = { recorded: boolean; destinations: string[] };
+export type Recorded = { recorded: boolean; destinations: string[]; muted: number };
 
 /** Records the result of an attempt, with its deliveries. */
 export async function recordResolution(
@@ -157,8 +157,8 @@ export async function recordFailure(
   return recordedOf(await db.writes.finish({ lease, failure, bytesFetched }));
 }
 
-function recordedOf(row: { destinations?: string[] | null } | undefined): Recorded {
-  return { recorded: row !== undefined, destinations: row?.destinations ?? [] };
+function recordedOf(row: { destinations?: string[] | null; muted?: number | null } | undefined): Recorded {
+  return { recorded: row !== undefined, destinations: row?.destinations ?? [], muted: row?.muted ?? 0 };
 }
 
 /**

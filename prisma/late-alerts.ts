@@ -8,6 +8,8 @@ export type LatePosition = { receivedAt: Date; id: bigint };
 export type LatePage = {
   /** Destinations with a new pending delivery. */
   destinations: string[];
+  /** Number of new deliveries that are muted. */
+  muted: number;
   /** Where the next call continues; undefined: all unfinished alerts were examined. */
   after: LatePosition | undefined;
 };
@@ -23,7 +25,7 @@ export async function recordLate(
   { lateAfterMs, limit, after = START }: { lateAfterMs: number; limit: number; after?: LatePosition | undefined },
 ): Promise<LatePage> {
   const before = Prisma.sql`now() - make_interval(secs => ${lateAfterMs / 1000}::float8)`;
-  const [page] = await db.$queryRaw<(LatePosition & { scanned: number; destinations: string[] })[]>`
+  const [page] = await db.$queryRaw<(LatePosition & Pick<LatePage, 'destinations' | 'muted'> & { scanned: number })[]>`
     WITH scanned AS MATERIALIZED (
       SELECT id, received_at, late_at IS NULL AND status IN ('pending', 'processing')
         AND COALESCE(round_started_at, received_at) < ${before} AS late FROM alerts
@@ -38,9 +40,10 @@ export async function recordLate(
       UPDATE alerts SET late_at = now() FROM locked WHERE alerts.id = locked.id RETURNING ${Prisma.raw(EVENT_COLUMNS)}),
     added AS (${Prisma.raw(insertDeliveries('late', "'alert.late'"))})
     SELECT id, received_at AS "receivedAt", (SELECT count(*)::int FROM scanned) AS scanned,
-      ARRAY(SELECT DISTINCT destination_id::text FROM added WHERE status = 'pending') AS destinations
+      ARRAY(SELECT DISTINCT destination_id::text FROM added WHERE status = 'pending') AS destinations,
+      (SELECT count(*)::int FROM added WHERE status = 'muted') AS muted
     FROM scanned ORDER BY received_at DESC, id DESC LIMIT 1`;
-  if (!page) return { destinations: [], after: undefined };
-  const { id, receivedAt, scanned, destinations } = page;
-  return { destinations, after: scanned < limit ? undefined : { receivedAt, id } };
+  if (!page) return { destinations: [], muted: 0, after: undefined };
+  const { id, receivedAt, scanned, destinations, muted } = page;
+  return { destinations, muted, after: scanned < limit ? undefined : { receivedAt, id } };
 }

@@ -12,6 +12,7 @@ import { readSources } from '#sources/file.ts';
 import { createReload } from '#sources/reload.ts';
 import { withNotificationMetrics } from './attempt-metrics.ts';
 import { workerFields } from './config.ts';
+import { createDeliveryMetrics } from './deliveries/metrics.ts';
 import { startDeliveries } from './deliveries/start.ts';
 import { createTrigger } from './deliveries/trigger.ts';
 import { type HandleJobDeps, handleJob } from './handle-job.ts';
@@ -64,6 +65,7 @@ onClose(() => queue.close());
 
 const metrics = createMetrics(createProcessRegistry());
 registerPoolMetrics(metrics.registry, db);
+const deliveryMetrics = createDeliveryMetrics(metrics.registry);
 let consumer: AlertConsumer | undefined;
 // Listens before the database is ready and until the last attempt has ended: a worker that waits or drains is alive.
 if (config.OPS_PORT !== undefined) await service.orExit(openOpsServer(config.HOST, config.OPS_PORT));
@@ -114,6 +116,7 @@ const deps: HandleJobDeps = {
   }),
   notifier: withNotificationMetrics(consoleNotifier(process.stdout, config.TZ, config.NOTIFIER_FORMAT), metrics),
   triggerDeliveries: createTrigger(deliveryQueue, log),
+  countMuted: (count) => deliveryMetrics.muted.inc(count),
   openVideo: videoSources.open,
   async probe(video, signal) {
     const anyContent = config.VIDEO_CONTENT === 'any';
@@ -132,7 +135,7 @@ const deps: HandleJobDeps = {
   maxCrashes: config.MAX_CRASHES,
 };
 consumer = startConsumer(deps);
-const deliveries = startDeliveries({ config, queueUrl, log, registry: metrics.registry, onQueueError });
+const deliveries = startDeliveries({ config, queueUrl, log, metrics: deliveryMetrics, onQueueError });
 // At the same time: both may need their grace period.
 onClose(() => Promise.all([consumer?.close(DRAIN_MS), deliveries.close(DRAIN_MS)]));
 const reconciler = startReconciler({ db, queue, log, metrics, maxDepth: config.QUEUE_MAX_DEPTH });

@@ -19,6 +19,8 @@ export type ProcessDeps = {
   notifier: Notifier;
   /** Called with the destinations that the recorded result has deliveries for. */
   triggerDeliveries: TriggerDeliveries;
+  /** Called with the number of the result's deliveries that a mute matches. */
+  countMuted: (deliveries: number) => void;
   openVideo: (location: VideoLocation, options: { signal: AbortSignal; meter: Meter }) => Promise<OpenVideo>;
   probe: (video: OpenVideo, signal: AbortSignal) => Promise<VideoFacts>;
 };
@@ -36,11 +38,12 @@ export type Failure = { code: VideoError['code']; detail: string };
 export async function processAlert(deps: ProcessDeps, alert: ClaimedAlert, attempt: Attempt): Promise<Outcome> {
   const video = await inSpan('fetch', () => deps.openVideo(alert, attempt));
   const facts = await inSpan('probe', () => deps.probe(video, attempt.signal));
-  const { recorded, destinations } = await inSpan('record', () =>
+  const { recorded, destinations, muted } = await inSpan('record', () =>
     recordResolution(deps.db, attempt.lease, facts, attempt.meter.bytesFetched),
   );
   if (!recorded) return 'superseded';
   deps.triggerDeliveries(destinations);
+  deps.countMuted(muted);
   await notifyAndMark(deps, alert, attempt.lease, { resolution: facts.resolution });
   return 'processed';
 }
@@ -52,11 +55,12 @@ export async function failAlert(
   alert: ClaimedAlert,
   attempt: Attempt,
 ): Promise<Outcome> {
-  const { recorded, destinations } = await inSpan('record', () =>
+  const { recorded, destinations, muted } = await inSpan('record', () =>
     recordFailure(deps.db, attempt.lease, { code, detail }, attempt.meter.bytesFetched),
   );
   if (!recorded) return 'superseded';
   deps.triggerDeliveries(destinations);
+  deps.countMuted(muted);
   await notifyAndMark(deps, alert, attempt.lease, { failure: code, detail });
   return 'failed';
 }

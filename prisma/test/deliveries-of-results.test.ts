@@ -64,7 +64,7 @@ describe('recording a result', () => {
     const results = await Promise.all(
       workers.map((db) => recordResolution(db, { uuid, claim: 1 }, RESOLUTION, 0)),
     ).finally(() => Promise.all(workers.map((db) => db.$disconnect())));
-    expect(results.filter(({ recorded }) => recorded)).toEqual([{ recorded: true, destinations: [id] }]);
+    expect(results.filter(({ recorded }) => recorded)).toEqual([{ recorded: true, destinations: [id], muted: 0 }]);
     expect(await fixture.deliveries({ uuid })).toHaveLength(1);
   });
 
@@ -142,10 +142,11 @@ describe('a mute', () => {
     await fixture.destination();
     const created = await mute({ store: 'store-1' });
     if (!created) throw new Error('no mute');
-    const { uuid, destinations } = await fixture.finish();
-    expect(destinations).toEqual([]);
+    const { uuid, ...recorded } = await fixture.finish();
+    expect(recorded).toMatchObject({ destinations: [], muted: 2 });
     expect(await statuses(uuid)).toEqual(['muted', 'muted']);
     expect((await fixture.finish({ store: 'other' })).destinations).toHaveLength(2);
+    expect((await fixture.finish({ store: 'other' })).muted).toBe(0);
     expect(await listMutes(fixture.db)).toMatchObject([
       { id: created.id, muted: 2, store: 'store-1', createdBy: 'key' },
     ]);
@@ -189,7 +190,7 @@ describe('recordLate', () => {
     const before = await findAlert(fixture.db, uuid);
     const results = await Promise.all(Array.from({ length: 5 }, scan));
     expect(results.flatMap(({ destinations }) => destinations)).toEqual([id]);
-    expect(await scan()).toEqual({ destinations: [], after: undefined });
+    expect(await scan()).toEqual({ destinations: [], muted: 0, after: undefined });
     expect(await fixture.deliveries({ uuid })).toMatchObject([{ event: 'alert.late', status: 'pending' }]);
     expect(await findAlert(fixture.db, uuid)).toEqual({ ...before, lateAt: expect.any(Date) });
   });
@@ -197,7 +198,7 @@ describe('recordLate', () => {
   it('does nothing unless a destination wants the event', async () => {
     const uuid = await unfinished();
     await fixture.destination({ filterEvents: ['alert.failed'] });
-    expect(await scan()).toEqual({ destinations: [], after: undefined });
+    expect(await scan()).toEqual({ destinations: [], muted: 0, after: undefined });
     expect(await findAlert(fixture.db, uuid)).toMatchObject({ lateAt: null });
     const { id } = await fixture.destination({ filterEvents: ['alert.late'] });
     expect((await scan()).destinations).toEqual([id]);

@@ -27,6 +27,11 @@ export function createDeliveryMetrics(registry: Registry) {
       labelNames: ['kind'],
       registers,
     }),
+    muted: new Counter({
+      name: 'deliveries_muted_total',
+      help: 'Deliveries that a mute matched: recorded, but not sent.',
+      registers,
+    }),
     pending: gauge('deliveries_pending', 'Pending deliveries, at most 10,001.'),
     oldestPending: gauge(
       'deliveries_oldest_pending_seconds',

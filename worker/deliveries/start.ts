@@ -1,4 +1,3 @@
-import type { Registry } from '@prometheus-io/client';
 import type { Logger } from 'pino';
 import type { Config } from '#config/parse.ts';
 import { isBlockedAddress } from '#destinations/address-rules.ts';
@@ -8,14 +7,14 @@ import type { workerFields } from '../config.ts';
 import { createAddressGuard } from '../notify/address-guard.ts';
 import { openKinds } from '../notify/kinds.ts';
 import { createDeliverer } from './deliverer.ts';
-import { createDeliveryMetrics } from './metrics.ts';
+import type { DeliveryMetrics } from './metrics.ts';
 import { startSweep } from './sweep.ts';
 
 type Options = {
   config: Config<typeof workerFields>;
   queueUrl: string;
   log: Logger;
-  registry: Registry;
+  metrics: DeliveryMetrics;
   onQueueError: (error: Error) => void;
 };
 
@@ -26,12 +25,11 @@ const TRIGGERS = 2;
  * Starts to deliver, with connections to the database of its own, so that destinations do not delay alerts. `close` waits
  * `graceMs` for attempts in progress, then releases them.
  */
-export function startDeliveries({ config, queueUrl, log, registry, onQueueError }: Options) {
+export function startDeliveries({ config, queueUrl, log, metrics, onQueueError }: Options) {
   const onError = (err: unknown) => log.warn({ err }, 'deliveries failed, to be sent later');
   const db = openDatabase(config.DATABASE_URL, { poolSize: 4, onError });
   const isBlocked = (address: string) => isBlockedAddress(address, config.DESTINATION_ALLOW_CIDRS);
   const kinds = openKinds(createAddressGuard({ isBlocked }));
-  const metrics = createDeliveryMetrics(registry);
   const deliverer = createDeliverer({
     db,
     log,

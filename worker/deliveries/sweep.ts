@@ -80,10 +80,11 @@ function everyMs(ms: number): () => boolean {
 }
 
 /** Records the event alert.late of all alerts that became late. Only for destinations whose filter has it. */
-async function scanLate({ db, lateAfterMs, look }: SweepDeps): Promise<void> {
+async function scanLate({ db, metrics, lateAfterMs, look }: SweepDeps): Promise<void> {
   let after: LatePage['after'];
   do {
     const page = await recordLate(db, { lateAfterMs, limit: LATE_PAGE, after });
+    metrics.muted.inc(page.muted);
     for (const id of page.destinations) look(id);
     after = page.after;
   } while (after);

@@ -29,6 +29,8 @@ export type TestWorker = {
   notified: Notification[];
   /** Destinations whose deliveries were triggered, in order. */
   triggered: string[];
+  /** Deliveries that were recorded as muted. */
+  muted: number;
   /** While set, every notification fails with this error. */
   failNotifying: Error | undefined;
   /** Runs in every attempt between probe and record. */
@@ -71,6 +73,7 @@ export async function startTestWorker({
   const state = {
     notified: [],
     triggered: [],
+    muted: 0,
     failNotifying: undefined,
     pause: undefined,
     pauseNotified: undefined,
@@ -137,6 +140,9 @@ function depsOf(worker: TestWorker, options: { ffprobePath: string | undefined; 
     log: pino({ level: 'debug' }, { write: (line) => worker.logged.push(JSON.parse(line)) }),
     notifier: withNotificationMetrics(notifier, worker.metrics),
     triggerDeliveries: (ids: readonly string[]) => void worker.triggered.push(...ids),
+    countMuted(count: number) {
+      worker.muted += count;
+    },
     async probe(video: OpenVideo, signal: AbortSignal) {
       const { facts } = await probe(video, { ...options, timeoutMs: 30_000, signal });
       await worker.pause?.();

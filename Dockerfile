@@ -43,6 +43,7 @@ COPY config config
 COPY async async
 COPY destinations destinations
 COPY sources sources
+COPY media media
 COPY observability observability
 COPY api api
 COPY worker worker

@@ -22,6 +22,7 @@ const FOLDERS = [
     'deploy',
     'destinations',
     'sources',
+    'media',
     'docs',
     'local',
     'nginx',

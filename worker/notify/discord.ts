@@ -1,7 +1,7 @@
 import type { KindConfig } from '#destinations/kinds.ts';
 import type { HttpSender } from './http-sender.ts';
 import type { Kind, Message } from './kind.ts';
-import { type Summary, shorten, summarize } from './summary.ts';
+import { publicPictureLink, type Summary, shorten, summarize } from './summary.ts';
 
 // Limits of an embed: title 256 characters, description 4,096, field 1,024, all together 6,000.
 const MAX_DESCRIPTION = 2_500;
@@ -30,10 +30,12 @@ export function discordKind(http: HttpSender): Kind<KindConfig<'discord'>> {
 
 /**
  * Returns the message as one embed, without mentions. The link is part of its text: Discord rejects a message with a `url`
- * that it finds malformed, such as one on localhost.
+ * that it finds malformed, such as one on localhost. It shows WebP pictures and keeps a copy of them.
  */
 export function discordPayload(message: Message): object {
-  const { level, title, text, facts, list, more, link } = summarize(message);
+  const summary = summarize(message);
+  const { level, title, text, facts, list, more, link } = summary;
+  const picture = publicPictureLink(summary);
   const lines = [text, ...list, ...(more > 0 ? [`and ${more} more`] : [])].map(escapeMarkdown);
   if (link) lines.push(`[${escapeMarkdown(link.label)}](${link.url.replace(/[()\s<>]/g, percentEncode)})`);
   return {
@@ -44,6 +46,7 @@ export function discordPayload(message: Message): object {
         description: keepLines(lines, MAX_DESCRIPTION),
         color: COLORS[level],
         timestamp: message.createdAt.toISOString(),
+        ...(picture ? { image: { url: picture } } : {}),
         fields: facts.map(([name, value]) => ({
           name,
           value: shorten(escapeMarkdown(value), MAX_FIELD) || '\u200b',

@@ -70,13 +70,11 @@ async function sendOn(connection: Socket, config: EmailConfig, message: Message)
 
 /** Every attempt has the same Message-ID, so that mail programs and servers recognize a repetition. */
 function mailOf({ from, to }: EmailConfig, message: Message) {
-  const { subject, text, html } = emailContent(message);
+  const content = emailContent(message);
   return {
     from,
     to,
-    subject,
-    text,
-    html,
+    ...content,
     date: message.createdAt,
     messageId: `<${message.id}@${from.slice(from.lastIndexOf('@') + 1)}>`,
     headers: { 'Auto-Submitted': 'auto-generated', 'X-Video-Alerts-Event': message.event },

@@ -25,11 +25,12 @@ export function eventJson(message: Message, maxBytes = MAX_BYTES): string {
 }
 
 /** Returns the same as an object, for templates: nothing is left out. */
-export function eventObject({ event, createdAt, store, alert, late, group, links }: Message) {
+export function eventObject(message: Message) {
+  const { event, createdAt, store, alert, late, group, links } = message;
   return {
     type: event,
     timestamp: createdAt.toISOString(),
-    data: alert ?? { store },
+    data: alert ? withPicture(alert, message) : { store },
     ...(late
       ? {
           late: {
@@ -52,6 +53,13 @@ export function eventObject({ event, createdAt, store, alert, late, group, links
       : {}),
     ...(Object.keys(links).length > 0 ? { links } : {}),
   };
+}
+
+/** Returns the alert with `url`, the signed link to its picture, in its `picture`. */
+function withPicture(alert: AlertJson, { picture, group }: Message): AlertJson {
+  if (group || !picture || !('bytes' in picture) || picture.link === undefined) return alert;
+  const { width, height, link: url } = picture;
+  return { ...alert, picture: { status: 'ready', reason: null, ...alert.picture, ...{ width, height, url } } };
 }
 
 /** About 150 bytes: a hundred of them fit into a message. */

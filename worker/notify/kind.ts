@@ -17,6 +17,8 @@ export type AlertJson = {
   failure: { code: string; detail: string; retryable: boolean } | null;
   received_at: string;
   processed_at: string | null;
+  /** Absent in messages of older versions. */
+  picture?: { status: string; reason: string | null } | null;
   links: { self: string };
 };
 

@@ -21,13 +21,22 @@ export function encodeStore(store: string): string {
     );
 }
 
-/** Returns the topic and the retained message that make a store a device of Home Assistant. */
-export function discoveryOf(prefix: string, message: Message): { topic: string; payload: string } | undefined {
+/** Returns the topic of a store's last picture, below the topic of the store. */
+export function pictureTopicOf(prefix: string, message: Message): string {
+  return `${topicOf(prefix, message)}/picture`;
+}
+
+type Discovery = { topic: string; payload: string };
+
+/** Returns the topics and the retained messages that make a store a device of Home Assistant. */
+export function discoveryOf(prefix: string, message: Message): Discovery[] {
   const { store } = message;
-  if (store === null || message.event === 'test') return undefined;
+  if (store === null || message.event === 'test') return [];
   const topic = topicOf(prefix, message);
   const id = `video_alerts_${createHash('sha256').update(topic).digest('hex').slice(0, 16)}`;
-  const payload = {
+  const device = { identifiers: [id], name: store, manufacturer: 'video-alerts', model: 'Store' };
+  const origin = { name: 'video-alerts' };
+  const sensor = {
     name: 'Last alert',
     unique_id: id,
     state_topic: topic,
@@ -36,8 +45,20 @@ export function discoveryOf(prefix: string, message: Message): { topic: string; 
     json_attributes_topic: topic,
     json_attributes_template: '{{ value_json.data | tojson }}',
     icon: 'mdi:cctv',
-    device: { identifiers: [id], name: store, manufacturer: 'video-alerts', model: 'Store' },
-    origin: { name: 'video-alerts' },
+    device,
+    origin,
   };
-  return { topic: `${DISCOVERY_PREFIX}/sensor/${id}/config`, payload: JSON.stringify(payload) };
+  const discoveries = [{ topic: `${DISCOVERY_PREFIX}/sensor/${id}/config`, payload: JSON.stringify(sensor) }];
+  if (message.picture && 'bytes' in message.picture) {
+    const image = {
+      name: 'Last picture',
+      unique_id: `${id}_picture`,
+      image_topic: pictureTopicOf(prefix, message),
+      content_type: 'image/webp',
+      device,
+      origin,
+    };
+    discoveries.push({ topic: `${DISCOVERY_PREFIX}/image/${id}/config`, payload: JSON.stringify(image) });
+  }
+  return discoveries;
 }

@@ -4,7 +4,7 @@ import type { KindConfig } from '#destinations/kinds.ts';
 import type { AddressGuard } from './address-guard.ts';
 import { eventJson } from './event-json.ts';
 import { type Kind, type Message, SendError } from './kind.ts';
-import { discoveryOf, topicOf } from './mqtt-topics.ts';
+import { discoveryOf, pictureTopicOf, topicOf } from './mqtt-topics.ts';
 import { abortError, sendErrorOf } from './send-errors.ts';
 
 type MqttConfig = KindConfig<'mqtt'>;
@@ -103,12 +103,18 @@ async function publish(
 ): Promise<object> {
   await connected;
   const { topic_prefix: prefix, retain } = config;
-  const discovery = config.home_assistant ? discoveryOf(prefix, message) : undefined;
-  if (discovery && !announced.has(discovery.topic)) {
-    await client.publishAsync(discovery.topic, discovery.payload, { qos: 1, retain: true });
-    announced.add(discovery.topic);
+  const discoveries = config.home_assistant ? discoveryOf(prefix, message) : [];
+  for (const { topic, payload } of discoveries) {
+    if (announced.has(topic)) continue;
+    await client.publishAsync(topic, payload, { qos: 1, retain: true });
+    announced.add(topic);
   }
   const isState = message.event !== 'test';
+  const { picture, group } = message;
+  // The file itself: Home Assistant then needs no link, which would expire.
+  if (config.home_assistant && !group && picture && 'bytes' in picture) {
+    await client.publishAsync(pictureTopicOf(prefix, message), picture.bytes, { qos: 1, retain });
+  }
   await client.publishAsync(topicOf(prefix, message), eventJson(message), { qos: 1, retain: retain && isState });
   return {};
 }

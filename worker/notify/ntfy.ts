@@ -35,7 +35,7 @@ export function ntfyKind(http: HttpSender): Kind<KindConfig<'ntfy'>> {
 
 /** Returns the JSON that is sent to the server's root. `priority` replaces the one that follows from the event. */
 export function ntfyPayload(config: { topic: string; priority?: number | undefined }, message: Message): object {
-  const { level, title, text, facts, list, more, link } = summarize(message);
+  const { level, title, text, facts, list, more, link, picture } = summarize(message);
   const lines = [text, ...facts.map(([name, value]) => `${name}: ${value}`), ...list];
   const end = more > 0 ? [`and ${more} more`] : [];
   while (lines.length > 1 && Buffer.byteLength([...lines, ...end].join('\n')) > MAX_MESSAGE_BYTES) lines.pop();
@@ -46,5 +46,7 @@ export function ntfyPayload(config: { topic: string; priority?: number | undefin
     tags: [TAGS[level], message.event],
     priority: config.priority ?? PRIORITIES[level],
     ...(link ? { click: link.url, actions: [{ action: 'view', label: link.label, url: link.url }] } : {}),
+    // A phone opens the link, so it need not be public.
+    ...(picture?.link ? { attach: picture.link, filename: 'picture.webp' } : {}),
   };
 }

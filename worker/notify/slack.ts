@@ -22,9 +22,12 @@ export function slackKind(http: HttpSender): Kind<KindConfig<'slack'>> {
   };
 }
 
-/** Returns the message in Block Kit. `text` is what notifications show. */
+/**
+ * Returns the message in Block Kit. `text` is what notifications show. The picture is a link: Slack rejects a message with an
+ * image block if it cannot download the image, or if it is a WebP file. With `unfurl_media` it shows what it can.
+ */
 export function slackPayload(message: Message): object {
-  const { title, text, facts, list, more, link } = summarize(message);
+  const { title, text, facts, list, more, link, picture } = summarize(message);
   const section = (content: string) => ({ type: 'section', text: { type: 'mrkdwn', text: content } });
   const fields = facts.slice(0, 10).map(([name, value]) => ({
     type: 'mrkdwn',
@@ -35,12 +38,13 @@ export function slackPayload(message: Message): object {
   return {
     text: escapeSlack(title),
     unfurl_links: false,
-    unfurl_media: false,
+    unfurl_media: picture?.link !== undefined,
     blocks: [
       { type: 'header', text: { type: 'plain_text', text: headerOf(title), emoji: false } },
       section(escapeSlack(text)),
       { type: 'section', fields },
       ...inSections(lines).map(section),
+      ...(picture?.link ? [section(`<${linkTarget(picture.link)}|Show the picture>`)] : []),
       ...(link ? [section(`<${linkTarget(link.url)}|${escapeSlack(link.label)}>`)] : []),
     ],
   };

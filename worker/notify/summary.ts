@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import { isBlockedAddress } from '#destinations/address-rules.ts';
 import type { AlertJson, Message } from './kind.ts';
 
 /** What a person reads about a message, as plain text. Each kind escapes it for its own format. */
@@ -11,11 +13,17 @@ export type Summary = {
   /** Of a group: one line per alert, oldest first, and how many alerts are not in it. */
   list: string[];
   more: number;
+  /** The picture of the alert. `link`: a signed URL that needs no key and expires. */
+  picture: { alt: string; link: string | undefined } | undefined;
   /** Absolute URL of the alert or of the list of alerts. */
   link: { label: string; url: string } | undefined;
 };
 
+type Text = Omit<Summary, 'picture'>;
+
 const MAX_LISTED = 20;
+/** About the installation, not about this video: every message would repeat them. */
+const GENERAL_REASONS = new Set(['disabled', 'no_decoder', 'no_storage']);
 /** A receiver shows these as line breaks, or lets them reorder the text around them. */
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
@@ -28,7 +36,17 @@ export function summarize(message: Message): Summary {
     text: line(summary.text, 500),
     facts: summary.facts.map(([name, value]) => [name, line(value, 500)]),
     list: summary.list.map((each) => line(each, 200)),
+    picture: pictureOf(message),
   };
+}
+
+/** Returns the link to the picture if a server on the Internet may be able to open it: some services reject other links. */
+export function publicPictureLink({ picture }: Summary): string | undefined {
+  if (picture?.link === undefined) return undefined;
+  const { hostname } = new URL(picture.link);
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(host) !== 0) return isBlockedAddress(host, []) ? undefined : picture.link;
+  return host.includes('.') ? picture.link : undefined;
 }
 
 /** Returns the text shortened to `max` characters (UTF-16 units), with an ellipsis. */
@@ -41,7 +59,20 @@ function line(text: string, max: number): string {
   return shorten(text.replace(UNSAFE, ' ').toWellFormed(), max);
 }
 
-function storeSummary({ event, store, createdAt, links }: Message): Summary {
+function pictureOf({ alert, group, picture }: Message): Summary['picture'] {
+  if (!alert || group || !picture || !('bytes' in picture)) return undefined;
+  const size = `${picture.width} × ${picture.height}`;
+  const alt = line(`${alert.store}, ${timeText(new Date(alert.timestamp * 1000))}, ${size}`, 200);
+  return { alt, link: picture.link };
+}
+
+/** Returns why there is no picture, where that is about this alert. */
+function missingPicture({ picture }: Message): [string, string][] {
+  if (!picture || 'bytes' in picture || GENERAL_REASONS.has(picture.reason)) return [];
+  return [['Picture', `none: ${picture.detail || picture.reason}`]];
+}
+
+function storeSummary({ event, store, createdAt, links }: Message): Text {
   const name = store ?? 'unknown store';
   const when: [string, string] = ['Time', timeText(createdAt)];
   const empty = { facts: [when], list: [], more: 0, link: linkOf('Open the list of alerts', links.list) };
@@ -54,7 +85,7 @@ function storeSummary({ event, store, createdAt, links }: Message): Summary {
   return { level: 'info', title: 'Test message', text: 'This destination works.', ...empty };
 }
 
-function alertSummary(message: Message): Summary | undefined {
+function alertSummary(message: Message): Text | undefined {
   const { alert, event, late, links } = message;
   if (!alert) return undefined;
   const facts: [string, string][] = [
@@ -81,11 +112,12 @@ function alertSummary(message: Message): Summary | undefined {
   }
   const resolution = alert.resolution ?? 'unknown';
   facts.push(['Resolution', resolution]);
+  facts.push(...missingPicture(message));
   const text = `The video has the resolution ${resolution}.`;
   return { level: 'success', title: `${alert.store}: ${resolution}`, text, facts, ...base };
 }
 
-function groupSummary({ group, links }: Message): Summary {
+function groupSummary({ group, links }: Message): Text {
   if (!group) throw new Error('not a group');
   const failed = group.alerts.filter(({ status }) => status === 'failed').length;
   const listed = group.alerts.slice(0, MAX_LISTED);

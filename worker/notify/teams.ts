@@ -26,16 +26,20 @@ export function teamsKind(http: HttpSender): Kind<KindConfig<'teams'>> {
 
 /**
  * Returns the message as one Adaptive Card. Version 1.4 is the newest that all clients of Teams show. Teams accepts 28 kB;
- * `summarize` keeps a card far below that.
+ * `summarize` keeps a card far below that. The picture is a link, because cards show only PNG, JPEG and GIF files.
  */
 export function teamsPayload(message: Message): object {
-  const { level, title, text, facts, list, more, link } = summarize(message);
+  const { level, title, text, facts, list, more, link, picture } = summarize(message);
   const block = (content: string, style: object = {}) => ({
     type: 'TextBlock',
     text: escapeCard(content),
     wrap: true,
     ...style,
   });
+  const actions = [
+    ...(link ? [{ type: 'Action.OpenUrl', title: link.label, url: link.url }] : []),
+    ...(picture?.link ? [{ type: 'Action.OpenUrl', title: 'Show the picture', url: picture.link }] : []),
+  ];
   const card = {
     $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
     type: 'AdaptiveCard',
@@ -47,7 +51,7 @@ export function teamsPayload(message: Message): object {
       ...list.map((line) => block(line, { spacing: 'Small' })),
       ...(more > 0 ? [block(`and ${more} more`)] : []),
     ],
-    ...(link ? { actions: [{ type: 'Action.OpenUrl', title: link.label, url: link.url }] } : {}),
+    ...(actions.length > 0 ? { actions } : {}),
   };
   return {
     type: 'message',

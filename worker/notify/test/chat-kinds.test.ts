@@ -7,7 +7,17 @@ import { ntfyPayload } from '../ntfy.ts';
 import { slackPayload } from '../slack.ts';
 import { teamsPayload } from '../teams.ts';
 import { embedCharacters, objections } from './published-limits.ts';
-import { contextOf, FAILED, failureOf, HOSTILE, MESSAGES, messageOf, openGuard } from './sending.ts';
+import {
+  contextOf,
+  FAILED,
+  failureOf,
+  HOSTILE,
+  MESSAGES,
+  messageOf,
+  openGuard,
+  PICTURE_LINK,
+  WEBP,
+} from './sending.ts';
 
 const PAYLOADS = {
   slack: slackPayload,
@@ -72,6 +82,8 @@ it('a title names store and result', () => {
     'test-store: no alerts',
     'test-store: alerts again',
     'Test message',
+    'test-store: 1280x720',
+    'test-store: 1280x720',
   ]);
 });
 
@@ -88,6 +100,48 @@ it('Discord counts at most 6,000 characters', () => {
     expect(embedCharacters(discordPayload(messageOf(name)))).toBeLessThan(6_000);
   for (const character of ['*', '💥', 'x'])
     expect(embedCharacters(discordPayload(largest(character)))).toBeLessThan(6_000);
+});
+
+describe('a picture', () => {
+  const linked = messageOf('pictured');
+  const linkTo = (link: string) => messageOf('pictured', { picture: { bytes: WEBP, width: 640, height: 360, link } });
+
+  it('is attached in ntfy and shown by Discord', () => {
+    expect(ntfyPayload({ topic: 'a' }, linked)).toMatchObject({ attach: PICTURE_LINK, filename: 'picture.webp' });
+    expect(discordPayload(linked)).toMatchObject({ embeds: [{ image: { url: PICTURE_LINK } }] });
+  });
+
+  it('is a link in Slack and Teams, which reject or do not show WebP', () => {
+    const link = `<${PICTURE_LINK.replaceAll('&', '&amp;')}|Show the picture>`;
+    expect(slackPayload(linked)).toMatchObject({ unfurl_media: true });
+    expect(JSON.stringify(slackPayload(linked))).toContain(link);
+    const action = { type: 'Action.OpenUrl', title: 'Show the picture', url: PICTURE_LINK };
+    expect(JSON.stringify(teamsPayload(linked))).toContain(JSON.stringify(action));
+  });
+
+  it.each(['http://localhost:8000/p', 'http://alerts:8000/p', 'http://10.0.0.7/p', 'http://[::1]/p'])(
+    'that only the own network can open, %s, is not sent to Discord, and is to phones',
+    (link) => {
+      expect(JSON.stringify(discordPayload(linkTo(link)))).not.toContain('"image"');
+      expect(ntfyPayload({ topic: 'a' }, linkTo(link))).toMatchObject({ attach: link });
+    },
+  );
+
+  it('without a link changes nothing', () => {
+    const message = messageOf('pictured', { picture: { bytes: WEBP, width: 640, height: 360 } });
+    for (const service of SERVICES) {
+      expect(PAYLOADS[service](message)).toEqual(PAYLOADS[service](messageOf('processed')));
+    }
+  });
+
+  it('that is missing has its reason, unless the reason is about the installation', () => {
+    for (const service of SERVICES) {
+      const textFor = (reason: string) =>
+        JSON.stringify(PAYLOADS[service](messageOf('unpictured', { picture: { reason, detail: 'no frame' } })));
+      expect(textFor('frame_damaged')).toMatch(/none\W{1,3} no frame/);
+      for (const reason of ['disabled', 'no_decoder', 'no_storage']) expect(textFor(reason)).not.toContain('no frame');
+    }
+  });
 });
 
 describe('a store’s name is plain text', () => {

@@ -11,8 +11,10 @@ import {
   MESSAGES,
   messageOf,
   openGuard,
+  PICTURE_LINK,
   tls,
   trustTestCertificate,
+  WEBP,
 } from './sending.ts';
 
 const email = emailKind(openGuard());
@@ -92,6 +94,28 @@ describe('with a trusted certificate', () => {
       }
       expect(parsed.headers.get('auto-submitted')).toBe('auto-generated');
       expect(parsed.date).toEqual(new Date(Math.floor(message.createdAt.getTime() / 1000) * 1000));
+    });
+
+    it('contains the picture, and names its link in the text', async () => {
+      await using server = await startMailServer({ tls, security: 'starttls' });
+      await send(server, {}, messageOf('pictured'));
+      const { parsed, raw } = server.received[0] ?? expect.fail('nothing arrived');
+      expect(parsed.attachments).toMatchObject([
+        { contentType: 'image/webp', filename: 'picture.webp', contentDisposition: 'inline', content: WEBP },
+      ]);
+      // The parser has replaced the reference with the part that it found.
+      expect(parsed.html).toContain(`src="data:image/webp;base64,${WEBP.toString('base64')}"`);
+      expect(parsed.html).toContain('alt="test-store, 2025-06-02 13:35:20 UTC, 640 × 360"');
+      expect(parsed.text).toContain(PICTURE_LINK);
+      expect(raw).toContain('cid:');
+    });
+
+    it('says why there is no picture', async () => {
+      await using server = await startMailServer({ tls, security: 'starttls' });
+      await send(server, {}, messageOf('unpictured'));
+      const { parsed } = server.received[0] ?? expect.fail('nothing arrived');
+      expect(parsed.text).toContain('none: the first key frame is damaged');
+      expect(parsed.attachments).toEqual([]);
     });
 
     it('has the same Message-ID when it is sent again', async () => {

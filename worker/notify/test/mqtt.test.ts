@@ -12,8 +12,10 @@ import {
   messageOf,
   openGuard,
   openMuteServer,
+  PICTURE_LINK,
   tls,
   trustTestCertificate,
+  WEBP,
 } from './sending.ts';
 
 describe('a topic', () => {
@@ -68,7 +70,8 @@ describe.skipIf(command === '')('with a broker', () => {
     const client = await connectAsync(broker.url, { username: USER.user, password: USER.password });
     const messages: Published[] = [];
     client.on('message', (name, payload, { retain, qos }) => {
-      messages.push({ topic: name, payload: payload.toString(), retain, qos });
+      const isFile = name.endsWith('/picture');
+      messages.push({ topic: name, payload: payload.toString(isFile ? 'latin1' : 'utf8'), retain, qos });
     });
     await client.subscribeAsync(topic, { qos: 1 });
     return { messages, [Symbol.asyncDispose]: () => client.endAsync() };
@@ -125,6 +128,26 @@ describe.skipIf(command === '')('with a broker', () => {
     await using later = await subscribe('homeassistant/#');
     await expect.poll(() => later.messages, { timeout: 20_000 }).toHaveLength(2);
     expect(later.messages[0]?.retain).toBe(true);
+  });
+
+  it('publishes the picture itself for Home Assistant, below the topic of the store', async () => {
+    await using live = await subscribe('camera/#');
+    const config = configOf({ topic_prefix: 'camera', home_assistant: true });
+    const pictured = messageOf('pictured', { store: 'a/b' });
+    await kind.send(config, pictured, contextOf());
+    await kind.send({ ...config, home_assistant: false }, pictured, contextOf());
+    await expect
+      .poll(() => live.messages.map(({ topic }) => topic), { timeout: 20_000 })
+      .toEqual(['camera/a%2Fb/picture', 'camera/a%2Fb', 'camera/a%2Fb']);
+    expect(Buffer.from(live.messages[0]?.payload ?? '', 'latin1')).toEqual(WEBP);
+    expect(JSON.parse(live.messages[1]?.payload ?? '').data.picture.url).toBe(PICTURE_LINK);
+    await using later = await subscribe('homeassistant/image/#');
+    await expect.poll(() => later.messages, { timeout: 20_000 }).toHaveLength(1);
+    expect(JSON.parse(later.messages[0]?.payload ?? '')).toMatchObject({
+      image_topic: 'camera/a%2Fb/picture',
+      content_type: 'image/webp',
+      device: { name: 'a/b' },
+    });
   });
 
   it('shares one connection per destination, and closes it when it is idle', async () => {

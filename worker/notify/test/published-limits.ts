@@ -42,6 +42,7 @@ const discordEmbed = object(
     color: { type: 'integer', minimum: 0, maximum: 0xffffff },
     timestamp: { type: 'string', format: 'date-time' },
     fields: { type: 'array', maxItems: 25, items: discordField },
+    image: object({ url: uri }),
   },
   ['title', 'description'],
 );
@@ -103,6 +104,8 @@ const ntfy = object(
     tags: { type: 'array', items: text(64) },
     priority: { type: 'integer', minimum: 1, maximum: 5 },
     click: uri,
+    attach: uri,
+    filename: text(255),
     actions: {
       type: 'array',
       maxItems: 3,

@@ -40,6 +40,11 @@ export const FAILED: AlertJson = {
   failure: { code: 'video_not_found', detail: 'the video server responded with status 404', retryable: false },
 };
 
+/** A WebP file of one pixel. */
+export const WEBP = Buffer.from('UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA', 'base64');
+export const PICTURE_LINK =
+  'https://alerts.example.com/media/picture/35df2857-3a48-4985-aed0-e68b5ae4c968?expires=1748957722&key=00&signature=a-b_c';
+
 const base = {
   id: '0c7c8f0e-3f7c-4a52-9d0b-0c2d5c2f1a11',
   createdAt: new Date('2025-06-02T13:35:22.500Z'),
@@ -82,6 +87,18 @@ export const MESSAGES: Record<string, Message> = {
   silent: { ...base, event: 'store.silent' },
   back: { ...base, event: 'store.back' },
   test: { id: base.id, createdAt: base.createdAt, event: 'test', store: null, links: {} },
+  pictured: {
+    ...base,
+    event: 'alert.processed',
+    alert: ALERT,
+    picture: { bytes: WEBP, width: 640, height: 360, link: PICTURE_LINK },
+  },
+  unpictured: {
+    ...base,
+    event: 'alert.processed',
+    alert: ALERT,
+    picture: { reason: 'frame_damaged', detail: 'the first key frame is damaged' },
+  },
 };
 
 export function messageOf(name: keyof typeof MESSAGES, changes: Partial<Message> = {}): Message {

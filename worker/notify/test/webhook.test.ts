@@ -5,7 +5,17 @@ import { eventJson } from '../event-json.ts';
 import { createHttpSender } from '../http-sender.ts';
 import type { Message } from '../kind.ts';
 import { type WebhookConfig, webhookKind } from '../webhook.ts';
-import { ALERT, contextOf, FAILED, failureOf, HOSTILE, MESSAGES, messageOf, openGuard } from './sending.ts';
+import {
+  ALERT,
+  contextOf,
+  FAILED,
+  failureOf,
+  HOSTILE,
+  MESSAGES,
+  messageOf,
+  openGuard,
+  PICTURE_LINK,
+} from './sending.ts';
 
 const newSecret = () => `whsec_${randomBytes(32).toString('base64')}`;
 const secret = newSecret();
@@ -49,6 +59,15 @@ describe('a webhook', () => {
 
   it('has the alert as its data', async () => {
     expect(JSON.parse((await send({})).body).data).toEqual(ALERT);
+  });
+
+  it('has a signed link to the picture', async () => {
+    const finished = { status: 'ready', reason: null, picture_bytes: 3 };
+    const alert = { ...ALERT, picture: finished };
+    const { data } = JSON.parse((await send({}, messageOf('pictured', { alert }))).body);
+    expect(data).toEqual({ ...ALERT, picture: { ...finished, width: 640, height: 360, url: PICTURE_LINK } });
+    const { data: early } = JSON.parse((await send({}, messageOf('pictured'))).body);
+    expect(early.picture).toEqual({ status: 'ready', reason: null, width: 640, height: 360, url: PICTURE_LINK });
   });
 
   it('says why an alert is late', async () => {

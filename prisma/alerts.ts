@@ -10,7 +10,7 @@ export type { ClaimedAlert, Lease, NewAlert } from './alert-writes.ts';
 export type { Alert } from './generated/client.ts';
 
 /** The columns that an alert's job needs. */
-export type AlertKey = Pick<Alert, 'uuid' | 'requestId' | 'store' | 'traceparent'> & {
+export type AlertKey = Pick<Alert, 'uuid' | 'requestId' | 'store' | 'source' | 'traceparent'> & {
   /** When the next attempt may start; null: at once. */
   notBefore: Date | null;
 };
@@ -228,7 +228,7 @@ export async function retryFailed(db: Database, uuids: string[], options: RetryO
       next_attempt_at = now() + make_interval(secs => (n - 1) / ${perSecond}::float8),
       processed_at = NULL, notified_at = NULL, updated_at = now(), change_xid = pg_current_xact_id()
     FROM retried WHERE alerts.id = retried.id
-    RETURNING uuid::text, request_id AS "requestId", store, traceparent, next_attempt_at AS "notBefore"`;
+    RETURNING uuid::text, request_id AS "requestId", store, source, traceparent, next_attempt_at AS "notBefore"`;
 }
 
 /** Returns false if the alert was already marked as notified, is not final, or its result is of another claim. */

@@ -96,6 +96,6 @@ export async function takeOverdue(
       FROM overdue)
     UPDATE alerts SET updated_at = now(), next_attempt_at = taken.next_attempt_at
     FROM taken WHERE alerts.id = taken.id
-    RETURNING uuid::text, request_id AS "requestId", store, traceparent,
+    RETURNING uuid::text, request_id AS "requestId", store, source, traceparent,
       CASE status WHEN 'pending' THEN alerts.next_attempt_at END AS "notBefore"`;
 }

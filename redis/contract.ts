@@ -14,14 +14,16 @@ export type QueueName = (typeof QUEUE_NAMES)[number];
 export const QUEUE_TIMEOUT_MS = 3_000;
 
 /**
- * The job is only a key: the row is the source of truth. `store` never changes, and lets a worker apply its per-store
- * concurrency limit before it reads the row. Unknown fields are ignored: during an update, older workers receive the jobs
+ * The job is only a key: the row is the source of truth. `store` and `source` never change. They let a worker apply its
+ * per-store concurrency limit, and let the alert wait for a source that is down, before it reads the row. Unknown fields are ignored: during an update, older workers receive the jobs
  * of a newer version.
  */
 export const jobSchema = z.object({
   uuid: z.uuid(),
   requestId: z.string().min(1).max(128),
   store: z.string().optional(),
+  /** The source that the alert selects; none: that of its store. Jobs of version 0.1.0 have none. */
+  source: z.string().nullish(),
   /** How often a worker had vanished with the job when an attempt last ended normally. */
   stallsBefore: z.int().optional(),
 });

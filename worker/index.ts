@@ -8,21 +8,21 @@ import { checkDatabase, waitUntilReady } from '#prisma/readiness.ts';
 import { openDeliveryQueue } from '#redis/delivery-queue.ts';
 import { type AlertConsumer, checkQueue, consumeAlerts, openAlertQueue } from '#redis/queue.ts';
 import { queueTelemetry } from '#redis/telemetry.ts';
-import { readSources } from '#sources/file.ts';
+import { readSources, type Sources } from '#sources/file.ts';
 import { createReload } from '#sources/reload.ts';
 import { withNotificationMetrics } from './attempt-metrics.ts';
+import type { HandleJobDeps } from './attempt-run.ts';
 import { workerFields } from './config.ts';
 import { createDeliveryMetrics } from './deliveries/metrics.ts';
 import { startDeliveries } from './deliveries/start.ts';
 import { createTrigger } from './deliveries/trigger.ts';
-import { type HandleJobDeps, handleJob } from './handle-job.ts';
+import { handleJob } from './handle-job.ts';
 import { createMetrics } from './metrics.ts';
 import { consoleNotifier } from './notify/console.ts';
 import { startOpsServer } from './ops-server.ts';
-import { createOutageLog } from './outage-log.ts';
 import { createQuarantine } from './quarantine.ts';
 import { startReconciler } from './reconcile.ts';
-import { BREAKER_DEFAULTS, createSourceBreaker } from './source-breaker.ts';
+import { createSourcesHealth } from './source-health.ts';
 import { createStoreConcurrency } from './store-concurrency.ts';
 import { bundledFfprobe } from './video/ffprobe/run.ts';
 import { detectSandbox } from './video/ffprobe/sandbox.ts';
@@ -86,10 +86,20 @@ const videoSources = createVideoSources({
 });
 onClose(() => videoSources.close());
 const { SOURCES_FILE } = config;
+const { nameOf } = videoSources;
+const sourcesHealth = createSourcesHealth({
+  nameOf,
+  several: SOURCES_FILE !== undefined,
+  log,
+  registry: metrics.registry,
+});
+sourcesHealth.update(videoSources.names());
 if (SOURCES_FILE !== undefined) {
-  service.onReload(
-    createReload({ read: () => readSources(SOURCES_FILE, process.env), use: videoSources.replace, log }),
-  );
+  const use = (sources: Sources) => {
+    const changed = videoSources.replace(sources);
+    sourcesHealth.update(videoSources.names(), changed);
+  };
+  service.onReload(createReload({ read: () => readSources(SOURCES_FILE, process.env), use, log }));
 }
 
 const ffprobePath = config.FFPROBE_PATH ?? bundledFfprobe();
@@ -108,12 +118,7 @@ const deps: HandleJobDeps = {
   db,
   log,
   metrics,
-  outages: createOutageLog(log, config.VIDEO_SERVER),
-  breaker: createSourceBreaker((isUp) => metrics.sourceUp.set({ source: 'default' }, isUp ? 1 : 0), {
-    ...BREAKER_DEFAULTS,
-    // With several sources, the failures of one say nothing about the others.
-    ...(config.sources === undefined ? {} : { alerts: Number.POSITIVE_INFINITY }),
-  }),
+  sources: sourcesHealth,
   notifier: withNotificationMetrics(consoleNotifier(process.stdout, config.TZ, config.NOTIFIER_FORMAT), metrics),
   triggerDeliveries: createTrigger(deliveryQueue, log),
   countMuted: (count) => deliveryMetrics.muted.inc(count),

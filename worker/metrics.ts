@@ -60,12 +60,6 @@ export function createMetrics(registry: Registry) {
 
 function createGauges(registers: Registry[]) {
   return {
-    sourceUp: new Gauge({
-      name: 'video_source_up',
-      help: '0 while alerts wait because their source of videos is down and only probes connect to it; 1 otherwise.',
-      labelNames: ['source'],
-      registers,
-    }),
     overdue: new Gauge({
       name: 'alerts_overdue',
       help:
@@ -83,7 +77,6 @@ function initialize(metrics: WorkerMetrics): void {
     metrics.failed.inc({ code }, 0);
     metrics.attemptFailures.inc({ code }, 0);
   }
-  metrics.sourceUp.set({ source: 'default' }, 1);
   for (const path of ['in_process', 'ffprobe', 'full_file']) metrics.probes.inc({ path }, 0);
   for (const outcome of ['sent', 'failed']) metrics.notifications.inc({ outcome }, 0);
   for (const outcome of ['processed', 'failed']) metrics.endToEnd.zero({ outcome });

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 // One failed attempt can be due to its video. Several in a row, without a response in between, are due to the server.
 const FAILURES = 3;
 
-/** The log of a video server's outages: one line when an outage starts, and one when it ends. */
+/** The log of a source's outages: one line when an outage starts, and one when it ends. */
 export type OutageLog = {
   /** An attempt failed because of the server. Returns true during an outage. */
   failed(failure: { code: string; detail: string }): boolean;
@@ -11,8 +11,8 @@ export type OutageLog = {
   responded(): void;
 };
 
-/** `videoServer`: its origin. */
-export function createOutageLog(log: Logger, videoServer: string): OutageLog {
+/** `source`: its name. */
+export function createOutageLog(log: Logger, source: string): OutageLog {
   let failures = 0;
   let firstAt = 0;
   return {
@@ -20,14 +20,14 @@ export function createOutageLog(log: Logger, videoServer: string): OutageLog {
       if (failures === 0) firstAt = performance.now();
       failures += 1;
       if (failures === FAILURES) {
-        log.warn({ videoServer, code, detail }, 'video server outage started: alerts wait and are retried');
+        log.warn({ source, code, detail }, 'video server outage started: alerts wait and are retried');
       }
       return failures >= FAILURES;
     },
     responded() {
       if (failures >= FAILURES) {
         const seconds = Math.round((performance.now() - firstAt) / 1_000);
-        log.warn({ videoServer, seconds, failedAttempts: failures }, 'video server outage ended');
+        log.warn({ source, seconds, failedAttempts: failures }, 'video server outage ended');
       }
       failures = 0;
     },

@@ -3,6 +3,9 @@ import type { Failure } from './process-alert.ts';
 /** Jobs that return per second and worker: while the source is down they cost little, and afterwards new alerts are not late. */
 const RETURNS_PER_S = 200;
 
+/** Longer than the delays of retries: after this time, no alert waits for the source any more. */
+const FORGOTTEN_MS = 15 * 60_000;
+
 /** `alerts`: how many different alerts must fail in a row. One alone can be due to its video. */
 export type BreakerOptions = { alerts: number; firstProbeMs: number; maxProbeMs: number };
 export const BREAKER_DEFAULTS: BreakerOptions = { alerts: 5, firstProbeMs: 5_000, maxProbeMs: 60_000 };
@@ -19,22 +22,24 @@ export type SourceBreaker = {
   failed(alert: string, failure: Failure): void;
   /** The source sent a response. */
   responded(): void;
+  /** Returns whether alerts wait for the source. */
+  isDown(): boolean;
 };
 
 type Open = { since: number; failure: Failure; probeMs: number; probeAt: number; probe: string | undefined };
 
 /**
  * Returns a breaker for one source, which opens when its attempts fail without a response in between. The first probe is after
- * `firstProbeMs`, each further one after twice as long. `onChange` is called when it opens and when it closes.
+ * `firstProbeMs`, each further one after twice as long.
  */
 export function createSourceBreaker(
-  onChange: (isUp: boolean) => void,
   { alerts, firstProbeMs, maxProbeMs } = BREAKER_DEFAULTS,
   now = () => performance.now(),
 ): SourceBreaker {
   const failing = new Set<string>();
   let open: Open | undefined;
   let nextReturn = 0;
+  let lastAdmission = 0;
   const admitProbe = (opened: Open, alert: string): Admission => {
     opened.probe = alert;
     return {
@@ -47,6 +52,7 @@ export function createSourceBreaker(
   };
   return {
     admit(alert) {
+      lastAdmission = now();
       if (!open) return { kind: 'attempt', end() {} };
       if (open.probe === undefined && now() >= open.probeAt) return admitProbe(open, alert);
       const earliest = open.probe === undefined ? open.probeAt : now() + open.probeMs;
@@ -60,7 +66,7 @@ export function createSourceBreaker(
         failing.add(alert);
         if (failing.size < alerts) return;
         open = { since: now(), failure, probeMs: firstProbeMs, probeAt: now() + firstProbeMs, probe: undefined };
-        return onChange(false);
+        return;
       }
       // Attempts that began before it opened say nothing new.
       if (open.probe !== alert) return;
@@ -69,8 +75,23 @@ export function createSourceBreaker(
     },
     responded() {
       failing.clear();
-      if (open) onChange(true);
       open = undefined;
     },
+    // After its recovery, another worker may have processed all alerts that waited.
+    isDown: () => open !== undefined && now() - lastAdmission < FORGOTTEN_MS,
   };
+}
+
+/** Runs `attempt` with the breaker's admission of the alert, and ends it afterwards. */
+export async function whileAdmitted<Result>(
+  breaker: Pick<SourceBreaker, 'admit'>,
+  alert: string,
+  attempt: (admission: Admission) => Promise<Result>,
+): Promise<Result> {
+  const admission = breaker.admit(alert);
+  try {
+    return await attempt(admission);
+  } finally {
+    if (admission.kind === 'attempt') admission.end();
+  }
 }

@@ -26,7 +26,7 @@ export async function createAlert(
       ? { kind: 'duplicate', alert: stored.alert }
       : { kind: 'conflict', alert: stored.alert, fields };
   }
-  const { uuid, requestId, store, traceparent } = alert;
-  const enqueue = () => deps.queue.enqueue({ uuid, requestId, store, traceparent });
+  const { uuid, requestId, store, source, traceparent } = alert;
+  const enqueue = () => deps.queue.enqueue({ uuid, requestId, store, source, traceparent });
   return { kind: 'created', alert: stored.alert, dispatch: await dispatch(deps.log, { alert: uuid }, enqueue) };
 }

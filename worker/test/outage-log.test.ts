@@ -22,7 +22,7 @@ it('logs one line when an outage of the video server starts and one when it ends
   await handle('/right/h264.mp4', '/right/h264.mp4');
   expect(warnings().slice(2)).toEqual([started, 'video server outage ended']);
   expect(worker.logged.find(({ msg }) => msg === 'video server outage ended')).toMatchObject({
-    videoServer: worker.videos.origin,
+    source: 'default',
     failedAttempts: 6,
     seconds: expect.any(Number),
   });

@@ -7,33 +7,28 @@ const FAILURE = { code: 'video_server_unreachable', detail: 'refused' } as const
 /** Returns a breaker with a clock that the test sets. */
 function breakerAt() {
   const clock = { ms: 0 };
-  const changes: boolean[] = [];
-  const breaker = createSourceBreaker(
-    (isUp) => changes.push(isUp),
-    undefined,
-    () => clock.ms,
-  );
+  const breaker = createSourceBreaker(undefined, () => clock.ms);
   const fail = (...alerts: string[]) => {
     for (const alert of alerts) breaker.failed(alert, FAILURE);
   };
-  return { breaker, clock, changes, fail };
+  return { breaker, clock, fail };
 }
 
 describe('a breaker', () => {
   it('opens after five alerts failed without a response in between, and not because of one alert', () => {
-    const { breaker, fail, changes } = breakerAt();
+    const { breaker, fail } = breakerAt();
     fail('a', 'b', 'c', 'd', 'd', 'd', 'a');
     breaker.responded();
     fail('a', 'b', 'c', 'd');
     expect(breaker.admit('x')).toMatchObject({ kind: 'attempt' });
-    expect(changes).toEqual([]);
+    expect(breaker.isDown()).toBe(false);
     fail('e');
     expect(breaker.admit('x')).toMatchObject({ kind: 'wait', delayMs: 5_000, failure: FAILURE });
-    expect(changes).toEqual([false]);
+    expect(breaker.isDown()).toBe(true);
   });
 
   it('lets one alert probe at a time, after 5, 10, 20, 40, 60, 60 s', () => {
-    const { breaker, clock, fail, changes } = breakerAt();
+    const { breaker, clock, fail } = breakerAt();
     fail('a', 'b', 'c', 'd', 'e');
     for (const seconds of [5, 10, 20, 40, 60, 60]) {
       clock.ms += seconds * 1_000 - 1;
@@ -47,7 +42,7 @@ describe('a breaker', () => {
     }
     breaker.responded();
     expect(breaker.admit('x')).toMatchObject({ kind: 'attempt' });
-    expect(changes).toEqual([false, true]);
+    expect(breaker.isDown()).toBe(false);
   });
 
   it('lets another alert probe if the probe ended without a result', () => {
@@ -57,6 +52,16 @@ describe('a breaker', () => {
     const probe = breaker.admit('final');
     if (probe.kind === 'attempt') probe.end();
     expect(breaker.admit('next')).toMatchObject({ kind: 'attempt' });
+  });
+
+  it('is not down if no alert has come for 15 minutes: another worker has processed those that waited', () => {
+    const { breaker, clock, fail } = breakerAt();
+    fail('a', 'b', 'c', 'd', 'e');
+    breaker.admit('a');
+    clock.ms = 15 * 60_000 - 1;
+    expect(breaker.isDown()).toBe(true);
+    clock.ms += 1;
+    expect(breaker.isDown()).toBe(false);
   });
 
   it('spreads the waiting alerts: 200 return per second', () => {
@@ -74,11 +79,7 @@ describe('an alert whose source is down', () => {
   async function startOpened() {
     const clock = { ms: 0 };
     const options = { alerts: 1, firstProbeMs: 5_000, maxProbeMs: 60_000 };
-    const breaker = createSourceBreaker(
-      () => {},
-      options,
-      () => clock.ms,
-    );
+    const breaker = createSourceBreaker(options, () => clock.ms);
     const worker = await startTestWorker({ breaker, maxAttempts: 100 });
     onTestFinished(() => worker.close());
     await worker.handle((await worker.add('/broken/h264.mp4')).uuid);

@@ -60,7 +60,7 @@ stores: { 'berlin-*': second }`,
     const opening = sources.open({ video: `/right/${VIDEO}`, store: 's', source: 'gone' }, { signal });
     await expect(opening).rejects.toMatchObject({
       ...{ code: 'video_server_unreachable', permanent: false },
-      message: 'the video source gone is not configured on this worker',
+      message: 'it is not configured on this worker',
     });
     expect(main.requests).toEqual([]);
   });

@@ -6,15 +6,18 @@ import { Registry } from '@prometheus-io/client';
 import { pino } from 'pino';
 import { type Alert, addPending, findAlert } from '#prisma/alerts.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
+import type { AlertJob } from '#redis/contract.ts';
 import type { Delivery, JobResult } from '#redis/queue.ts';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { startVideoServer, type VideoServer } from '#test/harness/video-server.ts';
 import { withNotificationMetrics } from '../attempt-metrics.ts';
-import { type HandleJobDeps, handleJob } from '../handle-job.ts';
+import type { HandleJobDeps } from '../attempt-run.ts';
+import { handleJob } from '../handle-job.ts';
 import { createMetrics, type WorkerMetrics } from '../metrics.ts';
 import type { Notification, Notifier } from '../notify/notifier.ts';
-import { createOutageLog, type OutageLog } from '../outage-log.ts';
-import { createSourceBreaker } from '../source-breaker.ts';
+import { createOutageLog } from '../outage-log.ts';
+import { createSourceBreaker, type SourceBreaker } from '../source-breaker.ts';
+import { createSourcesHealth, openHealth, type SourcesHealth } from '../source-health.ts';
 import { createVideoReader } from '../video/http/range-reader.ts';
 import { probe } from '../video/probe.ts';
 import { videoUrl } from '../video/sources.ts';
@@ -40,10 +43,10 @@ export type TestWorker = {
   logged: Record<string, unknown>[];
   metrics: WorkerMetrics;
   /** Inserts an alert with this video, received `ageMs` ago. */
-  add(video: string, ageMs?: number): Promise<Alert>;
+  add(video: string, ageMs?: number, source?: string): Promise<Alert>;
   handle(
     uuid: string,
-    options?: { signal?: AbortSignal; ffprobePath?: string } & Partial<Delivery>,
+    options?: { signal?: AbortSignal; ffprobePath?: string; hint?: Partial<AlertJob> } & Partial<Delivery>,
   ): Promise<JobResult>;
   row(uuid: string): Promise<Alert>;
   /** For a test that shares the worker with others: forgets notifications, requests, log lines and settings. */
@@ -58,7 +61,9 @@ export async function startTestWorker({
   byteBudget = 8 * 1024 * 1024,
   shortTimeoutMs = 10_000,
   // Most tests let single alerts fail, which must not stop others.
-  breaker = createSourceBreaker(() => {}, { alerts: Number.POSITIVE_INFINITY, firstProbeMs: 0, maxProbeMs: 0 }),
+  breaker = createSourceBreaker({ alerts: Number.POSITIVE_INFINITY, firstProbeMs: 0, maxProbeMs: 0 }),
+  // Set: each source has a breaker of its own, as in production.
+  nameOf = undefined as ((location: { store: string; source: string | null }) => string) | undefined,
   // Long enough for a busy machine; tests of timeouts set their own.
   timeoutMs = 30_000,
   attemptTimeoutMs = 60_000,
@@ -79,28 +84,29 @@ export async function startTestWorker({
     pauseNotified: undefined,
     logged: [],
   };
-  let outages: OutageLog | undefined;
+  let sources: Pick<SourcesHealth, 'of'> | undefined;
   const worker: TestWorker = {
     ...state,
     db,
     databaseUrl: database.url,
     videos,
     metrics: createMetrics(new Registry()),
-    async add(video, ageMs = 60_000) {
+    async add(video, ageMs = 60_000, source = undefined) {
       const uuid = randomUUID();
-      await addPending(db, { uuid, video, store: 'test-store', timestamp: 1748871320.6882, requestId: 'request-1' });
+      const alert = { uuid, video, store: 'test-store', source, timestamp: 1748871320.6882, requestId: 'request-1' };
+      await addPending(db, alert);
       // By the database's clock, as in production.
       await db.$executeRaw`
         UPDATE alerts SET received_at = now() - make_interval(secs => ${ageMs / 1000}) WHERE uuid = ${uuid}::uuid`;
       return worker.row(uuid);
     },
-    handle(uuid, { signal = new AbortController().signal, ffprobePath, ...delivery } = {}) {
+    handle(uuid, { signal = new AbortController().signal, ffprobePath, hint, ...delivery } = {}) {
       const openVideo: HandleJobDeps['openVideo'] = ({ video }, attempt) =>
         reader.open(videoUrl(video, videos.origin), attempt);
       const parts = depsOf(worker, { ffprobePath, temporaryFolder });
-      outages ??= createOutageLog(parts.log, videos.origin);
-      const deps = { ...parts, limits, maxCrashes: 3, openVideo, outages, breaker };
-      return handleJob(deps, { uuid, requestId: 'request-1' }, signal, delivery);
+      sources ??= openSourcesHealth(parts, breaker, nameOf);
+      const deps = { ...parts, limits, maxCrashes: 3, openVideo, sources };
+      return handleJob(deps, { uuid, requestId: 'request-1', ...hint }, signal, delivery);
     },
     async row(uuid) {
       const alert = await findAlert(db, uuid);
@@ -124,6 +130,16 @@ export async function startTestWorker({
     },
   };
   return worker;
+}
+
+function openSourcesHealth(
+  { log, metrics }: Pick<HandleJobDeps, 'log' | 'metrics'>,
+  breaker: SourceBreaker,
+  nameOf: ((location: { store: string; source: string | null }) => string) | undefined,
+): Pick<SourcesHealth, 'of'> {
+  if (nameOf) return createSourcesHealth({ nameOf, several: true, log, registry: metrics.registry });
+  const health = openHealth(breaker, createOutageLog(log, 'default'), '');
+  return { of: () => health };
 }
 
 function depsOf(worker: TestWorker, options: { ffprobePath: string | undefined; temporaryFolder: string }) {

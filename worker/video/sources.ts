@@ -12,11 +12,16 @@ export type OpenOptions = { signal: AbortSignal; meter?: Meter };
 
 export type VideoSources = {
   /** Returns the name of the source that has the video: of the alert, else of its store, else `default`. */
-  nameOf(location: VideoLocation): string;
+  nameOf(location: Omit<VideoLocation, 'video'>): string;
+  /** Returns the names of all sources, `default` first. */
+  names(): string[];
   /** Opens the video on its source. Throws a VideoError or the signal's reason. */
   open(location: VideoLocation, options: OpenOptions): Promise<OpenVideo>;
-  /** Replaces the sources. Attempts in progress keep theirs; sources that are the same keep their connections. */
-  replace(sources: Sources): void;
+  /**
+   * Replaces the sources. Attempts in progress keep theirs; sources that are the same keep their connections. Returns the
+   * names that now are of another source, or of none.
+   */
+  replace(sources: Sources): string[];
   /** Closes all connections, including those in use. */
   close(): void;
 };
@@ -44,22 +49,24 @@ export function createVideoSources({ videoServer, sources, limits, attemptMs }: 
     const close = () => retired.delete(source) && source.reader.close();
     setTimeout(close, attemptMs).unref();
   };
-  const nameOf = ({ source, store }: VideoLocation) => source ?? ofStore(store) ?? DEFAULT_SOURCE;
+  const nameOf = ({ source, store }: Omit<VideoLocation, 'video'>) => source ?? ofStore(store) ?? DEFAULT_SOURCE;
   const replace = (changed: Sources) => {
     const before = opened;
     opened = new Map([...changed.byName].map(([name, source]) => [name, reopen(before.get(name), source, limits)]));
     ofStore = changed.ofStore;
     const kept = new Set(opened.values());
     for (const source of before.values()) if (!kept.has(source)) retire(source);
+    return [...new Set([...before.keys(), ...opened.keys()])].filter((name) => before.get(name) !== opened.get(name));
   };
   if (sources) replace(sources);
   return {
     nameOf,
+    names: () => [DEFAULT_SOURCE, ...opened.keys()],
     async open(location, options) {
       const name = nameOf(location);
       const source = name === DEFAULT_SOURCE ? byDefault : opened.get(name);
       // Not final: the file of this worker can be older than that of the api, or newer.
-      if (!source) throw new VideoServerUnreachable(`the video source ${name} is not configured on this worker`);
+      if (!source) throw new VideoServerUnreachable('it is not configured on this worker');
       return source.reader.open(source.urlOf(location.video), options);
     },
     replace,

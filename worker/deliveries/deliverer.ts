@@ -11,6 +11,12 @@ export type Deliverer = {
   look(destinationId: string): void;
   /** Handles a trigger of the queue. A `test` is sent even while its destination is disabled or blocked. */
   handle(trigger: Trigger): Promise<void>;
+  /** Forgets the outages of all destinations but these, which exist. */
+  keepOutages(destinationIds: readonly string[]): void;
+  /** Number of destinations that it works for. */
+  readonly active: number;
+  /** Number of destinations with an outage. */
+  readonly outages: number;
   /** Claims nothing more. Waits `graceMs` for attempts in progress, then aborts and releases them. */
   close(graceMs: number): Promise<void>;
 };
@@ -30,7 +36,8 @@ export function createDeliverer(options: Omit<DrainDeps, 'outages'>): Deliverer 
     if (claiming.signal.aborted) return;
     let drain = drains.get(destinationId);
     if (!drain) {
-      drain = createDrain(deps, destinationId, stop);
+      // A new drain costs nothing. Kept ones would also be those of deleted destinations.
+      drain = createDrain(deps, destinationId, { ...stop, onIdle: () => drains.delete(destinationId) });
       drains.set(destinationId, drain);
     }
     drain.look();
@@ -51,6 +58,15 @@ export function createDeliverer(options: Omit<DrainDeps, 'outages'>): Deliverer 
         .catch(deps.onError)
         .finally(() => tests.delete(test));
       tests.add(test);
+    },
+    keepOutages(destinationIds) {
+      for (const id of deps.outages) if (!destinationIds.includes(id)) deps.outages.delete(id);
+    },
+    get active() {
+      return drains.size;
+    },
+    get outages() {
+      return deps.outages.size;
     },
     async close(graceMs) {
       claiming.abort();

@@ -43,7 +43,8 @@ export function startDeliveries({ config, queueUrl, log, metrics, onQueueError }
     onError,
   });
   const triggers = consumeDeliveries(queueUrl, deliverer.handle, { concurrency: TRIGGERS, onError: onQueueError });
-  const sweep = startSweep({ db, log, metrics, look: deliverer.look, lateAfterMs: config.LATE_AFTER });
+  const { look, keepOutages } = deliverer;
+  const sweep = startSweep({ db, log, metrics, look, keepOutages, lateAfterMs: config.LATE_AFTER });
   return {
     async close(graceMs: number) {
       await Promise.all([sweep.close(), triggers.close(0), deliverer.close(graceMs)]);

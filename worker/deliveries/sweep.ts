@@ -11,6 +11,8 @@ export type SweepDeps = {
   metrics: DeliveryMetrics;
   /** Starts to look for due deliveries. */
   look: (destinationId: string) => void;
+  /** Forgets the outages of deleted destinations. */
+  keepOutages: (destinationIds: readonly string[]) => void;
   /** Age from which an unfinished alert is late. */
   lateAfterMs: number;
   intervals?: Intervals;
@@ -37,6 +39,7 @@ export function startSweep(deps: SweepDeps): { close(): Promise<void> } {
   let currentPass: Promise<void> = Promise.resolve();
   const runPass = async () => {
     const destinations = await listDestinations(deps.db);
+    deps.keepOutages(destinations.map(({ id }) => id));
     measureStates(deps.metrics, destinations);
     if (destinations.length === 0) return;
     if (lateIsDue()) await scanLate(deps);

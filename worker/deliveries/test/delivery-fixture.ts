@@ -151,7 +151,8 @@ function startWorker(test: Test, { databaseUrl, secretsKey, logged }: Opened, op
   const onError = (err: unknown) => log.warn({ err }, 'deliveries failed');
   const deliverer = createDeliverer({ ...defaults, concurrency: 8, onError, ...replaced });
   const intervals = { dueMs: sweepMs, lateMs: sweepMs, healthMs: sweepMs };
-  const sweep = startSweep({ db, log, metrics, look: deliverer.look, lateAfterMs, intervals });
+  const { look, keepOutages } = deliverer;
+  const sweep = startSweep({ db, log, metrics, look, keepOutages, lateAfterMs, intervals });
   let closed: Promise<void> | undefined;
   const close = async (graceMs: number) => {
     await sweep.close();

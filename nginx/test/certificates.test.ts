@@ -18,7 +18,18 @@ describe.skipIf('missing' in started)('a certificate of Certbot', () => {
   let nginx: PublicEndpoint;
   let copier: Process;
   let letsencrypt: string;
+  let settings: Record<string, string>;
   const live = () => join(letsencrypt, 'live/alerts.example.org');
+
+  const startCopier = (env: Record<string, string>, readyLine: RegExp) =>
+    startProcess({ name: 'copy-certificates', file: '/bin/sh', args: [COPY], env: { ...settings, ...env }, readyLine });
+
+  /** The health check of nginx/tls/compose.yml. */
+  const isCurrent = () =>
+    stat(join(nginx.folder, '.current')).then(
+      () => true,
+      () => false,
+    );
 
   const issue = async (number: number, name: string) => {
     const archive = join(letsencrypt, 'archive/alerts.example.org');
@@ -51,8 +62,8 @@ describe.skipIf('missing' in started)('a certificate of Certbot', () => {
     await issue(1, 'first');
     const { uid, gid } = await stat(nginx.folder);
     const owner = process.getuid?.() === 0 ? '101:101' : `${uid}:${gid}`;
-    const env = { PATH: process.env.PATH ?? '', SOURCE: live(), TARGET: nginx.folder, OWNER: owner, INTERVAL: '0.1' };
-    copier = startProcess({ name: 'copy-certificates', file: '/bin/sh', args: [COPY], env, readyLine: /copied/ });
+    settings = { PATH: process.env.PATH ?? '', SOURCE: live(), TARGET: nginx.folder, OWNER: owner, INTERVAL: '0.1' };
+    copier = startCopier({}, /copied/);
     await copier.ready;
   });
   afterAll(async () => {
@@ -77,11 +88,22 @@ describe.skipIf('missing' in started)('a certificate of Certbot', () => {
     expect((await fetch(`http://127.0.0.1:${nginx.ports.api}/livez`)).status).toBe(200);
   });
 
-  it('stays in use while a renewal is incomplete', async () => {
+  it('stays in use while a renewal is incomplete, which the health check reports', async () => {
+    expect(await isCurrent()).toBe(true);
     await unlink(join(live(), 'privkey.pem'));
     await expect.poll(() => copier.lines.at(-1), { timeout: 30_000 }).toContain('has no readable');
+    expect(await isCurrent()).toBe(false);
     expect(await servedName()).toBe('second');
     await issue(3, 'third');
     await expect.poll(servedName, { timeout: 30_000 }).toBe('third');
+    await expect.poll(isCurrent, { timeout: 30_000 }).toBe(true);
+  });
+
+  it('is not current after a restart with a folder that has none, although nginx keeps the last copy', async () => {
+    await copier.stop();
+    copier = startCopier({ SOURCE: join(letsencrypt, 'renewal') }, /has no readable/);
+    await copier.ready;
+    expect(await isCurrent()).toBe(false);
+    expect(await servedName()).toBe('third');
   });
 });

@@ -45,6 +45,20 @@ it('makes the api refuse AUTH=off where nginx/tls publishes ports to everyone, a
   expect(withTls).toMatch(/^ +VIDEO_PUBLIC_URL: \$\{VIDEO_PUBLIC_URL:-\}$/m);
 });
 
+it('gives each service two minutes to start, also on a busy machine, before `up --wait` fails', () => {
+  const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
+  const periods = [...`${compose}${withTls}${dockerfile}`.matchAll(/start[_-]period[:=] ?(\w+)/g)];
+  expect(periods.length).toBeGreaterThanOrEqual(7);
+  for (const [text, period] of periods) expect(period, text).toBe('2m');
+});
+
+it('reports a folder without certificates instead of creating it, or of serving the copies of another one', () => {
+  expect(withTls).toMatch(
+    /type: bind\n +source: \$\{TLS_DIR:\?.+\n +target: \/source\n.+\n +bind: \{ create_host_path: false \}/,
+  );
+  expect(withTls).toContain('test: [CMD-SHELL, "test -e /certificates/.current"]');
+});
+
 it('serves videos to browsers by another host name than the api, because cookies ignore ports', () => {
   expect(compose).toMatch(/^ +VIDEO_PUBLIC_URL: \$\{VIDEO_PUBLIC_URL:-http:\/\/localhost:\$\{VIDEO_PORT:-8080\}\}$/m);
 });

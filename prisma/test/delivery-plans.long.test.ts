@@ -118,7 +118,7 @@ describe(`with ${PENDING} pending and ${DELIVERED} delivered ones`, { timeout: 6
     await expectAtMost(MAX_MATCHED, () => retryDeliveries(fixture.db, { destination: busy }, dryRun));
   });
 
-  it('enabling and deleting work page by page', async () => {
+  it('enabling and deleting work page by page', { timeout: 600_000 }, async () => {
     expect(await setEnabled(fixture.db, busy, true, { ratePerS: 1_000 })).toBe(true);
     const [spaced] = await fixture.db.$queryRaw<{ s: number }[]>`
       SELECT extract(epoch FROM max(next_attempt_at) - now())::float8 AS s FROM deliveries WHERE status = 'pending'`;

@@ -43,6 +43,8 @@ export function createAlertList(filter, onChange) {
   /** @type {string | null} */
   let cursor = null;
   let paused = false;
+  /** While paused, only the first page was loaded again: rows further down may have changed. */
+  let stale = false;
   /** Changes that arrive while a page loads: they are newer than the page. @type {Alert[]} */
   let newerThanPage = [];
   let loading = new AbortController();
@@ -55,7 +57,7 @@ export function createAlertList(filter, onChange) {
     searchedFrom: /** @type {string | null} */ (null),
     /** @type {RequestError | null} */ error: null,
 
-    /** Loads the first page and drops everything else. */
+    /** Loads the first page and drops everything else. While paused, it changes rows and counts new alerts only. */
     reload: () => load(true),
     /** Loads the page after the last row. */
     loadMore: async () => {
@@ -72,6 +74,10 @@ export function createAlertList(filter, onChange) {
       if (paused === pause) return;
       paused = pause;
       if (pause) return;
+      if (stale) {
+        list.reload();
+        return;
+      }
       for (const [uuid, alert] of hidden) loaded.set(uuid, alert);
       hidden.clear();
       publish();
@@ -112,14 +118,18 @@ export function createAlertList(filter, onChange) {
     onChange();
     try {
       const page = await listAlerts(filter, fromStart ? null : cursor, signal);
-      if (fromStart) {
-        loaded.clear();
-        hidden.clear();
+      stale = fromStart && paused && loaded.size > 0;
+      if (stale) for (const alert of page.data) update(alert);
+      else {
+        if (fromStart) {
+          loaded.clear();
+          hidden.clear();
+        }
+        for (const alert of page.data) loaded.set(alert.uuid, alert);
+        cursor = page.next_cursor;
+        list.searchedFrom = page.searched_from ?? null;
+        list.hasMore = cursor !== null;
       }
-      for (const alert of page.data) loaded.set(alert.uuid, alert);
-      cursor = page.next_cursor;
-      list.searchedFrom = page.searched_from ?? null;
-      list.hasMore = cursor !== null;
       list.loading = false;
       list.rows = [...loaded.values()].sort(newestFirst);
       for (const alert of newerThanPage) update(alert);

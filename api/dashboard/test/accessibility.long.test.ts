@@ -156,6 +156,8 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
     await isLive(page);
     await rows(page).nth(20).locator('a').focus();
     await page.evaluate('scrollTo(0, 900)');
+    // The page reacts to the new position before the second frame.
+    await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))');
     const visibleAlert = (): Promise<string | undefined> =>
       page.evaluate('document.elementFromPoint(200, 500)?.closest("[data-uuid]")?.dataset.uuid');
     await expect.poll(visibleAlert, POLL_TIMEOUT).toBeDefined();

@@ -14,8 +14,8 @@ const MODULES: Record<string, Module> = {
   async: { modules: [], packages: [] },
   config: { modules: [], packages: [] },
   destinations: { modules: [], packages: ['ipaddr.js', 'liquidjs'] },
-  sources: { modules: ['config'], packages: ['yaml'] },
-  media: { modules: ['config', 'sources'], packages: [] },
+  sources: { modules: ['config'], packages: ['yaml', 'aws4fetch'] },
+  media: { modules: ['config', 'sources'], packages: ['undici'] },
   observability: { modules: ['config'], packages: ['pino-pretty', '@opentelemetry/', 'close-with-grace'] },
   prisma: { modules: ['config'], packages: ['@prisma/', 'pg'] },
   // pg: the tables of the queue's and the rate limiter's PostgreSQL backends.
@@ -29,7 +29,7 @@ const MODULES: Record<string, Module> = {
   },
   worker: {
     modules: ['config', 'destinations', 'sources', 'media', 'prisma', 'redis', 'observability'],
-    packages: ['undici', 'aws4fetch', 'got', 'nodemailer', 'mqtt', 'mediabunny', '@ffprobe-installer/'],
+    packages: ['undici', 'got', 'nodemailer', 'mqtt', 'mediabunny', '@ffprobe-installer/'],
   },
   local: {
     modules: ['config', 'destinations', 'sources', 'media', 'prisma', 'redis', 'observability'],

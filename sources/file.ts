@@ -29,7 +29,19 @@ export function readSources(file: string, env: Environment = {}): Sources {
   return { byName, ofStore: storeMapping(settings.stores) };
 }
 
-/** Returns the names of the sources. Reads no other file: the api has no access to credentials. Throws ConfigError. */
+/** Returns one source, with its credentials only; undefined if the file does not have it. Throws ConfigError. */
+export function readSource(file: string, name: string, env: Environment = {}): Source | undefined {
+  const { settings, report } = readSettings(file);
+  const source = Object.hasOwn(settings.sources, name) ? settings.sources[name] : undefined;
+  if (source === undefined) return undefined;
+  const errors: string[] = [];
+  const onError = (field: string, error: string) => void errors.push(report(['sources', name, field], error));
+  const opened = openSource(source, { env, folder: dirname(file), onError });
+  if (errors.length > 0) throw invalid(errors);
+  return opened;
+}
+
+/** Returns the names of the sources. Reads no other file: the api needs no credentials for them. Throws ConfigError. */
 export function readSourceNames(file: string): string[] {
   return Object.keys(readSettings(file).settings.sources);
 }

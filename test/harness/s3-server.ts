@@ -96,3 +96,18 @@ export async function startFailingS3Server(
     },
   };
 }
+
+/** Starts a server on 127.0.0.1 that handles all requests with `handle`. */
+export async function startScriptedS3Server(
+  handle: http.RequestListener,
+): Promise<{ origin: string; close(): Promise<void> }> {
+  const server = http.createServer(handle);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, // listening on TCP
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

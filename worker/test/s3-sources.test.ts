@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { readSources } from '#sources/file.ts';
+import { createS3Signer } from '#sources/s3-signer.ts';
 import { S3_CREDENTIALS, type S3Failure, startFailingS3Server, startS3Server } from '#test/harness/s3-server.ts';
 import { certificate } from '#test/harness/video-server.ts';
-import { createS3Signer } from '../video/http/s3-signer.ts';
 import { createVideoSources, objectUrl, type VideoSources } from '../video/sources.ts';
 import type { Meter } from '../video/types.ts';
 

@@ -1,10 +1,10 @@
+import { createS3Signer, type S3SignerOptions } from '#sources/s3-signer.ts';
 import { VideoServerError, VideoTooLarge } from '../../errors.ts';
 import type { Meter, OpenVideo } from '../types.ts';
 import { createVideoClient, type VideoClient, type VideoClientOptions } from './client.ts';
 import { requestRange } from './range-request.ts';
 import { discardBody, type RangeResponse, readExactly } from './range-response.ts';
 import { createS3Client } from './s3-client.ts';
-import { createS3Signer, type S3SignerOptions } from './s3-signer.ts';
 
 /** 16 KiB holds the header of most videos, so that one request is enough for them. */
 export const windowBytes = 16 * 1024;

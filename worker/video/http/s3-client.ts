@@ -1,9 +1,9 @@
+import { canSignAgain, type S3Signer, s3ErrorCode } from '#sources/s3-signer.ts';
 import { VideoError, VideoForbidden, VideoNotFound, VideoServerError } from '../../errors.ts';
 import type { VideoClient } from './client.ts';
 import { failureOfStatus, retryAfterMs } from './failures.ts';
 import { headerOf } from './range-response.ts';
 import type { RangeRequest, VideoResponse } from './response-handler.ts';
-import type { S3Signer } from './s3-signer.ts';
 
 /** The body of an error is some hundred bytes of XML. */
 const MAX_ERROR_BYTES = 4096;
@@ -22,27 +22,18 @@ export function createS3Client(client: VideoClient, signer: S3Signer, bucket: st
     // 416: the file is shorter than the range, or empty.
     if (response.statusCode < 300 || response.statusCode === 416) return response;
     const code = await readErrorCode(response, request.signal);
-    const repeat = mayRepeat && canRepeat(signer, code, headerOf(response, 'date'));
+    const repeat = mayRepeat && canSignAgain(signer, code, headerOf(response, 'date'));
     if (repeat) return get(request, false);
     throw failureOfS3(response, code, bucket);
   };
   return { origin: client.origin, get: (request) => get(request, true), close: client.close };
 }
 
-function canRepeat(signer: S3Signer, code: string | undefined, date: string | undefined): boolean {
-  if (code === 'RequestTimeTooSkewed') return signer.setClock(date);
-  return isExpired(code) && signer.renewCredentials();
-}
-
-function isExpired(code: string | undefined): boolean {
-  return code === 'ExpiredToken' || code === 'TokenRefreshRequired';
-}
-
 /** Returns the content of the element Code; undefined if the body has none, or cannot be read. */
 async function readErrorCode(response: VideoResponse, signal: AbortSignal): Promise<string | undefined> {
   try {
     const body = await response.read(MAX_ERROR_BYTES);
-    return /<Code>([A-Za-z]{1,64})<\/Code>/.exec(body.toString('utf8'))?.[1];
+    return s3ErrorCode(body.toString('utf8'));
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof VideoError) return undefined;

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { allowedHostsField } from '#config/allowed-hosts.ts';
-import { databaseFields, logFields, wholeNumber } from '#config/fields.ts';
+import { databaseFields, logFields, publicUrlField, wholeNumber } from '#config/fields.ts';
 import { type Config, parseConfig } from '#config/parse.ts';
 import { allowedCidrsField } from '#destinations/address-rules.ts';
 import { secretsKeyField } from '#destinations/secret-box.ts';
+import { mediaFields } from '#media/config.ts';
 import { observabilityFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
 import { sourcesFields } from '#sources/config.ts';
@@ -16,6 +17,7 @@ export const apiFields = {
   ...logFields,
   ...observabilityFields,
   ...sourcesFields,
+  ...mediaFields,
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).prefault('8000'),
   AUTH: z.enum(['keys', 'off'], 'must be keys or off').default('keys'),
@@ -44,6 +46,13 @@ export const apiFields = {
   MAX_HELD: wholeNumber(1, 10_000).prefault('32'),
   /** Encrypts the secrets of destinations. Without it, there can be none. */
   SECRETS_KEY: secretsKeyField.optional(),
+  /** Base of signed links. Unset: the host of the request. */
+  PUBLIC_URL: publicUrlField,
+  /** The path below which nginx has the folder of MEDIA_URL. Unset: the api sends pictures and copies itself. */
+  MEDIA_ACCEL: z
+    .string()
+    .regex(/^\/[\w-]+\/$/, 'must be a path such as /_media/')
+    .optional(),
   /** Networks that destinations may be in although their addresses are not public. */
   DESTINATION_ALLOW_CIDRS: allowedCidrsField,
   /** Deliveries per second of a destination that is enabled again. */

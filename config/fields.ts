@@ -18,6 +18,11 @@ export function wholeNumber(min: number, max: number) {
     .pipe(z.number().min(min, error).max(max, error));
 }
 
+/** PUBLIC_URL: base of the links to the operator's page and to pictures. */
+export const publicUrlField = z
+  .url({ protocol: /^https?$/, error: 'must be a URL like https://alerts.example.com' })
+  .optional();
+
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** Returns a field for a duration such as `90s`, `5m` or `24h`, from `min` to `max`; its value is in milliseconds. */

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { apiFields, combinationErrors } from '#api/config.ts';
 import { databaseFields, logFields, wholeNumber } from '#config/fields.ts';
@@ -53,6 +54,7 @@ export function serviceEnvironment(
     AUTH: config.AUTH,
     PORT: String(config.PORT),
     PUBLIC_URL: config.PUBLIC_URL ?? apiOrigin(config),
+    MEDIA_URL: config.MEDIA_URL ?? pathToFileURL(join(config.DATA_DIR, 'media')).href,
     VIDEO_PORT: String(config.VIDEO_PORT),
     LOG_LEVEL: config.LOG_LEVEL,
     // Of a key that is given, the variable is passed on.

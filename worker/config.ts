@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { databaseFields, duration, logFields, wholeNumber } from '#config/fields.ts';
+import { databaseFields, duration, logFields, publicUrlField, wholeNumber } from '#config/fields.ts';
 import { allowedCidrsField } from '#destinations/address-rules.ts';
 import { secretsKeyField } from '#destinations/secret-box.ts';
+import { mediaFields } from '#media/config.ts';
 import { observabilityFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
 import { sourcesFields } from '#sources/config.ts';
@@ -15,6 +16,7 @@ export const workerFields = {
   ...logFields,
   ...observabilityFields,
   ...sourcesFields,
+  ...mediaFields,
   /** Origin of the video server: scheme, host and port, no path. */
   VIDEO_SERVER: z
     .url({ protocol: /^https?$/, error: 'must be a URL like http://nginx:8080' })
@@ -56,7 +58,7 @@ export const workerFields = {
   /** The key of the destinations' secrets, the same as the api's. */
   SECRETS_KEY: secretsKeyField.optional(),
   /** Base of the links in messages. If unset, messages have no links. */
-  PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be a URL like https://alerts.example.com' }).optional(),
+  PUBLIC_URL: publicUrlField,
   LATE_AFTER: duration('10s', '24h').prefault('2m'),
 };
 

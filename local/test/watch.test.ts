@@ -13,7 +13,18 @@ const SERVICES = [
 
 describe('npm run dev', () => {
   it('watches every folder of product code', async () => {
-    const folders = ['api', 'async', 'config', 'destinations', 'local', 'observability', 'prisma', 'redis', 'sources'];
+    const folders = [
+      'api',
+      'async',
+      'config',
+      'destinations',
+      'local',
+      'media',
+      'observability',
+      'prisma',
+      'redis',
+      'sources',
+    ];
     expect(await watchedFolders(ROOT, SERVICES)).toEqual([...folders, 'worker']);
   });
 

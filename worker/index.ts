@@ -22,11 +22,11 @@ import { consoleNotifier } from './notify/console.ts';
 import { startOpsServer } from './ops-server.ts';
 import { createQuarantine } from './quarantine.ts';
 import { startReconciler } from './reconcile.ts';
+import { detectSandbox } from './sandbox/sandbox.ts';
+import { removeAbandonedFolders } from './sandbox/temporary-folder.ts';
 import { createSourcesHealth } from './source-health.ts';
 import { createStoreConcurrency } from './store-concurrency.ts';
-import { bundledFfprobe } from './video/ffprobe/run.ts';
-import { detectSandbox } from './video/ffprobe/sandbox.ts';
-import { removeAbandonedFolders } from './video/ffprobe/temporary-folder.ts';
+import { bundledFfprobe, FFPROBE_LIMITS } from './video/ffprobe/run.ts';
 import { probe } from './video/probe.ts';
 import { createVideoSources } from './video/sources.ts';
 import { startWatchdog } from './watchdog.ts';
@@ -103,7 +103,7 @@ if (SOURCES_FILE !== undefined) {
 }
 
 const ffprobePath = config.FFPROBE_PATH ?? bundledFfprobe();
-const sandbox = await detectSandbox(ffprobePath);
+const sandbox = await detectSandbox(ffprobePath, FFPROBE_LIMITS);
 log.info({ ffprobePath, ...sandbox }, 'ffprobe sandboxed');
 await removeAbandonedFolders(tmpdir()).then(
   (abandoned) => abandoned > 0 && log.info({ abandoned }, 'removed folders of killed probes'),

@@ -7,8 +7,9 @@ import type { Attack } from '../attack.ts';
 const SCRIPT = `
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-const { detectSandbox, sandboxed } = await import(process.cwd() + '/worker/video/ffprobe/sandbox.ts');
-const sandbox = await detectSandbox('/bin/true');
+const { detectSandbox, sandboxed } = await import(process.cwd() + '/worker/sandbox/sandbox.ts');
+const { FFPROBE_LIMITS } = await import(process.cwd() + '/worker/video/ffprobe/run.ts');
+const sandbox = await detectSandbox('/bin/true', FFPROBE_LIMITS);
 const folder = mkdtempSync('/tmp/security-');
 const probe = folder + '/probe';
 mkdirSync(probe);

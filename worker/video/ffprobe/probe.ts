@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { NoVideoStream, VideoTooLarge, VideoUnreadable } from '../../errors.ts';
+import { makeTemporaryFolder } from '../../sandbox/temporary-folder.ts';
 import type { Span } from '../containers/buffered-reader.ts';
 import { partsForFfprobe } from '../containers/mp4-spans.ts';
 import { reducedFile } from '../containers/reduced.ts';
@@ -10,7 +11,6 @@ import { shownResolution } from '../resolution.ts';
 import type { Container, OpenVideo, Probed, ProbePath, StreamFormat, VideoFacts } from '../types.ts';
 import { type FfprobeOptions, runFfprobe } from './run.ts';
 import { Semaphore } from './semaphore.ts';
-import { makeProbeFolder } from './temporary-folder.ts';
 
 type Format = Container | StreamFormat;
 
@@ -82,7 +82,7 @@ export async function probeWithFfprobe(
   const skippedBytes = isStream(container) ? maxSkippedBytes : Math.min(spansRead.at(-1)?.[1] ?? 0, maxSkippedBytes);
   using _ = await runs.acquire(options.signal);
   const deadline = AbortSignal.timeout(options.timeoutMs);
-  const folder = await makeProbeFolder(options.temporaryFolder ?? tmpdir());
+  const folder = await makeTemporaryFolder(options.temporaryFolder ?? tmpdir());
   try {
     return await firstSuccess(selections, async ({ path, frameBytes = skippedBytes, ...content }) => {
       const file = 'video';

@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { VideoTimeout, VideoUnreadable } from '../../errors.ts';
+import { type Exit, hasCrashed, runSandboxed } from '../../sandbox/run.ts';
+import { type Limits, type Sandbox, undetectedSandbox } from '../../sandbox/sandbox.ts';
 import { ALLOWED_DECODERS } from './codecs.ts';
-import { type Sandbox, sandboxed } from './sandbox.ts';
 
 export type FfprobeOptions = {
   /** Path of the binary; default: the static one of @ffprobe-installer. */
@@ -23,9 +23,12 @@ export type FfprobeOptions = {
 const frameBytes = 16 * 1024;
 /** ffprobe prints about 5 KiB for one video. */
 const maxOutputBytes = 1024 * 1024;
-const maxErrorOutput = 2048;
-/** Signals by which a program crashes on its input. */
-const crashSignals = new Set(['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGTRAP', 'SIGSYS']);
+
+/**
+ * Most runs take 0.01 s of CPU, the worst seen took 0.4; shared cores take several times as long. Debian's ffprobe takes
+ * 0.3 GiB of address space for an 8K picture, most of it for libraries.
+ */
+export const FFPROBE_LIMITS: Limits = { cpuSeconds: 4, memoryKiB: 1024 * 1024, fileKiB: 0, threads: 1 };
 
 type Run = {
   folder: string;
@@ -49,87 +52,32 @@ export async function runFfprobe({ folder, file, demuxer, skippedBytes, options,
   const formats = ['-protocol_whitelist', 'file', '-format_whitelist', demuxer, '-f', demuxer];
   const decoders = ['-codec_whitelist', ALLOWED_DECODERS.join(',')];
   const args = [...print, ...probeSize, ...formats, ...decoders, '-i', `file:${file}`];
-  const stop = AbortSignal.any([options.signal, deadline]);
-  stop.throwIfAborted();
-  // Detached: a process group of its own, which can be killed as a whole. No environment variables, except that the
-  // static ffprobe must not load modules of the system's C library for the names of stations: it crashes.
-  const child = spawn(...sandboxed(options.sandbox, binary, args), {
-    cwd: folder,
+  const exit = await runSandboxed({
+    name: 'ffprobe',
+    program: binary,
+    args,
+    folder,
+    // The static ffprobe must not load modules of the system's C library for the names of stations: it crashes.
     env: demuxer === 'mpegts' ? { GCONV_PATH: '/nonexistent' } : {},
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
+    sandbox: options.sandbox ?? undetectedSandbox(FFPROBE_LIMITS),
+    stop: AbortSignal.any([options.signal, deadline]),
+    maxOutputBytes,
   });
-  const kill = () => killGroup(child);
-  stop.addEventListener('abort', kill, { once: true });
-  try {
-    const result = await resultOf(child, binary);
-    options.signal.throwIfAborted();
-    if (deadline.aborted) throw new VideoTimeout(`ffprobe took longer than ${options.timeoutMs} ms`);
-    return outputOf(result, binary);
-  } finally {
-    stop.removeEventListener('abort', kill);
-    // Any process that it left running.
-    killGroup(child);
-  }
+  options.signal.throwIfAborted();
+  if (deadline.aborted) throw new VideoTimeout(`ffprobe took longer than ${options.timeoutMs} ms`);
+  return outputOf(exit, binary);
 }
 
-type Result = {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  output: string;
-  errorOutput: string;
-  tooMuchOutput: boolean;
-};
-
-function resultOf(child: ChildProcess, binary: string): Promise<Result> {
-  const output: Buffer[] = [];
-  let length = 0;
-  let errorOutput = '';
-  child.stdout?.on('data', (chunk: Buffer) => {
-    length += chunk.length;
-    if (length <= maxOutputBytes) output.push(chunk);
-    else killGroup(child);
-  });
-  child.stderr?.on('data', (chunk: Buffer) => {
-    errorOutput = (errorOutput + chunk.toString('latin1')).slice(0, maxErrorOutput);
-  });
-  return new Promise((resolve, reject) => {
-    child.once('error', (cause) => reject(new Error(`cannot run ffprobe: ${binary}`, { cause })));
-    child.once('close', (code, signal) => {
-      const tooMuchOutput = length > maxOutputBytes;
-      resolve({ code, signal, output: Buffer.concat(output).toString('utf8'), errorOutput, tooMuchOutput });
-    });
-  });
-}
-
-function outputOf({ code, signal, output, errorOutput, tooMuchOutput }: Result, binary: string): string {
-  if (code === 0) return output;
-  const cause = new Error(errorOutput.replace(/[^\x21-\x7e]+/g, ' ').trim());
+function outputOf(exit: Exit, binary: string): string {
+  const { code, signal, output, errorOutput, tooMuchOutput } = exit;
+  if (code === 0) return output.toString('utf8');
+  const cause = new Error(errorOutput);
   if (tooMuchOutput) throw new VideoUnreadable('ffprobe printed too much about the file', { cause });
-  // The shell's exit codes for a program that is not executable or not found, which is not a failure of the video.
-  if (code === 126 || code === 127) {
-    throw new Error(`cannot run ffprobe: ${binary}`, { cause: Object.assign(cause, { syscall: 'exec' }) });
-  }
-  // The system has no namespace left, for example. A video cannot make ffprobe print this.
-  if (errorOutput.startsWith('unshare: ')) {
-    throw new Error('cannot run ffprobe in its sandbox', { cause: Object.assign(cause, { syscall: 'unshare' }) });
-  }
   if (signal === null) throw new VideoUnreadable('ffprobe cannot read the file', { cause });
   if (signal === 'SIGXCPU') throw new VideoUnreadable('ffprobe exceeded its CPU time limit on the file', { cause });
   if (signal === 'SIGXFSZ') throw new VideoUnreadable('ffprobe tried to write a file', { cause });
-  if (crashSignals.has(signal)) throw new VideoUnreadable(`ffprobe crashed on the file (${signal})`, { cause });
+  if (hasCrashed(exit)) throw new VideoUnreadable(`ffprobe crashed on the file (${signal})`, { cause });
   throw new Error(`ffprobe was killed (${signal}): ${binary}`, { cause });
-}
-
-/** A process group outlives its leader while it has members, and its number is not reused before. */
-function killGroup({ pid }: ChildProcess): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
-  } catch (error) {
-    // macOS answers EPERM for a process that has exited but was not reaped yet.
-    const exited = error instanceof Error && 'code' in error && ['ESRCH', 'EPERM'].includes(`${error.code}`);
-    if (!exited) throw error;
-  }
 }
 
 /** Returns the path of the default ffprobe. Not at import: the package throws on a platform for which it has no binary. */

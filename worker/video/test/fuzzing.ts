@@ -6,8 +6,8 @@ import { runInNewContext } from 'node:vm';
 import { expect } from 'vitest';
 import { seededRandom } from '#chaos/random.ts';
 import { VideoError } from '../../errors.ts';
-import { bundledFfprobe } from '../ffprobe/run.ts';
-import { detectSandbox } from '../ffprobe/sandbox.ts';
+import { detectSandbox } from '../../sandbox/sandbox.ts';
+import { bundledFfprobe, FFPROBE_LIMITS } from '../ffprobe/run.ts';
 import { probe } from '../probe.ts';
 import { resourcesIn } from './leaked-resources.ts';
 import { inMemory } from './test-videos.ts';
@@ -41,7 +41,12 @@ export async function fuzz(count: number, seed: number): Promise<FuzzResult> {
 async function probeDamaged(count: number, seed: number, temporaryFolder: string): Promise<FuzzResult> {
   const originals = await readVideos();
   const signal = new AbortController().signal;
-  const options = { timeoutMs: 60_000, signal, temporaryFolder, sandbox: await detectSandbox(bundledFfprobe()) };
+  const options = {
+    timeoutMs: 60_000,
+    signal,
+    temporaryFolder,
+    sandbox: await detectSandbox(bundledFfprobe(), FFPROBE_LIMITS),
+  };
   const result: FuzzResult = { facts: 0, failures: 0, unexpected: [], heapGrowthBytes: 0 };
   let next = 0;
   const job = async () => {

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VideoUnreadable } from '../../errors.ts';
-import { bundledFfprobe, type FfprobeOptions, runFfprobe } from '../ffprobe/run.ts';
-import { detectSandbox, type Protection, type Sandbox } from '../ffprobe/sandbox.ts';
+import { detectSandbox, type Protection, type Sandbox } from '../../sandbox/sandbox.ts';
+import { bundledFfprobe, FFPROBE_LIMITS, type FfprobeOptions, runFfprobe } from '../ffprobe/run.ts';
 import { type Resources, resourcesIn } from './leaked-resources.ts';
 import { failureOf, fixture } from './test-videos.ts';
 
@@ -14,8 +14,8 @@ const timeoutMs = 60_000;
 
 // A script in place of ffprobe. It needs a shell, and so the system's libraries; the bundled ffprobe needs nothing.
 const programs = await mkdtemp(join(tmpdir(), 'sandbox-programs-'));
-const sandbox = await detectSandbox(await program('exit 0', '/bin/sh'));
-const bundled = await detectSandbox(bundledFfprobe());
+const sandbox = await detectSandbox(await program('exit 0', '/bin/sh'), FFPROBE_LIMITS);
+const bundled = await detectSandbox(bundledFfprobe(), FFPROBE_LIMITS);
 const has = (protection: Protection) => sandbox.restricted.includes(protection);
 
 let folder: string;
@@ -79,7 +79,7 @@ describe.skipIf(process.platform !== 'linux')('the sandbox', () => {
 
   const installed = existsSync('/usr/bin/ffprobe') ? ['/usr/bin/ffprobe', 'ffprobe'] : [];
   it.each(installed)("runs the system's %s under all protections", async (ffprobePath) => {
-    const detected = await detectSandbox(ffprobePath);
+    const detected = await detectSandbox(ffprobePath, FFPROBE_LIMITS);
     expect(detected.restricted).toEqual(bundled.restricted);
     await writeFile(join(folder, 'probe/video'), fixture('mpeg2.avi'));
     expect(await runProgram({ ffprobePath, sandbox: detected })).toContain('"codec_name": "mpeg2video"');
@@ -165,8 +165,8 @@ describe.skipIf(!has('files'))('the sandbox without files', () => {
     expect(await run(read, { sandbox: without('files') })).toBe('password\n');
     await writeFile(join(folder, 'probe/video'), 'pictures\n');
     expect(await run('IFS= read -r text < video && echo "$text"; echo /*')).toBe(
-      'pictures\n/bin /etc /ffprobe /lib /lib64 /sbin /usr /video\n'.replaceAll(/\/\S+/g, (path) =>
-        path === '/ffprobe' || path === '/video' || existsSync(path) ? path : '',
+      'pictures\n/bin /etc /lib /lib64 /program /sbin /usr /video\n'.replaceAll(/\/\S+/g, (path) =>
+        path === '/program' || path === '/video' || existsSync(path) ? path : '',
       ),
     );
   });

@@ -1,39 +1,52 @@
 import { spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { makeProbeFolder } from './temporary-folder.ts';
+import { makeTemporaryFolder } from './temporary-folder.ts';
 
-/** CPU seconds of one run. Most runs take 0.01, the worst seen took 0.4; shared cores take several times as long. */
-const cpuSeconds = 4;
-/** KiB of address space. Debian's ffprobe takes 0.3 GiB for an 8K picture, most of it for libraries. */
-const memoryKiB = 1024 * 1024;
+/** What one run of a program may use. */
+export type Limits = {
+  cpuSeconds: number;
+  /** KiB of address space, which includes libraries and memory that is reserved but not used. */
+  memoryKiB: number;
+  /** KiB that it may write into one file; 0: no byte. */
+  fileKiB: number;
+  /** Processes and threads, its own included. */
+  threads: number;
+};
 
 /**
- * `memory` and `cpu`: at most 1 GiB and 4 s. `writes`: no byte into a file. `processes`: no further process or thread.
- * `network`: none, and no socket of another process. `files`: it sees only itself and the video.
+ * `memory`, `cpu`, `writes` and `processes`: the limits above. `network`: none, and no socket of another process. `files`:
+ * it sees only itself and the folder in which it starts.
  */
 export type Protection = 'memory' | 'cpu' | 'writes' | 'processes' | 'network' | 'files';
 
-/** The protections that this platform offers for ffprobe, and those it does not. */
+/** The protections that this platform offers for a program, and those it does not. */
 export type Sandbox = {
   restricted: Protection[];
   unrestricted: Protection[];
-  /** With `files`: ffprobe needs the system's libraries, which it then sees too. */
+  /** With `files`: the program needs the system's libraries, which it then sees too. */
   libraries: boolean;
+  limits: Limits;
 };
 
-/** What every Linux offers; a limit that the platform does not know is skipped. */
-const undetected: Sandbox = { restricted: ['memory', 'cpu'], unrestricted: [], libraries: false };
+/** Returns a sandbox with what every Linux offers; a limit that the platform does not know is skipped. */
+export function undetectedSandbox(limits: Limits): Sandbox {
+  return { restricted: ['memory', 'cpu'], unrestricted: [], libraries: false, limits };
+}
 
 // Shell commands that run before the shell becomes the program. If they fail, the shell's exit code says that the program
 // did not run; `exec` ends the trap.
 const failure = `trap 'exit 126' EXIT`;
+// If the machine or the container runs out of memory, the system ends this program rather than the worker.
+const firstToEnd = '{ echo 1000 > /proc/self/oom_score_adj; } 2>/dev/null';
 // The hard CPU limit is higher than the soft one, because only the soft one ends the program with a distinct signal. No
 // core is dumped.
-const limits = `{ ulimit -c 0; ulimit -Ht ${cpuSeconds + 1}; ulimit -St ${cpuSeconds}; ulimit -v ${memoryKiB}; } 2>/dev/null`;
-const noWrites = 'ulimit -f 0';
+const use = ({ cpuSeconds, memoryKiB }: Limits) =>
+  `{ ulimit -c 0; ulimit -Ht ${cpuSeconds + 1}; ulimit -St ${cpuSeconds}; ulimit -v ${memoryKiB}; } 2>/dev/null`;
+/** In POSIX shells the unit is half a KiB. */
+const writes = ({ fileKiB }: Limits) => `ulimit -f ${2 * fileKiB}`;
 // dash and busybox call it -p, bash -u. It has no effect on root.
-const noProcesses = '{ ulimit -p 1 || ulimit -u 1; } 2>/dev/null';
+const processes = ({ threads }: Limits) => `{ ulimit -p ${threads} || ulimit -u ${threads}; } 2>/dev/null`;
 
 /** Runs the rest of the command line in a new, empty network namespace. */
 const withoutNetwork = ['unshare', '--user', '--map-current-user', '--net'];
@@ -43,10 +56,10 @@ const withMounts = ['unshare', '--user', '--map-root-user', '--net', '--ipc', '-
  * Makes the current folder the root of the file system and drops the right to mount and to leave it: the program is not
  * root in its second user namespace, so it loses all capabilities at exec, and a chroot forbids further namespaces.
  */
-const withRoot = 'exec unshare --user --map-user=65534 --map-group=65534 --root=. --wd=/ /ffprobe "$@"';
+const withRoot = 'exec unshare --user --map-user=65534 --map-group=65534 --root=. --wd=/ /program "$@"';
 const mountProgram = `
   case $1 in /*) program=$1 ;; *) program=$(command -v "$1") || exit ;; esac
-  : > ffprobe && mount --bind "$program" ffprobe || exit
+  : > program && mount --bind "$program" program || exit
   shift`;
 const mountLibraries = `
   for folder in bin lib lib64 sbin usr; do
@@ -65,14 +78,14 @@ const mountLibraries = `
  * that the program sees; that folder must not contain the program.
  */
 export function sandboxed(
-  { restricted, libraries }: Sandbox = undetected,
+  { restricted, libraries, limits }: Sandbox,
   program: string,
   args: string[],
 ): [shell: string, args: string[]] {
   const has = (protection: Protection) => restricted.includes(protection);
-  const before = [failure, limits, ...(has('writes') ? [noWrites] : [])];
-  const last = has('processes') ? [noProcesses] : [];
-  const shell = (lines: string[]) => ['-c', lines.join('\n'), 'ffprobe'];
+  const before = [failure, firstToEnd, use(limits), ...(has('writes') ? [writes(limits)] : [])];
+  const last = has('processes') ? [processes(limits)] : [];
+  const shell = (lines: string[]) => ['-c', lines.join('\n'), 'sandbox'];
   if (has('files')) {
     const mounts = [failure, mountProgram, ...(libraries ? [mountLibraries] : []), ...last, withRoot];
     return [
@@ -84,17 +97,24 @@ export function sandboxed(
   return ['/bin/sh', [...shell([...before, ...last, 'exec "$@"']), ...network, program, ...args]];
 }
 
-/** Tests which protections this platform offers for this ffprobe. Takes about 100 ms, once at the start. */
-export async function detectSandbox(ffprobe: string): Promise<Sandbox> {
-  const folder = await makeProbeFolder(tmpdir());
+/**
+ * Tests which protections this platform offers for this program, which must accept `-version`. Takes about 100 ms, once
+ * at the start.
+ */
+export async function detectSandbox(program: string, limits: Limits): Promise<Sandbox> {
+  const folder = await makeTemporaryFolder(tmpdir());
   try {
-    const detected = { ...undetected, restricted: await detectLimits() };
+    const found = await detectLimits(limits);
+    // Threads count for all processes of the user, except in a user namespace of its own: only there a limit above 1 makes
+    // sense.
+    const perUser = limits.threads === 1 ? found : found.filter((each) => each !== 'processes');
+    const detected = { ...undetectedSandbox(limits), restricted: perUser };
     // Most container engines' seccomp profiles and some hardened hosts forbid user namespaces.
     const withNetwork = { ...detected, restricted: [...detected.restricted, 'network' as const] };
     if ((await outputOf(sandboxed(withNetwork, 'true', []), folder)) === undefined) return complete(detected);
     for (const libraries of [false, true]) {
-      const withFiles = { ...withNetwork, restricted: [...withNetwork.restricted, 'files' as const], libraries };
-      if ((await outputOf(sandboxed(withFiles, ffprobe, ['-version']), folder)) !== undefined)
+      const withFiles = { ...detected, restricted: [...found, 'network' as const, 'files' as const], libraries };
+      if ((await outputOf(sandboxed(withFiles, program, ['-version']), folder)) !== undefined)
         return complete(withFiles);
     }
     return complete(withNetwork);
@@ -103,20 +123,21 @@ export async function detectSandbox(ffprobe: string): Promise<Sandbox> {
   }
 }
 
-function complete({ restricted, libraries }: Sandbox): Sandbox {
+function complete(sandbox: Sandbox): Sandbox {
+  const { restricted } = sandbox;
   const all: Protection[] = ['memory', 'cpu', 'writes', 'processes', 'network', 'files'];
-  return { restricted, unrestricted: all.filter((protection) => !restricted.includes(protection)), libraries };
+  return { ...sandbox, unrestricted: all.filter((protection) => !restricted.includes(protection)) };
 }
 
-async function detectLimits(): Promise<Protection[]> {
+async function detectLimits(limits: Limits): Promise<Protection[]> {
   const shell = (line: string) => outputOf(['/bin/sh', ['-c', line]], '/');
-  const printed = await shell(`${limits}; ${noWrites}; ulimit -v; ulimit -St; ulimit -f`);
-  const [memory = Number.NaN, cpu = Number.NaN, writes = Number.NaN] = (printed ?? '').split('\n').map(Number);
-  const forked = await shell(`${noProcesses}; (exit 0); exit $?`);
+  const printed = await shell(`${use(limits)}; ${writes(limits)}; ulimit -v; ulimit -St; ulimit -f`);
+  const [memory = Number.NaN, cpu = Number.NaN, written = Number.NaN] = (printed ?? '').split('\n').map(Number);
+  const forked = await shell(`${processes({ ...limits, threads: 1 })}; (exit 0); exit $?`);
   const results: [Protection, boolean][] = [
-    ['memory', memory <= memoryKiB],
-    ['cpu', cpu <= cpuSeconds],
-    ['writes', writes === 0],
+    ['memory', memory <= limits.memoryKiB],
+    ['cpu', cpu <= limits.cpuSeconds],
+    ['writes', written <= 2 * limits.fileKiB],
     ['processes', forked === undefined],
   ];
   return results.flatMap(([protection, works]) => (works ? [protection] : []));

@@ -3,11 +3,11 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const PREFIX = 'video-alerts-probe-';
-/** No probe takes that long: PROBE_TIMEOUT_MS is ten minutes at most. */
+/** No run takes that long: PROBE_TIMEOUT_MS is ten minutes at most. */
 const ABANDONED_MS = 3_600_000;
 
 /** Creates a folder for one video that only this user can access. The caller removes it. */
-export function makeProbeFolder(parent: string): Promise<string> {
+export function makeTemporaryFolder(parent: string): Promise<string> {
   return mkdtemp(join(parent, PREFIX));
 }
 

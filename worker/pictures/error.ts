@@ -1,4 +1,4 @@
-/** Why a video has no picture and never will; codes of the list in media/reasons.ts. */
+/** Why a video has no picture and never will: codes of PICTURE_REASONS. */
 export type PictureReason =
   | 'no_decoder'
   | 'frame_too_large'

@@ -1,12 +1,14 @@
 import { TimeoutError, withTimeout } from '#async/timeout.ts';
-import type { ClaimedAlert, Lease, NewAlert, Release, Resolution } from './alert-writes.ts';
+import type { ClaimedAlert, NewAlert, Release } from './alert-writes.ts';
 import type { Database } from './client.ts';
 import { NEW_ROW } from './column-defaults.ts';
 import { DatabaseUnavailable } from './errors.ts';
+import { type Lease, type NewPicture, type Recorded, type Resolution, recordedOf } from './finish.ts';
 import type { Alert, Prisma } from './generated/client.ts';
 import type { AlertStatus, FailureCode } from './generated/enums.ts';
 
-export type { ClaimedAlert, Lease, NewAlert } from './alert-writes.ts';
+export type { ClaimedAlert, NewAlert } from './alert-writes.ts';
+export type { Lease, NewPicture } from './finish.ts';
 export type { Alert } from './generated/client.ts';
 
 /** The columns that an alert's job needs. */
@@ -134,17 +136,15 @@ export async function claim(db: Database, uuid: string, queuedAt?: Date): Promis
   return FINAL.includes(alert.status) ? { kind: 'final', alert } : claim(db, alert.uuid, queuedAt);
 }
 
-/** `recorded` false: another attempt was first, and nothing changed. `destinations`: those with a new pending delivery. */
-export type Recorded = { recorded: boolean; destinations: string[]; muted: number };
-
-/** Records the result of an attempt, with its deliveries. */
+/** Records the result of an attempt, with its deliveries, and with the row of its picture unless pictures are off. */
 export async function recordResolution(
   db: Database,
   lease: Lease,
   resolution: Resolution,
   bytesFetched: number,
+  picture?: NewPicture,
 ): Promise<Recorded> {
-  return recordedOf(await db.writes.finish({ lease, resolution, bytesFetched }));
+  return recordedOf(await db.writes.finish({ lease, resolution, bytesFetched, picture }));
 }
 
 /** Records that the alert failed, with its deliveries. */
@@ -155,10 +155,6 @@ export async function recordFailure(
   bytesFetched: number,
 ): Promise<Recorded> {
   return recordedOf(await db.writes.finish({ lease, failure, bytesFetched }));
-}
-
-function recordedOf(row: { destinations?: string[] | null; muted?: number | null } | undefined): Recorded {
-  return { recorded: row !== undefined, destinations: row?.destinations ?? [], muted: row?.muted ?? 0 };
 }
 
 /**

@@ -1,8 +1,10 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
-import { openAlertWrites, type RunQuery } from './alert-writes.ts';
+import { openAlertWrites } from './alert-writes.ts';
+import type { RunQuery } from './batched-statement.ts';
 import { translateDatabaseError } from './errors.ts';
 import { PrismaClient } from './generated/client.ts';
+import { openPictureReads } from './picture-reads.ts';
 
 /** Without `$transaction`: errors of Prisma's BEGIN and COMMIT would bypass the translation below. */
 export type Database = Omit<ReturnType<typeof openDatabase>, '$transaction'>;
@@ -12,13 +14,14 @@ const QUERY_TIMEOUT_MS = 10_000;
 
 /**
  * Opens a pool of at most `poolSize` connections, lazily. Queries throw DatabaseUnavailable or DatabaseError, never a
- * Prisma error; `onError` receives the same for connections that are lost while idle. Close it with `$disconnect()`.
+ * Prisma error; `onError` receives the same for connections that are lost while idle. `pictures` false: none are read. Close
+ * it with `$disconnect()`.
  */
 export function openDatabase(
   url: string,
-  options: { poolSize: number; onError: (error: Error) => void; queryTimeoutMs?: number },
+  options: { poolSize: number; onError: (error: Error) => void; queryTimeoutMs?: number; pictures?: boolean },
 ) {
-  const { poolSize, queryTimeoutMs = QUERY_TIMEOUT_MS } = options;
+  const { poolSize, queryTimeoutMs = QUERY_TIMEOUT_MS, pictures = true } = options;
   // pg attaches the whole client, with settings and sockets, to the error of an idle connection.
   const onLost = (error: Error) => options.onError(translateDatabaseError(error));
   const pool = new pg.Pool({
@@ -32,10 +35,12 @@ export function openDatabase(
   pool.on('error', onLost);
   const adapter = new PrismaPg(pool, { onConnectionError: onLost });
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
-  const writes = openAlertWrites(queryRunner(pool), { queryTimeoutMs });
+  const runQuery = queryRunner(pool);
+  const writes = openAlertWrites(runQuery, { queryTimeoutMs });
+  const pictureReads = openPictureReads(runQuery, { on: pictures });
   let closed: Promise<void> | undefined;
   const close = async () => {
-    await writes.close();
+    await Promise.all([writes.close(), pictureReads.close()]);
     await prisma.$disconnect();
     await pool.end();
   };
@@ -54,6 +59,7 @@ export function openDatabase(
     .$extends({
       client: {
         writes,
+        pictureReads,
         queryTimeoutMs,
         /** Open connections, idle ones among them, and queries that wait for a connection. */
         connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),

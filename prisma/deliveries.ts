@@ -19,6 +19,13 @@ export type ClaimedDelivery = Pick<Delivery, 'id' | 'destinationId' | 'store' | 
 /** `snapshots`: the oldest 100. `from`, `to`: when the first and last of them were created. */
 export type MessageGroup = { count: number; from: Date; to: Date; snapshots: AlertSnapshot[] };
 
+/** Returns the snapshot of a delivery, with the picture of a processed alert as it is now. See PictureRow. */
+const withPicture = (delivery: string) =>
+  Prisma.raw(`CASE WHEN ${delivery}.event = 'alert.processed' THEN ${delivery}.snapshot || jsonb_build_object('picture', (
+    SELECT jsonb_build_object('status', status, 'reason', reason, 'detail', detail, 'width', width, 'height', height,
+      'picture_bytes', picture_bytes, 'sha256', encode(sha256, 'hex'))
+    FROM pictures WHERE pictures.alert_id = ${delivery}.alert_id)) ELSE ${delivery}.snapshot END`);
+
 /** The condition of the index deliveries_due_idx. */
 export const UNSENT = Prisma.raw(`status = 'pending' AND (message_id IS NULL OR message_id = id)`);
 
@@ -76,12 +83,12 @@ async function claim(db: Database, leaseMs: number, due: Prisma.Sql): Promise<Cl
       FROM due WHERE deliveries.id = due.id
       RETURNING deliveries.*, due.next_attempt_at AS due_at)
     SELECT claimed.id::text, destination_id::text AS "destinationId", event, store, failure_code::text AS "failureCode",
-      NULLIF(snapshot, '{}') AS snapshot, attempts, attempts - attempts_before AS attempt, created_at AS "createdAt",
+      NULLIF(${withPicture('claimed')}, '{}') AS snapshot, attempts, attempts - attempts_before AS attempt, created_at AS "createdAt",
       members.count AS members, members.first AS from, members.last AS to, members.snapshots
     FROM claimed LEFT JOIN LATERAL (
       SELECT count(*)::int AS count, min(at) AS first, max(at) AS last,
-        jsonb_agg(snapshot ORDER BY n) FILTER (WHERE n <= 100) AS snapshots
-      FROM (SELECT snapshot, created_at AS at, row_number() OVER (ORDER BY created_at, id) AS n FROM deliveries
+        jsonb_agg(${withPicture('member')} ORDER BY n) FILTER (WHERE n <= 100) AS snapshots
+      FROM (SELECT event, alert_id, snapshot, created_at AS at, row_number() OVER (ORDER BY created_at, id) AS n FROM deliveries
         WHERE message_id = claimed.id AND status = 'pending') member) members ON claimed.message_id = claimed.id
     ORDER BY due_at, claimed.id`;
   return rows.map(({ members, from, to, snapshots, ...row }) => ({

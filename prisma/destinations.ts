@@ -15,6 +15,7 @@ export type NewDestination = Pick<
   groupBy?: string | null;
   groupWaitS?: number | null;
   groupIntervalS?: number | null;
+  waitForPicture?: boolean;
   enabled?: boolean;
 };
 

@@ -2,6 +2,7 @@ import { RETRYABLE_CODES } from './alerts.ts';
 import { FAILURE_ADVICE } from './failure-codes.ts';
 import type { Alert } from './generated/client.ts';
 import { FailureCode } from './generated/enums.ts';
+import type { PictureRow } from './picture-row.ts';
 
 type Column = Exclude<
   keyof Alert,
@@ -24,7 +25,12 @@ type SnakeCase<Name extends string> = Name extends `${infer First}${infer Rest}`
 type InJson<Value> = Value extends Date ? string : Value extends bigint ? number : Value;
 
 /** The columns of an alert's row at an event, as PostgreSQL writes them as JSON. See delivery-sql.ts. */
-export type AlertSnapshot = { [Name in Column as SnakeCase<Name>]: InJson<Alert[Name]> };
+export type AlertSnapshot = { [Name in Column as SnakeCase<Name>]: InJson<Alert[Name]> } & WithPicture;
+
+/** `picture`: null if there is no row; undefined if none was read. */
+type WithPicture = { picture?: PictureRow | null | undefined };
+
+export type PictureJson = Omit<PictureRow, 'sha256'>;
 
 /** An alert in responses and messages. Times are RFC 3339. */
 export type AlertJson = Pick<
@@ -37,6 +43,7 @@ export type AlertJson = Pick<
     last_error: { code: FailureCode; detail: string; at: string | null } | null;
     next_attempt_at: string | null;
     late: { since: string; reason: string; next_attempt_at: string | null } | null;
+    picture: PictureJson | null;
     received_at: string;
     round_started_at: string;
     started_at: string | null;
@@ -46,7 +53,7 @@ export type AlertJson = Pick<
   };
 
 /** Returns an alert as responses and messages show it: a row, or a snapshot of it. */
-export function presentAlert(source: Alert | AlertSnapshot): AlertJson {
+export function presentAlert(source: (Alert & WithPicture) | AlertSnapshot): AlertJson {
   const alert = 'bytes_fetched' in source ? source : snapshotOf(source);
   const { uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container } = alert;
   return {
@@ -67,6 +74,7 @@ export function presentAlert(source: Alert | AlertSnapshot): AlertJson {
     last_error: lastErrorOf(alert),
     next_attempt_at: nextAttemptOf(alert),
     late: isLate(alert) ? lateOf(alert) : null,
+    picture: pictureOf(alert),
     received_at: new Date(alert.received_at).toISOString(),
     round_started_at: new Date(alert.round_started_at ?? alert.received_at).toISOString(),
     started_at: instant(alert.started_at),
@@ -74,6 +82,19 @@ export function presentAlert(source: Alert | AlertSnapshot): AlertJson {
     notified_at: instant(alert.notified_at),
     links: { self: `/alerts/${uuid}` },
   };
+}
+
+const DISABLED: PictureJson = {
+  ...{ status: 'none', reason: 'disabled', detail: 'Pictures are switched off, or were when the alert was processed.' },
+  ...{ width: null, height: null, picture_bytes: 0 },
+};
+
+/** Returns the picture, or why there is none; null for an alert that is not processed. */
+function pictureOf({ status, picture }: AlertSnapshot): PictureJson | null {
+  if (status !== 'processed' || picture === undefined) return null;
+  if (picture === null) return DISABLED;
+  const { reason, detail, width, height, picture_bytes } = picture;
+  return { status: picture.status, reason, detail, width, height, picture_bytes };
 }
 
 /** An alert is late after its first failed attempt, and once the event alert.late was recorded. */
@@ -107,7 +128,7 @@ function lastErrorOf({ status, last_error, last_error_at }: AlertSnapshot): Aler
   return known ? { code: known, detail, at: instant(last_error_at) } : null;
 }
 
-function snapshotOf(alert: Alert): AlertSnapshot {
+function snapshotOf(alert: Alert & WithPicture): AlertSnapshot {
   const { uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container } = alert;
   return {
     ...{ uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container },
@@ -127,5 +148,6 @@ function snapshotOf(alert: Alert): AlertSnapshot {
     processed_at: alert.processedAt?.toISOString() ?? null,
     notified_at: alert.notifiedAt?.toISOString() ?? null,
     late_at: alert.lateAt?.toISOString() ?? null,
+    picture: alert.picture,
   };
 }

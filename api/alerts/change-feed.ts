@@ -11,6 +11,7 @@ import {
 } from '#prisma/change-feed.ts';
 import type { Database } from '#prisma/client.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
+import { withPicture } from '#prisma/pictures.ts';
 import { createTurns } from './turns.ts';
 
 const POLL_MS = 200;
@@ -162,7 +163,11 @@ export class ChangeFeed {
     try {
       const page = await readChanges(this.#db, from, size, filter);
       this.#unavailable = false;
-      return page;
+      const pictured = page.changes.map(async (change) => ({
+        ...change,
+        alert: await withPicture(this.#db, change.alert),
+      }));
+      return { ...page, changes: await Promise.all(pictured) };
     } catch (error) {
       if (!(error instanceof DatabaseUnavailable)) throw error;
       if (!this.#unavailable) this.#log.warn({ err: error }, 'change feed paused: database unavailable');

@@ -1,9 +1,9 @@
 import type { Request } from 'express';
-import type { Alert } from '#prisma/alerts.ts';
+import type { PicturedAlert } from '#prisma/picture-row.ts';
 import { presentAlert } from '#prisma/present-alert.ts';
 
 /** Returns the ETag that Express gives the response of GET /alerts/:uuid. */
-export function etagOf(req: Request, alert: Alert): string {
+export function etagOf(req: Request, alert: PicturedAlert): string {
   return req.app.get('etag fn')(JSON.stringify(presentAlert(alert)), 'utf8');
 }
 

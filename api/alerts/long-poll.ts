@@ -1,18 +1,19 @@
-import type { Alert } from '#prisma/alerts.ts';
 import { readAlerts } from '#prisma/change-feed.ts';
 import type { Database } from '#prisma/client.ts';
+import type { PicturedAlert } from '#prisma/picture-row.ts';
+import { withPictures } from '#prisma/pictures.ts';
 
 const POLL_MS = 100;
 
 type Waiter = {
   uuid: string;
-  isChanged: (alert: Alert) => boolean;
-  resolve(alert?: Alert): void;
+  isChanged: (alert: PicturedAlert) => boolean;
+  resolve(alert?: PicturedAlert): void;
   reject(error: unknown): void;
 };
 
 /**
- * Requests that wait for a change of their alert, made by any process. They share one query every 100 ms; without
+ * Requests that wait for a change of their alert or its picture, made by any process. They share one query every 100 ms; without
  * waiting requests there is none.
  */
 export class LongPoll {
@@ -34,7 +35,11 @@ export class LongPoll {
    * Returns the alert once `isChanged` is true for it, or undefined once the signal is aborted. Throws
    * DatabaseUnavailable.
    */
-  waitForChange(uuid: string, isChanged: (alert: Alert) => boolean, signal: AbortSignal): Promise<Alert | undefined> {
+  waitForChange(
+    uuid: string,
+    isChanged: (alert: PicturedAlert) => boolean,
+    signal: AbortSignal,
+  ): Promise<PicturedAlert | undefined> {
     if (this.#closed || signal.aborted) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => {
       const remove = () => {
@@ -70,7 +75,8 @@ export class LongPoll {
   async #poll(): Promise<void> {
     const waiters = [...this.#waiters];
     try {
-      const alerts = await readAlerts(this.#db, [...new Set(waiters.map(({ uuid }) => uuid))]);
+      const rows = await readAlerts(this.#db, [...new Set(waiters.map(({ uuid }) => uuid))]);
+      const alerts = await withPictures(this.#db, rows);
       const byUuid = new Map(alerts.map((alert) => [alert.uuid, alert]));
       for (const waiter of waiters) {
         const alert = byUuid.get(waiter.uuid);

@@ -1,6 +1,8 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { type Alert, findAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
+import type { PicturedAlert } from '#prisma/picture-row.ts';
+import { withPicture } from '#prisma/pictures.ts';
 import { presentAlert } from '#prisma/present-alert.ts';
 import { findRetry, saveRetryResponse } from '#prisma/retry-keys.ts';
 import type { AlertQueue } from '#redis/queue.ts';
@@ -34,12 +36,13 @@ function postRetry(deps: Deps): RequestHandler {
       throw new Problem('not-found', 'No alert has this uuid.');
     // Before If-Match: a client that sends a request again sends its ETag again, too.
     if (await replayRetry(deps, res, before, retryKey)) return;
-    if (isOutdated(req, before)) throw outdated(req, before);
+    const known = await withPicture(deps.db, before);
+    if (isOutdated(req, known)) throw outdated(req, known);
     const claims = ifMatch === undefined || ifMatch.trim() === '*' ? undefined : before.claims;
     const dispatch = await retryAlert({ ...deps, log: req.log }, uuid, { claims, retryKey });
     // Another request can have used the key since.
     if (!dispatch && (await replayRetry(deps, res, before, retryKey))) return;
-    const alert = (await findAlert(deps.db, uuid)) ?? before;
+    const alert = await withPicture(deps.db, (await findAlert(deps.db, uuid)) ?? before);
     if (!dispatch) throw isOutdated(req, alert) ? outdated(req, alert) : notFailed(alert);
     const body = JSON.stringify({ ...presentAlert(alert), dispatch });
     if (retryKey !== undefined) await saveRetryResponse(deps.db, alert.id, retryKey, body);
@@ -54,7 +57,10 @@ async function replayRetry({ db }: Deps, res: Response, alert: Alert, retryKey: 
   const { response } = retry;
   res.set('Idempotency-Replayed', 'true');
   // Without a saved response, the earlier request is still running, or has ended before its job was enqueued.
-  const current = async () => ({ ...presentAlert((await findAlert(db, alert.uuid)) ?? alert), dispatch: 'deferred' });
+  const current = async () => ({
+    ...presentAlert(await withPicture(db, (await findAlert(db, alert.uuid)) ?? alert)),
+    dispatch: 'deferred',
+  });
   sendRetried(res, alert.uuid, response ?? JSON.stringify(await current()));
   return true;
 }
@@ -69,7 +75,7 @@ function sendRetried(res: Response, uuid: string, body: string): void {
 }
 
 /** Returns whether the state of If-Match is another one than the alert's. */
-function isOutdated(req: Request, alert: Alert): boolean {
+function isOutdated(req: Request, alert: PicturedAlert): boolean {
   const ifMatch = req.get('if-match');
   return ifMatch !== undefined && !ifMatchIncludes(ifMatch, etagOf(req, alert));
 }
@@ -78,7 +84,7 @@ function notFailed({ status }: Alert): Problem {
   return new Problem('not-retryable', `The alert is ${status}, not failed.`, { extra: { status_now: status } });
 }
 
-function outdated(req: Request, alert: Alert): Problem {
+function outdated(req: Request, alert: PicturedAlert): Problem {
   const detail = 'The alert has changed since the state of If-Match.';
   return new Problem('precondition-failed', detail, { headers: { ETag: etagOf(req, alert) } });
 }

@@ -1,8 +1,10 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { TimeoutError, withTimeout } from '#async/timeout.ts';
-import { type Alert, type AlertCursor, type AlertFilter, findAlert, listAlerts } from '#prisma/alerts.ts';
+import { type AlertCursor, type AlertFilter, findAlert, listAlerts } from '#prisma/alerts.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
 import type { AlertStatus } from '#prisma/generated/enums.ts';
+import type { PicturedAlert } from '#prisma/picture-row.ts';
+import { withPicture, withPictures } from '#prisma/pictures.ts';
 import { presentAlert } from '#prisma/present-alert.ts';
 import { type Found, searchAlerts } from '#prisma/search.ts';
 import { type Auth, canAccessStore, recheckScope, requireScope, slotHolderOf } from '../auth/client.ts';
@@ -46,7 +48,7 @@ function postAlert(deps: Deps): RequestHandler {
     const admitted = await admitAlert(deps, req, alert);
     req.log.info({ alert: alert.uuid, result: admitted.kind }, 'alert received');
     if (admitted.kind === 'duplicate') {
-      res.set('Idempotency-Replayed', 'true').json(presentAlert(admitted.alert));
+      res.set('Idempotency-Replayed', 'true').json(presentAlert(await withPicture(deps.db, admitted.alert)));
       return;
     }
     // Not by json(), which hashes the body into an ETag. A POST has no use for one.
@@ -61,9 +63,9 @@ function postAlert(deps: Deps): RequestHandler {
 function getAlert(deps: Deps): RequestHandler {
   return async (req, res) => {
     const { uuid } = parse(alertPathSchema, req.params, 'path');
-    const found = await findAlert(deps.db, uuid);
-    if (!found || !canAccessStore(req.apiClient, found.store))
-      throw new Problem('not-found', 'No alert has this uuid.');
+    const row = await findAlert(deps.db, uuid);
+    if (!row || !canAccessStore(req.apiClient, row.store)) throw new Problem('not-found', 'No alert has this uuid.');
+    const found = await withPicture(deps.db, row);
     // Express hashes the body into a strong ETag and responds with 304 to a matching If-None-Match, except if the request
     // has Cache-Control: no-cache. fetch() adds that to every request with If-None-Match.
     delete req.headers['cache-control'];
@@ -84,13 +86,14 @@ async function waitForChange(
   deps: Deps,
   req: Request,
   res: Response,
-  { found, seconds }: { found: Alert; seconds: number },
-): Promise<Alert> {
+  { found, seconds }: { found: PicturedAlert; seconds: number },
+): Promise<PicturedAlert> {
   const foundEtag = req.get('if-none-match') === undefined ? etagOf(req, found) : undefined;
-  // A final alert is returned at once. A client that knows it can still wait for its last change, the notification; after
-  // that no wait helps, and browsers send If-None-Match by themselves.
-  if (FINAL.has(found.status) && (foundEtag !== undefined || found.notifiedAt !== null)) return found;
-  const isChanged = (alert: Alert) => {
+  // A final alert is returned at once. A client that knows it can still wait for its last changes, the notification and the
+  // picture; after those no wait helps, and browsers send If-None-Match by themselves.
+  const unfinished = found.notifiedAt === null || found.picture?.status === 'pending';
+  if (FINAL.has(found.status) && (foundEtag !== undefined || !unfinished)) return found;
+  const isChanged = (alert: PicturedAlert) => {
     const etag = etagOf(req, alert);
     if (foundEtag !== undefined) return etag !== foundEtag;
     res.set('ETag', etag);
@@ -104,7 +107,9 @@ async function waitForChange(
   const alert = await deps.longPoll.waitForChange(found.uuid, isChanged, signal);
   const readAgain = async () => {
     await recheckScope(deps.auth, req, 'read');
-    return alert ?? (await findAlert(deps.db, found.uuid)) ?? found;
+    if (alert) return alert;
+    const row = await findAlert(deps.db, found.uuid);
+    return row ? withPicture(deps.db, row) : found;
   };
   return withTimeout(readAgain(), AFTER_WAIT_MS).catch((error) => {
     throw error instanceof TimeoutError ? new DatabaseUnavailable(error) : error;
@@ -139,7 +144,7 @@ function getAlerts(deps: Deps): RequestHandler {
       res.set('Link', `</alerts?${next}>; rel="next"`);
     }
     res.set('Cache-Control', 'private, no-cache').json({
-      data: page.map(presentAlert),
+      data: (await withPictures(deps.db, page)).map(presentAlert),
       next_cursor: cursor,
       ...('comparedFrom' in found && { searched_from: found.comparedFrom?.toISOString() ?? null }),
     });

@@ -3,6 +3,7 @@ import { failureAdviceList } from '#prisma/failure-codes.ts';
 import { AlertStatus, FailureCode } from '#prisma/generated/enums.ts';
 import { sourceName } from '#sources/schema.ts';
 import { lastErrorSchema } from './last-error.ts';
+import { pictureSchema } from './picture-schema.ts';
 import { CONTROL_CHARACTER, videoPathError } from './video-path.ts';
 
 const DAY_S = 86_400;
@@ -135,6 +136,7 @@ export const alertSchema = z
           'While it is unfinished after a failed attempt, or after LATE_AFTER if a destination receives alert.late; null ' +
           'otherwise.',
       }),
+    picture: pictureSchema.nullable().meta({ description: 'The picture of a processed alert; null for others.' }),
     received_at: instant,
     round_started_at: instant.meta({
       description: 'When the current round of attempts started: at the receipt, or when an operator retried the alert.',

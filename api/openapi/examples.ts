@@ -1,5 +1,6 @@
 import type { Alert } from '#prisma/alerts.ts';
 import { NEW_ROW } from '#prisma/column-defaults.ts';
+import type { PictureRow } from '#prisma/picture-row.ts';
 import { presentAlert } from '#prisma/present-alert.ts';
 import { newAlertSchema } from '../alerts/schema.ts';
 import type { Statistics } from '../alerts/statistics.ts';
@@ -50,6 +51,12 @@ const PROCESSED_ROW: Alert = {
   startedAt: after(50),
   processedAt: after(90),
   notifiedAt: after(100),
+};
+
+/** Its picture was ready soon after. */
+const PICTURE: PictureRow = {
+  ...{ status: 'ready', reason: null, detail: null, width: 640, height: 360, picture_bytes: 98_304 },
+  sha256: 'b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c',
 };
 
 /** The other alert, received a second later, with MAX_ATTEMPTS=8: each timed out after 10 s, up to 64 s after the one before. */
@@ -107,7 +114,7 @@ const RETRIED_ROW: Alert = {
 export const PENDING = presentAlert(PENDING_ROW);
 export const ACCEPTED = { ...PENDING, dispatch: 'queued' } as const;
 export const WAITING = presentAlert(WAITING_ROW);
-export const PROCESSED = presentAlert(PROCESSED_ROW);
+export const PROCESSED = presentAlert({ ...PROCESSED_ROW, picture: PICTURE });
 export const FAILED = presentAlert(FAILED_ROW);
 export const RETRIED = { ...presentAlert(RETRIED_ROW), dispatch: 'queued' } as const;
 export const TIMELINE = timelineOf(PROCESSED_ROW, after(1_000));

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { claim, markNotified, recordFailure, recordResolution, release } from '#prisma/alerts.ts';
-import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
+import { claimPicture, pictureReady } from '#prisma/pictures.ts';
+import { json, newAlert, POLL, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -37,6 +38,27 @@ describe('GET /alerts/:uuid', () => {
     expect(await json(response)).toMatchObject({ ...alert, status: 'pending', attempts: 0 });
   });
 
+  it('shows the picture, with another ETag when it is ready', async () => {
+    const alert = await postAlert();
+    await claim(api.db, alert.uuid);
+    const lease = { uuid: alert.uuid, claim: 1 };
+    const { pictureOf } = await recordResolution(api.db, lease, resolution, 1, { status: 'pending' });
+    await markNotified(api.db, lease);
+    const pending = await get(`/alerts/${alert.uuid}`);
+    expect((await json(pending)).picture).toMatchObject({ status: 'pending', reason: null, picture_bytes: 0 });
+    const known = { 'if-none-match': pending.headers.get('etag') ?? '' };
+    expect((await get(`/alerts/${alert.uuid}`, known)).status).toBe(304);
+    const waited = get(`/alerts/${alert.uuid}`, { ...known, prefer: 'wait=60' });
+    await expect.poll(() => api.longPoll.size, POLL).toBe(1);
+    const claimed = await claimPicture(api.db, pictureOf ?? 0n, 60_000);
+    const made = { sha256: Buffer.alloc(32, 1), width: 640, height: 360, bytes: 9 };
+    await pictureReady(api.db, claimed ?? expect.unreachable(), made, 512);
+    const ready = { status: 'ready', reason: null, detail: null, width: 640, height: 360, picture_bytes: 512 };
+    expect((await json(await waited)).picture).toEqual(ready);
+    expect((await json(await api.post(alert))).picture).toEqual(ready);
+    expect((await json(await get('/alerts?limit=1'))).data[0].picture).toEqual(ready);
+  });
+
   it('returns all fields of a processed alert', async () => {
     const alert = await postAlert();
     await claim(api.db, alert.uuid);
@@ -57,6 +79,7 @@ describe('GET /alerts/:uuid', () => {
       last_error: null,
       next_attempt_at: null,
       late: null,
+      picture: expect.objectContaining({ status: 'none', reason: 'disabled' }),
       received_at: instant,
       round_started_at: instant,
       started_at: instant,

@@ -108,7 +108,7 @@ describe('concurrent writes', () => {
       release(db, refunded, 5, { refund: true }),
     ]);
     const [yes, no] = [true, false].map((recorded) => ({ recorded, destinations: [] }));
-    expect(results).toEqual([yes, yes, no, true, true]);
+    expect(results).toMatchObject([yes, yes, no, true, true]);
     const rows = await Promise.all(
       [processed, failed, stale, released, refunded].map(({ uuid }) => findAlert(db, uuid)),
     );

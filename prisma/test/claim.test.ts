@@ -135,7 +135,7 @@ describe('claim', () => {
 describe('the result of an attempt', () => {
   it('stores the resolution and ends the alert', async () => {
     const lease = await addClaimed();
-    expect(await recordResolution(db, lease, RESOLUTION, 65_536)).toEqual({ recorded: true, destinations: [] });
+    expect(await recordResolution(db, lease, RESOLUTION, 65_536)).toMatchObject({ recorded: true, destinations: [] });
     const alert = await findAlert(db, lease.uuid);
     expect(alert).toMatchObject({ ...RESOLUTION, status: 'processed', attempts: 1, bytesFetched: 65_536n });
     expect(alert?.processedAt).toBeInstanceOf(Date);
@@ -143,7 +143,7 @@ describe('the result of an attempt', () => {
 
   it('stores the failure code and ends the alert', async () => {
     const lease = await addClaimed();
-    expect(await recordFailure(db, lease, FAILURE, 12)).toEqual({ recorded: true, destinations: [] });
+    expect(await recordFailure(db, lease, FAILURE, 12)).toMatchObject({ recorded: true, destinations: [] });
     const alert = await findAlert(db, lease.uuid);
     expect(alert).toMatchObject({
       status: 'failed',
@@ -199,7 +199,7 @@ describe('release', () => {
     await release(db, late, 0, { refund: true });
     const next = await claim(db, late.uuid);
     expect(next).toMatchObject({ kind: 'claimed', alert: { attempts: 1, claims: 2 } });
-    expect(await recordFailure(db, late, FAILURE, 0)).toEqual({ recorded: false, destinations: [] });
+    expect(await recordFailure(db, late, FAILURE, 0)).toMatchObject({ recorded: false, destinations: [] });
     expect(await recordResolution(db, { ...late, claim: 2 }, RESOLUTION, 0)).toMatchObject({ recorded: true });
   });
 

@@ -64,7 +64,9 @@ describe('recording a result', () => {
     const results = await Promise.all(
       workers.map((db) => recordResolution(db, { uuid, claim: 1 }, RESOLUTION, 0)),
     ).finally(() => Promise.all(workers.map((db) => db.$disconnect())));
-    expect(results.filter(({ recorded }) => recorded)).toEqual([{ recorded: true, destinations: [id], muted: 0 }]);
+    expect(results.filter(({ recorded }) => recorded)).toMatchObject([
+      { recorded: true, destinations: [id], muted: 0 },
+    ]);
     expect(await fixture.deliveries({ uuid })).toHaveLength(1);
   });
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createTestDatabase } from '#test/harness/test-database.ts';
-import { addPending, claim, recordFailure, recordResolution, retryFailed } from '../alerts.ts';
+import { addPending, claim, type NewPicture, recordFailure, recordResolution, retryFailed } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
 import { createDestination, type NewDestination } from '../destinations.ts';
 import type { Delivery } from '../generated/client.ts';
@@ -33,7 +33,7 @@ export async function openDeliveryFixture() {
   };
 }
 
-type Finish = { uuid?: string; store?: string; failure?: FailureCode };
+type Finish = { uuid?: string; store?: string; failure?: FailureCode; picture?: NewPicture | undefined };
 
 function addDestination(db: Database, fields: Partial<NewDestination>) {
   const all = { filterStores: [], filterEvents: [], filterFailureCodes: [] };
@@ -41,7 +41,7 @@ function addDestination(db: Database, fields: Partial<NewDestination>) {
 }
 
 /** Receives, claims and finishes an alert, or retries and finishes the one with this uuid. */
-async function finish(db: Database, { uuid = randomUUID(), store = 'store-1', failure }: Finish) {
+async function finish(db: Database, { uuid = randomUUID(), store = 'store-1', failure, picture }: Finish) {
   await addPending(db, { uuid, video: '/a.mp4', store, camera: 'entrance', timestamp: 1.25, requestId: 'r' });
   await retryFailed(db, [uuid]);
   const claimed = await claim(db, uuid);
@@ -49,7 +49,7 @@ async function finish(db: Database, { uuid = randomUUID(), store = 'store-1', fa
   const lease = { uuid, claim: claimed.alert.claims };
   const recorded = failure
     ? await recordFailure(db, lease, { code: failure, detail: 'why' }, 7)
-    : await recordResolution(db, lease, RESOLUTION, 7);
+    : await recordResolution(db, lease, RESOLUTION, 7, picture);
   return { uuid, lease, ...recorded };
 }
 

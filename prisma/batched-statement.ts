@@ -1,0 +1,31 @@
+/** Runs a prepared statement and returns its rows. Throws DatabaseUnavailable or DatabaseError. */
+export type RunQuery = <Row extends object>(statement: {
+  name: string;
+  text: string;
+  values: unknown[];
+}) => Promise<Row[]>;
+
+export type Keyed = { uuid: string };
+
+/** A statement for several items at once. Its rows have the items' keys as `uuid`. */
+export type Statement<Item> = {
+  name: string;
+  text: string;
+  keyOf(item: Item): string;
+  columns: ((item: Item) => unknown)[];
+};
+
+/**
+ * Returns the row of each item; undefined if the statement returned none. Sends one array per column. The items are sorted,
+ * so that two statements lock the same rows in the same order.
+ */
+export async function runStatement<Item, Row extends Keyed>(
+  runQuery: RunQuery,
+  { name, text, keyOf, columns }: Statement<Item>,
+  items: Item[],
+): Promise<(Row | undefined)[]> {
+  const sorted = items.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const values = columns.map((column) => sorted.map(column));
+  const rows = new Map((await runQuery<Row>({ name, text, values })).map((row) => [row.uuid, row]));
+  return items.map((item) => rows.get(keyOf(item)));
+}

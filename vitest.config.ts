@@ -44,7 +44,7 @@ export default defineConfig(({ mode }) => ({
       : configDefaults.reporters,
     slowTestThreshold: 5_000,
     // Limits for a machine that is much slower than a developer's: they end a test that hangs, and measure nothing.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 180_000,
+    hookTimeout: 300_000,
   },
 }));

@@ -54,7 +54,7 @@ describe('a stream of events', () => {
       SELECT gen_random_uuid(), '/v/a.mp4', ${store}, 1, 'r' FROM generate_series(1, 30000)`;
     const socket = await served;
     // A transaction of another test may hold back the feed for as long as it fills a table, and `live` starts before it.
-    await expect.poll(() => socket.writableNeedDrain, { timeout: 90_000, interval: 50 }).toBeTruthy();
+    await expect.poll(() => socket.writableNeedDrain, { timeout: 150_000, interval: 50 }).toBeTruthy();
     const live = await openEvents(`${api.url}/alerts/events?store=${store}`);
     const last = await postAlert({ store });
     expect((await live.next()).data.uuid).toBe(last);

@@ -48,7 +48,7 @@ it(`responds to ${CONNECTIONS * ROUNDS} generated requests as documented, withou
       rounds += 1;
       if (rounds === ROUNDS / 4) warmHeapMb = heapMb();
     }),
-    { numRuns: ROUNDS, seed: SEED, interruptAfterTimeLimit: 150_000, markInterruptAsFailure: true },
+    { numRuns: ROUNDS, seed: SEED, interruptAfterTimeLimit: 1_000_000, markInterruptAsFailure: true },
   );
   for (const client of clients) client.close();
   expect([...statuses.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(20_000);
@@ -59,4 +59,4 @@ it(`responds to ${CONNECTIONS * ROUNDS} generated requests as documented, withou
   expect(heapMb() - warmHeapMb).toBeLessThan(15);
   const alert = newAlert();
   expect((await json(await api.post(alert))).uuid).toBe(alert.uuid);
-}, 180_000);
+}, 1_200_000);

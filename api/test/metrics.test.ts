@@ -69,10 +69,10 @@ describe('GET /metrics', () => {
     expect(await value(own, 'alerts_oldest_unfinished_seconds')).toBe(0);
     await own.close();
     await api.db.alert.updateMany({ data: { receivedAt: new Date(Date.now() - 60_000) } });
-    await expect.poll(() => value(api, 'alerts_oldest_unfinished_seconds'), { timeout: 50_000 }).toBeGreaterThan(59);
+    await expect.poll(() => value(api, 'alerts_oldest_unfinished_seconds'), { timeout: 150_000 }).toBeGreaterThan(59);
     expect(await value(api, 'alerts_queue_jobs{state="waiting"}')).toBe(await api.db.alert.count());
     await api.db.alert.updateMany({ data: { notifiedAt: new Date() } });
-    await expect.poll(() => value(api, 'alerts_oldest_unfinished_seconds'), { timeout: 50_000 }).toBe(0);
+    await expect.poll(() => value(api, 'alerts_oldest_unfinished_seconds'), { timeout: 150_000 }).toBe(0);
   });
 
   it('omits values that it cannot read while the database does not respond', async () => {

@@ -80,4 +80,4 @@ it('streams get a reset and new streams work after a restore into a cluster with
     expect((await reader.next()).data.uuid).toBe(next.uuid);
     reader.close();
   }
-}, 180_000);
+}, 600_000);

@@ -113,7 +113,7 @@ describe('GET /alerts/statistics', () => {
     expect((await getStatistics(query)).counted).toBe(0);
     await api.db.alert.createMany({ data: rows(1, 'cached-store', {}) });
     expect((await getStatistics(query)).counted).toBe(0);
-    await expect.poll(async () => (await getStatistics(query)).counted, { timeout: 50_000 }).toBe(1);
+    await expect.poll(async () => (await getStatistics(query)).counted, { timeout: 150_000 }).toBe(1);
   });
 
   it('rejects unknown parameters and methods', async () => {

@@ -155,4 +155,4 @@ export function newAlert(changes: Record<string, unknown> = {}) {
 }
 
 /** For `expect.poll` and `vi.waitFor`. Only a failing test waits this long, so it suits slow machines, too. */
-export const POLL = { timeout: 30_000, interval: 50 };
+export const POLL = { timeout: 150_000, interval: 50 };

@@ -76,7 +76,7 @@ describe.skipIf(inject('redisUrl') === null)('a Redis that is paused while it is
       expect(await post(api)).toBe('deferred');
       await expectNoWaiting(api);
       process.kill(redis.pid, 'SIGCONT');
-      await expect.poll(() => post(api), { timeout: 60_000, interval: 200 }).toBe('queued');
+      await expect.poll(() => post(api), { timeout: 300_000, interval: 200 }).toBe('queued');
       expect(await json(await fetch(`${api.url}/readyz`))).toMatchObject({ status: 'ready' });
     },
     TEST_TIMEOUT_MS,

@@ -23,7 +23,7 @@ describe('a slow client', () => {
     );
     let closed = 0;
     for (const socket of sockets) socket.on('close', () => closed++);
-    await expect.poll(() => closed, { timeout: 30_000 }).toBe(88);
+    await expect.poll(() => closed, { timeout: 150_000 }).toBe(88);
     const other = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' });
     other.write('GET /videos/test_1.avi HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
     expect((await buffer(other)).toString('latin1')).toMatch(/^HTTP\/1\.1 200 /);

@@ -41,7 +41,7 @@ describe('waiting for the queue', () => {
     const url = `redis://127.0.0.1:${port}`;
     const lines: string[] = [];
     const waiting = waitForQueue(url, (line) => lines.push(line), { noticeMs: 100, limitMs: 60_000 });
-    await expect.poll(() => lines, { timeout: 60_000 }).toHaveLength(1);
+    await expect.poll(() => lines, { timeout: 150_000 }).toHaveLength(1);
     const redis = await startRedisServer({ port });
     onTestFinished(() => redis.stop());
     await waiting;

@@ -7,7 +7,7 @@ import { waitUntilReady } from '#test/harness/process.ts';
 
 /** A start takes 4 s on an idle machine; some tests start twice. */
 export const LIMIT_MS = 180_000;
-export const POLL = { timeout: 60_000, interval: 100 };
+export const POLL = { timeout: 150_000, interval: 100 };
 
 const RESOLUTIONS = { avi: '1280x720', mkv: '854x480', mov: '540x960', mp4: '1920x1080', webm: '640x360' };
 

@@ -170,7 +170,7 @@ describe('a process that is killed while it stores a file', () => {
         for (const line of `${chunk}`.trim().split('\n')) started.add(line);
       });
       // Between the temporary file and the rename.
-      await expect.poll(inFolder, { interval: 1, timeout: 30_000 }).toBeGreaterThan(before);
+      await expect.poll(inFolder, { interval: 1, timeout: 150_000 }).toBeGreaterThan(before);
       writer.kill('SIGKILL');
       await once(writer, 'close');
       unfinished = Math.max(unfinished, inFolder());

@@ -82,21 +82,21 @@ describe.skipIf('missing' in started)('a certificate of Certbot', () => {
   });
 
   it('is served, and so is each renewal, without a command', async () => {
-    await expect.poll(servedName, { timeout: 30_000 }).toBe('first');
+    await expect.poll(servedName, { timeout: 150_000 }).toBe('first');
     await issue(2, 'second');
-    await expect.poll(servedName, { timeout: 30_000 }).toBe('second');
+    await expect.poll(servedName, { timeout: 150_000 }).toBe('second');
     expect((await fetch(`http://127.0.0.1:${nginx.ports.api}/livez`)).status).toBe(200);
   });
 
   it('stays in use while a renewal is incomplete, which the health check reports', async () => {
     expect(await isCurrent()).toBe(true);
     await unlink(join(live(), 'privkey.pem'));
-    await expect.poll(() => copier.lines.at(-1), { timeout: 30_000 }).toContain('has no readable');
+    await expect.poll(() => copier.lines.at(-1), { timeout: 150_000 }).toContain('has no readable');
     expect(await isCurrent()).toBe(false);
     expect(await servedName()).toBe('second');
     await issue(3, 'third');
-    await expect.poll(servedName, { timeout: 30_000 }).toBe('third');
-    await expect.poll(isCurrent, { timeout: 30_000 }).toBe(true);
+    await expect.poll(servedName, { timeout: 150_000 }).toBe('third');
+    await expect.poll(isCurrent, { timeout: 150_000 }).toBe(true);
   });
 
   it('is not current after a restart with a folder that has none, although nginx keeps the last copy', async () => {

@@ -61,7 +61,7 @@ describe.skipIf('missing' in started)('nginx', () => {
       expect((await reader?.read())?.value).toBe('id: 1.2\n\n');
       expect(nginx.requests[0]).toMatchObject({ url: '/alerts/events?store=a', headers: { 'last-event-id': '1.0' } });
       disconnect.abort();
-      await expect.poll(() => nginx.requests[0]?.disconnected, { timeout: 50_000 }).toBe(true);
+      await expect.poll(() => nginx.requests[0]?.disconnected, { timeout: 150_000 }).toBe(true);
     });
 
     it.each([

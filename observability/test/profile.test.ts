@@ -35,7 +35,7 @@ function startBusyProcess(seconds: number) {
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(JSON.parse(line)));
   const logged = (msg: string): Promise<Line> =>
     vi.waitFor(() => lines.find((line) => line.msg === msg) ?? Promise.reject(new Error(`not logged: ${msg}`)), {
-      timeout: 50_000,
+      timeout: 150_000,
     });
   return { child, logged };
 }
@@ -80,8 +80,8 @@ it('keeps the newest files of its own service, and leaves other files alone', as
   const ownFiles = async () => (await readdir(folder)).filter((name) => !others.includes(name));
   // Two profiles: the second is written before the oldest files are deleted.
   const profiles = async () => (await ownFiles()).filter((name) => name.includes(`-${child.pid}-`));
-  await expect.poll(profiles, { timeout: 50_000 }).toHaveLength(2);
-  await expect.poll(ownFiles, { timeout: 50_000 }).toHaveLength(MAX_FILES);
+  await expect.poll(profiles, { timeout: 150_000 }).toHaveLength(2);
+  await expect.poll(ownFiles, { timeout: 150_000 }).toHaveLength(MAX_FILES);
   expect(await readdir(folder)).toEqual(expect.arrayContaining(others));
 });
 

@@ -70,7 +70,7 @@ async function openSession(): Promise<pg.Client> {
 async function waitForLockWaiters(count: number): Promise<void> {
   const waiting = () => db.$queryRaw<{ n: number }[]>`SELECT count(*)::int AS n FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-  await expect.poll(waiting, { timeout: 50_000, interval: 10 }).toEqual([{ n: count }]);
+  await expect.poll(waiting, { timeout: 150_000, interval: 10 }).toEqual([{ n: count }]);
 }
 
 describe('concurrent writes', () => {

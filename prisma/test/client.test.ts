@@ -83,7 +83,7 @@ describe('an unavailable database', () => {
   it('throws DatabaseUnavailable in the middle of a query, and the next query works', async () => {
     const db = open();
     const query = errorOf(db.$queryRaw`SELECT pg_sleep(20)::text`);
-    await expect.poll(() => terminate('%pg_sleep(20)%'), { timeout: 50_000 }).toBe(1);
+    await expect.poll(() => terminate('%pg_sleep(20)%'), { timeout: 150_000 }).toBe(1);
     expect(await query).toBeInstanceOf(DatabaseUnavailable);
     expect(await db.alert.count()).toBe(0);
   });

@@ -115,7 +115,7 @@ describe('recording a result', () => {
       const finished = fixture.finish();
       const waiting =
         "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-      await expect.poll(async () => (await other.query(waiting)).rows[0].n, { timeout: 20_000 }).toBe(1);
+      await expect.poll(async () => (await other.query(waiting)).rows[0].n, { timeout: 150_000 }).toBe(1);
       await other.query('COMMIT');
       // Not a violated foreign key.
       expect(await finished).toMatchObject({ recorded: true, destinations: [] });

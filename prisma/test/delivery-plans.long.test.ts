@@ -32,7 +32,7 @@ beforeAll(async () => {
   await observer.query('SET default_statistics_target = 1000');
   await observer.query('VACUUM ANALYZE deliveries');
   await fixture.finish();
-}, 120_000);
+}, 600_000);
 afterAll(async () => {
   await observer?.end();
   await fixture?.close();
@@ -83,7 +83,7 @@ async function expectAtMost(maxRows: number, work: () => Promise<unknown>) {
   expect(scans.filter(({ type, rows }) => rows > maxRows || (type === 'Seq Scan' && rows > 0))).toEqual([]);
 }
 
-describe(`with ${PENDING} pending and ${DELIVERED} delivered ones`, { timeout: 60_000 }, () => {
+describe(`with ${PENDING} pending and ${DELIVERED} delivered ones`, { timeout: 300_000 }, () => {
   it('the sweep and claims read only what they return', async () => {
     await expectAtMost(2, () => dueDestinations(fixture.db));
     const options = { limit: 10, leaseMs: 60_000 };

@@ -46,7 +46,7 @@ async function readsOf(work: (db: Database) => Promise<unknown>): Promise<Reads>
   await work(db).finally(() => db.$disconnect());
   const others = `SELECT count(*)::int AS n FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`;
-  await expect.poll(async () => (await observer.query(others)).rows[0].n, { timeout: 50_000 }).toBe(0);
+  await expect.poll(async () => (await observer.query(others)).rows[0].n, { timeout: 150_000 }).toBe(0);
   const after = await reads();
   return { seq: 0, ...Object.fromEntries(Object.entries(after).map(([name, n]) => [name, n - (before[name] ?? 0)])) };
 }

@@ -22,7 +22,7 @@ it('a result write that timed out and still runs changes nothing after a release
   const waitForLockWaiters = (count: number) => {
     const waiting = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
     return expect
-      .poll(async () => (await observer.query(waiting)).rowCount, { timeout: 50_000, interval: 10 })
+      .poll(async () => (await observer.query(waiting)).rowCount, { timeout: 150_000, interval: 10 })
       .toBe(count);
   };
   const late = { uuid: randomUUID(), claim: 1 };

@@ -8,7 +8,7 @@ import { DatabaseUnavailable } from '../errors.ts';
 
 const POOL_SIZE = 3;
 const QUERY_TIMEOUT_MS = 500;
-const POLL = { timeout: 50_000, interval: 20 };
+const POLL = { timeout: 150_000, interval: 20 };
 
 let db: Database;
 /** Another session: a build of an index, or an ALTER TABLE that waits for a dump. */

@@ -85,7 +85,7 @@ describe('migrate', () => {
     const client = await connect(url);
     const others = 'SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()';
     // PostgreSQL removes a closed session with a delay.
-    await expect.poll(async () => (await client.query(others)).rowCount, { timeout: 50_000 }).toBe(0);
+    await expect.poll(async () => (await client.query(others)).rowCount, { timeout: 150_000 }).toBe(0);
   });
 
   it('applies a file that was edited after it was applied only once, as the Prisma CLI does', async () => {
@@ -124,7 +124,7 @@ describe('the migration lock', () => {
     await holder.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     const run = () => promisify(execFile)(process.execPath, [PROGRAM], { env: { ...compileCache(), DATABASE_URL } });
     const both = Promise.all([run(), run()]);
-    await expect.poll(async () => (await holder.query(WAITING)).rowCount, { timeout: 50_000 }).toBe(2);
+    await expect.poll(async () => (await holder.query(WAITING)).rowCount, { timeout: 150_000 }).toBe(2);
     await holder.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
     const output = (await both).map(({ stdout }) => stdout).sort();
     expect(output).toEqual([`migrated: ${(await migrationNames()).join(', ')}\n`, 'nothing to migrate\n']);
@@ -210,7 +210,7 @@ describe('a migration that waits for a table', () => {
     const waiting = `SELECT 1 FROM pg_stat_activity
       WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'ALTER TABLE a %'`;
     const observer = await connect(url);
-    await expect.poll(async () => (await observer.query(waiting)).rowCount, { timeout: 50_000, interval: 10 }).toBe(1);
+    await expect.poll(async () => (await observer.query(waiting)).rowCount, { timeout: 150_000, interval: 10 }).toBe(1);
     await observer.query('SELECT * FROM a'); // queued behind ALTER TABLE until its try ends
     await dump.query('COMMIT');
     expect(await migrated).toEqual({ applied: ['2_test'] });
@@ -240,7 +240,7 @@ describe('a migration that starts with -- no transaction', () => {
     const holder = await connect(url);
     await holder.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     const both = Promise.all([migrate(url, { folder }), migrate(url, { folder })]);
-    await expect.poll(async () => (await holder.query(WAITING)).rowCount, { timeout: 50_000 }).toBe(2);
+    await expect.poll(async () => (await holder.query(WAITING)).rowCount, { timeout: 150_000 }).toBe(2);
     await holder.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
     expect((await both).map(({ applied }) => applied.length).sort()).toEqual([0, 2]);
     const index = "SELECT indisvalid AS valid FROM pg_index WHERE indexrelid = 'a_b'::regclass";

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { JobResult } from '../queue.ts';
 import { BACKENDS, COMPLETED, newJob, openFixture, openStoppedFixture, type QueueFixture } from './queue-fixture.ts';
 
-const SOON = { timeout: 30_000 };
+const SOON = { timeout: 150_000 };
 
 /** Starts a consumer of one job at a time and waits until it has one. The job ends by `end`, or with `onAbort` when its signal aborts. */
 async function consumeOne(fixture: QueueFixture, { onAbort }: { onAbort: JobResult | 'ignore' }) {
@@ -24,7 +24,7 @@ const RELEASED: JobResult = { kind: 'retry', reason: 'aborted' };
 for (const { name, missing } of BACKENDS) {
   const expectCompleted = ({ queue }: QueueFixture, uuid: string) =>
     vi.waitFor(async () => expect(await queue.bull().getJobState(uuid)).toBe(COMPLETED[name]), SOON);
-  describe.skipIf(missing)(`closing on ${name}`, { concurrent: true, timeout: 60_000 }, () => {
+  describe.skipIf(missing)(`closing on ${name}`, { concurrent: true, timeout: 150_000 }, () => {
     it('waits for a job in progress, and takes no other', async (test) => {
       const fixture = await openFixture(name, test);
       const { job, consumer, signal, end } = await consumeOne(fixture, { onAbort: RELEASED });

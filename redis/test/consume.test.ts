@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { type AlertJob, JOB_NAME } from '../contract.ts';
 import { BACKENDS, COMPLETED, newJob, openFixture, type QueueFixture } from './queue-fixture.ts';
 
-const SOON = { timeout: 50_000 };
+const SOON = { timeout: 150_000 };
 
 for (const { name, missing } of BACKENDS) {
   describe.skipIf(missing)(`consuming on ${name}`, () => {

@@ -4,7 +4,7 @@ import { consumeDeliveries, type DeliveryQueue, openDeliveryQueue, type Trigger 
 import { QueueUnavailable } from '../errors.ts';
 import { BACKENDS, openBackend, type TestBackend } from './queue-fixture.ts';
 
-const SOON = { timeout: 25_000 };
+const SOON = { timeout: 150_000 };
 
 for (const { name, missing } of BACKENDS) {
   describe.skipIf(missing)(`triggers on ${name}`, () => {

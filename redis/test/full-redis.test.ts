@@ -41,13 +41,13 @@ describe.skipIf(BACKENDS[0].missing)('a full Redis', () => {
       handled += 1;
       return { kind: 'done' };
     }, 16);
-    await expect.poll(() => fixture.errors.some(({ message }) => /OOM/.test(message)), { timeout: 30_000 }).toBe(true);
+    await expect.poll(() => fixture.errors.some(({ message }) => /OOM/.test(message)), { timeout: 150_000 }).toBe(true);
     expect(handled).toBe(0);
     const before = (await counts()).waiting ?? 0;
     const removed = await fixture.queue.relieve();
     expect(removed).toBeGreaterThan(0);
     expect(removed).toBeLessThan(before / 2);
-    await expect.poll(() => handled, { timeout: 60_000 }).toBeGreaterThanOrEqual(before - removed);
+    await expect.poll(() => handled, { timeout: 150_000 }).toBeGreaterThanOrEqual(before - removed);
     expect(await counts()).toMatchObject({ waiting: 0, delayed: 0 });
     expect(await fixture.queue.relieve()).toBe(0);
   }, 120_000);
@@ -91,7 +91,7 @@ describe.skipIf(BACKENDS[0].missing)('a full Redis', () => {
       handled += 1;
       return { kind: 'done' };
     }, 16);
-    await expect.poll(() => handled, { timeout: 60_000 }).toBe(waiting);
+    await expect.poll(() => handled, { timeout: 150_000 }).toBe(waiting);
   }, 120_000);
 });
 

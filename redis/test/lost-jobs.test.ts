@@ -16,7 +16,7 @@ async function expectDelivery(job: AlertJob): Promise<void> {
     received.push(data);
     return { kind: 'done' };
   });
-  await expect.poll(() => received, { timeout: 30_000 }).toContainEqual(job);
+  await expect.poll(() => received, { timeout: 150_000 }).toContainEqual(job);
   await consumer.close(0);
 }
 
@@ -24,7 +24,7 @@ async function expectDelivery(job: AlertJob): Promise<void> {
 async function deliver(job: AlertJob, result: JobResult, state: string): Promise<void> {
   await fixture.queue.enqueue(job);
   const consumer = fixture.consume(async () => result);
-  await expect.poll(() => fixture.queue.bull().getJobState(job.uuid), { timeout: 30_000 }).toBe(state);
+  await expect.poll(() => fixture.queue.bull().getJobState(job.uuid), { timeout: 150_000 }).toBe(state);
   await consumer.close(0);
 }
 
@@ -149,7 +149,7 @@ describe.skipIf(BACKENDS[0].missing)('a job of which some keys were deleted from
       await prepare();
       await damage();
       expect(await fixture.queue.enqueueAgain([job])).toBe(0);
-      await expect.poll(() => redis.exists(`${hash()}:lock`), { timeout: 50_000 }).toBe(0);
+      await expect.poll(() => redis.exists(`${hash()}:lock`), { timeout: 150_000 }).toBe(0);
       await fixture.queue.enqueueAgain([job]);
       await expectDelivery(job);
     },
@@ -220,7 +220,7 @@ for (const { name, missing } of BACKENDS) {
     it('with the data of another alert does not prevent the delivery', async () => {
       await fixture.queue.bull().add('alert', newJob(), { jobId: job.uuid });
       const consumer = fixture.consume(async () => ({ kind: 'done' }));
-      await expect.poll(() => fixture.queue.findLost([job]), { timeout: 30_000 }).toEqual([job]);
+      await expect.poll(() => fixture.queue.findLost([job]), { timeout: 150_000 }).toEqual([job]);
       await consumer.close(0);
       expect(await fixture.queue.enqueueAgain([job])).toBe(1);
       await expectDelivery(job);

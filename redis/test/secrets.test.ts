@@ -23,7 +23,7 @@ for (const { name, missing } of BACKENDS) {
       });
       const rejected = await queue.ping().catch((error: unknown) => error);
       expect(rejected).toBeInstanceOf(QueueUnavailable);
-      await expect.poll(() => errors.length, { timeout: 50_000 }).toBeGreaterThan(0);
+      await expect.poll(() => errors.length, { timeout: 150_000 }).toBeGreaterThan(0);
       expect(inspect([rejected, errors], { depth: 10, showHidden: true })).not.toContain(PASSWORD);
     });
   });

@@ -4,7 +4,7 @@ import { QueueUnavailable } from '../errors.ts';
 import type { AlertQueue, JobResult } from '../queue.ts';
 import { BACKENDS, COMPLETED, newJob, openFixture, openStoppedFixture, type QueueFixture } from './queue-fixture.ts';
 
-const RECOVERY = { timeout: 40_000, interval: 100 };
+const RECOVERY = { timeout: 150_000, interval: 100 };
 
 const CALLS: ((queue: AlertQueue) => Promise<unknown>)[] = [
   (queue) => queue.enqueue(newJob()),
@@ -44,7 +44,7 @@ async function expectReceivesJobs({ queue }: QueueFixture, received: string[]): 
 // Most of the time is spent waiting for timeouts and lock expiry, so the tests run concurrently. vi.waitFor, because
 // expect.poll does not know its test then.
 for (const { name, missing } of BACKENDS) {
-  describe.skipIf(missing)(`while ${name} is unavailable`, { concurrent: true, timeout: 90_000 }, () => {
+  describe.skipIf(missing)(`while ${name} is unavailable`, { concurrent: true, timeout: 600_000 }, () => {
     it('the producer throws, and works again after a restart', async (test) => {
       const fixture = await openFixture(name, test);
       await fixture.queue.ping();

@@ -89,7 +89,7 @@ describe.each(RECEIVERS)('the receiver in %s', (name, file, code, program) => {
     const receiver = await startReceiver(file, code, program ?? '', env);
     expect(await sendTest(id)).toMatchObject({ delivered: true, status: 204 });
     await stack.post({ video: '/videos/test_1.avi', store: `store-of-${id}` });
-    await expect.poll(() => receiver.lines, { timeout: 60_000 }).toContain(`alert.processed store-of-${id} 1280x720`);
+    await expect.poll(() => receiver.lines, { timeout: 150_000 }).toContain(`alert.processed store-of-${id} 1280x720`);
   });
 
   it.skipIf(program === undefined)('rejects requests that another secret signed', async () => {

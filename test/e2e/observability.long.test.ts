@@ -13,7 +13,7 @@ import { addFailingDestination } from './failing-destination.ts';
 
 // The metrics, logs and profiles of an api and a worker.
 
-const POLL = { timeout: 60_000, interval: 100 };
+const POLL = { timeout: 300_000, interval: 100 };
 const LIMIT_MS = 180_000;
 
 describe.skipIf(inject('redisUrl') === null)('a stack on Redis', { timeout: LIMIT_MS }, () => {
@@ -40,7 +40,7 @@ describe.skipIf(inject('redisUrl') === null)('a stack on Redis', { timeout: LIMI
     await stack.waitUntilNotified(await stack.post());
     const ofWorker = async () => (await fetch(`${stack.opsUrl}/metrics`)).text();
     await expect
-      .poll(ofWorker, { timeout: 60_000 })
+      .poll(ofWorker, { timeout: 300_000 })
       .toMatch(/^deliveries_pending\{.*destination="unreachable".*\} 1$/m);
     const texts = [await (await stack.request('/metrics')).text(), await ofWorker()];
     const exposed = new Set(

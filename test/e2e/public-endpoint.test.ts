@@ -66,7 +66,7 @@ async function waitUntilFinal(uuid: string): Promise<Received> {
     received = await send(`/alerts/${uuid}`);
     return received.body.notified_at;
   };
-  await expect.poll(notifiedAt, { timeout: 60_000, interval: 100 }).toEqual(expect.any(String));
+  await expect.poll(notifiedAt, { timeout: 150_000, interval: 100 }).toEqual(expect.any(String));
   return received as Received; // set by the poll
 }
 

@@ -5,7 +5,7 @@ import { createStack, type Stack } from '../harness/stack.ts';
 
 // One trace through two processes. SHOW_TRACE=1 prints it.
 
-const POLL = { timeout: 60_000, interval: 100 };
+const POLL = { timeout: 150_000, interval: 100 };
 const LIMIT_MS = 180_000;
 const BACKENDS = inject('redisUrl') === null ? (['postgres'] as const) : (['postgres', 'redis'] as const);
 

@@ -204,7 +204,7 @@ describe('a stopping worker', () => {
     const { uuid } = await worker.add('/silent/h264.mp4');
     const stop = new AbortController();
     const handled = worker.handle(uuid, { signal: stop.signal });
-    await expect.poll(() => worker.videos.requests.length, { timeout: 50_000 }).toBe(1);
+    await expect.poll(() => worker.videos.requests.length, { timeout: 150_000 }).toBe(1);
     stop.abort(new Error('the worker is stopping'));
     expect(await handled).toMatchObject({ kind: 'retry' });
     expect(await worker.row(uuid)).toMatchObject({ status: 'pending', attempts: 0 });

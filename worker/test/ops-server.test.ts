@@ -60,7 +60,7 @@ describe('/readyz', () => {
     const status = async () => (await get('/readyz')).status;
     expect(await get('/readyz')).toMatchObject({ status: 503, body: { checks: { database: 'ok', consuming: 'no' } } });
     consumer = consumeAlerts(database.url, async () => ({ kind: 'done' }), { concurrency: 1, onError: () => {} });
-    await expect.poll(status, { timeout: 50_000 }).toBe(200);
+    await expect.poll(status, { timeout: 150_000 }).toBe(200);
     await consumer.close(0);
     expect(await status()).toBe(503);
   });

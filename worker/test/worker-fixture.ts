@@ -13,7 +13,7 @@ import { startVideoServer, type VideoServer } from '#test/harness/video-server.t
 export const FIXTURES = join(import.meta.dirname, '../video/test/fixtures');
 
 /** For `vi.waitFor`. Generous: the machine may be busy. */
-export const PATIENTLY = { timeout: 120_000, interval: 50 };
+export const PATIENTLY = { timeout: 300_000, interval: 50 };
 
 export type WorkerFixture = {
   databaseUrl: string;

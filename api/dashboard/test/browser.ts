@@ -14,8 +14,8 @@ export function launch(path: string): Promise<Browser> {
 }
 
 /** Limits for a slow and busy machine. Tests wait for facts, so that a fast machine does not wait this long. */
-export const TEST_TIMEOUT = { timeout: 180_000 };
-export const POLL_TIMEOUT = { timeout: 60_000 };
+export const TEST_TIMEOUT = { timeout: 600_000 };
+export const POLL_TIMEOUT = { timeout: 150_000 };
 
 /** Chromium aborts requests when the machine gets or loses a network interface, for example a container's. */
 const NETWORK_CHANGED = /ERR_NETWORK_CHANGED/;

@@ -7,7 +7,7 @@ import { newDestination, type Sent, send as sendTo } from './destination-client.
 
 // The routes with a real worker and receiver.
 
-const POLL = { timeout: 60_000, interval: 100 };
+const POLL = { timeout: 300_000, interval: 100 };
 const LIMIT_MS = 180_000;
 const LOOPBACK = '127.0.0.0/8';
 

@@ -9,7 +9,7 @@ import { compileCache, killAllProcesses, type ProcessOptions, startProcess, wait
 import { createService, type Exit } from '../service.ts';
 import { waitFor } from '../wait.ts';
 
-const POLL = { timeout: 30_000, interval: 50 };
+const POLL = { timeout: 150_000, interval: 50 };
 
 /** Starts a Node process with this program. */
 function startNode(program: string, options: Partial<ProcessOptions> = {}) {

@@ -73,7 +73,7 @@ describe.skipIf(command === null)('startRedisServer', () => {
       process.stdout.write(url, () => ${end});`;
     const run = promisify(execFile)(process.execPath, ['-e', script, module, command ?? '']);
     const { stdout: url } = await run.catch((error) => error);
-    await vi.waitFor(() => expectGone(portOf(url)), { timeout: 20_000 });
+    await vi.waitFor(() => expectGone(portOf(url)), { timeout: 150_000 });
   });
 
   it('removes its folder when the process that started it exits', async () => {

@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { startTcpProxy, type TcpProxy } from '../tcp-proxy.ts';
 
-const POLL = { timeout: 20_000, interval: 20 };
+const POLL = { timeout: 150_000, interval: 20 };
 
 let proxy: TcpProxy;
 let serverSockets: Socket[];

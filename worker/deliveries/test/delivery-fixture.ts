@@ -19,7 +19,7 @@ import { createDeliveryMetrics } from '../metrics.ts';
 import { startSweep } from '../sweep.ts';
 
 /** Generous: the machine may be busy. */
-export const SOON = { timeout: 60_000, interval: 50 };
+export const SOON = { timeout: 150_000, interval: 50 };
 
 type Test = Pick<TestContext, 'onTestFinished'>;
 

@@ -3,7 +3,7 @@ import { describe, expect, inject, it } from 'vitest';
 import { openWorkerFixture } from '../../test/worker-fixture.ts';
 import { addAlert, addDestination, openReceiver } from './delivery-fixture.ts';
 
-const SOON = { timeout: 120_000, interval: 50 };
+const SOON = { timeout: 600_000, interval: 50 };
 const OPTIONS = { timeout: 300_000 };
 const secretsKey = randomBytes(32);
 const env = { SECRETS_KEY: secretsKey.toString('base64'), DESTINATION_ALLOW_CIDRS: '127.0.0.0/8' };

@@ -81,7 +81,7 @@ describe.skipIf(command === '')('with a broker', () => {
     await using live = await subscribe('video-alerts/live');
     const message = messageOf('processed', { store: 'live' });
     await kind.send(configOf(), message, contextOf());
-    await expect.poll(() => live.messages, { timeout: 20_000 }).toHaveLength(1);
+    await expect.poll(() => live.messages, { timeout: 150_000 }).toHaveLength(1);
     expect(live.messages[0]).toMatchObject({ topic: 'video-alerts/live', qos: 1 });
     expect(JSON.parse(live.messages[0]?.payload ?? '')).toMatchObject({ type: 'alert.processed', data: message.alert });
   });
@@ -93,7 +93,7 @@ describe.skipIf(command === '')('with a broker', () => {
     await kind.send(configOf(), messageOf('test'), contextOf());
     await using later = await subscribe('video-alerts/+');
     await expect
-      .poll(() => later.messages.map(({ topic }) => topic), { timeout: 20_000 })
+      .poll(() => later.messages.map(({ topic }) => topic), { timeout: 150_000 })
       .toContain('video-alerts/kept');
     const kept = later.messages.filter(({ topic }) => topic === 'video-alerts/kept');
     expect(kept).toMatchObject([{ retain: true }]);
@@ -107,7 +107,7 @@ describe.skipIf(command === '')('with a broker', () => {
     const store = `+/#/../${HOSTILE}`;
     await kind.send(configOf({ topic_prefix: 'hostile' }), messageOf('processed', { store }), contextOf());
     await expect
-      .poll(() => all.messages.filter(({ topic }) => topic.startsWith('hostile/')).length, { timeout: 20_000 })
+      .poll(() => all.messages.filter(({ topic }) => topic.startsWith('hostile/')).length, { timeout: 150_000 })
       .toBe(1);
     const topic = all.messages.find((each) => each.topic.startsWith('hostile/'))?.topic ?? '';
     expect(topic.split('/')).toHaveLength(2);
@@ -120,13 +120,13 @@ describe.skipIf(command === '')('with a broker', () => {
     await kind.send(config, messageOf('processed', { store: 'shop-1' }), contextOf());
     await kind.send(config, messageOf('failed', { store: 'shop-1' }), contextOf());
     await kind.send(config, messageOf('processed', { store: 'shop-2' }), contextOf());
-    await expect.poll(() => discovery.messages, { timeout: 20_000 }).toHaveLength(2);
+    await expect.poll(() => discovery.messages, { timeout: 150_000 }).toHaveLength(2);
     const [first] = discovery.messages.map(({ payload }) => JSON.parse(payload));
     expect(first).toMatchObject({ state_topic: 'home/shop-1', device: { name: 'shop-1' } });
     expect(discovery.messages[0]?.topic).toBe(`homeassistant/sensor/${first.unique_id}/config`);
     expect(first.unique_id).toMatch(/^[a-zA-Z0-9_-]+$/);
     await using later = await subscribe('homeassistant/#');
-    await expect.poll(() => later.messages, { timeout: 20_000 }).toHaveLength(2);
+    await expect.poll(() => later.messages, { timeout: 150_000 }).toHaveLength(2);
     expect(later.messages[0]?.retain).toBe(true);
   });
 
@@ -137,12 +137,12 @@ describe.skipIf(command === '')('with a broker', () => {
     await kind.send(config, pictured, contextOf());
     await kind.send({ ...config, home_assistant: false }, pictured, contextOf());
     await expect
-      .poll(() => live.messages.map(({ topic }) => topic), { timeout: 20_000 })
+      .poll(() => live.messages.map(({ topic }) => topic), { timeout: 150_000 })
       .toEqual(['camera/a%2Fb/picture', 'camera/a%2Fb', 'camera/a%2Fb']);
     expect(Buffer.from(live.messages[0]?.payload ?? '', 'latin1')).toEqual(WEBP);
     expect(JSON.parse(live.messages[1]?.payload ?? '').data.picture.url).toBe(PICTURE_LINK);
     await using later = await subscribe('homeassistant/image/#');
-    await expect.poll(() => later.messages, { timeout: 20_000 }).toHaveLength(1);
+    await expect.poll(() => later.messages, { timeout: 150_000 }).toHaveLength(1);
     expect(JSON.parse(later.messages[0]?.payload ?? '')).toMatchObject({
       image_topic: 'camera/a%2Fb/picture',
       content_type: 'image/webp',
@@ -155,7 +155,7 @@ describe.skipIf(command === '')('with a broker', () => {
     const before = clients();
     await Promise.all(Array.from({ length: 20 }, () => shared.send(configOf(), messageOf('processed'), contextOf())));
     expect(clients() - before).toBe(1);
-    await expect.poll(() => broker.lines.at(-1), { timeout: 20_000 }).toMatch(/disconnected|closed its connection/);
+    await expect.poll(() => broker.lines.at(-1), { timeout: 150_000 }).toMatch(/disconnected|closed its connection/);
     await shared.send(configOf(), messageOf('processed'), contextOf());
     expect(clients() - before).toBe(2);
     // A changed configuration is another connection.

@@ -28,7 +28,7 @@ beforeEach(async () => {
 
 // Whatever the server does, no socket, process or file remains once reader and server are closed.
 afterEach(async () => {
-  await expect.poll(() => resourcesIn(temporaryFolder), { timeout: 50_000 }).toEqual(before);
+  await expect.poll(() => resourcesIn(temporaryFolder), { timeout: 150_000 }).toEqual(before);
   await rm(temporaryFolder, { recursive: true });
 });
 

@@ -68,7 +68,7 @@ describe('ffprobe', () => {
     );
     const error = await failureOf(probeAvi({ ffprobePath, timeoutMs: 2000 }));
     expect(error).toBeInstanceOf(VideoTimeout);
-    await expect.poll(() => hasEnded(join(folder, 'child')), { timeout: 50_000 }).toBe(true);
+    await expect.poll(() => hasEnded(join(folder, 'child')), { timeout: 150_000 }).toBe(true);
   });
 
   it('is killed with its children by the signal', async () => {
@@ -81,11 +81,11 @@ describe('ffprobe', () => {
     const failure = failureOf(
       probeWithFfprobe(video, 'avi', { ffprobePath, timeoutMs: 60_000, signal: controller.signal, temporaryFolder }),
     );
-    await expect.poll(() => readdir(folder), { interval: 10, timeout: 50_000 }).toContain('child');
+    await expect.poll(() => readdir(folder), { interval: 10, timeout: 150_000 }).toContain('child');
     const reason = new Error('shutdown');
     controller.abort(reason);
     expect(await failure).toBe(reason);
-    await expect.poll(() => hasEnded(join(folder, 'child')), { timeout: 50_000 }).toBe(true);
+    await expect.poll(() => hasEnded(join(folder, 'child')), { timeout: 150_000 }).toBe(true);
   });
 
   it('is stopped when it prints endlessly', async () => {

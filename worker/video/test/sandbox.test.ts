@@ -34,7 +34,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await expect.poll(() => resourcesIn(empty), { timeout: 50_000 }).toEqual(before);
+  await expect.poll(() => resourcesIn(empty), { timeout: 150_000 }).toEqual(before);
   await rm(folder, { recursive: true });
 });
 

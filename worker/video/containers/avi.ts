@@ -6,9 +6,9 @@ import type { VideoFacts } from '../types.ts';
 import type { BufferedReader } from './buffered-reader.ts';
 
 /** `at`: offset of the content; `end`: offset of the next chunk, an even number. */
-type Chunk = { type: string; at: number; length: number; end: number };
-/** The first video stream: its number, and the content of its strh and strf chunks. */
-type Stream = { index: number; header: Buffer; format: Buffer };
+export type Chunk = { type: string; at: number; length: number; end: number };
+/** The first video stream: its number, and the beginning of its strh and strf chunks; all chunks that describe it. */
+type Stream = { index: number; header: Buffer; format: Buffer; chunks: Chunk[] };
 type Headers = { frames: Chunk; stream: Stream; microsecondsPerFrame: number };
 
 /** The header list of an AVI with a hundred streams has fewer chunks. */
@@ -49,9 +49,10 @@ export async function probeAvi(reader: BufferedReader): Promise<VideoFacts> {
 }
 
 /** Walks the chunks up to the list of frames. Header lists are entered rather than skipped. */
-async function readHeaders(reader: BufferedReader): Promise<Headers> {
+export async function readHeaders(reader: BufferedReader): Promise<Headers> {
   let [position, index, microsecondsPerFrame] = [12, -1, 0];
   let header: Buffer | undefined;
+  let headerChunk: Chunk | undefined;
   let stream: Stream | undefined;
   for (let chunks = 0; chunks < maxChunks; chunks += 1) {
     const chunk = await readChunk(reader, position);
@@ -67,11 +68,14 @@ async function readHeaders(reader: BufferedReader): Promise<Headers> {
       // Type 1 DV: one stream with both audio and video.
       if (kind === 'iavs') throw new VideoUnreadable('audio and video share one stream');
       if (kind !== 'vids') header = undefined;
+      headerChunk = chunk;
     }
-    if (chunk.type === 'strf' && header !== undefined) {
-      stream ??= { index, header, format: await readContent(reader, chunk, 40) };
+    if (chunk.type === 'strf' && header !== undefined && headerChunk !== undefined) {
+      stream ??= { index, header, format: await readContent(reader, chunk, 40), chunks: [headerChunk, chunk] };
       header = undefined;
     }
+    // The shape of the pixels.
+    if (chunk.type === 'vprp' && stream?.index === index) stream.chunks.push(chunk);
     position = isEntered(chunk) ? chunk.at : chunk.end;
   }
   throw new VideoUnreadable(`the list of frames is not among the first ${maxChunks} chunks`);
@@ -93,7 +97,7 @@ async function readChunk(reader: BufferedReader, position: number): Promise<Chun
 }
 
 /** Returns the first `length` bytes of a chunk. Throws VideoUnreadable if it is shorter. */
-async function readContent(reader: BufferedReader, chunk: Chunk, length: number): Promise<Buffer> {
+export async function readContent(reader: BufferedReader, chunk: Chunk, length: number): Promise<Buffer> {
   const bytes = await reader.upTo(length, chunk.at);
   if (chunk.length < length || bytes.length < length) throw new VideoUnreadable(`the chunk ${chunk.type} is too short`);
   return bytes;
@@ -104,15 +108,20 @@ async function beginningOfFrame(reader: BufferedReader, frames: Chunk, index: nu
   return frame && reader.beginning(frame.at, frame.length, enoughOfFrame);
 }
 
-/** Returns the first non-empty frame of the stream: a chunk `00dc`, or `00db` for raw pictures. */
-async function firstFrame(reader: BufferedReader, frames: Chunk, index: number): Promise<Chunk | undefined> {
+/** Returns the first non-empty, accepted frame of the stream: a chunk `00dc`, or `00db` for raw pictures. */
+export async function firstFrame(
+  reader: BufferedReader,
+  frames: Chunk,
+  index: number,
+  accept = async (_frame: Chunk) => true,
+): Promise<Chunk | undefined> {
   const stream = String(index).padStart(2, '0');
   const lastRead = reader.spans.length + maxReads;
   let position = frames.at;
   for (let chunks = 0; chunks < maxChunksBeforeFrame && reader.spans.length <= lastRead; chunks += 1) {
     const chunk = await readChunk(reader, position);
     const isFrame = chunk.type === `${stream}dc` || chunk.type === `${stream}db`;
-    if (isFrame && chunk.length > 0) return chunk;
+    if (isFrame && chunk.length > 0 && (await accept(chunk))) return chunk;
     position = isEntered(chunk) ? chunk.at : chunk.end;
   }
   return undefined;

@@ -3,13 +3,17 @@ import type { HeaderView } from '../types.ts';
 import type { BufferedReader } from './buffered-reader.ts';
 
 /** Offsets of an element's start, content (`at`) and end. A live recording leaves the end of Segment and Cluster open. */
-type Element = { id: number; start: number; at: number; end: number };
+export type Element = { id: number; start: number; at: number; end: number };
 
 /** `content`: the whole element. */
 type TrackEntry = { number: number; config: Buffer | undefined; content: Buffer };
 
-/** `isFar`: ffprobe would need more than the beginning of the file to find the tracks. */
-export type MatroskaHeader = HeaderView & { trackNumbers: number[]; isFar: boolean };
+/** `isFar`: ffprobe would need more than the beginning of the file to find the tracks; `frames`: where clusters are. */
+export type MatroskaHeader = HeaderView & {
+  trackNumbers: number[];
+  isFar: boolean;
+  frames: Pick<Element, 'at' | 'end'>;
+};
 
 const ids = {
   ebml: 0x1a45dfa3,
@@ -69,7 +73,8 @@ export async function readMatroskaHeader(reader: BufferedReader): Promise<Matros
   if (info !== undefined) parts.push(await copy(reader, info));
   parts.push(makeElement(ids.tracks, Buffer.concat(entries.map(({ content }) => content))));
   const framesAt = found.firstCluster?.start ?? tracks.end;
-  const frame = (id: number) => firstFrame(reader, { at: framesAt, end: segment.end }, id);
+  const frames = { at: framesAt, end: segment.end };
+  const frame = (id: number) => firstFrame(reader, frames, id);
   return {
     file: Buffer.concat(parts),
     isPicture: () => true,
@@ -80,6 +85,7 @@ export async function readMatroskaHeader(reader: BufferedReader): Promise<Matros
     }),
     trackNumbers: entries.map(({ number }) => number),
     isFar: tracks.end > nearBytes,
+    frames,
   };
 }
 
@@ -210,7 +216,7 @@ async function* elementsOf(reader: BufferedReader, from: number, to: number): As
   }
 }
 
-async function readElement(reader: BufferedReader, start: number, to: number): Promise<Element> {
+export async function readElement(reader: BufferedReader, start: number, to: number): Promise<Element> {
   const header = await reader.upTo(Math.min(12, to - start), start);
   const idLength = Math.clz32(header[0] ?? 0) - 23;
   const size = readNumber(header, idLength);
@@ -225,7 +231,7 @@ async function readElement(reader: BufferedReader, start: number, to: number): P
 }
 
 /** Reads a variable-length integer of 1 to 8 bytes; the position of the first set bit gives its length. */
-function readNumber(bytes: Buffer, at: number): { value: number; length: number } | undefined {
+export function readNumber(bytes: Buffer, at: number): { value: number; length: number } | undefined {
   const first = bytes[at] ?? 0;
   const length = Math.clz32(first) - 23;
   if (length > 8 || at + length > bytes.length) return undefined;

@@ -21,7 +21,8 @@ const streamDemuxers: Record<StreamFormat, string> = {
   asf: 'asf',
   h264: 'h264',
 };
-const demuxers: Record<Format, string> = {
+/** ffmpeg's names of the formats. */
+export const demuxers: Record<Format, string> = {
   ...{ mp4: 'mov', mov: 'mov', mkv: 'matroska', webm: 'matroska', avi: 'avi' },
   ...streamDemuxers,
 };

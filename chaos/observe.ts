@@ -50,6 +50,14 @@ export async function readProgress(database: StackDatabase): Promise<Progress> {
   return progress;
 }
 
+/** Returns how many alerts that were received before this time are not final. */
+export async function countUnfinished(database: StackDatabase, receivedBefore: Date): Promise<number> {
+  const [row] = await database.direct().$queryRaw<{ count: number }[]>`
+    SELECT count(*)::int AS count FROM alerts
+    WHERE notified_at IS NULL AND status IN ('pending', 'processing') AND received_at < ${receivedBefore}`;
+  return row?.count ?? 0;
+}
+
 /**
  * Returns whether the newest change of some alert is this process's claim, or its record that is not marked notified, or
  * the newest change of some delivery is its claim.

@@ -6,7 +6,7 @@ import { DESTINATION_COUNT, FAULTS, type FaultKind, isOfDestinations, kindsOn } 
 const FAULT_SCENARIOS = new Map(
   (Object.keys(FAULTS) as FaultKind[]).map((kind) => [kind.replaceAll(' ', '-'), kind]), // Object.keys returns string[]
 );
-const SCENARIO_NAMES = ['faults', 'flush', 'rolling', ...FAULT_SCENARIOS.keys()];
+const SCENARIO_NAMES = ['faults', 'flush', 'rolling', 'outage', ...FAULT_SCENARIOS.keys()];
 
 /** Returns the only kind of fault of this scenario; undefined if it is not such a scenario. */
 export function faultOfScenario(scenario: string): FaultKind | undefined {
@@ -24,6 +24,7 @@ Sends alerts while it injects faults into the stack, then checks every invariant
   --scenario NAME            faults (default): a seeded random schedule of faults
                              flush: empty the queue while every alert is pending, then start the workers
                              rolling: 20 restarts of apis and workers, one after another
+                             outage: the file server is down for ten twelfths of the time
                              or one kind of fault, again and again:
 ${listOf([...FAULT_SCENARIOS.keys()])}
   --alerts N                 number of alerts, 10 to 100000 (default 200)
@@ -47,7 +48,7 @@ function listOf(words: string[]): string {
 const fields = z.object({
   target: z.enum(['local', 'compose'], 'must be local or compose').default('local'),
   backend: z.enum(['redis', 'postgres'], 'must be redis or postgres').default('postgres'),
-  scenario: z.enum(SCENARIO_NAMES, 'must be faults, flush, rolling or a kind of fault').default('faults'),
+  scenario: z.enum(SCENARIO_NAMES, 'must be faults, flush, rolling, outage or a kind of fault').default('faults'),
   alerts: z.coerce.number().int().min(10, 'must be 10 to 100000').max(100_000, 'must be 10 to 100000').default(200),
   seed: z.coerce
     .number()

@@ -13,7 +13,7 @@ import {
 } from './faults.ts';
 import type { History } from './history.ts';
 import { injectFault, startInjector } from './injector.ts';
-import { readProgress } from './observe.ts';
+import { countUnfinished, readProgress } from './observe.ts';
 import { faultOfScenario, type Options } from './options.ts';
 import { seededRandom } from './random.ts';
 import type { ChaosStack } from './stack.ts';
@@ -34,6 +34,7 @@ export function runScenario(run: Run): Promise<Outcome> {
   const { scenario } = run.options;
   if (scenario === 'flush') return flushQueue(run);
   if (scenario === 'rolling') return restartAll(run);
+  if (scenario === 'outage') return stopFileServer(run);
   const kind = faultOfScenario(scenario);
   return kind ? repeatFault(run, kind) : injectFaults(run);
 }
@@ -119,6 +120,49 @@ async function restartAll({ stack, history, options, signal, log }: Run): Promis
   }
   await sending;
   return { findings: [], measurements: { 'rolling restarts': done } };
+}
+
+/** The limit of the time from the end of the outage until all alerts that were received before it are final. */
+const BACKLOG_LIMIT_MS = 120_000;
+
+/** Sends alerts at a steady rate; for ten twelfths of that time, the file server is down. */
+async function stopFileServer({ stack, history, options, signal, log }: Run): Promise<Outcome> {
+  await startAll(stack, signal);
+  const { apiOrigins, fileServer, database } = stack;
+  const { alerts, rate } = options;
+  const twelfthMs = (alerts / rate / 12) * 1_000;
+  let done = false;
+  const shouldContinue = () => !done;
+  const sending = sendAlerts({ apiOrigins, history, count: alerts, perSecond: rate, shouldContinue }, signal);
+  sending.catch(() => {}); // reported below
+  await sleep(twelfthMs, undefined, { signal });
+  const outage: History['faults'][number] = {
+    kind: 'kill file server',
+    process: fileServer.processName(),
+    from: Date.now(),
+    to: Number.POSITIVE_INFINITY,
+  };
+  history.faults.push(outage);
+  await fileServer.stop();
+  await sleep(10 * twelfthMs, undefined, { signal });
+  await fileServer.start(signal);
+  outage.to = Date.now();
+  const unfinished = () => countUnfinished(database, new Date(outage.to));
+  const waiting = await unfinished();
+  log(`the file server was down for ${outage.to - outage.from} ms: ${waiting} alerts wait`);
+  while ((await unfinished()) > 0) await sleep(500, undefined, { signal });
+  const durationMs = Date.now() - outage.to;
+  done = true;
+  await sending;
+  const violations = durationMs > BACKLOG_LIMIT_MS ? [`it took ${durationMs} ms`] : [];
+  return {
+    findings: [{ invariant: 'the backlog of an outage is processed within 120 s', violations }],
+    measurements: {
+      'outage of the file server': `${outage.to - outage.from} ms`,
+      'alerts that waited at its end': waiting,
+      'from its end until they were final': `${durationMs} ms`,
+    },
+  };
 }
 
 const ENQUEUE_LIMIT_MS = 60_000;

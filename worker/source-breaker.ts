@@ -8,7 +8,7 @@ const FORGOTTEN_MS = 15 * 60_000;
 
 /** `alerts`: how many different alerts must fail in a row. One alone can be due to its video. */
 export type BreakerOptions = { alerts: number; firstProbeMs: number; maxProbeMs: number };
-export const BREAKER_DEFAULTS: BreakerOptions = { alerts: 5, firstProbeMs: 5_000, maxProbeMs: 60_000 };
+export const BREAKER_DEFAULTS: BreakerOptions = { alerts: 5, firstProbeMs: 5_000, maxProbeMs: 30_000 };
 
 /** `wait`: the source is down because of `failure`; no connection may be opened for the alert now. */
 export type Waiting = { kind: 'wait'; delayMs: number; failure: Failure; downForMs: number };

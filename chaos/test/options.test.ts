@@ -24,7 +24,9 @@ it('has a scenario for each kind of fault, on the backends that it applies to', 
   expect(readOptions(['--scenario', 'lock-table'])).toMatchObject({ scenario: 'lock-table', backend: 'postgres' });
   expect(readOptions(['--scenario', 'fill-redis', '--backend', 'redis'])).toMatchObject({ scenario: 'fill-redis' });
   expect(() => readOptions(['--scenario', 'fill-redis'])).toThrow('--scenario: needs --backend redis');
-  expect(() => readOptions(['--scenario', 'earthquake'])).toThrow('--scenario: must be faults, flush, rolling or');
+  expect(() => readOptions(['--scenario', 'earthquake'])).toThrow(
+    '--scenario: must be faults, flush, rolling, outage or',
+  );
 });
 
 it('has three destinations by default, and requires at least one for their faults', () => {

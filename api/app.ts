@@ -15,6 +15,7 @@ import { retryRoutes } from './alerts/retry-routes.ts';
 import { alertRoutes } from './alerts/routes.ts';
 import { newAlertSchemaFor } from './alerts/schema.ts';
 import { createStoreNames } from './alerts/store-names.ts';
+import type { SourceOf } from './alerts/waiting.ts';
 import { type Auth, authenticate } from './auth/client.ts';
 import { loginRoutes } from './auth/login.ts';
 import { readAssets } from './dashboard/assets.ts';
@@ -67,6 +68,7 @@ export type AppDeps = {
   videoExtensions?: readonly string[] | undefined;
   /** Returns the names of the video sources that an alert can select. */
   sourceNames: () => readonly string[];
+  sourceOf: SourceOf;
   metrics: ApiMetrics;
   destinations: DestinationSettings;
 };

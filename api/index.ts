@@ -8,7 +8,7 @@ import { openDeliveryQueue } from '#redis/delivery-queue.ts';
 import { openAlertQueue } from '#redis/queue.ts';
 import { openRateLimiters } from '#redis/rate-limit.ts';
 import { queueTelemetry } from '#redis/telemetry.ts';
-import { readSourceNames } from '#sources/file.ts';
+import { readSourceNames, type SourceNames, sourceOf } from '#sources/file.ts';
 import { createReload } from '#sources/reload.ts';
 import { createBackpressure } from './alerts/backpressure.ts';
 import { ChangeFeed } from './alerts/change-feed.ts';
@@ -29,15 +29,15 @@ import { closeServer, createAlertServer } from './server.ts';
 
 const service = await startService('api', () => {
   const values = readApiConfig(process.env);
-  return { ...values, sourceNames: values.SOURCES_FILE === undefined ? [] : readSourceNames(values.SOURCES_FILE) };
+  return { ...values, sources: values.SOURCES_FILE === undefined ? undefined : readSourceNames(values.SOURCES_FILE) };
 });
 const { config, log, onClose, stopping } = service;
 const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
 const { SOURCES_FILE } = config;
-let { sourceNames } = config;
+let { sources } = config;
 if (SOURCES_FILE !== undefined) {
-  const use = (names: string[]) => {
-    sourceNames = names;
+  const use = (names: SourceNames) => {
+    sources = names;
   };
   service.onReload(createReload({ read: () => readSourceNames(SOURCES_FILE), use, log }));
 }
@@ -78,7 +78,8 @@ const app = createApp({
   allowedHosts: config.ALLOWED_HOSTS,
   videos: config.VIDEO_PUBLIC_URL,
   videoExtensions: config.VIDEO_EXTENSIONS,
-  sourceNames: () => sourceNames,
+  sourceNames: () => sources?.names ?? [],
+  sourceOf: (alert) => (sources === undefined ? null : sourceOf(alert, sources)),
   destinations: {
     secretsKey: config.SECRETS_KEY,
     allowedCidrs: config.DESTINATION_ALLOW_CIDRS,

@@ -133,7 +133,10 @@ async function stopFileServer({ stack, history, options, signal, log }: Run): Pr
   const twelfthMs = (alerts / rate / 12) * 1_000;
   let done = false;
   const shouldContinue = () => !done;
-  const sending = sendAlerts({ apiOrigins, history, count: alerts, perSecond: rate, shouldContinue }, signal);
+  const sending = sendAlerts(
+    { apiOrigins, history, count: alerts, perSecond: rate, onlyValid: true, shouldContinue },
+    signal,
+  );
   sending.catch(() => {}); // reported below
   await sleep(twelfthMs, undefined, { signal });
   const outage: History['faults'][number] = {

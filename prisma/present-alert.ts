@@ -53,7 +53,7 @@ export type AlertJson = Pick<
   };
 
 /** Returns an alert as responses and messages show it: a row, or a snapshot of it. */
-export function presentAlert(source: (Alert & WithPicture) | AlertSnapshot): AlertJson {
+export function presentAlert(source: (Alert & WithPicture) | AlertSnapshot, now = new Date()): AlertJson {
   const alert = 'bytes_fetched' in source ? source : snapshotOf(source);
   const { uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container } = alert;
   return {
@@ -72,8 +72,8 @@ export function presentAlert(source: (Alert & WithPicture) | AlertSnapshot): Ale
       action: FAILURE_ADVICE[alert.failure_code].action,
     },
     last_error: lastErrorOf(alert),
-    next_attempt_at: nextAttemptOf(alert),
-    late: isLate(alert) ? lateOf(alert) : null,
+    next_attempt_at: nextAttemptOf(alert, now),
+    late: isLate(alert) ? lateOf(alert, now) : null,
     picture: pictureOf(alert),
     received_at: new Date(alert.received_at).toISOString(),
     round_started_at: new Date(alert.round_started_at ?? alert.received_at).toISOString(),
@@ -103,17 +103,19 @@ function isLate({ status, last_error, late_at }: AlertSnapshot): boolean {
 }
 
 /** Returns since when an unfinished alert waits for its result, why, and when the next attempt may start. */
-export function lateOf(alert: AlertSnapshot): NonNullable<AlertJson['late']> {
+export function lateOf(alert: AlertSnapshot, now = new Date()): NonNullable<AlertJson['late']> {
   const unknown = alert.status === 'processing' ? 'the attempt takes long' : 'waiting in the queue';
   return {
     since: new Date(alert.round_started_at ?? alert.received_at).toISOString(),
     reason: alert.last_error ?? unknown,
-    next_attempt_at: nextAttemptOf(alert),
+    next_attempt_at: nextAttemptOf(alert, now),
   };
 }
 
-function nextAttemptOf({ status, next_attempt_at }: AlertSnapshot): string | null {
-  return status === 'pending' ? instant(next_attempt_at) : null;
+/** Null once the time has passed: the alert waits for a free worker, or for its source of videos, and nobody knows how long. */
+function nextAttemptOf({ status, next_attempt_at }: AlertSnapshot, now: Date): string | null {
+  if (status !== 'pending' || next_attempt_at === null || Date.parse(next_attempt_at) < now.getTime()) return null;
+  return instant(next_attempt_at);
 }
 
 function instant(time: string | null): string | null {

@@ -71,6 +71,31 @@ function newest({ store, stores }: StatisticsFilter, { from, to }: { from?: Date
     WHERE ${Prisma.join(where, ' AND ')} ORDER BY received_at DESC, id DESC LIMIT ${MAX_COUNTED}`;
 }
 
+/** Alerts of one store and source that wait for another attempt, after the same failure. */
+export type WaitingCount = {
+  store: string;
+  /** The source that the client selected. */
+  source: string | null;
+  code: string;
+  count: number;
+  /** When the first of their rounds of attempts started. */
+  since: Date;
+  /** The next of their attempts that have a time. */
+  next: Date | null;
+};
+
+/** Counts those of the oldest MAX_COUNTED unfinished alerts that wait for another attempt. `stores`: undefined for all. */
+export async function countWaiting(db: Database, stores: readonly string[] | undefined): Promise<WaitingCount[]> {
+  return db.$queryRaw<WaitingCount[]>`
+    SELECT store, source, split_part(last_error, ':', 1) AS code, count(*)::int AS count,
+      min(COALESCE(round_started_at, received_at)) AS since,
+      min(next_attempt_at) FILTER (WHERE next_attempt_at > now()) AS next
+    FROM (SELECT * FROM alerts WHERE notified_at IS NULL ORDER BY received_at LIMIT ${MAX_COUNTED}) unfinished
+    WHERE status = 'pending' AND last_error IS NOT NULL
+      AND (store = ANY(${stores ? [...stores] : null}::text[]) OR ${stores === undefined})
+    GROUP BY 1, 2, 3`;
+}
+
 /**
  * Returns the seconds since the receipt of the oldest unfinished alert, or since its retry by an operator; 0 if there is
  * none. Reads the first row of an index of unfinished alerts after the retried ones, and one row of an index of those.

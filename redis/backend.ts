@@ -19,11 +19,10 @@ export type OpenWorker = {
   close(): Promise<void>;
 };
 
-/** A job from the queue. `stalls`: how often its worker vanished. `deliveries`: this one included. `update` replaces its data. */
+/** A job from the queue. `stalls`: how often its worker vanished. `update` replaces its data. */
 export type ReceivedJob = {
   data: unknown;
   stalls: number;
-  deliveries: number;
   queuedAt: Date;
   signal: AbortSignal;
   update(data: unknown): Promise<void>;
@@ -60,7 +59,6 @@ export function openWorker(
       processor({
         data: job.data,
         stalls: job.stalledCounter,
-        deliveries: job.attemptsMade + 1,
         queuedAt: new Date(job.timestamp),
         signal: signal ?? new AbortController().signal,
         update: (data) => job.updateData(data),

@@ -52,10 +52,10 @@ export function checkQueue(queue: AlertQueue): Promise<string | undefined> {
 }
 
 /**
- * `stalls`: how many workers vanished with the job since an attempt last ended normally. `number`: from 1. `queuedAt`: when
- * the job entered the queue.
+ * `stalls`: how many workers vanished with the job since an attempt last ended normally. `queuedAt`: when the job entered the
+ * queue.
  */
-export type Delivery = { stalls: number; number: number; queuedAt: Date };
+export type Delivery = { stalls: number; queuedAt: Date };
 
 /** `signal` aborts when this worker stops or loses the job. */
 export type Handler = (job: AlertJob, signal: AbortSignal, delivery: Delivery) => Promise<JobResult>;
@@ -153,7 +153,7 @@ async function handle(handler: Handler, received: ReceivedJob): Promise<void> {
   if (!job.success) throw new UnrecoverableError('invalid job');
   const { stallsBefore = 0, ...key } = job.data;
   const stalls = Math.max(0, received.stalls - stallsBefore);
-  const delivery = { stalls, number: received.deliveries, queuedAt: received.queuedAt };
+  const delivery = { stalls, queuedAt: received.queuedAt };
   const result = await handler(key, received.signal, delivery);
   // BullMQ never resets its count. This attempt has ended normally, so the stalls before it do not count for the next.
   if (result.kind === 'retry' && stalls > 0) {

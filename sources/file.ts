@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { ConfigError } from '#config/parse.ts';
 import { openSource, type Source } from './open.ts';
 import type { Environment } from './s3.ts';
-import { fileSchema } from './schema.ts';
+import { DEFAULT_SOURCE, fileSchema } from './schema.ts';
 import { storeMapping } from './stores.ts';
 
 export type { Source } from './open.ts';
@@ -41,9 +41,20 @@ export function readSource(file: string, name: string, env: Environment = {}): S
   return opened;
 }
 
+export type SourceNames = Pick<Sources, 'ofStore'> & { names: string[] };
+
 /** Returns the names of the sources. Reads no other file: the api needs no credentials for them. Throws ConfigError. */
-export function readSourceNames(file: string): string[] {
-  return Object.keys(readSettings(file).settings.sources);
+export function readSourceNames(file: string): SourceNames {
+  const { sources, stores } = readSettings(file).settings;
+  return { names: Object.keys(sources), ofStore: storeMapping(stores) };
+}
+
+/** Returns the name of the source that has the video: of the alert, else of its store, else `default`. */
+export function sourceOf(
+  { source, store }: { source: string | null; store: string },
+  { ofStore }: Pick<Sources, 'ofStore'>,
+): string {
+  return source ?? ofStore(store) ?? DEFAULT_SOURCE;
 }
 
 type Settings = z.output<typeof fileSchema>;

@@ -25,8 +25,8 @@ export async function handleJob(
   const hinted = deps.sources.of({ store: job.store ?? '', source: job.source ?? null });
   return whileAdmitted(hinted, job.uuid, async (admission) => {
     const ageMs = Date.now() - (delivery.queuedAt?.getTime() ?? 0);
-    // The row shows the reason since the first delivery; later ones cost no write.
-    if (admission.kind === 'wait' && (delivery.number ?? 1) > 1 && ageMs < deps.limits.horizonMs) {
+    // The row shows the reason since the alert first waited; after that, waiting costs no write.
+    if (admission.kind === 'wait' && !admission.first && ageMs < deps.limits.horizonMs) {
       return { kind: 'retry', reason: `the source is down: ${admission.failure.detail}`, delayMs: admission.delayMs };
     }
     const claimed = await inSpan('claim', () => claim(deps.db, job.uuid, delivery.queuedAt));

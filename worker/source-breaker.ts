@@ -10,8 +10,11 @@ const FORGOTTEN_MS = 15 * 60_000;
 export type BreakerOptions = { alerts: number; firstProbeMs: number; maxProbeMs: number };
 export const BREAKER_DEFAULTS: BreakerOptions = { alerts: 5, firstProbeMs: 5_000, maxProbeMs: 30_000 };
 
-/** `wait`: the source is down because of `failure`; no connection may be opened for the alert now. */
-export type Waiting = { kind: 'wait'; delayMs: number; failure: Failure; downForMs: number };
+/**
+ * `wait`: the source is down because of `failure`; no connection may be opened for the alert now. `first`: the alert has not
+ * waited before in this outage.
+ */
+export type Waiting = { kind: 'wait'; delayMs: number; failure: Failure; downForMs: number; first: boolean };
 export type Admission = { kind: 'attempt'; end(): void } | Waiting;
 
 /** Lets one alert at a time try a source of videos that is down, and all others wait without a connection. */
@@ -26,7 +29,15 @@ export type SourceBreaker = {
   isDown(): boolean;
 };
 
-type Open = { since: number; failure: Failure; probeMs: number; probeAt: number; probe: string | undefined };
+type Open = {
+  since: number;
+  failure: Failure;
+  probeMs: number;
+  probeAt: number;
+  probe: string | undefined;
+  /** The alerts that have waited: 10 MB for as many as the queue accepts by default. */
+  waited: Set<string>;
+};
 
 /**
  * Returns a breaker for one source, which opens when its attempts fail without a response in between. The first probe is after
@@ -58,14 +69,17 @@ export function createSourceBreaker(
       const earliest = open.probe === undefined ? open.probeAt : now() + open.probeMs;
       const returnAt = Math.max(earliest, nextReturn);
       nextReturn = returnAt + 1_000 / RETURNS_PER_S;
-      const { failure, since } = open;
-      return { kind: 'wait', delayMs: Math.ceil(returnAt - now()), failure, downForMs: now() - since };
+      const { failure, since, waited } = open;
+      const first = !waited.has(alert);
+      waited.add(alert);
+      return { kind: 'wait', delayMs: Math.ceil(returnAt - now()), failure, downForMs: now() - since, first };
     },
     failed(alert, failure) {
       if (!open) {
         failing.add(alert);
         if (failing.size < alerts) return;
-        open = { since: now(), failure, probeMs: firstProbeMs, probeAt: now() + firstProbeMs, probe: undefined };
+        const probe = { probeMs: firstProbeMs, probeAt: now() + firstProbeMs, probe: undefined };
+        open = { since: now(), failure, waited: new Set(), ...probe };
         return;
       }
       // Attempts that began before it opened say nothing new.

@@ -9,18 +9,21 @@ import { alertPathSchema } from './schema.ts';
 import { createStatistics, statisticsQuerySchema } from './statistics.ts';
 import { type StoreNames, storeQuerySchema } from './store-names.ts';
 import { timelineOf } from './timeline.ts';
+import type { SourceOf } from './waiting.ts';
+
+type Deps = { db: Database; storeNames: StoreNames; sourceOf: SourceOf };
 
 /** GET /alerts/statistics, GET /alerts/stores and GET /alerts/:uuid/timeline, made for the operator's page. */
-export function reportRoutes({ db, storeNames }: { db: Database; storeNames: StoreNames }): Router {
+export function reportRoutes({ db, storeNames, sourceOf }: Deps): Router {
   const router = Router();
-  router.route('/alerts/statistics').get(requireScope('read'), getStatistics(db)).all(allow('GET'));
+  router.route('/alerts/statistics').get(requireScope('read'), getStatistics(db, sourceOf)).all(allow('GET'));
   router.route('/alerts/stores').get(requireScope('read'), getStores(storeNames)).all(allow('GET'));
   router.route('/alerts/:uuid/timeline').get(requireScope('read'), getTimeline(db)).all(allow('GET'));
   return router;
 }
 
-function getStatistics(db: Database): RequestHandler {
-  const readStatistics = createStatistics(db);
+function getStatistics(db: Database, sourceOf: SourceOf): RequestHandler {
+  const readStatistics = createStatistics(db, sourceOf);
   return async (req, res) => {
     const { store, from, to } = parse(statisticsQuerySchema, req.query, 'query');
     const statistics = await readStatistics({ store, stores: req.apiClient.stores, from, to });

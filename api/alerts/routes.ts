@@ -144,7 +144,7 @@ function getAlerts(deps: Deps): RequestHandler {
       res.set('Link', `</alerts?${next}>; rel="next"`);
     }
     res.set('Cache-Control', 'private, no-cache').json({
-      data: (await withPictures(deps.db, page)).map(presentAlert),
+      data: (await withPictures(deps.db, page)).map((alert) => presentAlert(alert)),
       next_cursor: cursor,
       ...('comparedFrom' in found && { searched_from: found.comparedFrom?.toISOString() ?? null }),
     });

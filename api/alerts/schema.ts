@@ -121,9 +121,11 @@ export const alertSchema = z
       })
       .nullable(),
     last_error: lastErrorSchema.nullable(),
-    next_attempt_at: instant
-      .nullable()
-      .meta({ description: 'While it waits for a retry: when the next attempt starts, if a worker is free.' }),
+    next_attempt_at: instant.nullable().meta({
+      description:
+        'While it waits for a retry: when the next attempt starts. Null if that time has passed: the alert waits for a free ' +
+        'worker, or for its video source.',
+    }),
     late: z
       .strictObject({
         since: instant.meta({ description: 'When the current round of attempts started.' }),

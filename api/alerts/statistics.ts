@@ -10,6 +10,7 @@ import {
   type StatisticsFilter,
 } from '#prisma/statistics.ts';
 import { alertQuerySchema } from './schema.ts';
+import { readWaiting, type SourceOf, waitingSchema } from './waiting.ts';
 
 const MINUTE_MS = 60_000;
 const MINUTES = 60;
@@ -45,6 +46,7 @@ export const statisticsSchema = z
         }),
       )
       .meta({ description: 'The most frequent first.' }),
+    waiting: waitingSchema,
     minutes: z
       .array(
         z.strictObject({
@@ -66,13 +68,13 @@ export type Statistics = z.infer<typeof statisticsSchema>;
 export type StatisticsQuery = StatisticsFilter & { from?: Date | undefined; to?: Date | undefined };
 
 /** Returns a function that reads statistics and caches them for 2 s per query. It throws DatabaseUnavailable. */
-export function createStatistics(db: Database): (query: StatisticsQuery) => Promise<Statistics> {
+export function createStatistics(db: Database, sourceOf: SourceOf): (query: StatisticsQuery) => Promise<Statistics> {
   const cache = new Map<string, { expiresAt: number; statistics: Promise<Statistics> }>();
   return (query) => {
     const key = JSON.stringify([query.store, query.stores, query.from, query.to]);
     const cached = cache.get(key);
     if (cached && cached.expiresAt > performance.now()) return cached.statistics;
-    const statistics = readStatistics(db, query);
+    const statistics = readStatistics(db, query, sourceOf);
     cache.delete(key); // so that the new entry is the last one
     cache.set(key, { expiresAt: performance.now() + CACHE_MS, statistics });
     const [oldest] = cache.keys();
@@ -82,11 +84,12 @@ export function createStatistics(db: Database): (query: StatisticsQuery) => Prom
   };
 }
 
-async function readStatistics(db: Database, query: StatisticsQuery): Promise<Statistics> {
+async function readStatistics(db: Database, query: StatisticsQuery, sourceOf: SourceOf): Promise<Statistics> {
   const firstMinute = Math.floor(Date.now() / MINUTE_MS) - MINUTES + 1;
-  const [groups, minutes] = await Promise.all([
+  const [groups, minutes, waiting] = await Promise.all([
     countAlerts(db, query, query),
     minutesOf(db, query, new Date(firstMinute * MINUTE_MS)),
+    readWaiting(db, sourceOf, query.stores),
   ]);
   const counts = { pending: 0, processing: 0, processed: 0, failed: 0 };
   for (const group of groups) counts[group.status] += group.count;
@@ -99,6 +102,7 @@ async function readStatistics(db: Database, query: StatisticsQuery): Promise<Sta
     counts,
     oldest_open_at: oldest.length > 0 ? new Date(Math.min(...oldest)).toISOString() : null,
     failures: failuresOf(groups),
+    waiting,
     minutes: fillMinutes(firstMinute, minutes),
   };
 }

@@ -83,9 +83,10 @@ export function timelineOf(alert: Alert, now: Date, earlier: AlertRound[] = []):
     return { step, at: at.toISOString(), wait_ms: wait.ms };
   });
   const waiting = waitingOf(alert, last, now);
+  const presented = presentAlert(alert, now);
   return {
     uuid: alert.uuid,
-    summary: summaryOf(alert, waits, waiting),
+    summary: summaryOf(alert, waits, waiting, presented.next_attempt_at),
     steps,
     waiting: waiting && { ...waiting, since: waiting.since.toISOString() },
     total_ms: between(roundStart(alert), alert.notifiedAt ?? now),
@@ -93,8 +94,8 @@ export function timelineOf(alert: Alert, now: Date, earlier: AlertRound[] = []):
     attempts_before: alert.attemptsBefore,
     crashes: alert.crashes,
     last_fault: alert.lastError,
-    next_attempt_at: alert.status === 'pending' ? (alert.nextAttemptAt?.toISOString() ?? null) : null,
-    failure: presentAlert(alert).failure,
+    next_attempt_at: presented.next_attempt_at,
+    failure: presented.failure,
     bytes_fetched: Number(alert.bytesFetched),
     rounds: roundsOf(alert, now, earlier),
   };
@@ -151,8 +152,8 @@ function waitingOf(alert: Alert, last: Date, now: Date): Wait | null {
   return { for: 'claimed', since: last, ms: between(last, now) };
 }
 
-function summaryOf(alert: Alert, waits: Wait[], waiting: Wait | null): string {
-  if (waiting && waiting.for !== 'notified') return unfinishedSummary(alert, waiting);
+function summaryOf(alert: Alert, waits: Wait[], waiting: Wait | null, next: string | null): string {
+  if (waiting && waiting.for !== 'notified') return unfinishedSummary(alert, waiting, next);
   const longest = [...waits, ...(waiting ? [waiting] : [])].reduce<Wait | undefined>(
     (longest, wait) => (longest === undefined || wait.ms > longest.ms ? wait : longest),
     undefined,
@@ -161,14 +162,16 @@ function summaryOf(alert: Alert, waits: Wait[], waiting: Wait | null): string {
   return `Longest wait: ${formatDuration(longest.ms)} ${reasonOf(alert, longest.for, longest === waiting)}`;
 }
 
-function unfinishedSummary(alert: Alert, waiting: Wait): string {
+function unfinishedSummary(alert: Alert, waiting: Wait, next: string | null): string {
   const duration = formatDuration(waiting.ms);
   if (waiting.for === 'probed') {
     return `Attempt ${alert.attempts} has been reading the video for ${duration}.${historyOf(alert)}`;
   }
   if (alert.lastError !== null && alert.nextAttemptAt) {
-    const next = alert.nextAttemptAt.toISOString();
-    return `Late, next attempt at ${next}. Attempt ${alert.attempts} started ${duration} ago.${historyOf(alert)}`;
+    const late = next ? `Late, next attempt at ${next}.` : 'Late, waiting for a free worker or for its video source.';
+    // An alert whose source was down from the start has had no attempt.
+    const started = attemptsSinceRetry(alert) > 0 ? ` Attempt ${alert.attempts} started ${duration} ago.` : '';
+    return `${late}${started}${historyOf(alert)}`;
   }
   if (attemptsSinceRetry(alert) > 0) {
     return `Attempt ${alert.attempts} started ${duration} ago without a result; another attempt will follow.${historyOf(alert)}`;

@@ -113,7 +113,7 @@ const RETRIED_ROW: Alert = {
 
 export const PENDING = presentAlert(PENDING_ROW);
 export const ACCEPTED = { ...PENDING, dispatch: 'queued' } as const;
-export const WAITING = presentAlert(WAITING_ROW);
+export const WAITING = presentAlert(WAITING_ROW, after(23_000));
 export const PROCESSED = presentAlert({ ...PROCESSED_ROW, picture: PICTURE });
 export const FAILED = presentAlert(FAILED_ROW);
 export const RETRIED = { ...presentAlert(RETRIED_ROW), dispatch: 'queued' } as const;
@@ -140,6 +140,7 @@ export const STATISTICS: Statistics = {
       other_stores: 0,
     },
   ],
+  waiting: [],
   minutes: Array.from({ length: 60 }, (_, n) =>
     n === 0
       ? { at: after(0).toISOString(), received: 2, processed: 1, failed: 1, p50_ms: 99_545, p95_ms: 189_055 }

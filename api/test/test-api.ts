@@ -61,6 +61,7 @@ export async function startTestApi(
     videos?: string;
     videoExtensions?: string[];
     sourceNames?: string[];
+    sourceOf?: AppDeps['sourceOf'];
     feedLag?: { checkMs: number; warnMs: number };
     destinations?: Partial<AppDeps['destinations']>;
   } = {},
@@ -96,6 +97,7 @@ export async function startTestApi(
     videos: options.videos,
     videoExtensions: options.videoExtensions,
     sourceNames: () => options.sourceNames ?? [],
+    sourceOf: options.sourceOf ?? (() => null),
     destinations: { secretsKey: SECRETS_KEY, allowedCidrs: [], backlogRate: 20, ...options.destinations },
     readiness: createReadiness({ db, queue, stopping: () => stopping }),
   });

@@ -140,6 +140,14 @@ describe('the timeline', () => {
       { ...pending, attempts: 2, startedAt: at(30_000), lastError: 'video_server_error: 503' },
     ],
     [
+      'Late, waiting for a free worker or for its video source. Attempt 9 started 30.0 s ago. Last error: video_timeout: slow',
+      { ...pending, attempts: 9, startedAt: at(30_000), lastError: 'video_timeout: slow', nextAttemptAt: at(59_999) },
+    ],
+    [
+      'Late, waiting for a free worker or for its video source. Last error: video_timeout: slow',
+      { ...pending, attempts: 0, startedAt: at(30_000), lastError: 'video_timeout: slow', nextAttemptAt: at(59_999) },
+    ],
+    [
       'Late, next attempt at 2026-11-22T10:08:00.000Z. Attempt 9 started 30.0 s ago. Last error: video_timeout: slow',
       { ...pending, attempts: 9, startedAt: at(30_000), lastError: 'video_timeout: slow', nextAttemptAt: at(480_000) },
     ],

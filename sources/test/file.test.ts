@@ -59,7 +59,7 @@ describe('the file of sources', () => {
 
   it('gives the api the names without the files of credentials', () => {
     const file = write('names.yaml', 'sources: { a: { kind: http, url: "http://a.example", bearer_file: missing } }');
-    expect(readSourceNames(file)).toEqual(['a']);
+    expect(readSourceNames(file).names).toEqual(['a']);
     expect(() => readSources(file)).toThrow('SOURCES_FILE: line 1: sources.a.bearer_file: cannot read missing');
   });
 

@@ -23,7 +23,8 @@ describe('a breaker', () => {
     expect(breaker.admit('x')).toMatchObject({ kind: 'attempt' });
     expect(breaker.isDown()).toBe(false);
     fail('e');
-    expect(breaker.admit('x')).toMatchObject({ kind: 'wait', delayMs: 5_000, failure: FAILURE });
+    expect(breaker.admit('x')).toMatchObject({ kind: 'wait', delayMs: 5_000, failure: FAILURE, first: true });
+    expect(breaker.admit('x')).toMatchObject({ kind: 'wait', first: false });
     expect(breaker.isDown()).toBe(true);
   });
 
@@ -90,15 +91,15 @@ describe('an alert whose source is down', () => {
     const { worker, clock, requests } = await startOpened();
     const { uuid } = await worker.add('/right/h264.mp4');
     const reason = 'video_server_error: the video server responded with status 500';
-    expect(await worker.handle(uuid, { number: 1 })).toMatchObject({ kind: 'retry', reason, delayMs: 5_000 });
+    expect(await worker.handle(uuid)).toMatchObject({ kind: 'retry', reason, delayMs: 5_000 });
     const row = await worker.row(uuid);
     expect(row).toMatchObject({ status: 'pending', attempts: 0, lastError: reason });
-    const again = await worker.handle(uuid, { number: 2, queuedAt: new Date() });
+    const again = await worker.handle(uuid, { queuedAt: new Date() });
     expect(again).toMatchObject({ kind: 'retry', delayMs: expect.any(Number) });
     expect(await worker.row(uuid)).toEqual(row); // no write
     expect(requests()).toBe(1);
     clock.ms = 5_000;
-    expect(await worker.handle(uuid, { number: 3, queuedAt: new Date() })).toEqual({ kind: 'done' });
+    expect(await worker.handle(uuid, { queuedAt: new Date() })).toEqual({ kind: 'done' });
     const next = await worker.add('/right/h264.mp4');
     expect(await worker.handle(next.uuid)).toEqual({ kind: 'done' });
   });
@@ -106,7 +107,7 @@ describe('an alert whose source is down', () => {
   it('fails after 24 hours without a connection, but not within the first minute of the outage', async () => {
     const { worker, clock, requests } = await startOpened();
     const { uuid } = await worker.add('/right/h264.mp4', 25 * 3_600_000);
-    const delivery = { number: 9, queuedAt: new Date(0) };
+    const delivery = { queuedAt: new Date(0) };
     clock.ms = 4_999;
     expect(await worker.handle(uuid, delivery)).toMatchObject({ kind: 'retry' });
     for (const ms of [5_000, 15_000, 35_000]) {

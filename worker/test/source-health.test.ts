@@ -79,10 +79,10 @@ describe('a job', () => {
     const worker = await startWithParisDown();
     const { uuid } = await worker.add('/right/h264.mp4', 0, 'paris');
     const hint = { source: 'paris' };
-    expect(await worker.handle(uuid, { hint, number: 1 })).toMatchObject({ kind: 'retry', reason });
+    expect(await worker.handle(uuid, { hint })).toMatchObject({ kind: 'retry', reason });
     const row = await worker.row(uuid);
     expect(row).toMatchObject({ status: 'pending', attempts: 0, claims: 1, lastError: reason });
-    const again = await worker.handle(uuid, { hint, number: 2, queuedAt: new Date() });
+    const again = await worker.handle(uuid, { hint, queuedAt: new Date() });
     expect(again).toMatchObject({ kind: 'retry', delayMs: expect.any(Number) });
     expect(await worker.row(uuid)).toEqual(row);
     expect(worker.videos.requests).toHaveLength(5);

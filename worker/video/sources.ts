@@ -1,4 +1,4 @@
-import type { Source, Sources } from '#sources/file.ts';
+import { type Source, type Sources, sourceOf } from '#sources/file.ts';
 import type { S3Source } from '#sources/s3.ts';
 import { DEFAULT_SOURCE } from '#sources/schema.ts';
 import { RedirectRefused, VideoServerUnreachable } from '../errors.ts';
@@ -49,7 +49,7 @@ export function createVideoSources({ videoServer, sources, limits, attemptMs }: 
     const close = () => retired.delete(source) && source.reader.close();
     setTimeout(close, attemptMs).unref();
   };
-  const nameOf = ({ source, store }: Omit<VideoLocation, 'video'>) => source ?? ofStore(store) ?? DEFAULT_SOURCE;
+  const nameOf = (location: Omit<VideoLocation, 'video'>) => sourceOf(location, { ofStore });
   const replace = (changed: Sources) => {
     const before = opened;
     opened = new Map([...changed.byName].map(([name, source]) => [name, reopen(before.get(name), source, limits)]));

@@ -5,7 +5,7 @@ import { Banners } from './banners.js';
 import { Detail } from './detail.js';
 import { Failures } from './failures.js';
 import { html } from './html.js';
-import { useWaitingCauses, WaitingBanner } from './outage.js';
+import { WaitingBanners } from './outage.js';
 import { Overview } from './overview.js';
 import { RetryDialog } from './retry-dialog.js';
 import { useStatistics } from './statistics.js';
@@ -37,7 +37,6 @@ export function AlertsPage(props) {
       refreshSoon();
     },
   };
-  const causes = useWaitingCauses(statistics);
   const [retryFilter, setRetryFilter] = useState(/** @type {Partial<Filter> | null} */ (null));
   const { open, close } = useDetail(view, navigate);
   const change = useChange(changes, view.alert);
@@ -46,7 +45,7 @@ export function AlertsPage(props) {
     <main class=${view.alert === '' ? '' : 'with-detail'}>
       <${Banners} ...${props}>
         ${error && html`<p class="banner">Cannot refresh the overview: ${error.message}</p>`}
-        ${causes.map((cause) => html`<${WaitingBanner} key=${cause.code} cause=${cause} />`)}
+        <${WaitingBanners} statistics=${statistics} />
       <//>
       <${Overview} statistics=${statistics} view=${view} navigate=${navigate} period=${RANGES[view.range]?.label ?? 'Custom range'} />
       <${AlertSection} list=${list} filter=${filter} view=${view} navigate=${navigate} onOpen=${open} />

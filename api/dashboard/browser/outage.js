@@ -1,56 +1,31 @@
-// Alerts that wait because attempts fail: a banner, and what their rows and details show.
-import { useEffect, useState } from 'preact/hooks';
+// Alerts that wait because attempts fail: a banner per source, and what their rows and details show.
 import { FAILURE_CODES } from './failure-codes.js';
 import { formatAge, formatCount, UntrustedText } from './format.js';
 import { html } from './html.js';
-import { listAlerts } from './requests.js';
 import { Time } from './time.js';
-import { NO_FILTER } from './view.js';
 
 /** @typedef {import('./requests.js').Alert} Alert */
-/** @typedef {import('./requests.js').FailureCode} FailureCode */
-/** @typedef {{ code: FailureCode, count: number, more: boolean, next: string | null }} Cause */
+/** @typedef {import('./requests.js').Statistics} Statistics */
+/** @typedef {Statistics['waiting'][number]} Waiting */
 
-/**
- * Returns why alerts wait for another attempt, the most frequent cause first.
- * @param {unknown} statistics read again with each refresh of them
- * @returns {Cause[]}
- */
-export function useWaitingCauses(statistics) {
-  const [causes, setCauses] = useState(/** @type {Cause[]} */ ([]));
-  useEffect(() => {
-    if (!statistics) return;
-    const closed = new AbortController();
-    listAlerts({ ...NO_FILTER, status: 'pending' }, null, closed.signal).then(
-      ({ data, next_cursor }) => setCauses(causesOf(data, next_cursor !== null)),
-      () => {}, // the list and the overview show that the API does not answer
-    );
-    return () => closed.abort();
-  }, [statistics]);
-  return causes;
+const MAX_BANNERS = 5;
+
+/** Shows which sources' alerts wait, most first. @param {{ statistics: Statistics | null }} props */
+export function WaitingBanners({ statistics }) {
+  const waiting = statistics?.waiting ?? [];
+  const others = waiting.slice(MAX_BANNERS).reduce((sum, { count }) => sum + count, 0);
+  return html`
+    ${waiting.slice(0, MAX_BANNERS).map((one) => html`<${WaitingBanner} key=${one.source} waiting=${one} />`)}
+    ${others > 0 && html`<p class="banner"><b>${formatCount(others, 'alert')}</b> of ${formatCount(waiting.length - MAX_BANNERS, 'other video source')} also wait for another attempt.</p>`}
+  `;
 }
 
-/** @param {Alert[]} alerts @param {boolean} more @returns {Cause[]} */
-function causesOf(alerts, more) {
-  /** @type {Map<FailureCode, Cause>} */
-  const causes = new Map();
-  for (const { last_error, next_attempt_at } of alerts) {
-    if (last_error === null) continue;
-    const { code } = last_error;
-    const cause = causes.get(code) ?? { code, count: 0, more, next: null };
-    cause.count += 1;
-    if (next_attempt_at !== null && (cause.next === null || next_attempt_at < cause.next)) cause.next = next_attempt_at;
-    causes.set(code, cause);
-  }
-  return [...causes.values()].sort((a, b) => b.count - a.count);
-}
-
-/** @param {{ cause: Cause }} props */
-export function WaitingBanner({ cause: { code, count, more, next } }) {
+/** @param {{ waiting: Waiting }} props */
+function WaitingBanner({ waiting: { source, code, count, since, next_attempt_at } }) {
   return html`
     <p class="banner">
-      ${more && 'At least '}<b>${formatCount(count, 'alert')}</b> ${count === 1 ? 'waits' : 'wait'} for another attempt: <code>${code}</code>. ${FAILURE_CODES[code].meaning}
-      ${next && html` Next attempt at <${Time} at=${next} />.`}
+      <b>${formatCount(count, 'alert')}</b>${source !== null && html` of the video source <b>${source}</b>`} ${count === 1 ? 'waits' : 'wait'} for another attempt, the first since <${Time} at=${since} />: <code>${code}</code>. ${FAILURE_CODES[code].meaning}
+      ${next_attempt_at && html` Next attempt at <${Time} at=${next_attempt_at} />.`}
     </p>
   `;
 }
@@ -72,7 +47,7 @@ export function WaitingBox({ alert: { last_error, next_attempt_at } }) {
       <p>Waits for another attempt: <code>${last_error.code}</code></p>
       <p class="failure-detail"><${UntrustedText}>${last_error.detail}<//></p>
       <p>${meaning} ${action.replace(/, then retry\.$/, '.')} The alert is retried automatically.</p>
-      ${next_attempt_at && html`<p>Late, next attempt at <${Time} at=${next_attempt_at} />, ${timeUntil(next_attempt_at, Date.now())}.</p>`}
+      <p>${next_attempt_at ? html`Late, next attempt at <${Time} at=${next_attempt_at} />, ${timeUntil(next_attempt_at, Date.now())}.` : 'Late, waits for a free worker or for its video source.'}</p>
     </div>
   `;
 }

@@ -69,6 +69,14 @@ export function createAlertList(filter, onChange) {
       if (list.loading) newerThanPage.push(...alerts);
       publish();
     },
+    /** Replaces the pictures of alerts that are loaded. @param {ReadonlyMap<string, import('./requests.js').Picture>} pictures */
+    setPictures(pictures) {
+      for (const [uuid, picture] of pictures) {
+        const alert = loaded.get(uuid);
+        if (alert) loaded.set(uuid, { ...alert, picture });
+      }
+      publish();
+    },
     /** While paused, new alerts are only counted. @param {boolean} pause */
     setPaused(pause) {
       if (paused === pause) return;

@@ -5,6 +5,7 @@ import { FAILURE_CODES } from './failure-codes.js';
 import { Filters, NO_FILTERS } from './filters.js';
 import { formatCount } from './format.js';
 import { html } from './html.js';
+import { PictureSwitch, usePictureSetting } from './picture-setting.js';
 import { STATUS_LABELS } from './status.js';
 import { Time } from './time.js';
 import { urlOf } from './view.js';
@@ -27,12 +28,16 @@ export function AlertSection({ list, filter, view, navigate, onOpen }) {
   );
   const urlOfAlert = (/** @type {string} */ alert) => urlOf({ ...view, alert });
   const clear = () => navigate(NO_FILTERS);
+  const [pictures, showPictures] = usePictureSetting();
   return html`
     <section class="alerts" id="alerts" aria-labelledby="alerts-title" tabindex="-1">
       <h2 id="alerts-title" class="visually-hidden">Alerts</h2>
-      <div class="filter-bar"><${Filters} view=${view} navigate=${navigate} stores=${stores} /></div>
+      <div class="filter-bar">
+        <${Filters} view=${view} navigate=${navigate} stores=${stores} />
+        <${PictureSwitch} shown=${pictures} onChange=${showPictures} />
+      </div>
       ${list.hiddenCount > 0 && html`<button class="new-alerts" onClick=${() => showNewAlerts(list)}>Show ${formatCount(list.hiddenCount, 'new alert')}</button>`}
-      <${AlertTable} list=${list} selected=${view.alert} onOpen=${onOpen} urlOfAlert=${urlOfAlert} />
+      <${AlertTable} list=${list} pictures=${pictures} selected=${view.alert} onOpen=${onOpen} urlOfAlert=${urlOfAlert} />
       <${ListEnd} list=${list} filter=${filter} range=${view.range} onClear=${clear} navigate=${navigate} />
     </section>
   `;

@@ -4,6 +4,8 @@ import { formatAge, formatDuration, UntrustedText, withVisibleCharacters } from 
 import { html } from './html.js';
 import { followLink } from './link.js';
 import { WaitingCell } from './outage.js';
+import { usePendingPictures } from './pending-pictures.js';
+import { PictureCell } from './picture.js';
 import { Status } from './status.js';
 import { Time, zoneName } from './time.js';
 
@@ -11,6 +13,7 @@ import { Time, zoneName } from './time.js';
 /** @typedef {ReturnType<typeof import('./alert-list.js').createAlertList>} AlertList */
 
 /** Title and CSS class. */
+const PICTURE_COLUMN = ['Picture', 'picture'];
 const COLUMNS = [
   ['Status', 'status-cell'],
   ['Store', 'store'],
@@ -28,27 +31,29 @@ const LOAD_AHEAD_ROWS = 60;
 const READING_PX = 80;
 
 /**
- * @param {{ list: AlertList, selected: string, urlOfAlert: (uuid: string) => string, onOpen: (uuid: string) => void }} props
+ * @param {{ list: AlertList, pictures: boolean, selected: string, urlOfAlert: (uuid: string) => string, onOpen: (uuid: string) => void }} props
  */
-export function AlertTable({ list, selected, urlOfAlert, onOpen }) {
+export function AlertTable({ list, pictures, selected, urlOfAlert, onOpen }) {
   const body = useRef(/** @type {HTMLDivElement | null} */ (null));
-  const { first, last, height } = useVisibleRows(body, list);
+  const { first, last, height } = useVisibleRows(body, list, pictures);
   const { focusRow, onKey, onFocus } = useRowNavigation(body, list.rows, selected, { first, last, height });
   const now = useNow();
   const { rows } = list;
+  const columns = pictures ? [PICTURE_COLUMN, ...COLUMNS] : COLUMNS;
+  usePendingPictures(rows.slice(first, last), pictures, list.setPictures);
 
   return html`
-    <div class="table" role="table" aria-label="Alerts, newest first" aria-describedby="keys" aria-rowcount=${list.hasMore ? -1 : rows.length + 1} aria-busy=${list.loading}>
+    <div class=${pictures ? 'table with-pictures' : 'table'} role="table" aria-label="Alerts, newest first" aria-describedby="keys" aria-rowcount=${list.hasMore ? -1 : rows.length + 1} aria-busy=${list.loading}>
       <p id="keys" hidden>Move through the list with the arrow keys, Page Up, Page Down, Home and End. Enter opens an alert, Escape closes it.</p>
       <div role="rowgroup" class="head">
         <div role="row" class="row" aria-rowindex="1">
-          ${COLUMNS.map(([name, className]) => html`<span role="columnheader" class=${className}>${className === 'received' ? `${name} (${zoneName()})` : name}</span>`)}
+          ${columns.map(([name, className]) => html`<span role="columnheader" class=${className}>${className === 'received' ? `${name} (${zoneName()})` : name}</span>`)}
         </div>
       </div>
       <div role="rowgroup" ref=${body} onKeyDown=${onKey} class="body" style=${{ paddingTop: `${first * height}px`, paddingBottom: `${(rows.length - last) * height}px` }}>
         ${rows.slice(first, last).map(
           (alert, n) => html`
-            <${Row} key=${alert.uuid} alert=${alert} index=${first + n + 2} now=${now} selected=${alert.uuid === selected}
+            <${Row} key=${alert.uuid} alert=${alert} pictures=${pictures} index=${first + n + 2} now=${now} selected=${alert.uuid === selected}
               focusable=${first + n === focusRow || (n === 0 && (focusRow < first || focusRow >= last))} url=${urlOfAlert(alert.uuid)} onOpen=${onOpen} onFocus=${onFocus} />
           `,
         )}
@@ -99,15 +104,16 @@ function useRowNavigation(body, rows, selected, { first, last, height }) {
 }
 
 /**
- * @param {{ alert: Alert, index: number, now: number, selected: boolean, focusable: boolean, url: string,
+ * @param {{ alert: Alert, pictures: boolean, index: number, now: number, selected: boolean, focusable: boolean, url: string,
  *   onOpen: (uuid: string) => void, onFocus: (uuid: string) => void }} props
  */
-function Row({ alert, index, now, selected, focusable, url, onOpen, onFocus }) {
+function Row({ alert, pictures, index, now, selected, focusable, url, onOpen, onFocus }) {
   const { uuid, status, store, resolution, codec, failure, received_at, round_started_at, processed_at } = alert;
   const open = followLink(() => onOpen(uuid));
   const result = failure ? failure.code : (resolution?.replace('x', ' × ') ?? '');
   return html`
     <div role="row" class=${selected ? 'row selected' : 'row'} aria-rowindex=${index} data-uuid=${uuid}>
+      ${pictures && html`<${PictureCell} alert=${alert} onOpen=${() => onOpen(uuid)} />`}
       <span role="cell" class="status-cell"><${Status} status=${status} /></span>
       <span role="cell" class="store">
         <a href=${url} tabindex=${focusable ? 0 : -1} aria-current=${selected ? 'true' : undefined} onClick=${open} onFocus=${() => onFocus(uuid)} title=${withVisibleCharacters(store)}>
@@ -128,8 +134,9 @@ function Row({ alert, index, now, selected, focusable, url, onOpen, onFocus }) {
  * pauses the list while the user reads further down.
  * @param {{ current: HTMLDivElement | null }} body
  * @param {AlertList} list
+ * @param {boolean} pictures they make the rows higher
  */
-function useVisibleRows(body, list) {
+function useVisibleRows(body, list, pictures) {
   const [range, setRange] = useState({ first: 0, last: 60, height: 40 });
   useLayoutEffect(() => {
     let frame = 0;
@@ -158,7 +165,7 @@ function useVisibleRows(body, list) {
       removeEventListener('scroll', schedule);
       removeEventListener('resize', schedule);
     };
-  }, [body, list, list.rows]);
+  }, [body, list, list.rows, pictures]);
   return {
     ...range,
     last: Math.min(range.last, list.rows.length),

@@ -1,15 +1,17 @@
 import { useEffect, useState } from 'preact/hooks';
+import { AlertMedia } from './alert-media.js';
 import { AlertDeliveries } from './deliveries.js';
 import { FailureBox } from './failure-box.js';
 import { formatBytes, UntrustedText } from './format.js';
 import { html } from './html.js';
 import { WaitingBox } from './outage.js';
 import { Panel } from './panel.js';
+import { pollDelay } from './pending-pictures.js';
 import { asRequestError, getAlert, getTimeline } from './requests.js';
 import { Status } from './status.js';
 import { Time } from './time.js';
 import { TimelineView } from './timeline-view.js';
-import { Video, VideoLink, videoUrl } from './video.js';
+import { VideoLink, videoUrl } from './video.js';
 
 /** @typedef {import('./requests.js').Alert} Alert */
 /** @typedef {import('./requests.js').RequestError} RequestError */
@@ -27,8 +29,7 @@ const REFRESH_MS = 2_000;
  */
 export function Detail({ uuid, change, view, settings, onClose, notify }) {
   const { alert, timeline, error, refresh } = useAlert(uuid, change);
-  const video =
-    alert && html`<${Video} key=${`${alert.video} ${alert.processed_at}`} alert=${alert} server=${settings.videos} />`;
+  const media = alert && html`<${AlertMedia} alert=${alert} settings=${settings} notify=${notify} />`;
   const mayManage = settings.scopes.includes('manage') && settings.allStores;
   return html`
     <${Panel} key=${uuid} title=${alert?.store ?? 'Alert'} badge=${alert && html`<${Status} status=${alert.status} />`} onClose=${onClose}>
@@ -40,9 +41,9 @@ export function Detail({ uuid, change, view, settings, onClose, notify }) {
         <${FailureBox} key=${uuid} alert=${alert} mayRetry=${settings.scopes.includes('operate')} onChange=${refresh} notify=${notify} />
         <${WaitingBox} alert=${alert} />
         <${Resolution} alert=${alert} />
-        ${alert.failure === null && video}
+        ${alert.failure === null && media}
         ${timeline && html`<${TimelineView} timeline=${timeline} />`}
-        ${alert.failure !== null && video}
+        ${alert.failure !== null && media}
         <${AlertDeliveries} alert=${uuid} refreshed=${alert} mayRetry=${mayManage} view=${view} notify=${notify} />
         <${Properties} alert=${alert} timeline=${timeline} settings=${settings} />
       `
@@ -82,7 +83,24 @@ function useAlert(uuid, change) {
     const timer = setInterval(() => setRefreshes((n) => n + 1), REFRESH_MS);
     return () => clearInterval(timer);
   }, [unfinished, uuid]);
-  return { alert, timeline, error, refresh: () => setRefreshes((n) => n + 1) };
+  const refresh = () => setRefreshes((n) => n + 1);
+  useRefreshOfPicture(alert, refresh);
+  return { alert, timeline, error, refresh };
+}
+
+/** Refreshes an alert less and less often while its picture is being made. @param {Alert | null} alert @param {() => void} refresh */
+function useRefreshOfPicture(alert, refresh) {
+  const [count, setCount] = useState(0);
+  const pending = alert?.picture?.status === 'pending';
+  useEffect(() => setCount(0), [alert?.uuid, pending]);
+  useEffect(() => {
+    if (!pending) return;
+    const timer = setTimeout(() => {
+      if (!document.hidden) refresh();
+      setCount(count + 1);
+    }, pollDelay(count));
+    return () => clearTimeout(timer);
+  }, [alert?.uuid, pending, count]);
 }
 
 /** @param {{ error: RequestError, uuid: string, onRetry: () => void }} props */
@@ -107,7 +125,7 @@ function Resolution({ alert: { resolution, duration, codec, container, rotation 
 
 /** @param {{ alert: Alert, timeline: Timeline | null, settings: Settings }} props */
 function Properties({ alert, timeline, settings }) {
-  const { attempts, bytes_fetched, uuid, video, timestamp, camera, source } = alert;
+  const { attempts, bytes_fetched, uuid, video, timestamp, camera, source, picture } = alert;
   const url = videoUrl(video, settings.videos);
   const beforeRetry = timeline?.attempts_before ? `, ${timeline.attempts_before} of them before a retry` : '';
   const crashes = timeline?.crashes ? `, worker crashed ${timeline.crashes}×` : '';
@@ -117,7 +135,7 @@ function Properties({ alert, timeline, settings }) {
       ${camera !== null && html`<dt>Camera</dt><dd><${UntrustedText}>${camera}<//></dd>`}
       <dt>Attempts</dt><dd>${attempts}${beforeRetry}${crashes}</dd>
       ${timeline?.last_fault && alert.last_error === null && html`<dt>Last error</dt><dd><${UntrustedText}>${timeline.last_fault}<//></dd>`}
-      <dt>Downloaded</dt><dd>${formatBytes(bytes_fetched)} from the video server</dd>
+      <dt>Downloaded</dt><dd>${formatBytes(bytes_fetched)} from the video server${picture && picture.picture_bytes > 0 && `, and ${formatBytes(picture.picture_bytes)} for the picture`}</dd>
       <dt>Video</dt><dd class="mono"><${UntrustedText}>${video}<//></dd>
       ${source !== null && html`<dt>Video source</dt><dd>${source}</dd>`}
       <dt>UUID</dt><dd class="mono">${uuid}</dd>

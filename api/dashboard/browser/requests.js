@@ -1,6 +1,7 @@
 // Requests to the API. The types come from the schemas that the API validates its responses against.
 
 /** @typedef {import('zod').infer<typeof import('../../alerts/schema.ts').alertSchema>} Alert */
+/** @typedef {NonNullable<Alert['picture']>} Picture */
 /** @typedef {import('zod').infer<typeof import('../../alerts/schema.ts').alertPageSchema>} AlertPage */
 /** @typedef {import('zod').infer<typeof import('../../alerts/retry-schema.ts').bulkRetryResponseSchema>} BulkRetry */
 /** @typedef {import('zod').infer<typeof import('../../alerts/store-names.ts').storeListSchema>} StoreList */

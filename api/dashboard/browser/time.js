@@ -41,10 +41,15 @@ export function Time({ at, withZone = false }) {
   const isToday = dayOfYear.format(date) === dayOfYear.format(now);
   const isThisYear = year.format(date) === year.format(now);
   const short = isToday ? '' : `${(isThisYear ? day : dayOfYear).format(date)} `;
-  const text = withZone
-    ? `${dayOfYear.format(date)}, ${clock.format(date)} ${zoneName(date)}`
-    : short + clock.format(date);
+  const text = withZone ? formatTime(at) : short + clock.format(date);
   return html`<time datetime=${at} title=${`${at}\n${full.format(date)}`}>${text}</time>`;
+}
+
+/** Returns date with year, time and zone. @param {string} at */
+export function formatTime(at) {
+  const { clock, dayOfYear } = FORMATS[zone];
+  const date = new Date(at);
+  return `${dayOfYear.format(date)}, ${clock.format(date)} ${zoneName(date)}`;
 }
 
 /** Returns hours and minutes. @param {number} ms */

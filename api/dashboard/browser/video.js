@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { UntrustedText } from './format.js';
 import { html } from './html.js';
+import { pictureText, pictureUrl } from './picture.js';
 
 /** @typedef {import('./requests.js').Alert} Alert */
 
@@ -34,19 +35,24 @@ export function VideoLink({ href, children }) {
 }
 
 /**
- * Shows the video if the browser can play it, else why it cannot.
- * @param {{ alert: Alert, server: string }} props server: origin of the video server as browsers reach it, or ''
+ * Shows the video if the browser can play it, else why it cannot, after what `otherwise` renders.
+ * @param {{ alert: Alert, server: string, otherwise: (playable: boolean) => unknown }} props
+ *   server: origin of the video server as browsers reach it, or ''. `playable`: the browser could play it, but no server is known.
  */
-export function Video({ alert, server }) {
+export function Video({ alert, server, otherwise }) {
   const [error, setError] = useState('');
   const url = videoUrl(alert.video, server);
-  if (url === undefined) return null;
   const reason = error || unsupportedFormat(alert);
+  if (url === undefined) return otherwise(reason === '');
   if (reason !== '')
-    return html`<p class="note video-error"><${UntrustedText}>${reason}<//> <${VideoLink} href=${url}>Download the file<//></p>`;
+    return html`
+      ${otherwise(false)}
+      <p class="note video-error"><${UntrustedText}>${reason}<//> <${VideoLink} href=${url}>Download the file<//></p>
+    `;
+  const poster = alert.picture?.status === 'ready' ? pictureUrl(alert.uuid) : undefined;
   const onError = async (/** @type {{ currentTarget: HTMLVideoElement }} */ { currentTarget }) =>
     setError(await playbackError(url, alert, currentTarget));
-  return html`<video controls muted playsinline preload="metadata" crossorigin="anonymous" referrerpolicy="no-referrer" src=${url} onError=${onError}></video>`;
+  return html`<video controls muted playsinline preload="metadata" crossorigin="anonymous" referrerpolicy="no-referrer" src=${url} poster=${poster} aria-label=${`Video: ${pictureText(alert)}`} onError=${onError}></video>`;
 }
 
 /** Returns why no browser, or not this one, can play the format, or ''. @param {Alert} alert */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +7,8 @@ import { expect, it } from 'vitest';
 import { findBrowser, goTo, launch, openPage, POLL_TIMEOUT } from './browser.ts';
 import { seed } from './seed.ts';
 import { seedDestinations } from './seed-destinations.ts';
-import { startPageStack } from './stack.ts';
+import { seedPictures } from './seed-pictures.ts';
+import { type PageStack, startPageStack } from './stack.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../docs/images/', import.meta.url));
 const MAX_BYTES = 150_000;
@@ -31,6 +33,23 @@ async function waitForAlerts(page: Page, path: string): Promise<void> {
   await expect.poll(readyState, POLL_TIMEOUT).toBeGreaterThanOrEqual(2);
 }
 
+/** Waits for those that are visible. */
+async function waitForPictures(page: Page): Promise<void> {
+  const missing = `[...document.images].filter(({ complete, naturalWidth }) => !complete || naturalWidth === 0).filter((image) =>
+    image.getBoundingClientRect().top < innerHeight).length`;
+  await expect.poll(() => page.evaluate(missing), POLL_TIMEOUT).toBe(0);
+}
+
+/** Returns the uuid of an alert of an AVI file whose copy is ready. */
+async function makeCopy(stack: PageStack): Promise<string> {
+  const uuid = await stack.post({ store: 'riverside', video: '/videos/riverside.avi' });
+  await stack.waitUntilNotified(uuid);
+  await stack.request(`/alerts/${uuid}/copy`, { method: 'POST' });
+  const status = async () => (await stack.db.copy.findFirst({ where: { alert: { uuid } } }))?.status;
+  await expect.poll(status, POLL_TIMEOUT).toBe('ready');
+  return uuid;
+}
+
 async function waitForDestinations(page: Page, path: string): Promise<void> {
   await page.locator('.banner').first().waitFor();
   if (path.endsWith('=new')) await page.getByLabel('Kind').selectOption('E-mail');
@@ -40,9 +59,12 @@ async function waitForDestinations(page: Page, path: string): Promise<void> {
 it('takes the screenshots', async () => {
   const found = await findBrowser();
   if ('missing' in found) throw new Error(found.missing);
-  const [stack, browser] = await Promise.all([startPageStack(), launch(found.path)]);
+  const [stack, browser] = await Promise.all([
+    startPageStack({ SECRETS_KEY: randomBytes(32).toString('base64') }),
+    launch(found.path),
+  ]);
   await seed(stack.db, { count: 900, ms: 3_600_000, end: Date.now() });
-  for (const store of ['station-west', 'riverside', 'old-town']) await stack.post({ store });
+  await seedPictures(stack);
   const failed = await stack.db.alert.findFirstOrThrow({
     where: { failureCode: 'video_timeout', video: '/videos/test_2.mp4' },
     orderBy: { receivedAt: 'desc' },
@@ -52,10 +74,12 @@ it('takes the screenshots', async () => {
   async function take(name: string, path: string, options: BrowserContextOptions): Promise<void> {
     const origins = [stack.apiUrl, stack.videosPublicUrl];
     const page = await openPage(browser, origins, { ...options, timezoneId: 'Europe/Berlin' });
+    page.ignoreErrors(/404/); // an alert without a copy
     await goTo(page, stack.apiUrl + path);
     await page.getByText('Live', { exact: true }).waitFor();
     if (path.includes('view=')) await waitForDestinations(page, path);
     else await waitForAlerts(page, path);
+    await waitForPictures(page);
     // Playwright only creates PNG and JPEG, which are four times as large as WebP.
     const session = await page.context().newCDPSession(page);
     const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: 82 });
@@ -70,6 +94,8 @@ it('takes the screenshots', async () => {
   await take('page-dark', '/', { ...DESKTOP, colorScheme: 'dark' });
   const tall = { viewport: { width: 1440, height: 1120 } };
   await take('page-failure', `/?status=failed&alert=${failed.uuid}`, { ...tall, colorScheme: 'light' });
+  const copied = await makeCopy(stack);
+  await take('page-copy', `/?alert=${copied}`, { ...tall, colorScheme: 'light' });
   await take('page-phone', '/', { ...PHONE, colorScheme: 'light' });
   const destinations = '/?view=destinations';
   const destination = `${destinations}&destination=${await seedDestinations(stack.db)}`;

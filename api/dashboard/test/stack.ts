@@ -1,6 +1,7 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { type Stack, startStack } from '#test/harness/stack.ts';
 
@@ -10,11 +11,13 @@ export type PageStack = Stack & {
   db: Database;
 };
 
-/** Returns a running stack with its own videos and a connection to its database. */
+/** Returns a running stack with its own videos, a folder for pictures and copies, and a connection to its database. */
 export async function startPageStack(env: Record<string, string> = {}): Promise<PageStack> {
   const folder = await mkdtemp(join(tmpdir(), 'page-videos-'));
   await cp('nginx/videos', folder, { recursive: true });
-  const stack = await startStack({ videosFolder: folder, env: { LOG_LEVEL: 'fatal', ...env } });
+  const media = await mkdtemp(join(tmpdir(), 'page-media-'));
+  const MEDIA_URL = pathToFileURL(media).href;
+  const stack = await startStack({ videosFolder: folder, env: { LOG_LEVEL: 'fatal', MEDIA_URL, ...env } });
   const db = openDatabase(stack.databaseUrl, { poolSize: 2, onError: () => {} });
   return {
     ...stack,
@@ -23,7 +26,7 @@ export async function startPageStack(env: Record<string, string> = {}): Promise<
     async close() {
       await db.$disconnect();
       await stack.close();
-      await rm(folder, { recursive: true });
+      await Promise.all([folder, media].map((each) => rm(each, { recursive: true })));
     },
   };
 }

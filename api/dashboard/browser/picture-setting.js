@@ -1,0 +1,38 @@
+import { useState } from 'preact/hooks';
+import { Checkbox } from './form-fields.js';
+import { html } from './html.js';
+
+const KEY = 'pictures';
+
+/** Returns whether the list shows pictures, and a function that changes it. The browser remembers it. @returns {[boolean, (shown: boolean) => void]} */
+export function usePictureSetting() {
+  const [shown, setShown] = useState(() => read() !== 'off');
+  const change = (/** @type {boolean} */ show) => {
+    setShown(show);
+    write(show ? 'on' : 'off');
+  };
+  return [shown, change];
+}
+
+/** Shows the switch. @param {{ shown: boolean, onChange: (shown: boolean) => void }} props */
+export function PictureSwitch({ shown, onChange }) {
+  return html`<div class="picture-switch"><${Checkbox} label="Pictures" checked=${shown} onChange=${onChange} /></div>`;
+}
+
+// A browser can be configured to have no storage; then reading it throws.
+function read() {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} value */
+function write(value) {
+  try {
+    localStorage.setItem(KEY, value);
+  } catch {
+    // The setting lasts until the page is closed.
+  }
+}

@@ -179,6 +179,6 @@ export async function dueDestinations(db: Database): Promise<string[]> {
 export async function createTestDelivery(db: Database, destinationId: string): Promise<string | undefined> {
   const [row] = await db.$queryRaw<{ id: string }[]>`
     INSERT INTO deliveries (destination_id, event, snapshot)
-    SELECT id, 'test', '{}' FROM destinations WHERE id = ${destinationId}::uuid FOR KEY SHARE RETURNING id::text`;
+    SELECT id, 'test', '{}' FROM destinations WHERE id = ${destinationId}::uuid AND deleted_at IS NULL FOR KEY SHARE RETURNING id::text`;
   return row?.id;
 }

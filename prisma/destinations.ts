@@ -36,11 +36,11 @@ export class NameTaken extends Error {
 
 /** Returns all destinations by name. */
 export async function listDestinations(db: Database): Promise<DestinationRow[]> {
-  return db.destination.findMany({ orderBy: { name: 'asc' } });
+  return db.destination.findMany({ where: { deletedAt: null }, orderBy: { name: 'asc' } });
 }
 
 export async function findDestination(db: Database, id: string): Promise<DestinationRow | null> {
-  return db.destination.findUnique({ where: { id } });
+  return db.destination.findUnique({ where: { id, deletedAt: null } });
 }
 
 /** Inserts the destination and returns its row. Throws NameTaken. */
@@ -57,7 +57,7 @@ export async function updateDestination(
 ): Promise<DestinationRow | null> {
   const set = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
   const [row] = await db.destination
-    .updateManyAndReturn({ where: { id }, data: { ...set, updatedAt: new Date() } })
+    .updateManyAndReturn({ where: { id, deletedAt: null }, data: { ...set, updatedAt: new Date() } })
     .catch(rethrow(patch.name ?? ''));
   return row ?? null;
 }
@@ -69,26 +69,6 @@ function rethrow(name: string) {
   return (error: unknown): never => {
     throw error instanceof DatabaseError && UNIQUE_VIOLATION.includes(error.code) ? new NameTaken(name, error) : error;
   };
-}
-
-/** Rows per statement of an operation on all deliveries of a destination: 0.5 s on a busy machine; the timeout is 8 s. */
-const CHUNK = 2_000;
-
-/** Deletes the destination with its deliveries, pending ones too. Returns false if there is none. */
-export async function deleteDestination(db: Database, id: string): Promise<boolean> {
-  // A long DELETE would lock the row, and recording results would wait for it. No event has this name: from here on no
-  // delivery is added, and after a crash the destination can be deleted again.
-  await db.$executeRaw`
-    UPDATE destinations SET enabled = false, disabled_at = now(), disabled_reason = 'is being deleted',
-      filter_events = '{none}' WHERE id = ${id}::uuid`;
-  let deleted = CHUNK;
-  while (deleted === CHUNK) {
-    deleted = await db.$executeRaw`
-      DELETE FROM deliveries WHERE id IN (
-        SELECT id FROM deliveries WHERE destination_id = ${id}::uuid ORDER BY created_at DESC LIMIT ${CHUNK}::int)`;
-  }
-  const { count } = await db.destination.deleteMany({ where: { id } });
-  return count === 1;
 }
 
 /** Counts stop here, so that they cost the same however many deliveries there are. */
@@ -112,56 +92,14 @@ export async function destinationHealth(db: Database): Promise<Map<string, Desti
   return new Map(rows.map(({ id, ...health }) => [id, health]));
 }
 
-/**
- * Enables or disables the destination, and closes its circuit breaker. Returns false if there is none. Before it is enabled,
- * its pending deliveries are spread over time, oldest first, `ratePerS` per second.
- */
-export async function setEnabled(
-  db: Database,
-  id: string,
-  enabled: boolean,
-  { ratePerS }: { ratePerS: number },
-): Promise<boolean> {
-  if (enabled) await spaceBacklog(db, id, ratePerS);
-  const changed = await db.$executeRaw`
-    UPDATE destinations SET enabled = ${enabled}, disabled_reason = NULL, consecutive_failures = 0, blocked_until = NULL,
-      disabled_at = CASE WHEN ${enabled} THEN NULL ELSE COALESCE(disabled_at, now()) END, updated_at = now()
-    WHERE id = ${id}::uuid`;
-  return changed === 1;
-}
-
-/**
- * Spreads the pending deliveries of a destination over time, oldest first, `ratePerS` per second. Call it while nothing is
- * claimed: the destination is disabled or blocked.
- */
-export async function spaceBacklog(db: Database, id: string, ratePerS: number): Promise<void> {
-  let after = { at: new Date(0), id: '00000000-0000-0000-0000-000000000000', spaced: 0 };
-  for (;;) {
-    // A time within the next minute can be the end of an attempt's lease: another attempt would send twice.
-    const [page] = await db.$queryRaw<{ at: Date; id: string; n: number }[]>`
-      WITH page AS MATERIALIZED (
-        SELECT id, created_at, row_number() OVER (ORDER BY created_at, id) AS n FROM deliveries
-        WHERE destination_id = ${id}::uuid AND status = 'pending' AND created_at >= ${after.at}::timestamptz
-          AND (created_at, id) > (${after.at}::timestamptz, ${after.id}::uuid)
-        ORDER BY created_at, id LIMIT ${CHUNK}::int),
-      spaced AS (
-        UPDATE deliveries
-        SET next_attempt_at = now() + make_interval(secs => (${after.spaced}::int + n - 1) / ${ratePerS}::float8)
-        FROM page WHERE deliveries.id = page.id AND status = 'pending'
-          AND NOT (next_attempt_at > now() AND next_attempt_at < now() + interval '1 minute'))
-      SELECT created_at AS at, id::text, n::int FROM page ORDER BY n DESC LIMIT 1`;
-    if (!page) return;
-    after = { at: page.at, id: page.id, spaced: after.spaced + page.n };
-  }
-}
-
 /** `failures` in a row open the circuit breaker for `baseMs`; each further failure doubles that, up to `maxMs`. */
 export type Breaker = { failures: number; baseMs: number; maxMs: number };
 
 /**
  * Records a failed attempt and returns the number of failures in a row; 0 if there is no such destination. Blocks the
  * destination for `blockedUntilMs` from now and as the `breaker` says, whichever is longer; up to 20 % less, by chance.
- * While it is blocked, only the failure of a `probe` counts: attempts that were in progress say nothing new.
+ * While it is blocked, only the failure of a `probe` counts, and blocks it again: attempts that were in progress say nothing
+ * new.
  */
 export async function recordDestinationFailure(
   db: Database,
@@ -176,9 +114,10 @@ export async function recordDestinationFailure(
       last_error = ${error}, last_error_at = now(),
       blocked_until = GREATEST(CASE WHEN ${probe}::bool THEN NULL ELSE blocked_until END,
         now() + make_interval(secs => ${blockedUntilMs}::float8 / 1000),
-        CASE WHEN ${breaker.failures}::int > 0 AND consecutive_failures + 1 >= ${breaker.failures}::int AND ${counts}
+        CASE WHEN ${breaker.failures}::int > 0 AND ${counts}
+          AND (consecutive_failures + 1 >= ${breaker.failures}::int OR ${probe}::bool)
         THEN now() + make_interval(secs => (1 - 0.2 * random()) * LEAST(${breaker.maxMs}::float8,
-          ${breaker.baseMs}::float8 * 2 ^ LEAST(consecutive_failures + 1 - ${breaker.failures}::int, 30)) / 1000) END)
+          ${breaker.baseMs}::float8 * 2 ^ LEAST(GREATEST(consecutive_failures + 1 - ${breaker.failures}::int, 0), 30)) / 1000) END)
     WHERE id = ${id}::uuid RETURNING consecutive_failures AS failures`;
   return row?.failures ?? 0;
 }

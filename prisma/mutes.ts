@@ -25,7 +25,7 @@ export async function createMute(db: Database, mute: NewMute): Promise<MuteRow |
     SELECT ${mute.store}, ${mute.failureCode}::failure_code, ${mute.destinationId}::uuid, ${mute.reason},
       ${mute.createdBy}, ${mute.endsAt}::timestamptz
     WHERE ${mute.destinationId}::uuid IS NULL OR EXISTS (
-      SELECT FROM destinations WHERE id = ${mute.destinationId}::uuid FOR KEY SHARE)
+      SELECT FROM destinations WHERE id = ${mute.destinationId}::uuid AND deleted_at IS NULL FOR KEY SHARE)
     RETURNING id::text, store, failure_code::text AS "failureCode", destination_id::text AS "destinationId", reason,
       created_by AS "createdBy", created_at AS "createdAt", ends_at AS "endsAt"`;
   return row ? { ...row, muted: 0 } : null;

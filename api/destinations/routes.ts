@@ -5,16 +5,15 @@ import type { Cidr } from '#destinations/address-rules.ts';
 import type { Group } from '#destinations/events.ts';
 import { type Fields, splitSecrets } from '#destinations/kinds.ts';
 import type { Database } from '#prisma/client.ts';
+import { deleteDestination, setEnabled } from '#prisma/destination-backlog.ts';
 import {
   createDestination,
   type DestinationRow,
-  deleteDestination,
   destinationHealth,
   findDestination,
   listDestinations,
   NameTaken,
   type NewDestination,
-  setEnabled,
   updateDestination,
 } from '#prisma/destinations.ts';
 import { requireManage, requireScope } from '../auth/client.ts';
@@ -35,6 +34,9 @@ export type DestinationDeps = {
   backlogRate: number;
   triggerDelivery: TriggerDelivery;
 };
+
+/** How long DELETE deletes deliveries. The workers delete the rest. */
+const DELETE_MS = 1_000;
 
 /** GET and POST /destinations; GET, PATCH and DELETE /destinations/:id. */
 export function destinationRoutes(deps: DestinationDeps): Router {
@@ -131,7 +133,7 @@ function changedConfig(
 function removeDestination({ db }: DestinationDeps): RequestHandler {
   return async (req, res) => {
     const id = changeableId(req.params);
-    if (!(await deleteDestination(db, id))) throw unknownDestination();
+    if (!(await deleteDestination(db, id, DELETE_MS))) throw unknownDestination();
     req.log.info({ destination: id }, 'destination deleted');
     res.status(204).end();
   };

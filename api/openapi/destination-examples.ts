@@ -39,6 +39,7 @@ const NEW_ROW: DestinationRow = {
   ...{ filterStores: filter.stores, filterEvents: filter.events, filterFailureCodes: filter.failure_codes },
   ...{ groupIntervalS: null, disabledReason: null, disabledAt: null, consecutiveFailures: 0, blockedUntil: null },
   ...{ lastError: null, lastErrorAt: null, lastDeliveredAt: null, createdAt: at(-3_600), updatedAt: at(-3_600) },
+  deletedAt: null,
 };
 const signed = { secrets: { fields: {}, signing: { secret: SIGNING_SECRET } } };
 

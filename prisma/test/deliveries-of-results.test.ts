@@ -3,7 +3,8 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addPending, claim, findAlert, recordResolution } from '../alerts.ts';
 import { openDatabase } from '../client.ts';
-import { deleteDestination, type NewDestination, setEnabled, updateDestination } from '../destinations.ts';
+import { deleteDestination, setEnabled } from '../destination-backlog.ts';
+import { type NewDestination, updateDestination } from '../destinations.ts';
 import { recordLate } from '../late-alerts.ts';
 import { createMute, endMute, listMutes, type NewMute } from '../mutes.ts';
 import { type AlertSnapshot, presentAlert } from '../present-alert.ts';
@@ -42,7 +43,7 @@ describe('recording a result', () => {
     await fixture.finish();
     const { id } = await fixture.destination();
     expect((await fixture.finish()).destinations).toEqual([id]);
-    expect(await deleteDestination(fixture.db, id)).toBe(true);
+    expect(await deleteDestination(fixture.db, id, 60_000)).toBe(true);
     expect(await fixture.finish()).toMatchObject({ recorded: true, destinations: [] });
   });
 

@@ -9,7 +9,7 @@ import {
   releaseDelivery,
 } from '../deliveries.ts';
 import { findDelivery, retryDeliveries, retryDelivery } from '../delivery-listing.ts';
-import { setEnabled } from '../destinations.ts';
+import { setEnabled } from '../destination-backlog.ts';
 import { openDeliveryFixture } from './delivery-fixture.ts';
 
 let fixture: Awaited<ReturnType<typeof openDeliveryFixture>>;

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { claimDeliveries, claimDelivery, deliverySucceeded, dueDestinations } from '../deliveries.ts';
 import { formGroups } from '../delivery-groups.ts';
 import { findDelivery, listDeliveries, MAX_MATCHED, retryDeliveries } from '../delivery-listing.ts';
-import { deleteDestination, destinationHealth, MAX_COUNT, setEnabled } from '../destinations.ts';
+import { deleteDestination, setEnabled, spaceBacklog } from '../destination-backlog.ts';
+import { destinationHealth, MAX_COUNT } from '../destinations.ts';
 import { openDeliveryFixture } from './delivery-fixture.ts';
 
 const PENDING = 100_000;
@@ -120,10 +121,11 @@ describe(`with ${PENDING} pending and ${DELIVERED} delivered ones`, { timeout: 3
 
   it('enabling and deleting work page by page', { timeout: 600_000 }, async () => {
     expect(await setEnabled(fixture.db, busy, true, { ratePerS: 1_000 })).toBe(true);
+    expect(await spaceBacklog(fixture.db, busy, 1_000)).toBe(true);
     const [spaced] = await fixture.db.$queryRaw<{ s: number }[]>`
       SELECT extract(epoch FROM max(next_attempt_at) - now())::float8 AS s FROM deliveries WHERE status = 'pending'`;
     expect(spaced?.s).toBeGreaterThan(PENDING / 1_000 - 60);
-    expect(await deleteDestination(fixture.db, busy)).toBe(true);
+    expect(await deleteDestination(fixture.db, busy, 120_000)).toBe(true);
     expect(await fixture.db.delivery.count({ where: { destinationId: busy } })).toBe(0);
   });
 });

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimDeliveries } from '../deliveries.ts';
+import { claimDeliveries, createTestDelivery } from '../deliveries.ts';
+import { deleteDestination, deletedDestinations, purgeDeleted, setEnabled } from '../destination-backlog.ts';
 import {
   acquireProbe,
   createDestination,
-  deleteDestination,
   destinationHealth,
   disableDestination,
   findDestination,
@@ -12,7 +12,6 @@ import {
   type NewDestination,
   recordDestinationFailure,
   recordDestinationSuccess,
-  setEnabled,
   updateDestination,
 } from '../destinations.ts';
 import { createMute } from '../mutes.ts';
@@ -48,8 +47,8 @@ describe('a destination', () => {
       createdBy: 'k',
       endsAt,
     });
-    expect(await deleteDestination(fixture.db, id)).toBe(true);
-    expect(await deleteDestination(fixture.db, id)).toBe(false);
+    expect(await deleteDestination(fixture.db, id, 60_000)).toBe(true);
+    expect(await deleteDestination(fixture.db, id, 60_000)).toBe(false);
     expect(await updateDestination(fixture.db, id, { name: 'x' })).toBeNull();
     expect(await fixture.deliveries({ uuid })).toMatchObject([{ destinationId: other.id }]);
     expect([await fixture.db.alert.count(), await fixture.db.mute.count()]).toEqual([1, 0]);
@@ -64,6 +63,27 @@ describe('a destination', () => {
     const health = await destinationHealth(fixture.db);
     expect(health.get(id)).toEqual({ pending: 2, failed: 0, oldestPendingAt: oldest?.createdAt });
     expect(health.get(idle.id)).toEqual({ pending: 0, failed: 0, oldestPendingAt: null });
+  });
+});
+
+describe('a deleted destination', () => {
+  it('is gone at once, and its deliveries are deleted later', async () => {
+    const { id, name } = await fixture.destination();
+    const { uuid } = await fixture.finish();
+    expect(await deleteDestination(fixture.db, id, 0)).toBe(true);
+    expect(await deleteDestination(fixture.db, id, 0)).toBe(false);
+    expect([await findDestination(fixture.db, id), await listDestinations(fixture.db)]).toEqual([null, []]);
+    expect(await setEnabled(fixture.db, id, true, { ratePerS: 1 })).toBe(false);
+    expect(await createTestDelivery(fixture.db, id)).toBeUndefined();
+    expect((await fixture.finish()).destinations).toEqual([]);
+    const other = await fixture.destination({ name });
+    expect(await deletedDestinations(fixture.db)).toEqual([id]);
+    expect(await fixture.deliveries({ uuid })).toHaveLength(1);
+    await Promise.all([1, 2, 3].map(() => purgeDeleted(fixture.db, id, 60_000)));
+    expect(await deletedDestinations(fixture.db)).toEqual([]);
+    expect(await fixture.deliveries({ uuid })).toEqual([]);
+    await purgeDeleted(fixture.db, other.id, 0);
+    expect(await listDestinations(fixture.db)).toMatchObject([{ id: other.id }]);
   });
 });
 
@@ -122,6 +142,14 @@ describe('the circuit breaker', () => {
     expect(await recordDestinationFailure(fixture.db, id, 'no', { blockedUntilMs: 60_000, breaker })).toBe(1);
     const { blockedUntil } = (await findDestination(fixture.db, id)) ?? {};
     expect(blockedUntil?.getTime()).toBeGreaterThan(Date.now() + 30_000);
+  });
+
+  it('stays open after a failed probe, also after few failures', async () => {
+    const { id } = await fixture.destination();
+    await fixture.db.$executeRaw`UPDATE destinations SET blocked_until = now()`;
+    expect(await acquireProbe(fixture.db, id, 30_000)).toBe(true);
+    expect(await recordDestinationFailure(fixture.db, id, 'no', { breaker, probe: true })).toBe(1);
+    expect((await findDestination(fixture.db, id))?.blockedUntil).not.toBeNull();
   });
 
   it('gives the probe to one of many callers, after the block only', async () => {

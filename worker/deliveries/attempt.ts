@@ -3,12 +3,12 @@ import type { Logger } from 'pino';
 import { waitAtMost } from '#async/timeout.ts';
 import type { Database } from '#prisma/client.ts';
 import { type ClaimedDelivery, deliveryFailed, deliverySucceeded, releaseDelivery } from '#prisma/deliveries.ts';
+import { spaceBacklog } from '#prisma/destination-backlog.ts';
 import {
   type DestinationRow,
   disableDestination,
   recordDestinationFailure,
   recordDestinationSuccess,
-  spaceBacklog,
 } from '#prisma/destinations.ts';
 import { type Kinds, SendError, type Sent } from '../notify/kind.ts';
 import { ConfigUnreadable, configOf } from './destination-config.ts';

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database } from '#prisma/client.ts';
 import { dueDestinations } from '#prisma/deliveries.ts';
+import { deletedDestinations, purgeDeleted } from '#prisma/destination-backlog.ts';
 import { type DestinationRow, destinationHealth, listDestinations } from '#prisma/destinations.ts';
 import { type LatePage, recordLate } from '#prisma/late-alerts.ts';
 import type { DeliveryMetrics } from './metrics.ts';
@@ -22,12 +23,16 @@ type Intervals = { dueMs: number; lateMs: number; healthMs: number };
 
 const INTERVALS: Intervals = { dueMs: 2_000, lateMs: 5_000, healthMs: 15_000 };
 
+/** How long a pass deletes deliveries of a deleted destination. */
+const PURGE_MS = 1_000;
+
 /** Unfinished alerts per statement of the late scan. */
 const LATE_PAGE = 1_000;
 
 /**
- * Finds what no trigger reported: due retries, deliveries of killed workers, groups that are complete, late alerts; and
- * measures. While there are no destinations, a pass is one query. A failed pass is logged once per outage.
+ * Finds what no trigger reported: due retries, deliveries of killed workers, groups that are complete, late alerts; measures;
+ * and deletes the deliveries of deleted destinations. While there are no destinations, a pass is two queries. A failed pass is
+ * logged once per outage.
  */
 export function startSweep(deps: SweepDeps): { close(): Promise<void> } {
   const intervals = deps.intervals ?? INTERVALS;
@@ -41,6 +46,7 @@ export function startSweep(deps: SweepDeps): { close(): Promise<void> } {
     const destinations = await listDestinations(deps.db);
     deps.keepOutages(destinations.map(({ id }) => id));
     measureStates(deps.metrics, destinations);
+    for (const id of await deletedDestinations(deps.db)) await purgeDeleted(deps.db, id, PURGE_MS);
     if (destinations.length === 0) return;
     if (lateIsDue()) await scanLate(deps);
     for (const id of await dueDestinations(deps.db)) deps.look(id);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { claimDeliveries, createTestDelivery } from '#prisma/deliveries.ts';
-import { setEnabled } from '#prisma/destinations.ts';
+import { setEnabled } from '#prisma/destination-backlog.ts';
 import { type DeliveryFixture, openDeliveryFixture, openReceiver, type Receiver, SOON } from './delivery-fixture.ts';
 
 let fixture: DeliveryFixture;
@@ -60,35 +60,6 @@ it('counts muted late alerts, and sends none of them', async () => {
   await expect.poll(() => statuses(id).then((all) => all.toSorted()), SOON).toEqual(['delivered', 'muted', 'muted']);
   await expect.poll(async () => (await metrics.muted.get()).values, SOON).toMatchObject([{ value: 2 }]);
   expect(receiver.received).toHaveLength(1);
-});
-
-describe('a deleted destination', () => {
-  it('leaves nothing in the worker', async () => {
-    const { id } = await fixture.addDestination(receiver.url);
-    await fixture.addAlert();
-    const { deliverer } = fixture.startWorker();
-    await expect.poll(() => statuses(id), SOON).toEqual(['delivered']);
-    await expect.poll(() => deliverer.active, SOON).toBe(0);
-    await fixture.db.destination.delete({ where: { id } });
-    deliverer.look(id);
-    expect(deliverer.active).toBe(1);
-    await expect.poll(() => deliverer.active, SOON).toBe(0);
-  });
-
-  it('has no outage any more', async () => {
-    receiver.respond = () => ({ status: 500 });
-    const worker = fixture.startWorker();
-    const outages = () => fixture.logged.filter(({ msg }) => `${msg}`.startsWith('destination blocked')).length;
-    const { createdAt: _, ...row } = await fixture.addDestination(receiver.url);
-    for (const expected of [1, 2]) {
-      for (let n = 0; n < 5; n += 1) worker.deliverer.look((await fixture.addAlert()).destinations[0] ?? '');
-      await expect.poll(outages, SOON).toBe(expected);
-      await fixture.db.destination.delete({ where: { id: row.id } });
-      await expect.poll(() => worker.deliverer.outages, SOON).toBe(0);
-      // The same id, as after a restored backup.
-      await fixture.db.destination.create({ data: { ...row, config: { url: receiver.url } } });
-    }
-  });
 });
 
 describe('a failed attempt', () => {

@@ -1,0 +1,1 @@
+ALTER TABLE "destinations" ADD COLUMN "deleted_at" TIMESTAMPTZ(3);

@@ -42,7 +42,14 @@ const MODULES: Record<string, Module> = {
 type Rule = IForbiddenRuleType & { name: string; comment: string };
 
 /** Layers of the api, from the entry down: a layer imports only layers below it. */
-const API_LAYERS = [['openapi'], ['destinations'], ['alerts'], ['operations', 'dashboard'], ['auth'], ['http']];
+const API_LAYERS = [
+  ['openapi'],
+  ['destinations', 'media'],
+  ['alerts'],
+  ['operations', 'dashboard'],
+  ['auth'],
+  ['http'],
+];
 
 const TESTS = '(^|/)test/|^(chaos|bench)/|\\.config\\.js$';
 const PACKAGE = 'node_modules/';
@@ -78,7 +85,7 @@ function layerRule(lower: string[], upper: string[]): Rule {
   return {
     name: `api-layers-${lower.join('-')}`,
     comment:
-      'the layers of the api: index → app → openapi → destinations → alerts → operations, dashboard → auth → http',
+      'the layers of the api: index → app → openapi → destinations, media → alerts → operations, dashboard → auth → http',
     severity: 'error',
     from: { path: `^api/(${lower.join('|')})/`, pathNot: TESTS },
     to: { path: `^api/(${[...upper.map((layer) => `${layer}/`), 'index\\.', 'app\\.'].join('|')})` },

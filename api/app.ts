@@ -36,6 +36,8 @@ import { logResponse, requestContext } from './http/request-context.ts';
 import { endSpan, requestTracing } from './http/request-tracing.ts';
 import { observeResponses } from './http/response-observer.ts';
 import { securityHeaders } from './http/security-headers.ts';
+import { linkRoutes } from './media/link-routes.ts';
+import { type MediaSettings, mediaRoutes } from './media/routes.ts';
 import { docsRoutes } from './openapi/docs-route.ts';
 import { queueRoutes } from './operations/bull-board.ts';
 import { healthRoutes, type Readiness } from './operations/health.ts';
@@ -70,6 +72,7 @@ export type AppDeps = {
   sourceNames: () => readonly string[];
   sourceOf: SourceOf;
   metrics: ApiMetrics;
+  media: MediaSettings;
   destinations: DestinationSettings;
 };
 
@@ -103,6 +106,7 @@ export function createApp(deps: AppDeps): Express {
   if (deps.rateLimits) app.use(deps.rateLimits.byAddress);
   app.use(sameOriginOnly(origins));
   app.use(docsRoutes());
+  app.use(linkRoutes(deps));
   app.use(loginRoutes(deps.auth, deps.videos));
   const assets = readAssets();
   app.use(assetRoutes(assets));
@@ -119,6 +123,7 @@ export function createApp(deps: AppDeps): Express {
   const newAlertSchema = newAlertSchemaFor(deps.videoExtensions);
   app.use(batchRoutes({ ...deps, newAlertSchema }));
   app.use(alertRoutes({ ...deps, longPollSlots, storeNames, newAlertSchema }));
+  app.use(mediaRoutes(deps));
   app.use(...allDestinationRoutes(deps, longPollSlots));
   app.use(queueRoutes(deps));
   app.use(notFound);

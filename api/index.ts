@@ -1,3 +1,5 @@
+import { linkKeys } from '#media/links.ts';
+import { openConfiguredStore } from '#media/store.ts';
 import { createProcessRegistry } from '#observability/process-metrics.ts';
 import { startService } from '#observability/service.ts';
 import { openDatabase } from '#prisma/client.ts';
@@ -29,7 +31,9 @@ import { closeServer, createAlertServer } from './server.ts';
 
 const service = await startService('api', () => {
   const values = readApiConfig(process.env);
-  return { ...values, sources: values.SOURCES_FILE === undefined ? undefined : readSourceNames(values.SOURCES_FILE) };
+  const { SOURCES_FILE } = values;
+  const sources = SOURCES_FILE === undefined ? undefined : readSourceNames(SOURCES_FILE);
+  return { ...values, sources, mediaStore: openConfiguredStore(values, process.env) };
 });
 const { config, log, onClose, stopping } = service;
 const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
@@ -80,6 +84,12 @@ const app = createApp({
   videoExtensions: config.VIDEO_EXTENSIONS,
   sourceNames: () => sources?.names ?? [],
   sourceOf: (alert) => (sources === undefined ? null : sourceOf(alert, sources)),
+  media: {
+    store: config.mediaStore,
+    accel: config.MEDIA_ACCEL,
+    linkKeys: linkKeys(config),
+    publicUrl: config.PUBLIC_URL,
+  },
   destinations: {
     secretsKey: config.SECRETS_KEY,
     allowedCidrs: config.DESTINATION_ALLOW_CIDRS,
@@ -87,6 +97,8 @@ const app = createApp({
   },
   readiness: createReadiness({ db, queue, stopping }),
 });
+
+onClose(() => config.mediaStore?.close());
 
 const server = createAlertServer(app, { behindProxy: config.TRUST_PROXY > 0 });
 server.once('error', (error: NodeJS.ErrnoException) => {

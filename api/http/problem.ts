@@ -12,7 +12,18 @@ export const PROBLEMS = {
   forbidden: [403, 'Insufficient scope', 'Request a key with the scope or the store that `detail` names.'],
   'bad-event-id': [400, 'Invalid event id', 'Send the id of the last event unchanged, or omit it.'],
   'cross-site': [403, 'Cross-site request rejected', 'Send it from a page of this host, or with a Bearer key.'],
+  'link-invalid': [403, 'Invalid link', 'Create another link: POST /alerts/{uuid}/links.'],
   'not-found': [404, 'Not found', 'Check the path. An alert exists once its POST has returned 202.'],
+  'picture-not-available': [
+    404,
+    'No picture',
+    '`reason` says why. If `status_now` is pending, try again after a second.',
+  ],
+  'copy-not-available': [
+    404,
+    'No playable copy',
+    'POST /alerts/{uuid}/copy makes one. `reason` says why there is none.',
+  ],
   'method-not-allowed': [405, 'Method not allowed', 'Use one of the methods in the Allow header.'],
   'alert-conflict': [409, 'UUID already in use', 'Give each alert its own uuid. `fields` lists what differs.'],
   'not-retryable': [
@@ -29,6 +40,7 @@ export const PROBLEMS = {
     'Only a failed delivery can be retried. `status_now` is its current status.',
   ],
   'too-slow': [408, 'Request timeout', 'Send the headers within 10 s and the whole request within 30 s.'],
+  'link-expired': [410, 'Link expired', 'Create another link: POST /alerts/{uuid}/links.'],
   'precondition-failed': [
     412,
     'Alert has changed',
@@ -36,6 +48,7 @@ export const PROBLEMS = {
   ],
   'too-large': [413, 'Body too large', 'The limit is 16 KiB for an alert and 512 KiB for a batch.'],
   'not-json': [415, 'Unsupported media type', 'Send uncompressed JSON with Content-Type: application/json.'],
+  'range-not-satisfiable': [416, 'Range not satisfiable', 'Content-Range has the size of the file.'],
   misdirected: [421, 'Host not allowed', 'Use another host name. `detail` says which.'],
   'batch-rejected': [422, 'All alerts rejected', '`results` has the problem of each alert, as in a 200.'],
   validation: [422, 'Validation failed', '`errors` lists each invalid field. /openapi.json has the schema.'],
@@ -51,6 +64,12 @@ export const PROBLEMS = {
     503,
     'Secrets unavailable',
     'The operator sets SECRETS_KEY for api and worker, to the key that `detail` names if there is one.',
+  ],
+  'links-unavailable': [503, 'Links unavailable', 'The operator sets LINK_KEYS or SECRETS_KEY for api and worker.'],
+  'media-unavailable': [
+    503,
+    'Stored files unavailable',
+    'Try again after Retry-After seconds. The operator checks MEDIA_URL.',
   ],
   'queue-full': [503, 'Queue full', 'Send the same alert again after Retry-After seconds. It was not stored.'],
   unavailable: [

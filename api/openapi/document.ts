@@ -5,6 +5,7 @@ import { alertActionPaths } from './alert-action-paths.ts';
 import { alertPaths } from './alert-paths.ts';
 import { deliveryPaths } from './delivery-paths.ts';
 import { destinationPaths } from './destination-paths.ts';
+import { mediaPaths } from './media-paths.ts';
 import { operationsPaths } from './operations-paths.ts';
 import { problemSchemas } from './problems.ts';
 
@@ -27,7 +28,14 @@ export function openApiDocument() {
       { name: 'Destinations', description: 'Deliver alerts to other systems.' },
       { name: 'System', description: 'Health, metrics and documentation.' },
     ],
-    paths: { ...alertPaths, ...alertActionPaths, ...destinationPaths, ...deliveryPaths, ...operationsPaths },
+    paths: {
+      ...alertPaths,
+      ...alertActionPaths,
+      ...mediaPaths,
+      ...destinationPaths,
+      ...deliveryPaths,
+      ...operationsPaths,
+    },
     components: {
       schemas: { Problem: problemSchema, ...problemSchemas() },
       securitySchemes: {

@@ -12,6 +12,11 @@ export const UUID = '35df2857-3a48-4985-aed0-e68b5ae4c968';
 export const OTHER_UUID = '6f1d2c3b-4a59-4e68-9f70-8192a3b4c5d6';
 export const REQUEST_ID = '0b6f2f0c-6d1c-4b53-9d8c-7a4f7f1f2a11';
 
+export const LINK = {
+  url: `https://alerts.example.com/media/picture/${UUID}?expires=1795332000&key=52fb9d6d1c1d3a0f&signature=${'x'.repeat(43)}`,
+  expires_at: '2026-11-22T07:20:00.000Z',
+};
+
 /** Returns a time after the receipt of the first alert. */
 const after = (ms: number) => new Date(Date.parse('2026-11-22T06:00:00.000Z') + ms);
 

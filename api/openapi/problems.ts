@@ -9,6 +9,11 @@ export type ProblemExample = { detail: string; [member: string]: unknown };
 
 const strings = { type: 'array', items: { type: 'string' }, minItems: 1 };
 
+const mediaMembers = {
+  status_now: { enum: ['pending', 'none'] },
+  reason: { anyOf: [{ type: 'string', pattern: '^[a-z_]+$' }, { type: 'null' }] },
+};
+
 /** The members that some problems have in addition to those of RFC 9457. */
 const EXTRA_MEMBERS: Partial<Record<ProblemName, Record<string, object>>> = {
   'alert-conflict': { fields: strings, existing: { type: 'string', pattern: '^/alerts/[0-9a-f-]{36}$' } },
@@ -16,6 +21,8 @@ const EXTRA_MEMBERS: Partial<Record<ProblemName, Record<string, object>>> = {
   'not-retryable': { status_now: { enum: ['pending', 'processing', 'processed'] } },
   'name-taken': { existing: { type: 'string', pattern: '^/destinations(/[0-9a-z-]+)?$' } },
   'delivery-not-failed': { status_now: { enum: ['pending', 'delivered', 'muted'] } },
+  'picture-not-available': mediaMembers,
+  'copy-not-available': mediaMembers,
   validation: { errors: { type: 'array', minItems: 1 } },
 };
 
@@ -46,6 +53,17 @@ const EXAMPLES: Partial<Record<ProblemName, ProblemExample>> = {
   'builtin-destination': { detail: 'The destination console cannot be changed or tested.' },
   'no-signing-secret': { detail: 'The destination on-call is of the kind email.' },
   'delivery-not-failed': { detail: 'The delivery is delivered, not failed.', status_now: 'delivered' },
+  'picture-not-available': {
+    detail: 'Its first frame is damaged.',
+    status_now: 'none',
+    reason: 'frame_damaged',
+  },
+  'copy-not-available': { detail: 'No copy was requested.', status_now: 'none', reason: 'disabled' },
+  'link-invalid': { detail: 'The link was changed, revoked, or signed with a key that is no longer used.' },
+  'link-expired': { detail: 'The link has expired.' },
+  'range-not-satisfiable': { detail: 'The file has 20480 bytes.' },
+  'links-unavailable': { detail: 'Neither LINK_KEYS nor SECRETS_KEY is set.' },
+  'media-unavailable': { detail: 'The stored files are not available now.' },
   'secrets-unavailable': { detail: 'SECRETS_KEY is not set, so that secrets cannot be stored.' },
   'precondition-failed': { detail: 'The alert has changed since the state of If-Match.' },
   unauthorized: { detail: 'Authentication required: send Authorization: Bearer <key>.' },
@@ -55,7 +73,9 @@ const EXAMPLES: Partial<Record<ProblemName, ProblemExample>> = {
 
 const HEADERS_OF: Record<number, HeaderName[]> = {
   401: ['WWW-Authenticate'],
+  404: ['Retry-After?'],
   412: ['ETag'],
+  416: ['Content-Range'],
   429: ['Retry-After'],
   503: ['Retry-After'],
 };

@@ -29,7 +29,7 @@ const compiled = new Map<string, ValidateFunction>();
 const PAGES = /^\/($|queues(\/|$)|docs\/|log(in|out)(\.css)?$|assets\/|favicon\.ico$)/;
 /** Headers of HTTP, helmet, CORS and rate limits, which every response may have. */
 const COMMON_HEADERS =
-  /^(date|connection|keep-alive|content-(length|type|security-policy)|transfer-encoding|vary|cross-origin-.+|origin-agent-cluster|referrer-policy|x-content-type-options|x-dns-prefetch-control|x-download-options|x-frame-options|x-permitted-cross-domain-policies|x-xss-protection|access-control-.+|ratelimit(-policy)?)$/;
+  /^(date|connection|keep-alive|content-(length|type|security-policy)|transfer-encoding|vary|cross-origin-.+|origin-agent-cluster|referrer-policy|x-content-type-options|x-dns-prefetch-control|x-download-options|x-frame-options|x-accel-(redirect|cache-control|content-disposition)|x-permitted-cross-domain-policies|x-xss-protection|access-control-.+|ratelimit(-policy)?)$/;
 /** Sent before the api looks at the method or the path. */
 const BEFORE_ROUTING = new Set([400, 401, 403, 421, 429, 500, 503]);
 

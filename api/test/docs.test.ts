@@ -59,14 +59,17 @@ describe('/openapi.json', () => {
         '200',
         '201',
         '202',
+        '206',
         '400',
         '401',
         '403',
         '404',
         '409',
+        '410',
         '412',
         '413',
         '415',
+        '416',
         '421',
         '422',
         '429',
@@ -85,10 +88,18 @@ describe('/openapi.json', () => {
       })),
     );
     expect(new Set(bodies.map(({ path }) => path))).toEqual(
-      new Set(['/alerts', '/alerts/batch', '/alerts/retry', '/destinations', '/deliveries/retry', '/mutes']),
+      new Set([
+        '/alerts',
+        '/alerts/batch',
+        '/alerts/retry',
+        '/alerts/{uuid}/links',
+        '/destinations',
+        '/deliveries/retry',
+        '/mutes',
+      ]),
     );
     for (const { path, value } of bodies) {
-      const response = await fetch(`${api.url}${path}`, {
+      const response = await fetch(`${api.url}${path.replace('{uuid}', UUID)}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(value),

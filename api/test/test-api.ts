@@ -5,6 +5,7 @@ import { Registry } from '@prometheus-io/client';
 import type { Express } from 'express';
 import { pino } from 'pino';
 import { afterEach, expect } from 'vitest';
+import { linkKeys } from '#media/links.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { openDeliveryQueue } from '#redis/delivery-queue.ts';
 import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
@@ -62,6 +63,7 @@ export async function startTestApi(
     videoExtensions?: string[];
     sourceNames?: string[];
     sourceOf?: AppDeps['sourceOf'];
+    media?: Partial<AppDeps['media']>;
     feedLag?: { checkMs: number; warnMs: number };
     destinations?: Partial<AppDeps['destinations']>;
   } = {},
@@ -99,6 +101,7 @@ export async function startTestApi(
     sourceNames: () => options.sourceNames ?? [],
     sourceOf: options.sourceOf ?? (() => null),
     destinations: { secretsKey: SECRETS_KEY, allowedCidrs: [], backlogRate: 20, ...options.destinations },
+    media: { store: undefined, linkKeys: linkKeys({ SECRETS_KEY }), ...options.media },
     readiness: createReadiness({ db, queue, stopping: () => stopping }),
   });
   const server = createAlertServer(withContractCheck(app, (violation) => violations.push(violation))).listen(

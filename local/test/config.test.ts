@@ -1,3 +1,4 @@
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { apiOrigin, readStartConfig, serviceEnvironment } from '../config.ts';
 
@@ -14,7 +15,10 @@ describe('the environment of the services', () => {
       ...{ DATABASE_URL: URLS.database, QUEUE_URL: URLS.queue, HOST: '127.0.0.1', PORT: '8000', VIDEO_PORT: '8080' },
       ...{ VIDEO_SERVER: 'http://127.0.0.1:8080', VIDEO_PUBLIC_URL: 'http://localhost:8080' },
       ...{ AUTH: 'off', LOG_LEVEL: 'error', PUBLIC_URL: 'http://127.0.0.1:8000' },
+      MEDIA_URL: pathToFileURL(fileURLToPath(new URL('../../data/media', import.meta.url))).href,
     });
+    expect(environmentOf({ MEDIA_URL: 'file:///m' }).MEDIA_URL).toBe('file:///m');
+    expect(environmentOf({ DATA_DIR: '/a b' }).MEDIA_URL).toBe('file:///a%20b/media');
     expect(environmentOf({ PUBLIC_URL: 'https://a.example' }).PUBLIC_URL).toBe('https://a.example');
     expect(environmentOf({ HOST: 'localhost' }).VIDEO_PUBLIC_URL).toBe('http://127.0.0.1:8080');
     expect(environmentOf({ VIDEO_SERVER: 'http://127.0.0.1' }).VIDEO_PUBLIC_URL).toBe('http://localhost');

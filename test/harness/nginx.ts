@@ -20,6 +20,10 @@ export type PublicEndpointOptions = {
   env?: Record<string, string>;
   /** Size of a memory file system for the bodies that nginx writes, as in "1m". Needs root. Default: a folder. */
   bodySpace?: string;
+  /** The port of an api that runs already. Default: one that only echoes. */
+  api?: number;
+  /** The folder of pictures and copies. */
+  mediaFolder?: string;
 };
 
 /** The reverse proxy of nginx/ in front of an api that only echoes. */
@@ -55,10 +59,13 @@ export async function startPublicEndpoint(
   const ports = { api, videos, http, https };
   await makeCertificate(openssl.path, folder);
   await copyServedFiles(folder);
-  await writeConfiguration(folder, ports, upstream);
+  await writeConfiguration(folder, ports, {
+    upstream: options.api ?? upstream,
+    media: options.mediaFolder ?? `${folder}/media`,
+  });
   const unmount = options.bodySpace === undefined ? undefined : await mountBodySpace(folder, options.bodySpace);
   const requests: ApiRequest[] = [];
-  let server = await startApi(upstream, requests);
+  let server = options.api === undefined ? await startApi(upstream, requests) : undefined;
   const proxy = startProcess({
     name: 'nginx',
     file: '/bin/sh',
@@ -71,13 +78,13 @@ export async function startPublicEndpoint(
     ca: await readFile(join(folder, 'fullchain.pem'), 'utf8'),
     folder,
     requests,
-    stopApi: () => stopApi(server),
+    stopApi: async () => server && stopApi(server),
     startApi: async () => {
       server = await startApi(upstream, requests);
     },
     async close() {
       await proxy.stop();
-      if (server.listening) await stopApi(server);
+      if (server?.listening) await stopApi(server);
       await unmount?.();
       await rm(folder, { recursive: true });
     },
@@ -108,7 +115,11 @@ async function copyServedFiles(folder: string): Promise<void> {
 
 type Change = [from: string | RegExp, to: string];
 
-async function writeConfiguration(folder: string, ports: PublicEndpoint['ports'], upstream: number): Promise<void> {
+async function writeConfiguration(
+  folder: string,
+  ports: PublicEndpoint['ports'],
+  { upstream, media }: { upstream: number; media: string },
+): Promise<void> {
   const main = replaceAll(await readFile(join(FOLDER, 'nginx.conf'), 'utf8'), [
     ['http://$api:8000', `http://$api:${upstream}`],
     ['set $api api;', 'set $api 127.0.0.1;'],
@@ -116,6 +127,8 @@ async function writeConfiguration(folder: string, ports: PublicEndpoint['ports']
     ['listen 8080;', `listen 127.0.0.1:${ports.videos};`],
     ['/tmp/', `${folder}/`],
     ['/etc/nginx/extra/', `${folder}/extra/`],
+    ['alias /media/', `alias ${media}/`],
+    ['from=/media/', `from=${media}/`],
     ['root /srv;', `root ${folder}/srv;`],
     [/access_log \/dev\/stdout [^;]+;/g, 'access_log off;'],
   ]);
@@ -145,7 +158,10 @@ async function makeCertificate(openssl: string, folder: string): Promise<void> {
   await promisify(execFile)(openssl, ['req', '-x509', ...key, ...subject, '-out', 'fullchain.pem'], { cwd: folder });
 }
 
-/** Responds to every request with its own description, and to /alerts/events with two events of a stream that stays open. */
+/**
+ * Responds to every request with its own description, to /stored/… with the name of a stored file, and to /alerts/events with
+ * two events of a stream that stays open.
+ */
 async function startApi(port: number, requests: ApiRequest[]): Promise<Server> {
   const server = createServer(({ method, url, headers }, response) => {
     const request: ApiRequest = { method, url, headers };
@@ -158,6 +174,7 @@ async function startApi(port: number, requests: ApiRequest[]): Promise<Server> {
       setTimeout(() => response.write('id: 1.2\n\n'), 100);
       return;
     }
+    if (url?.startsWith('/stored/')) response.setHeader('x-accel-redirect', `/_media/${url.slice(8)}`);
     response.setHeader('content-type', 'application/json').end(JSON.stringify({ method, url, headers }));
   });
   server.listen(port, '127.0.0.1');

@@ -18,7 +18,7 @@ export function openFileStore(root: string): MediaStore {
     open: async (kind, sha256, range) => openFile(fileOf(kind, sha256), range),
     size: async (kind, sha256) => (await orMissing(stat(fileOf(kind, sha256))))?.size,
     remove: async (kind, sha256) => rm(fileOf(kind, sha256), { force: true }),
-    list: (kind) => list(root, kind),
+    list: (kind, begin) => list(root, kind, begin),
     internalPath: pathOf,
     check: () => check(root),
     close() {},
@@ -87,8 +87,8 @@ function readStream(file: FileHandle, { start, end }: ByteRange) {
   return file.createReadStream(end > start ? { start, end: end - 1 } : { start: Number.MAX_SAFE_INTEGER });
 }
 
-async function* list(root: string, kind: MediaKind): AsyncGenerator<StoredFile> {
-  const folder = await orMissing(opendir(join(root, folderOf(kind)), { recursive: true }));
+async function* list(root: string, kind: MediaKind, begin = ''): AsyncGenerator<StoredFile> {
+  const folder = await orMissing(opendir(join(root, folderOf(kind), begin), { recursive: true }));
   if (folder === undefined) return;
   for await (const entry of folder) {
     if (!entry.isFile()) continue;

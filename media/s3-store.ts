@@ -24,7 +24,7 @@ export function openS3Store(source: S3Source, options: { prefix: string; timeout
     open: async (kind, sha256, range) => open(requests, keyOf(kind, sha256), range),
     size: async (kind, sha256) => size(requests, keyOf(kind, sha256)),
     remove: async (kind, sha256) => remove(requests, keyOf(kind, sha256)),
-    list: (kind) => list(requests, `${prefix}${folderOf(kind)}/`, kind),
+    list: (kind, begin) => list(requests, `${prefix}${folderOf(kind)}/${begin === undefined ? '' : `${begin}/`}`, kind),
     async check() {
       const key = `${prefix}unfinished/check`;
       await put(requests, { key, type: 'text/plain', content: Buffer.of(), sha256: undefined });

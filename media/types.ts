@@ -21,7 +21,8 @@ export type MediaStore = {
   size(kind: MediaKind, sha256: string): Promise<number | undefined>;
   /** Deletes a file, which may be missing. */
   remove(kind: MediaKind, sha256: string): Promise<void>;
-  list(kind: MediaKind): AsyncIterable<StoredFile>;
+  /** `begin`: only those whose SHA-256 begins with these two digits. */
+  list(kind: MediaKind, begin?: string): AsyncIterable<StoredFile>;
   /** Returns the path of a file below the store, for X-Accel-Redirect. Only a folder has one. */
   internalPath?(kind: MediaKind, sha256: string): string;
   /** Throws an error that says what to do if files cannot be stored. Deletes what killed processes have left behind. */

@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { parseConfig } from '#config/parse.ts';
+import { openConfiguredStore } from '#media/store.ts';
 import { createProcessRegistry } from '#observability/process-metrics.ts';
 import { startService } from '#observability/service.ts';
 import { openDatabase } from '#prisma/client.ts';
@@ -17,6 +18,8 @@ import { createDeliveryMetrics } from './deliveries/metrics.ts';
 import { startDeliveries } from './deliveries/start.ts';
 import { createTrigger } from './deliveries/trigger.ts';
 import { handleJob } from './handle-job.ts';
+import { createMediaMetrics } from './media/metrics.ts';
+import { startMediaCheck } from './media/start.ts';
 import { createMetrics } from './metrics.ts';
 import { consoleNotifier } from './notify/console.ts';
 import { startOpsServer } from './ops-server.ts';
@@ -39,6 +42,7 @@ const service = await startService('worker', () => {
   return {
     ...values,
     sources: values.SOURCES_FILE === undefined ? undefined : readSources(values.SOURCES_FILE, process.env),
+    store: openConfiguredStore(values, process.env),
   };
 });
 const { config, log, onClose } = service;
@@ -85,7 +89,8 @@ const videoSources = createVideoSources({
   attemptMs: attemptTimeoutMs,
 });
 onClose(() => videoSources.close());
-const { SOURCES_FILE } = config;
+const { SOURCES_FILE, store } = config;
+onClose(() => store?.close());
 const { nameOf } = videoSources;
 const sourcesHealth = createSourcesHealth({
   nameOf,
@@ -145,6 +150,11 @@ const deliveries = startDeliveries({ config, queueUrl, log, metrics: deliveryMet
 onClose(() => Promise.all([consumer?.close(DRAIN_MS), deliveries.close(DRAIN_MS)]));
 const reconciler = startReconciler({ db, queue, log, metrics, maxDepth: config.QUEUE_MAX_DEPTH });
 onClose(() => reconciler.close());
+if (store) {
+  const mediaMetrics = createMediaMetrics(metrics.registry);
+  const check = startMediaCheck({ databaseUrl: config.DATABASE_URL, db, store, log, metrics: mediaMetrics });
+  onClose(() => check.close());
+}
 
 log.info({ concurrency: config.WORKER_CONCURRENCY, videoServer: config.VIDEO_SERVER }, 'worker ready');
 process.send?.({ ready: true });

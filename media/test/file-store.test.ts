@@ -25,9 +25,9 @@ async function contentOf(store: MediaStore, sha256: string, range?: { start: num
   return file && { size: file.size, bytes: await buffer(file.stream) };
 }
 
-async function allOf(store: MediaStore, kind: 'picture' | 'copy' = 'picture'): Promise<StoredFile[]> {
+async function allOf(store: MediaStore, begin?: string): Promise<StoredFile[]> {
   const files = [];
-  for await (const file of store.list(kind)) files.push(file);
+  for await (const file of store.list('picture', begin)) files.push(file);
   return files;
 }
 
@@ -78,6 +78,9 @@ describe('the store in a folder', () => {
       modifiedAt: expect.any(Date),
     }));
     expect((await allOf(store)).toSorted((a, b) => a.bytes - b.bytes)).toEqual(expected);
+    const begin = sha256Of(files[0] ?? Buffer.of()).slice(0, 2);
+    const begun = expected.filter(({ sha256 }) => sha256.startsWith(begin));
+    expect(await allOf(store, begin)).toHaveLength(begun.length);
     for (const bytes of files) await store.remove('picture', sha256Of(bytes));
     await store.remove('picture', sha256Of(randomBytes(1)));
     expect(await allOf(store)).toEqual([]);

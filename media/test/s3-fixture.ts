@@ -9,9 +9,13 @@ import type { MediaStore, StoredFile } from '../store.ts';
 
 export const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-export async function allOf(store: MediaStore, kind: 'picture' | 'copy' = 'picture'): Promise<StoredFile[]> {
+export async function allOf(
+  store: MediaStore,
+  kind: 'picture' | 'copy' = 'picture',
+  begin?: string,
+): Promise<StoredFile[]> {
   const files = [];
-  for await (const file of store.list(kind)) files.push(file);
+  for await (const file of store.list(kind, begin)) files.push(file);
   return files;
 }
 

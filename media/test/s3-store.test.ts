@@ -76,6 +76,9 @@ describe('the store in a bucket', () => {
     const listed = await allOf(store);
     expect(listed.map(({ sha256 }) => sha256).toSorted()).toEqual(pictures.map(sha256Of).toSorted());
     expect(listed[0]?.modifiedAt.getTime()).toBeGreaterThan(Date.now() - 3_600_000);
+    const begin = sha256Of(copy).slice(0, 2);
+    expect(await allOf(store, 'copy', begin)).toHaveLength(1);
+    expect(await allOf(store, 'copy', begin === '00' ? '01' : '00')).toEqual([]);
     expect(await allOf(store, 'copy')).toEqual([
       { sha256: sha256Of(copy), bytes: 2_000_000, modifiedAt: expect.any(Date) },
     ]);

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "pictures" ADD COLUMN     "losses" SMALLINT NOT NULL DEFAULT 0;

@@ -1,0 +1,23 @@
+import pg from 'pg';
+
+/**
+ * Runs the task while no other process holds the lock of this number, and returns true. Returns false if another one holds it.
+ * The lock is that of a connection, outside of a transaction: a long transaction would delay the event feed.
+ */
+export async function withSessionLock(databaseUrl: string, key: number, task: () => Promise<void>): Promise<boolean> {
+  const client = new pg.Client({
+    ...{ connectionString: databaseUrl, connectionTimeoutMillis: 10_000, query_timeout: 10_000, keepAlive: true },
+    application_name: 'video-alerts media check',
+  });
+  // A lost connection only releases the lock earlier.
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    const { rows } = await client.query('SELECT pg_try_advisory_lock($1) AS locked', [key]);
+    if (!rows[0]?.locked) return false;
+    await task();
+    return true;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}

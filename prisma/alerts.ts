@@ -6,6 +6,7 @@ import { DatabaseUnavailable } from './errors.ts';
 import { type Lease, type NewPicture, type Recorded, type Resolution, recordedOf } from './finish.ts';
 import type { Alert, Prisma } from './generated/client.ts';
 import type { AlertStatus, FailureCode } from './generated/enums.ts';
+import { newestOfStores } from './newest-of-stores.ts';
 
 export type { ClaimedAlert, NewAlert } from './alert-writes.ts';
 export type { Lease, NewPicture } from './finish.ts';
@@ -78,9 +79,8 @@ export async function listAlerts(
 ): Promise<Alert[]> {
   const { store, stores } = filter;
   if (store !== undefined || stores === undefined || stores.length < 2) return pageOf(db, filter, page);
-  // One query per store starts in the index at the cursor. One query for all stores would read from the newest alert.
-  const pages = await Promise.all(stores.map((each) => pageOf(db, { ...filter, stores: [each] }, page)));
-  return pages.flat().sort(newestFirst).slice(0, page.limit);
+  const ofStore = (each: string) => pageOf(db, { ...filter, stores: [each] }, page);
+  return newestOfStores(stores, { limit: page.limit, ofStore, newestFirst });
 }
 
 /** For `sort`: by time of receipt, then by id. */

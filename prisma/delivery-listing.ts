@@ -1,6 +1,7 @@
 import type { Database } from './client.ts';
 import { type Delivery, type Destination, Prisma } from './generated/client.ts';
 import type { FailureCode } from './generated/enums.ts';
+import { newestOfStores } from './newest-of-stores.ts';
 
 /** One attempt. `status`: of the response. */
 export type DeliveryAttempt = { at: string; status: number | null; error: string | null; ms: number };
@@ -37,9 +38,8 @@ export async function listDeliveries(
 ): Promise<DeliveryRow[]> {
   const { stores } = filter;
   if (stores === undefined || stores.length < 2) return pageOf(db, filter, page);
-  // One query per store starts in the index at the cursor. One query for all stores would read from the newest delivery.
-  const pages = await Promise.all(stores.map((each) => pageOf(db, { ...filter, stores: [each] }, page)));
-  return pages.flat().sort(newestFirst).slice(0, page.limit);
+  const ofStore = (store: string) => pageOf(db, { ...filter, stores: [store] }, page);
+  return newestOfStores(stores, { limit: page.limit, ofStore, newestFirst });
 }
 
 function newestFirst(a: DeliveryCursor, b: DeliveryCursor): number {

@@ -15,6 +15,7 @@ import {
 } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
 import { DatabaseError } from '../errors.ts';
+import { RESOLUTION } from './delivery-fixture.ts';
 
 let database: TestDatabase;
 let db: Database;
@@ -26,16 +27,6 @@ afterAll(async () => {
   await db.$disconnect();
   await database.drop();
 });
-
-const RESOLUTION = {
-  resolution: '2x1',
-  width: 2,
-  height: 1,
-  rotation: 0,
-  codec: 'c',
-  container: 'mp4',
-  duration: null,
-};
 
 function newUuids(count: number): string[] {
   return Array.from({ length: count }, () => randomUUID());

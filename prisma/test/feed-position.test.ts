@@ -4,16 +4,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { addPending, claim, recordFailure, recordResolution, release, retryFailed } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
-
-const RESOLUTION = {
-  resolution: '2x1',
-  width: 2,
-  height: 1,
-  rotation: 0,
-  codec: 'c',
-  container: 'mp4',
-  duration: null,
-};
+import { RESOLUTION } from './delivery-fixture.ts';
 
 async function openTestDatabase(): Promise<Database> {
   const database = await createTestDatabase();

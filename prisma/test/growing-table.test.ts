@@ -3,16 +3,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { addPending, claim, markNotified, recordResolution, release } from '../alerts.ts';
 import { type Database, openDatabase } from '../client.ts';
-
-const RESOLUTION = {
-  resolution: '2x1',
-  width: 2,
-  height: 1,
-  rotation: 0,
-  codec: 'c',
-  container: 'mp4',
-  duration: null,
-};
+import { RESOLUTION } from './delivery-fixture.ts';
 
 /** Runs every kind of write, on ten alerts at a time. */
 async function writeAll(db: Database): Promise<void> {

@@ -66,7 +66,7 @@ it('takes the screenshots', async () => {
   await seed(stack.db, { count: 900, ms: 3_600_000, end: Date.now() });
   await seedPictures(stack);
   const failed = await stack.db.alert.findFirstOrThrow({
-    where: { failureCode: 'video_timeout', video: '/videos/test_2.mp4' },
+    where: { failureCode: 'video_not_found', video: '/videos/test_2.mp4' },
     orderBy: { receivedAt: 'desc' },
   });
   await mkdir(FOLDER, { recursive: true });

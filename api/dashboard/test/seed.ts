@@ -10,21 +10,13 @@ const VIDEOS = [
   { video: '/videos/test_4.mkv', resolution: '854x480', codec: 'h264', container: 'mkv' },
   { video: '/videos/test_5.webm', resolution: '640x360', codec: 'vp9', container: 'webm' },
 ] as const;
-/** `delayMs`: the time until the last attempt. */
-const OUTAGE_FAILURES = [
-  {
-    failureCode: 'video_server_unreachable',
-    failureDetail: 'the video server refused the connection',
-    attempts: 12,
-    delayMs: 82_000,
-  },
-  {
-    failureCode: 'video_timeout',
-    failureDetail: 'the video server sent no data for 10000 ms',
-    attempts: 12,
-    delayMs: 187_000,
-  },
-] as const;
+/** `delayMs`: the time until the last attempt. A missing file is tried again for ten seconds. */
+const MISSING_FILE = {
+  failureCode: 'video_not_found',
+  failureDetail: 'the video server responded with status 404',
+  attempts: 5,
+  delayMs: 13_100,
+} as const;
 const DAMAGED_FILE = {
   failureCode: 'video_unreadable',
   failureDetail: 'the file has no moov box; it may be cut short',
@@ -62,8 +54,8 @@ type Seed = {
 };
 
 /**
- * Inserts alerts as a system has them after some hours: most are processed within half a second, and an outage makes many
- * fail at about two thirds of the period.
+ * Inserts alerts as a system has them after some hours: most are processed within half a second. At about two thirds of the
+ * period, the video server is down and then lacks some files: many alerts are processed minutes late, and many fail.
  */
 export async function seed(db: Database, options: Seed): Promise<void> {
   const rows = Array.from({ length: options.count }, (_, n) => row(n, options));
@@ -79,9 +71,13 @@ function row(n: number, { count, ms, end, store }: Seed): Omit<Alert, 'id' | 'up
   const age = (end - receivedAt.getTime()) / ms;
   const outage = age > 0.3 && age < 0.38;
   const failed = randomOf(n, 'failed') < (outage ? 0.55 : 0.015);
-  const failure = outage ? pick(OUTAGE_FAILURES, randomOf(n, 'failure')) : DAMAGED_FILE;
+  const failure = outage ? MISSING_FILE : DAMAGED_FILE;
+  // The nth retry starts 2 ** n - 1 s after the first attempt.
+  const retries = outage && !failed ? 6 + Math.floor(3 * randomOf(n, 'retries')) : 0;
+  const delayMs = failed ? failure.delayMs : 875 * (2 ** retries - 1);
+  const attempts = failed ? failure.attempts : 1 + retries;
   const queueMs = 4 + 30 * randomOf(n, 'wait') ** 3 + (outage ? 1_500 * randomOf(n, 'slow') : 0);
-  const startedAt = new Date(receivedAt.getTime() + 5 + queueMs + (failed ? failure.delayMs : 0));
+  const startedAt = new Date(receivedAt.getTime() + 5 + queueMs + delayMs);
   const probeMs = 18 + 240 * randomOf(n, 'read') ** 4 + (outage ? 900 * randomOf(n, 'lag') : 0);
   const processedAt = new Date(startedAt.getTime() + probeMs);
   const video = pick(VIDEOS, randomOf(n, 'video'));
@@ -98,16 +94,16 @@ function row(n: number, { count, ms, end, store }: Seed): Omit<Alert, 'id' | 'up
     ...(failed ? NO_RESULT : result),
     failureCode: failed ? failure.failureCode : null,
     failureDetail: failed ? failure.failureDetail : null,
-    claims: failed ? failure.attempts : 1,
-    attempts: failed ? failure.attempts : 1,
+    claims: attempts,
+    attempts,
     attemptsBefore: 0,
     crashes: 0,
     bytesFetched: BigInt(failed ? 0 : 65_536),
     bytesBefore: 0n,
     busyMs: 0,
     traceparent: null,
-    lastError: failed && outage ? `${failure.failureCode}: ${failure.failureDetail}` : null,
-    lastErrorAt: failed && outage ? startedAt : null,
+    lastError: lastErrorOf(outage, failed),
+    lastErrorAt: outage ? startedAt : null,
     nextAttemptAt: null,
     roundStartedAt: null,
     requestId: 'seed',
@@ -116,8 +112,16 @@ function row(n: number, { count, ms, end, store }: Seed): Omit<Alert, 'id' | 'up
     startedAt,
     processedAt,
     notifiedAt: new Date(processedAt.getTime() + 6),
-    lateAt: null,
+    lateAt: delayMs > 120_000 ? new Date(receivedAt.getTime() + 122_000) : null,
   };
+}
+
+function lastErrorOf(outage: boolean, failed: boolean): string | null {
+  if (!outage) return null;
+  const { failureCode, failureDetail } = MISSING_FILE;
+  return failed
+    ? `${failureCode}: ${failureDetail}`
+    : 'video_server_unreachable: the video server refused the connection';
 }
 
 function uuidOf(text: string): string {

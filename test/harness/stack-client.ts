@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { waitFor } from './wait.ts';
 
-export type NewAlert = { uuid?: string; video?: string; store?: string; source?: string; timestamp?: number };
+export type NewAlert = { uuid?: string; video?: string; store?: string; timestamp?: number };
 
 /** What the tests read of an alert; the form is openapi.json's Alert. */
 export type AlertResponse = {

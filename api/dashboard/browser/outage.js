@@ -8,7 +8,7 @@ import { Time } from './time.js';
 /** @typedef {import('./requests.js').Statistics} Statistics */
 /** @typedef {Statistics['waiting'][number]} Waiting */
 
-const MAX_BANNERS = 5;
+const MAX_BANNERS = 3;
 
 /** Shows which sources' alerts wait, most first. @param {{ statistics: Statistics | null }} props */
 export function WaitingBanners({ statistics }) {

@@ -29,6 +29,7 @@ export function presentDestination(
     },
     group:
       row.groupBy === null ? null : { by: 'store', wait_s: row.groupWaitS ?? 0, interval_s: row.groupIntervalS ?? 0 },
+    wait_for_picture: row.waitForPicture,
     enabled: row.enabled,
     disabled_reason: row.disabledReason,
     disabled_at: row.disabledAt?.toISOString() ?? null,

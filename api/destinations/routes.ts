@@ -81,6 +81,7 @@ function postDestination(deps: DestinationDeps): RequestHandler {
     const row = await createDestination(deps.db, {
       ...{ id, name: body.name, kind: body.kind, enabled: body.enabled, secrets: sealed },
       ...{ config: toJson(shown), ...filterColumns(body.filter), ...groupColumns(body.group) },
+      waitForPicture: body.wait_for_picture,
     }).catch(explainNameTaken(deps.db, body.name));
     req.log.info({ destination: id, kind: row.kind }, 'destination created');
     res
@@ -103,6 +104,7 @@ function patchDestination(deps: DestinationDeps): RequestHandler {
       ...{ name: patch.name, config: changed?.config, secrets: changed?.secrets },
       ...(patch.filter && filterColumns(patch.filter)),
       ...(patch.group !== undefined && groupColumns(patch.group)),
+      waitForPicture: patch.wait_for_picture,
     }).catch(explainNameTaken(deps.db, patch.name ?? ''));
     if (patch.enabled !== undefined && patch.enabled !== before.enabled) {
       await setEnabled(deps.db, id, patch.enabled, { ratePerS: deps.backlogRate });

@@ -11,6 +11,7 @@ const kind = z.enum(KINDS, `must be one of ${KINDS.join(', ')}`);
 const name = line(128);
 const filter = filterSchema(failureCode);
 const enabled = z.boolean('must be true or false');
+const waitForPicture = z.boolean('must be true or false');
 
 /** The configuration depends on the kind: see config-input.ts. */
 const config = z.record(z.string(), z.unknown(), 'must be an object');
@@ -32,6 +33,9 @@ export const newDestinationSchema = z.strictObject({
     .nullable()
     .default(null)
     .meta({ description: 'Collect the alerts of a store in one message; null: one message per event.' }),
+  wait_for_picture: waitForPicture
+    .default(false)
+    .meta({ description: 'Messages wait up to 2 s for the picture of their alert.' }),
   enabled: enabled.default(true),
 });
 
@@ -45,6 +49,7 @@ export const destinationPatchSchema = z.strictObject({
   config: config.optional(),
   filter: filter.optional(),
   group: groupSchema.nullable().optional(),
+  wait_for_picture: waitForPicture.optional(),
   enabled: enabled.optional(),
 });
 
@@ -103,6 +108,7 @@ export const destinationSchema = z
       failure_codes: z.array(failureCode),
     }),
     group: z.strictObject({ by: z.literal('store'), wait_s: z.int(), interval_s: z.int() }).nullable(),
+    wait_for_picture: z.boolean(),
     enabled: z.boolean(),
     disabled_reason: z.string().nullable().meta({ description: 'Null if a person disabled it.' }),
     disabled_at: instant.nullable(),

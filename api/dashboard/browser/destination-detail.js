@@ -48,7 +48,7 @@ export function DestinationDetail(props) {
 }
 
 /** @param {{ destination: Destination }} props */
-function Configuration({ destination: { kind, config, secrets, filter, group } }) {
+function Configuration({ destination: { kind, config, secrets, filter, group, wait_for_picture } }) {
   const fields = KINDS[kind]?.fields ?? [];
   const events = filter.events.map((name) => EVENT_LABELS[name] ?? name);
   return html`
@@ -65,6 +65,7 @@ function Configuration({ destination: { kind, config, secrets, filter, group } }
       <dt>Stores</dt><dd>${filter.stores.length === 0 ? 'all' : html`<${UntrustedText}>${filter.stores.join(', ')}<//>`}</dd>
       ${filter.failure_codes.length > 0 && html`<dt>Failure codes</dt><dd class="mono">${filter.failure_codes.join(', ')}</dd>`}
       ${group && html`<dt>Grouping</dt><dd>by store: collects alerts for ${formatSeconds(group.wait_s)}, then waits at least ${formatSeconds(group.interval_s)}</dd>`}
+      <dt>Picture</dt><dd>${wait_for_picture ? 'messages wait for it, at most 2 s' : 'messages do not wait for it'}</dd>
     </dl>
   `;
 }

@@ -16,11 +16,12 @@ import { KINDS } from './destination-kinds.js';
  * @property {boolean} grouped
  * @property {string} wait_s
  * @property {string} interval_s
+ * @property {boolean} wait_for_picture
  */
 
 /** Returns the values of a destination, or of a new one. @param {Destination | undefined} destination @returns {Values} */
 export function valuesOf(destination) {
-  const { kind = 'webhook', name = '', config = {}, filter, group } = destination ?? {};
+  const { kind = 'webhook', name = '', config = {}, filter, group, wait_for_picture = false } = destination ?? {};
   return {
     kind,
     name,
@@ -32,6 +33,7 @@ export function valuesOf(destination) {
     grouped: Boolean(group),
     wait_s: String(group?.wait_s ?? 30),
     interval_s: String(group?.interval_s ?? 300),
+    wait_for_picture,
   };
 }
 
@@ -55,7 +57,7 @@ function inputValue({ name, type, initial = '' }, config) {
  * @param {boolean} isNew
  */
 export function bodyOf(values, isNew) {
-  const { kind, name, stores, events, failure_codes, grouped, wait_s, interval_s } = values;
+  const { kind, name, stores, events, failure_codes, grouped, wait_s, interval_s, wait_for_picture } = values;
   const config = KINDS[kind].fields.flatMap((field) => {
     if (values.removed.includes(field.name)) return [[field.name, null]];
     const value = requestValue(field, values.config[field.name] ?? '', isNew);
@@ -67,6 +69,7 @@ export function bodyOf(values, isNew) {
     config: Object.fromEntries(config),
     filter: { stores: linesOf(stores), events, failure_codes },
     group: grouped ? { by: 'store', wait_s: toNumber(wait_s), interval_s: toNumber(interval_s) } : null,
+    wait_for_picture,
   };
 }
 

@@ -26,6 +26,10 @@ export function FilterFields({ values, errors, onChange }) {
         onChange=${(/** @type {string[]} */ selected) => onChange({ failure_codes: selected })} />
     </details>
     <${GroupFields} values=${values} errors=${errors} onChange=${onChange} />
+    <fieldset>
+      <legend>Picture</legend>
+      <${Checkbox} label="Wait for the picture, at most 2 seconds" checked=${values.wait_for_picture} onChange=${(/** @type {boolean} */ wait_for_picture) => onChange({ wait_for_picture })} />
+    </fieldset>
   `;
 }
 

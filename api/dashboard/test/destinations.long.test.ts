@@ -127,6 +127,7 @@ describe.skipIf('missing' in found)('destinations on the operator’s page', TES
       await on.page.getByLabel('video_timeout').check();
       await on.page.getByLabel('One message for several alerts').check();
       await on.page.getByLabel('Collect alerts for').fill('5');
+      await on.page.getByLabel('Wait for the picture').check();
       await detail().getByRole('button', { name: 'Add destination' }).click();
       await on.page.locator('.deliveries').waitFor();
       const id = new URL(on.page.url()).searchParams.get('destination') ?? '';
@@ -137,6 +138,7 @@ describe.skipIf('missing' in found)('destinations on the operator’s page', TES
         secrets,
         filter,
         group,
+        wait_for_picture: true,
         name: `new ${kind}`,
       });
 
@@ -150,7 +152,7 @@ describe.skipIf('missing' in found)('destinations on the operator’s page', TES
       await button('Save changes').click();
       await row(`old ${kind}`).waitFor();
       const changed = await api('GET', `/destinations/${id}`);
-      expect(changed).toMatchObject({ config, secrets, name: `old ${kind}`, group: null });
+      expect(changed).toMatchObject({ config, secrets, name: `old ${kind}`, group: null, wait_for_picture: true });
       expect(changed.filter).toMatchObject({ stores: ['one', 'two'], events: [] });
     },
   );

@@ -59,7 +59,7 @@ describe.skipIf(missing)('pictures on the operator’s page', TEST_TIMEOUT, () =
 
   it('appear in the list without a reload or a shift, describe themselves, and can be hidden', async () => {
     await open();
-    const uuid = await stack.post({ video: '/videos/test_1.avi', store: 'harbour' });
+    const uuid = await stack.post({ video: '/videos/test_1.avi', store: 'harbour', timestamp: 1748871320 });
     await row(uuid).waitFor();
     const before = await row(uuid).boundingBox();
     const image = row(uuid).locator('img');

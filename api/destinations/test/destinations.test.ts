@@ -19,7 +19,14 @@ describe('POST /destinations', () => {
     expect(status).toBe(201);
     expect(headers.get('location')).toBe(`/destinations/${body.id}`);
     expect(body).toMatchObject({
-      ...{ name: 'plain', kind: 'webhook', config: { url: 'https://example.com/hook' }, group: null, enabled: true },
+      ...{
+        name: 'plain',
+        kind: 'webhook',
+        config: { url: 'https://example.com/hook' },
+        group: null,
+        wait_for_picture: false,
+        enabled: true,
+      },
       filter: { stores: [], events: [], failure_codes: [] },
       signing_secret: expect.stringMatching(/^whsec_[A-Za-z0-9+/]{43}=$/),
       ...{ secrets: ['signing_secret'], secrets_error: null },
@@ -177,9 +184,13 @@ describe('PATCH /destinations/:id', () => {
 
   it('changes the given fields only', async () => {
     const group = { by: 'store', wait_s: 5, interval_s: 60 };
-    const { id } = (await create({ group })).body;
+    const { id } = (await create({ group, wait_for_picture: true })).body;
     const filter = { stores: ['a'], events: ['alert.late'], failure_codes: ['video_timeout'] };
-    expect((await patch(id, { filter })).body).toMatchObject({ filter, group, enabled: true });
+    expect((await patch(id, { filter })).body).toMatchObject({
+      ...{ filter, group, enabled: true },
+      wait_for_picture: true,
+    });
+    expect((await patch(id, { wait_for_picture: false })).body).toMatchObject({ group, wait_for_picture: false });
     expect((await patch(id, { group: null })).body).toMatchObject({ filter, group: null });
     expect((await patch(id, { name: `renamed ${id}` })).body).toMatchObject({ name: `renamed ${id}`, filter });
     expect((await patch(id, {})).body).toMatchObject({ name: `renamed ${id}`, filter, group: null });

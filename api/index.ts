@@ -48,6 +48,7 @@ if (SOURCES_FILE !== undefined) {
 
 const db = openDatabase(config.DATABASE_URL, {
   poolSize: 10,
+  pictures: config.PICTURES === 'on',
   onError: (err) => log.warn({ err }, 'database connection lost'),
 });
 onClose(() => db.$disconnect());

@@ -3,8 +3,10 @@ import { z } from 'zod';
 const MEDIA_URL_ERROR = 'must be file:///an/absolute/folder, or s3://a-source-of-SOURCES_FILE/prefix';
 const LINK_KEYS_ERROR = 'must be comma-separated keys of 32 bytes in base64: openssl rand -base64 32';
 
-/** Where pictures and copies are stored, and the keys of their links. The same for api and worker. */
+/** Whether there are pictures, where they and copies are stored, and the keys of links. The same for api and worker. */
 export const mediaFields = {
+  /** `off`: the worker makes none, and the api reads none. */
+  PICTURES: z.enum(['on', 'off'], 'must be on or off').default('on'),
   /** Unset: there are no pictures and no copies. */
   MEDIA_URL: z
     .string()

@@ -166,8 +166,8 @@ const INSERT_PICTURES = `
         CASE WHEN picture_status <> 'pending' THEN now() END
       FROM finished WHERE failure_code IS NULL AND picture_status IS NOT NULL
       ON CONFLICT (alert_id) DO UPDATE SET status = EXCLUDED.status, reason = EXCLUDED.reason, detail = EXCLUDED.detail,
-        sha256 = NULL, width = NULL, height = NULL, bytes = NULL, next_attempt_at = EXCLUDED.next_attempt_at,
-        created_at = now(), finished_at = EXCLUDED.finished_at`;
+        sha256 = NULL, width = NULL, height = NULL, bytes = NULL, failures = 0, crashes = 0,
+        next_attempt_at = EXCLUDED.next_attempt_at, created_at = now(), finished_at = EXCLUDED.finished_at`;
 
 const PICTURE_OF = `CASE WHEN failure_code IS NULL AND picture_status = 'pending' THEN id END AS "pictureOf"`;
 

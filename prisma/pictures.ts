@@ -9,6 +9,10 @@ export type ClaimedPicture = Pick<Alert, 'uuid' | 'video' | 'store' | 'source'> 
   alertId: bigint;
   /** The number of the claim. The fencing token: it never repeats. */
   attempts: number;
+  /** Attempts that failed. */
+  failures: number;
+  /** Claims since the last attempt that ended, this one included. */
+  crashes: number;
 } & { [Name in 'resolution' | 'codec' | 'container']: string } & {
   width: number;
   height: number;
@@ -18,6 +22,8 @@ export type ClaimedPicture = Pick<Alert, 'uuid' | 'video' | 'store' | 'source'> 
 
 /** The end of an attempt. `fetched`: the body bytes that it has read in addition to those of the alert. */
 type Attempt = Pick<ClaimedPicture, 'alertId' | 'attempts'>;
+/** A code of media/reasons.ts, and one sentence. */
+type Reason = { reason: string; detail: string };
 export type MadePicture = { sha256: Buffer; width: number; height: number; bytes: number };
 
 /** Claims the picture of an alert that was just processed. Returns undefined if another worker has claimed it. */
@@ -44,11 +50,12 @@ async function claim(db: Database, due: Prisma.Sql, limit: number, leaseMs: numb
       SELECT alert_id, next_attempt_at AS due_at FROM pictures WHERE status = 'pending' AND ${due}
       ORDER BY next_attempt_at, alert_id LIMIT ${limit}::int FOR UPDATE SKIP LOCKED),
     claimed AS (
-      UPDATE pictures SET attempts = attempts + 1,
+      UPDATE pictures SET attempts = attempts + 1, crashes = crashes + 1,
         next_attempt_at = now() + make_interval(secs => ${leaseMs / 1_000}::float8)
       FROM due WHERE pictures.alert_id = due.alert_id
-      RETURNING pictures.alert_id, pictures.attempts, due_at)
-    SELECT alert_id AS "alertId", claimed.attempts, uuid::text, video, store, source, resolution, width, height, rotation,
+      RETURNING pictures.alert_id, pictures.attempts, failures, crashes, due_at)
+    SELECT alert_id AS "alertId", claimed.attempts, failures, claimed.crashes,
+      uuid::text, video, store, source, resolution, width, height, rotation,
       codec, container, duration
     FROM claimed JOIN alerts ON id = alert_id ORDER BY due_at, alert_id`;
 }
@@ -72,7 +79,7 @@ export async function pictureReady(
 export async function pictureNone(
   db: Database,
   claimed: Attempt,
-  { reason, detail }: { reason: string; detail: string },
+  { reason, detail }: Reason,
   fetched: number,
 ): Promise<RecordedPicture> {
   return finish(
@@ -87,7 +94,7 @@ export async function pictureNone(
 async function finish(db: Database, claimed: Attempt, set: Prisma.Sql, fetched: number): Promise<RecordedPicture> {
   const rows = await db.$queryRaw<{ destination: string | null }[]>`
     WITH finished AS (
-      UPDATE pictures SET ${set}, picture_bytes = picture_bytes + ${fetched}::bigint WHERE ${isHeldBy(claimed)}
+      UPDATE pictures SET ${set}, crashes = 0, picture_bytes = picture_bytes + ${fetched}::bigint WHERE ${isHeldBy(claimed)}
       RETURNING alert_id),
     due AS (
       UPDATE deliveries SET next_attempt_at = now() FROM finished
@@ -99,18 +106,24 @@ async function finish(db: Database, claimed: Attempt, set: Prisma.Sql, fetched: 
 }
 
 /**
- * Gives the picture back: it is due after `delayMs`. `reason` and `detail` say why it is late. Returns false, and changes
- * nothing, after another claim.
+ * Gives the picture back: it is due after `delayMs`. `failed`: the attempt counts. `reason` and `detail` say why it is late.
+ * Returns false, and changes nothing, after another claim.
  */
 export async function pictureLater(
   db: Database,
   claimed: Attempt,
-  { delayMs, reason, detail }: { delayMs: number; reason?: string; detail?: string },
+  {
+    delayMs,
+    failed,
+    reason,
+    detail,
+  }: { delayMs: number; failed: boolean; reason?: string | undefined; detail?: string | undefined },
   fetched: number,
 ): Promise<boolean> {
   const changed = await db.$executeRaw`
     UPDATE pictures SET next_attempt_at = now() + make_interval(secs => ${delayMs / 1_000}::float8),
-      reason = ${reason ?? null}, detail = ${detail ?? null},
+      reason = ${reason ?? null}, detail = ${detail ?? null}, crashes = 0,
+      failures = failures + ${failed ? 1 : 0}::int,
       picture_bytes = picture_bytes + ${fetched}::bigint
     WHERE ${isHeldBy(claimed)}`;
   return changed === 1;

@@ -43,6 +43,10 @@ export const workerFields = {
   EVENT_LOOP_TIMEOUT_MS: wholeNumber(1_000, 600_000).prefault('30000'),
   /** If unset, the binary of @ffprobe-installer/ffprobe. */
   FFPROBE_PATH: z.string().optional(),
+  /** If unset, the ffmpeg on the PATH. */
+  FFMPEG_PATH: z.string().optional(),
+  /** Pictures that are made at the same time. */
+  PICTURE_CONCURRENCY: wholeNumber(1, 32).prefault('1'),
   /** Port of /livez, /readyz and /metrics. If unset, the ops server does not start. */
   OPS_PORT: wholeNumber(0, 65_535).optional(),
   HOST: z.string().default('127.0.0.1'),

@@ -23,6 +23,8 @@ import { startMediaCheck } from './media/start.ts';
 import { createMetrics } from './metrics.ts';
 import { consoleNotifier } from './notify/console.ts';
 import { startOpsServer } from './ops-server.ts';
+import { detectDecoder } from './pictures/decoder.ts';
+import { startPictures } from './pictures/start.ts';
 import { createQuarantine } from './quarantine.ts';
 import { startReconciler } from './reconcile.ts';
 import { detectSandbox } from './sandbox/sandbox.ts';
@@ -119,14 +121,27 @@ await removeAbandonedFolders(tmpdir()).then(
 const deliveryQueue = openDeliveryQueue(queueUrl, onQueueError);
 onClose(() => deliveryQueue.close());
 
+const triggerDeliveries = createTrigger(deliveryQueue, log);
+const pictures = await startPictures({
+  config,
+  log,
+  registry: metrics.registry,
+  store,
+  decoder: store && detectDecoder(config.FFMPEG_PATH, process.env.PATH),
+  openVideo: videoSources.open,
+  isDown: (location) => sourcesHealth.of(location).isDown(),
+  triggerDeliveries,
+});
+
 const deps: HandleJobDeps = {
   db,
   log,
   metrics,
   sources: sourcesHealth,
   notifier: withNotificationMetrics(consoleNotifier(process.stdout, config.TZ, config.NOTIFIER_FORMAT), metrics),
-  triggerDeliveries: createTrigger(deliveryQueue, log),
+  triggerDeliveries,
   countMuted: (count) => deliveryMetrics.muted.inc(count),
+  pictures,
   openVideo: videoSources.open,
   async probe(video, signal) {
     const anyContent = config.VIDEO_CONTENT === 'any';
@@ -146,8 +161,8 @@ const deps: HandleJobDeps = {
 };
 consumer = startConsumer(deps);
 const deliveries = startDeliveries({ config, queueUrl, log, metrics: deliveryMetrics, onQueueError });
-// At the same time: both may need their grace period.
-onClose(() => Promise.all([consumer?.close(DRAIN_MS), deliveries.close(DRAIN_MS)]));
+// At the same time: each may need its grace period.
+onClose(() => Promise.all([consumer?.close(DRAIN_MS), deliveries.close(DRAIN_MS), pictures?.close(DRAIN_MS)]));
 const reconciler = startReconciler({ db, queue, log, metrics, maxDepth: config.QUEUE_MAX_DEPTH });
 onClose(() => reconciler.close());
 if (store) {

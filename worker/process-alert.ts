@@ -11,6 +11,7 @@ import type { Database } from '#prisma/client.ts';
 import type { TriggerDeliveries } from './deliveries/trigger.ts';
 import type { VideoError } from './errors.ts';
 import type { Notification, Notifier } from './notify/notifier.ts';
+import type { Pictures } from './pictures/start.ts';
 import type { VideoLocation } from './video/sources.ts';
 import type { Meter, OpenVideo, VideoFacts } from './video/types.ts';
 
@@ -21,6 +22,8 @@ export type ProcessDeps = {
   triggerDeliveries: TriggerDeliveries;
   /** Called with the number of the result's deliveries that a mute matches. */
   countMuted: (deliveries: number) => void;
+  /** Undefined: no pictures are made. */
+  pictures?: Pick<Pictures, 'row' | 'handOver'> | undefined;
   openVideo: (location: VideoLocation, options: { signal: AbortSignal; meter: Meter }) => Promise<OpenVideo>;
   probe: (video: OpenVideo, signal: AbortSignal) => Promise<VideoFacts>;
 };
@@ -34,17 +37,19 @@ export type Outcome = 'processed' | 'failed' | 'superseded';
 /** Why an alert failed. */
 export type Failure = { code: VideoError['code']; detail: string };
 
-/** Opens the video, probes it, records the result, notifies, marks. Throws a VideoError, a database error, or the signal's reason. */
+/** Opens the video, probes it, records the result, notifies, marks, hands the video over for its picture. Throws a VideoError, a database error, or the signal's reason. */
 export async function processAlert(deps: ProcessDeps, alert: ClaimedAlert, attempt: Attempt): Promise<Outcome> {
   const video = await inSpan('fetch', () => deps.openVideo(alert, attempt));
   const facts = await inSpan('probe', () => deps.probe(video, attempt.signal));
-  const { recorded, destinations, muted } = await inSpan('record', () =>
-    recordResolution(deps.db, attempt.lease, facts, attempt.meter.bytesFetched),
+  const { recorded, destinations, waiting, muted, pictureOf } = await inSpan('record', () =>
+    recordResolution(deps.db, attempt.lease, facts, attempt.meter.bytesFetched, deps.pictures?.row),
   );
   if (!recorded) return 'superseded';
   deps.triggerDeliveries(destinations);
   deps.countMuted(muted);
   await notifyAndMark(deps, alert, attempt.lease, { resolution: facts.resolution });
+  // After everything else: what is read for the picture is not part of the attempt's cost.
+  if (pictureOf !== undefined) deps.pictures?.handOver({ alertId: pictureOf, video, waiting });
   return 'processed';
 }
 

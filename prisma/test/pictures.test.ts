@@ -122,10 +122,10 @@ describe('claiming', () => {
     await age();
     const [second] = await claimPictures(fixture.db, { limit: 1, leaseMs: 60_000 });
     if (!first || !second) throw new Error('not claimed');
-    expect(second.attempts).toBe(2);
+    expect(second).toMatchObject({ attempts: 2, failures: 0, crashes: 2 });
     expect(await pictureReady(fixture.db, first, MADE, 1)).toMatchObject({ recorded: false });
     expect(await pictureNone(fixture.db, first, NO_DECODER, 1)).toMatchObject({ recorded: false });
-    expect(await pictureLater(fixture.db, first, { delayMs: 0 }, 1)).toBe(false);
+    expect(await pictureLater(fixture.db, first, { delayMs: 0, failed: true }, 1)).toBe(false);
     expect(await shown(uuid)).toMatchObject({ status: 'pending', picture_bytes: 0 });
     expect(await pictureReady(fixture.db, second, MADE, 300)).toMatchObject({ recorded: true });
     expect(await shown(uuid)).toMatchObject({ status: 'ready', width: 640, picture_bytes: 300 });
@@ -138,7 +138,7 @@ describe('the result of an attempt', () => {
     const { uuid, alertId } = await processed();
     const first = await claimPicture(fixture.db, alertId, 60_000);
     if (!first) throw new Error('not claimed');
-    const late = { delayMs: 60_000, reason: 'video_unavailable', detail: 'the server is down' };
+    const late = { delayMs: 60_000, failed: true, reason: 'video_unavailable', detail: 'the server is down' };
     expect(await pictureLater(fixture.db, first, late, 100)).toBe(true);
     expect(await shown(uuid)).toMatchObject({ status: 'pending', reason: 'video_unavailable', picture_bytes: 100 });
     expect(await claimPictures(fixture.db, { limit: 1, leaseMs: 60_000 })).toEqual([]);
@@ -146,6 +146,10 @@ describe('the result of an attempt', () => {
     await age();
     const [second] = await claimPictures(fixture.db, { limit: 1, leaseMs: 60_000 });
     if (!second) throw new Error('not claimed');
+    expect([first, second].map(({ failures, crashes }) => ({ failures, crashes }))).toEqual([
+      { failures: 0, crashes: 1 },
+      { failures: 1, crashes: 1 },
+    ]);
     await pictureNone(fixture.db, second, NO_DECODER, 20);
     expect(await shown(uuid)).toMatchObject({ status: 'none', ...NO_DECODER, picture_bytes: 120 });
   });

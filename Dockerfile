@@ -26,6 +26,13 @@ RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional --ign
     && find node_modules -name '*.map' -delete
 
 FROM base
+# Makes pictures of videos; Debian updates it. Drivers of graphics cards and a compiler for them, which ffmpeg does not need,
+# are 160 MB.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ffmpeg \
+    && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /usr/share/doc /usr/share/man \
+    && find /usr/lib \( -name 'libLLVM*' -o -name 'libz3.so*' -o -name 'libgallium*' -o -path '*/dri/*' \) -delete \
+    && ffmpeg -loglevel error -f lavfi -i testsrc=size=64x64:duration=0.1 -frames:v 1 -c:v libwebp -f null -
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="video-alert-pipeline" \

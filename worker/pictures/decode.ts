@@ -7,7 +7,7 @@ import { makeTemporaryFolder } from '../sandbox/temporary-folder.ts';
 import type { OpenVideo, VideoFacts } from '../video/types.ts';
 import { FFMPEG_ENV } from './decoder.ts';
 import { PictureError } from './error.ts';
-import { countPackets, extractionArguments, pictureArguments } from './ffmpeg-arguments.ts';
+import { countPackets, extractionArguments, pictureArguments, UNEXPECTED_SIZE } from './ffmpeg-arguments.ts';
 import { type FrameFile, firstKeyFrame } from './key-frame.ts';
 import { sizeOfWebp } from './webp.ts';
 
@@ -64,6 +64,9 @@ async function extract(beginning: FrameFile, run: Run): Promise<FrameFile> {
 
 async function decode(frame: FrameFile, facts: VideoFacts, run: Run): Promise<Picture> {
   const exit = await runFfmpeg(frame.file, pictureArguments(frame, facts), run);
+  if (exit.errorOutput.includes(`${UNEXPECTED_SIZE}`)) {
+    throw new PictureError('frame_damaged', `the first key frame does not have ${facts.resolution} pixels`);
+  }
   // An error in the frame does not always end ffmpeg with a failure.
   if (exit.code !== 0 || exit.errorOutput !== '' || exit.output.length === 0) {
     const cause = new Error(exit.errorOutput);

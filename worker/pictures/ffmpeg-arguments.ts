@@ -32,13 +32,18 @@ const turns: Record<VideoFacts['rotation'], string[]> = {
 
 /**
  * Makes the pixels square and the picture at most 640 x 1600, never larger; through RGB, because WebP has one color matrix
- * and videos several.
+ * and videos several. Fails on a picture of another size than the reported one: it would be of another stream.
  */
-function filters({ rotation }: VideoFacts, isRotated: boolean): string {
+function filters({ width, height, rotation }: VideoFacts, isRotated: boolean): string {
   const factor = 'min(1,min(640/(iw*sar),1600/ih))';
-  const scale = `scale=w='max(1,round(iw*sar*${factor}))':h='max(1,round(ih*${factor}))'`;
+  const isReported = `eq(iw,${width})*eq(ih,${height})`;
+  const side = (length: string) => `if(${isReported},max(1,round(${length}*${factor})),${UNEXPECTED_SIZE})`;
+  const scale = `scale=w='${side('iw*sar')}':h='${side('ih')}'`;
   return [...(isRotated ? [] : turns[rotation]), scale, 'setsar=1', 'format=rgb24', 'format=bgra'].join(',');
 }
+
+/** A width and height too large for ffmpeg, which it names in its error. */
+export const UNEXPECTED_SIZE = 98765;
 
 /** Copies the first key frame to the output, and lists it and the frame after it in the error output. */
 export function extractionArguments(demuxer: string): string[] {

@@ -70,9 +70,11 @@ async function videoTrack(
     const ids = await copy(reader, chap);
     for (let at = 8; at + 4 <= ids.length; at += 4) chapters.add(ids.readUInt32BE(at));
   }
-  if (header === undefined || handler === undefined) return undefined;
+  if (handler === undefined) return undefined;
   const kind = (await reader.upTo(12, handler.at)).toString('latin1', 8, 12);
   if (kind !== 'vide') return undefined;
+  // Without its number, whether it is the reported one is unknown.
+  if (header === undefined) throw new VideoUnreadable('a video track has no header');
   const fields = await reader.upTo(24, header.at);
   return { id: fields.readUInt32BE(fields[0] === 1 ? 20 : 12), boxes };
 }

@@ -29,7 +29,9 @@ function getByLink({ db, media: settings }: Deps, of: MediaKind): RequestHandler
     const seconds = Math.max(0, Math.floor(Number(query.expires) - Date.now() / 1_000));
     const cacheControl = `public, max-age=${seconds}, immutable`;
     await sendMedia(req, res, settings, { of, media, cacheControl, crossOrigin: true });
-    if (of === 'copy') await touchCopy(db, media.alertId);
+    // The file was sent: an error must not change that.
+    if (of === 'copy')
+      await touchCopy(db, media.alertId).catch((err) => req.log.warn({ err }, 'use of a copy not recorded'));
   };
 }
 

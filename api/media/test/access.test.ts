@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RequestHandler } from 'express';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Client, KeyAuth, Scope } from '../../auth/client.ts';
 import { ANONYMOUS } from '../../auth/client.ts';
+import { Problem } from '../../http/problem.ts';
 import { json } from '../../test/test-api.ts';
 import { type MediaApi, startMediaApi } from './media-fixture.ts';
 
@@ -45,6 +47,24 @@ describe('pictures and links', () => {
     expect((await request(name, 'GET', 'picture')).status).toBe(picture);
     expect((await request(name, 'POST', 'links')).status).toBe(link);
     expect((await request(name, 'DELETE', 'links')).status).toBe(revoked);
+  });
+
+  it('are limited per address, by link, too', async () => {
+    let allowed = 3;
+    const byAddress: RequestHandler = (_req, _res, next) => {
+      allowed -= 1;
+      next(
+        allowed < 0 ? new Problem('too-many-requests', 'Too many.', { headers: { 'Retry-After': '9' } }) : undefined,
+      );
+    };
+    const pass: RequestHandler = (_req, _res, next) => next();
+    const rateLimits = { byAddress, byKey: pass, countExtra: async () => {}, countInvalidKey: async () => {} };
+    const limited = await startMediaApi({ auth, rateLimits });
+    onTestFinished(limited.close);
+    const link = `${limited.url}/media/picture/${uuid}?expires=1&key=0&signature=x`;
+    const statuses = [];
+    for (let n = 0; n < 5; n += 1) statuses.push((await fetch(link)).status);
+    expect(statuses).toEqual([403, 403, 403, 429, 429]);
   });
 
   it('can be read by link without a key', async () => {

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { get } from 'node:http';
+import { text } from 'node:stream/consumers';
 import type { Attack, Target } from '../attack.ts';
 
 /** Creates an alert and returns a link to its picture, which need not exist. */
@@ -40,16 +41,22 @@ function forge({ pathname, search, searchParams }: URL, uuid: string, other: str
   ];
 }
 
-/** Returns the status of a path that is sent as it is. */
-function statusOf(api: string, path: string): Promise<number> {
+type Response = { status: number; body: string };
+
+/** Sends a path as it is. */
+function send(api: string, path: string): Promise<Response> {
   const { hostname, port } = new URL(api);
   return new Promise((resolve, reject) => {
     const headers = { 'x-accel-redirect': '/_media/pictures/', 'x-original-url': '/_media/pictures/' };
-    get({ hostname, port, path, headers, agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
+    get({ hostname, port, path, headers, agent: false }, async (response) => {
+      resolve({ status: response.statusCode ?? 0, body: await text(response).catch(() => '') });
     }).on('error', reject);
   });
+}
+
+/** Returns whether the signature was accepted. There need not be a picture yet. */
+function isAccepted({ status, body }: Response): boolean {
+  return ![400, 401, 403, 404].includes(status) || body.includes('picture-not-available');
 }
 
 export const attack: Attack = {
@@ -62,16 +69,15 @@ export const attack: Attack = {
     const { uuid: other } = await createLink(target);
     const forged = forge(link, uuid, other);
     const accepted: string[] = [];
-    for (const path of forged) {
-      const status = await statusOf(api, path);
-      if (![400, 401, 403, 404].includes(status) || (status === 404 && path.startsWith('/media/'))) accepted.push(path);
-    }
-    // 404: the signature is valid, but there may be no picture.
-    const valid = await statusOf(api, link.pathname + link.search);
+    for (const path of forged) if (isAccepted(await send(api, path))) accepted.push(path);
+    const valid = isAccepted(await send(api, link.pathname + link.search));
     const headers = { authorization: `Bearer ${key}` };
     await fetch(`${api}/alerts/${uuid}/links`, { method: 'DELETE', headers });
-    const revoked = await statusOf(api, link.pathname + link.search);
-    const observed = `${forged.length - accepted.length} of ${forged.length} rejected; the link: ${valid}, revoked: ${revoked}`;
-    return { defended: accepted.length === 0 && (valid === 200 || valid === 404) && revoked === 403, observed };
+    const revoked = (await send(api, link.pathname + link.search)).status === 403;
+    const observed = [
+      accepted.length === 0 ? `${forged.length} forged links rejected` : `accepted: ${accepted.join(' ')}`,
+      ...[valid ? 'a valid one accepted' : 'a valid one rejected', revoked ? 'and revoked' : 'and not revoked'],
+    ];
+    return { defended: accepted.length === 0 && valid && revoked, observed: observed.join(', ') };
   },
 };

@@ -47,6 +47,15 @@ export const workerFields = {
   FFMPEG_PATH: z.string().optional(),
   /** Pictures that are made at the same time. */
   PICTURE_CONCURRENCY: wholeNumber(1, 32).prefault('1'),
+  /** Bytes of a video of which a copy is made, and of the copy. */
+  COPY_MAX_BYTES: wholeNumber(1_048_576, 68_719_476_736).prefault('268435456'),
+  COPY_MAX_SECONDS: wholeNumber(1, 86_400).prefault('600'),
+  /** Download and conversion. */
+  COPY_TIMEOUT: duration('1s', '24h').prefault('15m'),
+  /** Bytes of all copies but those for the archive. */
+  COPY_CACHE_BYTES: wholeNumber(0, 100_000_000_000_000).prefault('5368709120'),
+  /** Folder for the copies that are being made. */
+  COPY_TMPDIR: z.string().optional(),
   /** Port of /livez, /readyz and /metrics. If unset, the ops server does not start. */
   OPS_PORT: wholeNumber(0, 65_535).optional(),
   HOST: z.string().default('127.0.0.1'),

@@ -14,6 +14,7 @@ import { createReload } from '#sources/reload.ts';
 import { withNotificationMetrics } from './attempt-metrics.ts';
 import type { HandleJobDeps } from './attempt-run.ts';
 import { workerFields } from './config.ts';
+import { startCopies } from './copies/start.ts';
 import { createDeliveryMetrics } from './deliveries/metrics.ts';
 import { startDeliveries } from './deliveries/start.ts';
 import { createTrigger } from './deliveries/trigger.ts';
@@ -93,6 +94,8 @@ const videoSources = createVideoSources({
 onClose(() => videoSources.close());
 const { SOURCES_FILE, store } = config;
 onClose(() => store?.close());
+const decoder = detectDecoder(config.FFMPEG_PATH, process.env.PATH);
+const copies = startCopies({ config, log, registry: metrics.registry, store, decoder });
 const { nameOf } = videoSources;
 const sourcesHealth = createSourcesHealth({
   nameOf,
@@ -103,6 +106,7 @@ const sourcesHealth = createSourcesHealth({
 sourcesHealth.update(videoSources.names());
 if (SOURCES_FILE !== undefined) {
   const use = (sources: Sources) => {
+    copies.replaceSources(sources);
     const changed = videoSources.replace(sources);
     sourcesHealth.update(videoSources.names(), changed);
   };
@@ -127,7 +131,7 @@ const pictures = await startPictures({
   log,
   registry: metrics.registry,
   store,
-  decoder: store && detectDecoder(config.FFMPEG_PATH, process.env.PATH),
+  decoder: store && decoder,
   openVideo: videoSources.open,
   isDown: (location) => sourcesHealth.of(location).isDown(),
   triggerDeliveries,
@@ -162,7 +166,9 @@ const deps: HandleJobDeps = {
 consumer = startConsumer(deps);
 const deliveries = startDeliveries({ config, queueUrl, log, metrics: deliveryMetrics, onQueueError });
 // At the same time: each may need its grace period.
-onClose(() => Promise.all([consumer?.close(DRAIN_MS), deliveries.close(DRAIN_MS), pictures?.close(DRAIN_MS)]));
+onClose(() =>
+  Promise.all([consumer?.close(DRAIN_MS), deliveries.close(DRAIN_MS), pictures?.close(DRAIN_MS), copies.close()]),
+);
 const reconciler = startReconciler({ db, queue, log, metrics, maxDepth: config.QUEUE_MAX_DEPTH });
 onClose(() => reconciler.close());
 if (store) {

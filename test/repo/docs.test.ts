@@ -146,7 +146,7 @@ describe('configuration variables', () => {
     const [, block = ''] = compose.split(`\n  ${service}:\n`);
     const [environment = ''] = (block.split('    environment:\n')[1] ?? '').split(/\n {4}\w/);
     const set = [...environment.matchAll(/^ {6}([A-Z][A-Z_]+):/gm)].map(([, name = '']) => name);
-    // compose gives the first three as files; ffprobe is in the image.
+    // compose gives the first three as files; ffprobe and ffmpeg are in the image.
     const elsewhere = ['DATABASE_URL', 'QUEUE_URL', 'SECRETS_KEY', 'FFPROBE_PATH', 'FFMPEG_PATH'];
     expect(set.toSorted()).toEqual(
       Object.keys(ofService)

@@ -19,6 +19,8 @@ export type Command = {
   maxOutputBytes: number;
   /** Whether any other process takes precedence (nice 19). */
   lowPriority?: boolean;
+  /** Whether it is killed at once if this process ends without having stopped it. Needed for what runs for minutes. */
+  endsWithWorker?: boolean;
   /** Receives the standard output instead of `Exit.output`. */
   onOutput?: (chunk: Buffer) => void;
 };
@@ -36,20 +38,25 @@ const maxErrorOutput = 2048;
 /** Signals by which a program crashes on its input. */
 const crashSignals = new Set(['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGTRAP', 'SIGSYS']);
 
+/** Runs the rest of the command line. The worker never writes to the pipe, which is closed when the worker has ended. */
+const untilWorkerEnds = `
+  exec 3<&0 0</dev/null
+  { read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 &
+  exec "$@" 3<&-`;
+
 /**
  * Runs a program in its sandbox and returns how it ended, also when `stop` has killed it. Throws the signal's reason if it
  * is aborted before, or a plain Error if the program cannot be run.
  */
 export async function runSandboxed(command: Command): Promise<Exit> {
-  const { name, program, args, folder, env = {}, sandbox, stop, lowPriority } = command;
+  const { name, program, args, folder, env = {}, sandbox, stop, lowPriority, endsWithWorker } = command;
   stop.throwIfAborted();
+  const [shell, shellArgs] = sandboxed(sandbox, program, args);
   // Detached: a process group of its own, which can be killed as a whole.
-  const child = spawn(...sandboxed(sandbox, program, args), {
-    cwd: folder,
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
+  const options = { cwd: folder, env, detached: true };
+  const child = endsWithWorker
+    ? spawn('/bin/sh', ['-c', untilWorkerEnds, 'sandbox', shell, ...shellArgs], { ...options, stdio: 'pipe' })
+    : spawn(shell, shellArgs, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   if (lowPriority && child.pid !== undefined) lowerPriority(child.pid);
   const kill = () => killGroup(child);
   stop.addEventListener('abort', kill, { once: true });

@@ -2,6 +2,7 @@ import { type Source, type Sources, sourceOf } from '#sources/file.ts';
 import type { S3Source } from '#sources/s3.ts';
 import { DEFAULT_SOURCE } from '#sources/schema.ts';
 import { RedirectRefused, VideoServerUnreachable } from '../errors.ts';
+import type { DownloadOptions } from './http/download.ts';
 import { createVideoReader, type VideoReader } from './http/range-reader.ts';
 import type { Meter, OpenVideo } from './types.ts';
 
@@ -17,6 +18,8 @@ export type VideoSources = {
   names(): string[];
   /** Opens the video on its source. Throws a VideoError or the signal's reason. */
   open(location: VideoLocation, options: OpenOptions): Promise<OpenVideo>;
+  /** Downloads the whole video and returns its size; see http/download.ts. */
+  download(location: VideoLocation, options: DownloadOptions): Promise<number>;
   /**
    * Replaces the sources. Attempts in progress keep theirs; sources that are the same keep their connections. Returns the
    * names that now are of another source, or of none.
@@ -58,16 +61,24 @@ export function createVideoSources({ videoServer, sources, limits, attemptMs }: 
     for (const source of before.values()) if (!kept.has(source)) retire(source);
     return [...new Set([...before.keys(), ...opened.keys()])].filter((name) => before.get(name) !== opened.get(name));
   };
+  const openedOf = (location: VideoLocation) => {
+    const name = nameOf(location);
+    const source = name === DEFAULT_SOURCE ? byDefault : opened.get(name);
+    // Not final: the file of this worker can be older than that of the api, or newer.
+    if (!source) throw new VideoServerUnreachable('it is not configured on this worker');
+    return source;
+  };
   if (sources) replace(sources);
   return {
     nameOf,
     names: () => [DEFAULT_SOURCE, ...opened.keys()],
     async open(location, options) {
-      const name = nameOf(location);
-      const source = name === DEFAULT_SOURCE ? byDefault : opened.get(name);
-      // Not final: the file of this worker can be older than that of the api, or newer.
-      if (!source) throw new VideoServerUnreachable('it is not configured on this worker');
+      const source = openedOf(location);
       return source.reader.open(source.urlOf(location.video), options);
+    },
+    async download(location, options) {
+      const source = openedOf(location);
+      return source.reader.download(source.urlOf(location.video), options);
     },
     replace,
     close() {

@@ -27,6 +27,11 @@ export const demuxers: Record<Format, string> = {
   ...streamDemuxers,
 };
 
+/** Returns ffmpeg's name of a format that a probe has found; undefined for any other. */
+export function demuxerOf(format: string): string | undefined {
+  return Object.hasOwn(demuxers, format) ? demuxers[format as Format] : undefined;
+}
+
 /** Contains the header, and the first frame or enough of it. */
 const headBytes = 64 * 1024;
 /** Long JUNK chunks, attachments or tags before the streams: such headers end within 1 MiB. */

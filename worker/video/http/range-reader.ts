@@ -2,6 +2,7 @@ import { createS3Signer, type S3SignerOptions } from '#sources/s3-signer.ts';
 import { VideoServerError, VideoTooLarge } from '../../errors.ts';
 import type { Meter, OpenVideo } from '../types.ts';
 import { createVideoClient, type VideoClient, type VideoClientOptions } from './client.ts';
+import { type DownloadOptions, download } from './download.ts';
 import { requestRange } from './range-request.ts';
 import { discardBody, type RangeResponse, readExactly } from './range-response.ts';
 import { createS3Client } from './s3-client.ts';
@@ -21,6 +22,8 @@ export type VideoReader = {
    * @param meter updated while reading, so that the cost of a failure is known too.
    */
   open(url: URL, options: { signal: AbortSignal; meter?: Meter }): Promise<OpenVideo>;
+  /** Downloads a whole video, whatever the byte budget is; see download.ts. */
+  download(url: URL, options: DownloadOptions): Promise<number>;
   /** Closes all connections, including those in use. */
   close(): void;
 };
@@ -38,6 +41,7 @@ export function createVideoReader(options: VideoClientOptions & { byteBudget: nu
       await video.open();
       return video;
     },
+    download: (url, options) => download(client, url, options),
     close: client.close,
   };
 }

@@ -8,7 +8,7 @@ import { findBrowser, goTo, launch, openPage, POLL_TIMEOUT } from './browser.ts'
 import { seed } from './seed.ts';
 import { seedDestinations } from './seed-destinations.ts';
 import { seedPictures } from './seed-pictures.ts';
-import { type PageStack, startPageStack } from './stack.ts';
+import { startPageStack } from './stack.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../docs/images/', import.meta.url));
 const MAX_BYTES = 150_000;
@@ -29,6 +29,10 @@ async function waitForAlerts(page: Page, path: string): Promise<void> {
   await page.locator(path === '/' ? '.tile.processed b' : '.timeline').waitFor();
   await expect.poll(() => page.evaluate(HAS_BARS), POLL_TIMEOUT).toBe(true);
   if (path === '/') return;
+  if (!path.includes('status=failed')) {
+    await page.locator('.large-picture').waitFor();
+    return page.getByText('Share a link').click();
+  }
   const readyState = () => page.locator('video').evaluate((video) => Reflect.get(video, 'readyState'));
   await expect.poll(readyState, POLL_TIMEOUT).toBeGreaterThanOrEqual(2);
 }
@@ -38,16 +42,6 @@ async function waitForPictures(page: Page): Promise<void> {
   const missing = `[...document.images].filter(({ complete, naturalWidth }) => !complete || naturalWidth === 0).filter((image) =>
     image.getBoundingClientRect().top < innerHeight).length`;
   await expect.poll(() => page.evaluate(missing), POLL_TIMEOUT).toBe(0);
-}
-
-/** Returns the uuid of an alert of an AVI file whose copy is ready. */
-async function makeCopy(stack: PageStack): Promise<string> {
-  const uuid = await stack.post({ store: 'riverside', video: '/videos/riverside.avi' });
-  await stack.waitUntilNotified(uuid);
-  await stack.request(`/alerts/${uuid}/copy`, { method: 'POST' });
-  const status = async () => (await stack.db.copy.findFirst({ where: { alert: { uuid } } }))?.status;
-  await expect.poll(status, POLL_TIMEOUT).toBe('ready');
-  return uuid;
 }
 
 async function waitForDestinations(page: Page, path: string): Promise<void> {
@@ -94,8 +88,9 @@ it('takes the screenshots', async () => {
   await take('page-dark', '/', { ...DESKTOP, colorScheme: 'dark' });
   const tall = { viewport: { width: 1440, height: 1120 } };
   await take('page-failure', `/?status=failed&alert=${failed.uuid}`, { ...tall, colorScheme: 'light' });
-  const copied = await makeCopy(stack);
-  await take('page-copy', `/?alert=${copied}`, { ...tall, colorScheme: 'light' });
+  const avi = await stack.post({ store: 'riverside', video: '/videos/riverside.avi' });
+  await stack.waitUntilNotified(avi);
+  await take('page-picture', `/?alert=${avi}`, { ...tall, colorScheme: 'light' });
   await take('page-phone', '/', { ...PHONE, colorScheme: 'light' });
   const destinations = '/?view=destinations';
   const destination = `${destinations}&destination=${await seedDestinations(stack.db)}`;

@@ -36,7 +36,7 @@ export async function recordLostFiles(db: Database, of: MediaKind, sha256s: read
   }
   return db.$executeRaw`
     UPDATE pictures SET status = CASE WHEN losses = 0 THEN 'pending' ELSE 'none' END::media_status, losses = losses + 1,
-      reason = 'file_lost', detail = NULL, sha256 = NULL, next_attempt_at = now()
+      reason = 'file_lost', detail = NULL, sha256 = NULL, failures = 0, next_attempt_at = now()
     WHERE ${files}`;
 }
 

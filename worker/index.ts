@@ -164,7 +164,7 @@ const deps: HandleJobDeps = {
   maxCrashes: config.MAX_CRASHES,
 };
 consumer = startConsumer(deps);
-const deliveries = startDeliveries({ config, queueUrl, log, metrics: deliveryMetrics, onQueueError });
+const deliveries = startDeliveries({ config, store, queueUrl, log, metrics: deliveryMetrics, onQueueError });
 // At the same time: each may need its grace period.
 onClose(() =>
   Promise.all([consumer?.close(DRAIN_MS), deliveries.close(DRAIN_MS), pictures?.close(DRAIN_MS), copies.close()]),

@@ -13,6 +13,7 @@ import {
 import { type Kinds, SendError, type Sent } from '../notify/kind.ts';
 import { ConfigUnreadable, configOf } from './destination-config.ts';
 import { messageOf } from './message.ts';
+import type { ReadPicture } from './message-picture.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import { cappedRetryAfterMs, MAX_ATTEMPTS, retryDelayMs } from './retry-schedule.ts';
 
@@ -22,6 +23,7 @@ export type AttemptDeps = {
   metrics: Pick<DeliveryMetrics, 'deliveries' | 'seconds'>;
   kinds: Kinds;
   secretsKey: Uint8Array | undefined;
+  readPicture: ReadPicture;
   publicUrl: string | undefined;
   timeoutMs: number;
   /** Deliveries per second after an outage of their destination. */
@@ -82,7 +84,12 @@ async function send(deps: AttemptDeps, destination: DestinationRow, claimed: Cla
   });
   const context = { signal, destination: { id, name }, now: () => new Date() };
   // The race: a kind that ignores its signal must not keep one of the slots forever.
-  return Promise.race([deps.kinds[kind].send(config, messageOf(claimed, deps.publicUrl), context), aborted]);
+  const sent = async () => {
+    const picture = await deps.readPicture(claimed);
+    const message = messageOf(claimed, deps.publicUrl);
+    return deps.kinds[kind].send(config, { ...message, ...(picture && { picture }) }, context);
+  };
+  return Promise.race([sent(), aborted]);
 }
 
 /** Returns the error to record. One that is not expected from a kind is logged: it is a bug. */

@@ -1,16 +1,21 @@
 import type { Logger } from 'pino';
 import type { Config } from '#config/parse.ts';
 import { isBlockedAddress } from '#destinations/address-rules.ts';
+import { linkKeys } from '#media/links.ts';
+import type { MediaStore } from '#media/store.ts';
 import { openDatabase } from '#prisma/client.ts';
 import { consumeDeliveries } from '#redis/delivery-queue.ts';
 import type { workerFields } from '../config.ts';
 import { createAddressGuard } from '../notify/address-guard.ts';
 import { openKinds } from '../notify/kinds.ts';
 import { createDeliverer } from './deliverer.ts';
+import { createPictureReader } from './message-picture.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import { startSweep } from './sweep.ts';
 
 type Options = {
+  /** Of pictures; undefined: messages have none. */
+  store: MediaStore | undefined;
   config: Config<typeof workerFields>;
   queueUrl: string;
   log: Logger;
@@ -25,7 +30,7 @@ const TRIGGERS = 2;
  * Starts to deliver, with connections to the database of its own, so that destinations do not delay alerts. `close` waits
  * `graceMs` for attempts in progress, then releases them.
  */
-export function startDeliveries({ config, queueUrl, log, metrics, onQueueError }: Options) {
+export function startDeliveries({ config, store, queueUrl, log, metrics, onQueueError }: Options) {
   const onError = (err: unknown) => log.warn({ err }, 'deliveries failed, to be sent later');
   const db = openDatabase(config.DATABASE_URL, { poolSize: 4, onError });
   const isBlocked = (address: string) => isBlockedAddress(address, config.DESTINATION_ALLOW_CIDRS);
@@ -36,6 +41,7 @@ export function startDeliveries({ config, queueUrl, log, metrics, onQueueError }
     metrics,
     kinds,
     secretsKey: config.SECRETS_KEY,
+    readPicture: createPictureReader({ db, log, store, keys: linkKeys(config), publicUrl: config.PUBLIC_URL }),
     publicUrl: config.PUBLIC_URL,
     timeoutMs: config.DELIVERY_TIMEOUT_MS,
     backlogRate: config.DELIVERY_BACKLOG_RATE,

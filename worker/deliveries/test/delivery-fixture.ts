@@ -147,7 +147,17 @@ function startWorker(test: Test, { databaseUrl, secretsKey, logged }: Opened, op
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
   const metrics = createDeliveryMetrics(new Registry());
   const kinds = openKinds(createAddressGuard({ isBlocked: (address) => isBlockedAddress(address, LOOPBACK) }));
-  const defaults = { db, log, metrics, kinds, secretsKey, publicUrl: undefined, timeoutMs: 10_000, backlogRate: 1_000 };
+  const defaults = {
+    db,
+    log,
+    metrics,
+    kinds,
+    secretsKey,
+    readPicture: async () => undefined,
+    publicUrl: undefined,
+    timeoutMs: 10_000,
+    backlogRate: 1_000,
+  };
   const onError = (err: unknown) => log.warn({ err }, 'deliveries failed');
   const deliverer = createDeliverer({ ...defaults, concurrency: 8, onError, ...replaced });
   const intervals = { dueMs: sweepMs, lateMs: sweepMs, healthMs: sweepMs };

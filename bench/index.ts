@@ -7,6 +7,7 @@ import { type Bench, compareWorkers, openBenchStack } from './bench.ts';
 import { sweepDataSizes } from './data-size.ts';
 import { describeMachine, measureReference } from './machine.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
+import { measurePictures, renderPictures } from './pictures.ts';
 import { renderProfiles } from './profile.ts';
 import type { Report } from './report.ts';
 import { measureSoak } from './soak.ts';
@@ -48,6 +49,11 @@ async function main(options: Options): Promise<void> {
   const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(options.minutes * 60_000)]);
   const folder = await mkdtemp(join(tmpdir(), 'bench-'));
   opened.unshift({ close: () => rm(folder, { recursive: true, force: true }) });
+  if (options.mode === 'pictures') {
+    const costs = await measurePictures({ folder, searchPath: process.env.PATH ?? '', log, signal });
+    process.stdout.write(`${options.json ? JSON.stringify(costs, null, 2) : renderPictures(costs)}\n`);
+    return;
+  }
   await prepareVideos(options.sets, join(folder, 'videos'), log);
   const searchPath = process.env.PATH ?? '';
   const profile = options.profile && resolve(options.profile);

@@ -17,6 +17,7 @@ What is measured
   --destinations N                webhook destinations that receive every alert, 0 to 10 (default 0)
   --data-size                     instead: the current worker with 0, 1 and 5 million rows stored before
   --soak                          instead: memory over many alerts (default 100000)
+  --pictures                      instead: the cost of a picture by container and codec; needs no stack
 
 How long
   --seconds S                     duration of each load, 1 to 120 (default 8, with --quick 3)
@@ -49,6 +50,7 @@ const fields = z.object({
   quick: z.boolean().default(false),
   'data-size': z.boolean().default(false),
   soak: z.boolean().default(false),
+  pictures: z.boolean().default(false),
   json: z.boolean().default(false),
 });
 
@@ -66,7 +68,7 @@ export type Options = {
   settings: Record<string, string>;
   minutes: number;
   profile: string | undefined;
-  mode: 'compare' | 'data-size' | 'soak';
+  mode: 'compare' | 'data-size' | 'soak' | 'pictures';
   json: boolean;
 };
 
@@ -80,7 +82,7 @@ export function readOptions(args: string[]): Options | undefined {
       options: {
         ...{ backend: text, set: text, runs: text, alerts: text, seconds: text, baseline: text, latency: text },
         ...{ probes: text, env: { type: 'string', multiple: true }, minutes: text, profile: text, destinations: text },
-        ...{ quick: flag, json: flag, 'data-size': flag, soak: flag, help: flag },
+        ...{ quick: flag, json: flag, 'data-size': flag, soak: flag, pictures: flag, help: flag },
       },
     });
     return values.help ? undefined : withDefaults(fields.parse(values));
@@ -95,7 +97,7 @@ export function readOptions(args: string[]): Options | undefined {
 
 function withDefaults(given: z.output<typeof fields>): Options {
   const { quick, profile } = given;
-  const mode = given['data-size'] ? 'data-size' : given.soak ? 'soak' : 'compare';
+  const mode = given.pictures ? 'pictures' : given['data-size'] ? 'data-size' : given.soak ? 'soak' : 'compare';
   const backend = given.backend ?? (quick || profile || mode !== 'compare' ? 'redis' : 'both');
   const set = mode !== 'compare' ? 'avi' : (given.set ?? (profile ? 'avi' : 'all'));
   return {

@@ -72,7 +72,7 @@ async function probeDamaged(count: number, seed: number, temporaryFolder: string
   return result;
 }
 
-async function readVideos(): Promise<{ name: string; bytes: Buffer }[]> {
+export async function readVideos(): Promise<{ name: string; bytes: Buffer }[]> {
   const paths = await Promise.all(
     folders.map(async (folder) => (await readdir(folder)).map((name) => join(folder, name))),
   );
@@ -81,7 +81,7 @@ async function readVideos(): Promise<{ name: string; bytes: Buffer }[]> {
 }
 
 /** Truncates one file in four anywhere; in the others flips up to 16 bits, most of them in the headers. */
-function damage(original: Buffer, random: () => number): Buffer {
+export function damage(original: Buffer, random: () => number): Buffer {
   const below = (limit: number) => Math.floor(random() * limit);
   if (random() < 0.25) return original.subarray(0, below(original.length + 1));
   const bytes = Buffer.from(original);

@@ -63,6 +63,8 @@ const INVARIANTS: Record<string, Invariant> = {
   'no record is written twice': duplicateRecords,
   'no attempt is marked as notified twice': ({ changes }) => repeatedMarks(changes),
   'every final alert is notified': missingNotifications,
+  'every processed alert ends with a picture or a reason': ({ observation }) =>
+    observation.unpictured.map(({ uuid, picture }) => `the picture of ${uuid} is ${picture ?? 'missing'}`),
   'no duplicate notification without a fault before its mark': ({ observation }) =>
     unexplainedDuplicates(observation, (from, to) => isUnavailable('database', observation.faults, from, to)),
   'every stream receives every final event exactly once': ({ observation }) => eventViolations(observation),

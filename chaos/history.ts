@@ -1,5 +1,6 @@
 import type { Exit } from '#test/harness/service.ts';
 import type { FaultKind } from './faults.ts';
+import type { Unpictured } from './pictures.ts';
 
 // The history of a run as plain data. Times are milliseconds since 1970, all from this machine's clock. A process is named
 // after its service and the number of its start: `worker-1.3`.
@@ -96,6 +97,8 @@ export type Observation = History & {
   backlog: number;
   /** The uuids of the alerts that were late. */
   late: string[];
+  /** Processed alerts without a picture and without a reason. */
+  unpictured: Unpictured[];
   timedOut: boolean;
 };
 

@@ -21,6 +21,7 @@ import {
   waitUntilAllNotified,
 } from './observe.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
+import { readUnpictured } from './pictures.ts';
 import { type Outcome, runScenario } from './scenarios.ts';
 import { createScoreboard, renderScoreboard } from './scoreboard.ts';
 import { type ChaosStack, type Opened, openStack } from './stack.ts';
@@ -29,6 +30,8 @@ import { type ChaosStack, type Opened, openStack } from './stack.ts';
 // and checks every invariant at the end. Exit code 0 only if all of them held.
 
 const NOTIFY_TIMEOUT_MS = 120_000;
+/** Two workers make ten pictures per second, and a claim of a killed one lasts a minute. */
+const PICTURE_TIMEOUT_MS = 900_000;
 const QUEUE_TIMEOUT_MS = 60_000;
 const EVENTS_TIMEOUT_MS = 20_000;
 const PROGRESS_INTERVAL_MS = 5_000;
@@ -122,7 +125,8 @@ async function observe(stack: ChaosStack, history: History, timedOut: boolean): 
     await waitForEvents(history, changes);
     const [deliveries, late] = [await readDeliveries(database), await readLate(database)];
     const deliveryChanges = await readDeliveryChanges(database);
-    const final = { rows, changes, leftoverJobs, deliveries, deliveryChanges, backlog, late, timedOut };
+    const unpictured = await readUnpictured(database, PICTURE_TIMEOUT_MS, stop.signal);
+    const final = { rows, changes, leftoverJobs, deliveries, deliveryChanges, backlog, late, unpictured, timedOut };
     return { ...structuredClone(history), ...final };
   } finally {
     await queue.close();

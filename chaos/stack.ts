@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
 import { type RedisServer, startRedisServer } from '#test/harness/redis.ts';
 import type { Service } from '#test/harness/service.ts';
@@ -67,7 +68,11 @@ export async function openStack(options: ChaosStackOptions, opened: Opened): Pro
       urlFor: database.urlFor,
     },
     ...(redis && { redis: redis.server, queueUrl: `redis://127.0.0.1:${redis.proxy.port}` }),
-    env: { LOG_LEVEL: logs === undefined ? 'warn' : 'info', ...DESTINATION_SETTINGS },
+    env: {
+      LOG_LEVEL: logs === undefined ? 'warn' : 'info',
+      ...DESTINATION_SETTINGS,
+      MEDIA_URL: pathToFileURL(join(folder, 'media')).href,
+    },
     logs,
     onLine: (line, processName) => recordNotification(history, line, processName),
     onExit: (exit) => history.exits.push(exit),

@@ -37,7 +37,7 @@ export function correctRun(): Observation {
       change(1_040, { ...record, notifiedAt: 1_040 }),
     ],
     events: [event({ id: '900.1', event: 'alert.pending' }), event({})],
-    ...{ leftoverJobs: [], deliveries: [], deliveryChanges: [], late: [], backlog: 0 },
+    ...{ leftoverJobs: [], deliveries: [], deliveryChanges: [], late: [], backlog: 0, unpictured: [] },
     timedOut: false,
   };
 }

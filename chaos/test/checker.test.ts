@@ -28,6 +28,11 @@ describe('checkInvariants', () => {
       (r) => (r.rows = [row({ status: 'pending', resolution: null, notifiedAt: null })]),
       ['no accepted alert is lost', 'no alert is stuck'],
     ],
+    [
+      'a processed alert without a picture',
+      (r) => (r.unpictured = [{ uuid: UUID, picture: null }]),
+      ['every processed alert ends with a picture or a reason'],
+    ],
     ['a row that is not marked as notified', (r) => (r.rows = [row({ notifiedAt: null })]), ['no alert is stuck']],
     ['another resolution', (r) => (r.rows = [row({ resolution: '720x1280' })]), ['no result is wrong']],
     [

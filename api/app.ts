@@ -36,6 +36,7 @@ import { logResponse, requestContext } from './http/request-context.ts';
 import { endSpan, requestTracing } from './http/request-tracing.ts';
 import { observeResponses } from './http/response-observer.ts';
 import { securityHeaders } from './http/security-headers.ts';
+import { copyRoutes } from './media/copy-routes.ts';
 import { linkRoutes } from './media/link-routes.ts';
 import { type MediaSettings, mediaRoutes } from './media/routes.ts';
 import { docsRoutes } from './openapi/docs-route.ts';
@@ -123,7 +124,7 @@ export function createApp(deps: AppDeps): Express {
   const newAlertSchema = newAlertSchemaFor(deps.videoExtensions);
   app.use(batchRoutes({ ...deps, newAlertSchema }));
   app.use(alertRoutes({ ...deps, longPollSlots, storeNames, newAlertSchema }));
-  app.use(mediaRoutes(deps));
+  app.use(mediaRoutes(deps), copyRoutes(deps));
   app.use(...allDestinationRoutes(deps, longPollSlots));
   app.use(queueRoutes(deps));
   app.use(notFound);

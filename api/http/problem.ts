@@ -26,6 +26,16 @@ export const PROBLEMS = {
   ],
   'method-not-allowed': [405, 'Method not allowed', 'Use one of the methods in the Allow header.'],
   'alert-conflict': [409, 'UUID already in use', 'Give each alert its own uuid. `fields` lists what differs.'],
+  'copy-not-needed': [
+    409,
+    'Browsers play the original',
+    'Play `video` of `source`. POST with ?force=true makes a copy nevertheless.',
+  ],
+  'copy-not-possible': [
+    409,
+    'Alert not processed',
+    'Only a processed alert can have a copy. `status_now` is its status.',
+  ],
   'not-retryable': [
     409,
     'Alert has not failed',

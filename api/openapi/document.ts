@@ -3,6 +3,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { problemSchema } from '../alerts/schema.ts';
 import { alertActionPaths } from './alert-action-paths.ts';
 import { alertPaths } from './alert-paths.ts';
+import { copyPaths } from './copy-paths.ts';
 import { deliveryPaths } from './delivery-paths.ts';
 import { destinationPaths } from './destination-paths.ts';
 import { mediaPaths } from './media-paths.ts';
@@ -32,6 +33,7 @@ export function openApiDocument() {
       ...alertPaths,
       ...alertActionPaths,
       ...mediaPaths,
+      ...copyPaths,
       ...destinationPaths,
       ...deliveryPaths,
       ...operationsPaths,

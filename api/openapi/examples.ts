@@ -17,6 +17,11 @@ export const LINK = {
   expires_at: '2026-11-22T07:20:00.000Z',
 };
 
+export const COPY = {
+  ...{ status: 'ready', archive: false, progress: 1, width: 1280, height: 720, bytes: 512_345 },
+  ...{ requested_at: '2026-11-22T06:10:00.000Z', finished_at: '2026-11-22T06:10:04.000Z' },
+};
+
 /** Returns a time after the receipt of the first alert. */
 const after = (ms: number) => new Date(Date.parse('2026-11-22T06:00:00.000Z') + ms);
 

@@ -9,7 +9,10 @@ const HEADERS = {
     /^[\w.-]{1,128}$/,
     'Identifies the request in the log. The client’s own value if it sent a valid one.',
   ),
-  Location: text(/^\/(alerts|destinations|deliveries)\/[0-9a-f-]{36}$/, 'URL of the alert, destination or delivery.'),
+  Location: text(
+    /^\/(alerts|destinations|deliveries)\/[0-9a-f-]{36}(\/copy)?$/,
+    'URL of the alert, its copy, the destination or delivery.',
+  ),
   'Retry-After': text(/^[1-9]\d*$/, 'Seconds to wait before the next request.'),
   ETag: text(/^"[^"]+"$/, 'A strong ETag; send it as If-None-Match or If-Match.'),
   'Cache-Control': text(/./, 'Whether and how the response may be cached.'),

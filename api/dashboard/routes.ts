@@ -9,6 +9,8 @@ import { type Assets, PAGE_FOLDER } from './assets.ts';
 import type { PageSettings } from './settings.ts';
 
 const YEAR_S = 31_536_000;
+/** The API has no route for copies yet. */
+const HAS_COPIES = false;
 
 /**
  * GET /assets/… and /favicon.ico: the page's files and its libraries. Their URL contains a hash of all of them, so that
@@ -43,7 +45,13 @@ export function pageRoutes(
   router
     .route('/')
     .get(redirectToLogin, requireScope('read'), (req, res) => {
-      const settings: PageSettings = { ...settingsOf(req.apiClient), doneJobs, failureCodes, videos };
+      const settings: PageSettings = {
+        ...settingsOf(req.apiClient),
+        doneJobs,
+        failureCodes,
+        copies: HAS_COPIES,
+        videos,
+      };
       // The import map is the only inline script: browsers do not load import maps from a URL.
       const policy = res.get('Content-Security-Policy');
       if (policy) res.set('Content-Security-Policy', `${policy};script-src 'self' '${assets.importMapHash}'`);

@@ -68,7 +68,6 @@ it('takes the screenshots', async () => {
   async function take(name: string, path: string, options: BrowserContextOptions): Promise<void> {
     const origins = [stack.apiUrl, stack.videosPublicUrl];
     const page = await openPage(browser, origins, { ...options, timezoneId: 'Europe/Berlin' });
-    page.ignoreErrors(/404/); // an alert without a copy
     await goTo(page, stack.apiUrl + path);
     await page.getByText('Live', { exact: true }).waitFor();
     if (path.includes('view=')) await waitForDestinations(page, path);

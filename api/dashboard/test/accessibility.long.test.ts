@@ -154,7 +154,7 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
     await seed(api.db, { count: 60, ms: 60_000, end: Date.now() - 3 * DAY_MS, store });
     const page = await open(`/?store=${store}&range=7d`);
     await isLive(page);
-    await rows(page).nth(20).locator('a').focus();
+    await rows(page).nth(10).locator('a').focus();
     await page.evaluate('scrollTo(0, 900)');
     // The page reacts to the new position before the second frame.
     await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))');

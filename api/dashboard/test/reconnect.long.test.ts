@@ -19,7 +19,7 @@ describe.skipIf('missing' in found)('the list of the operator’s page', TEST_TI
     for (let minutesAgo = 1; minutesAgo <= 60; minutesAgo += 1) await insert(minutesAgo);
     const page = await openPage(browser, [stack.apiUrl]);
     await goTo(page, stack.apiUrl);
-    await page.locator('.body .row').nth(20).waitFor();
+    await page.locator('.body .row').nth(10).waitFor();
     await page.evaluate('scrollTo(0, 900)');
     const visibleAlert = (): Promise<string | undefined> =>
       page.evaluate('document.elementFromPoint(200, 500)?.closest("[data-uuid]")?.dataset.uuid');

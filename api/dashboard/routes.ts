@@ -9,8 +9,6 @@ import { type Assets, PAGE_FOLDER } from './assets.ts';
 import type { PageSettings } from './settings.ts';
 
 const YEAR_S = 31_536_000;
-/** The API has no route for copies yet. */
-const HAS_COPIES = false;
 
 /**
  * GET /assets/… and /favicon.ico: the page's files and its libraries. Their URL contains a hash of all of them, so that
@@ -49,7 +47,6 @@ export function pageRoutes(
         ...settingsOf(req.apiClient),
         doneJobs,
         failureCodes,
-        copies: HAS_COPIES,
         videos,
       };
       // The import map is the only inline script: browsers do not load import maps from a URL.

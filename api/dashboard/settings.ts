@@ -9,8 +9,6 @@ export type PageSettings = {
   allStores: boolean;
   /** Whether Bull Board still has the jobs of processed alerts. */
   doneJobs: boolean;
-  /** Whether the API makes playable copies (/alerts/:uuid/copy). */
-  copies: boolean;
   /** Origin of the video server as browsers reach it, or ''. */
   videos: string;
   /** What each failure code means, and what to do. */

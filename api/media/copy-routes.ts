@@ -1,5 +1,6 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { isPlayable } from '#media/playable.ts';
+import { COPY_REASONS } from '#media/reasons.ts';
 import { type Alert, findAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import { type Copy, findCopy, requestCopy, touchCopy } from '#prisma/copies.ts';
@@ -13,7 +14,7 @@ import { type MediaFiles, PRIVATE, serveFile } from './serve-file.ts';
 
 type Deps = { db: Database; media: MediaFiles };
 
-/** POST and GET /alerts/:uuid/copy. */
+/** POST and GET /alerts/:uuid/copy. GET with `Accept: application/json` returns the state, also of a copy that does not exist. */
 export function copyRoutes(deps: Deps): Router {
   const router = Router();
   const route = router.route('/alerts/:uuid/copy');
@@ -40,8 +41,10 @@ function postCopy({ db }: Deps): RequestHandler {
 
 function getCopy({ db, media: files }: Deps): RequestHandler {
   return async (req, res) => {
+    res.vary('Accept');
     const alert = await findForClient(db, req);
     const copy = await findCopy(db, alert.id);
+    if (req.accepts(['video/mp4', 'json']) === 'json') return sendState(res, alert, copy);
     if (copy?.status === 'pending') return sendState(res, alert, copy);
     if (copy?.status !== 'ready' || copy.sha256 === null || copy.bytes === null) throw unavailable(alert, copy);
     const sha256 = Buffer.from(copy.sha256).toString('hex');
@@ -81,20 +84,28 @@ async function findForClient(db: Database, req: Request): Promise<Alert> {
 }
 
 /** Not by json(), which hashes the body into an ETag: the progress would be that of a cache. */
-function sendState(res: Response, alert: Alert, copy: Copy): void {
+function sendState(res: Response, alert: Alert, copy: Copy | null): void {
   const location = `/alerts/${alert.uuid}/copy`;
-  const isPending = copy.status === 'pending';
+  const isPending = copy?.status === 'pending';
   res
     .status(isPending ? 202 : 200)
-    .set({ Location: location, 'Cache-Control': 'no-store', ...(isPending && { 'Retry-After': '1' }) })
+    .set({ 'Cache-Control': 'no-store', ...(isPending && { 'Retry-After': '1' }) })
+    .set(isPending || res.req.method === 'POST' ? { Location: location } : {})
     .type('json')
-    .end(JSON.stringify(presentCopy(copy)));
+    .end(JSON.stringify(copy === null ? NOT_REQUESTED : presentCopy(copy)));
 }
 
-function presentCopy({ status, archive, progress, width, height, bytes, requestedAt, finishedAt }: Copy): CopyJson {
+const NOT_REQUESTED: CopyJson = {
+  ...{ status: 'none', archive: false, progress: 0, width: null, height: null, bytes: null },
+  ...{ reason: 'disabled', detail: COPY_REASONS.disabled, requested_at: null, finished_at: null },
+};
+
+function presentCopy(copy: Copy): CopyJson {
+  const { status, archive, progress, width, height, bytes, reason, detail, requestedAt, finishedAt } = copy;
   return {
     ...{ status, archive, progress: Math.round(progress * 1_000) / 1_000 },
     ...(status === 'ready' ? { width, height, bytes: Number(bytes) } : { width: null, height: null, bytes: null }),
+    ...{ reason, detail },
     requested_at: requestedAt.toISOString(),
     finished_at: finishedAt?.toISOString() ?? null,
   };

@@ -9,7 +9,7 @@ export const copyQuerySchema = z.strictObject({
     .meta({ description: 'Make a copy of a video that browsers should play.' }),
 });
 
-/** A copy that is ready or being made. */
+/** The state of a copy. */
 export const copySchema = z
   .strictObject({
     status: z.enum(['pending', 'ready', 'none']),
@@ -18,7 +18,9 @@ export const copySchema = z
     width: z.int().nullable(),
     height: z.int().nullable(),
     bytes: z.number().nullable(),
-    requested_at: z.iso.datetime({ offset: true }),
+    reason: z.string().nullable().meta({ description: 'A code: why there is none.' }),
+    detail: z.string().nullable().meta({ description: 'The reason in one sentence.' }),
+    requested_at: z.iso.datetime({ offset: true }).nullable().meta({ description: 'Null: none was requested.' }),
     finished_at: z.iso.datetime({ offset: true }).nullable(),
   })
   .meta({ id: 'Copy' });

@@ -16,6 +16,11 @@ const PENDING = {
   finished_at: null,
 };
 
+const NONE = {
+  ...PENDING,
+  ...{ status: 'none', progress: 0, reason: 'disabled', detail: 'No copy was requested.', requested_at: null },
+};
+
 const request = operation('post', '/alerts/{uuid}/copy', 'Alerts', {
   id: 'requestCopy',
   summary: 'Request a copy of the video that browsers play',
@@ -32,14 +37,19 @@ const request = operation('post', '/alerts/{uuid}/copy', 'Alerts', {
   problems: ['not-found', 'copy-not-needed', 'copy-not-possible'],
 });
 
+const FILE = fileResponses('The copy', 'video/mp4');
+const STATE = json('Its state', copySchema, { ready: COPY, none: NONE });
+
 const get = operation('get', '/alerts/{uuid}/copy', 'Alerts', {
   id: 'getCopy',
   summary: 'Get the copy of the video that browsers play',
+  description: 'With `Accept: application/json`, its state, also if there is none.',
   scope: 'read',
   params: { path: alertPath },
   validates: { subject: 'path', schema: alertPathSchema, invalid: { uuid: '35df2857' } },
   responses: {
-    ...fileResponses('The copy', 'video/mp4'),
+    ...FILE,
+    200: { ...FILE[200], content: { ...FILE[200].content, ...STATE.content } },
     202: json('It is being made', copySchema, { pending: PENDING }, 'Location', 'Retry-After', 'Cache-Control'),
   },
   problems: ['not-found', 'copy-not-available', 'range-not-satisfiable', 'media-unavailable'],

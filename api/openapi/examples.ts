@@ -19,6 +19,7 @@ export const LINK = {
 
 export const COPY = {
   ...{ status: 'ready', archive: false, progress: 1, width: 1280, height: 720, bytes: 512_345 },
+  ...{ reason: null, detail: null },
   ...{ requested_at: '2026-11-22T06:10:00.000Z', finished_at: '2026-11-22T06:10:04.000Z' },
 };
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ZodOpenApiPathsObject, ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from 'zod-openapi';
+import type { ZodOpenApiPathsObject } from 'zod-openapi';
 import { alertPathSchema } from '../alerts/schema.ts';
 import { linkQuerySchema, linkSchema, newLinkSchema } from '../media/schema.ts';
 import { LINK } from './examples.ts';
@@ -11,8 +11,8 @@ const invalidPath = { subject: 'path', schema: alertPathSchema, invalid: { uuid:
 const FILE_HEADERS: HeaderName[] = ['Accept-Ranges?', 'Content-Disposition?'];
 
 /** Returns the responses with a file, whole and in part. */
-export function fileResponses(description: string, type: 'image/webp' | 'video/mp4'): ZodOpenApiResponsesObject {
-  const file = (what: string, names: HeaderName[]): ZodOpenApiResponseObject => ({
+export function fileResponses(description: string, type: 'image/webp' | 'video/mp4') {
+  const file = (what: string, names: HeaderName[]) => ({
     description: what,
     content: {
       [type]: { schema: { type: 'string', format: 'binary' }, examples: { file: { value: `bytes of ${type}` } } },

@@ -16,7 +16,7 @@ export function AlertMedia({ alert, settings, notify }) {
   const mayRequest = settings.scopes.includes('operate');
   const picture = html`<${LargePicture} key=${alert.picture?.status} alert=${alert} />`;
   const otherwise = (/** @type {boolean} */ playable) =>
-    playable || alert.status !== 'processed' || !settings.copies
+    playable || alert.status !== 'processed'
       ? picture
       : html`<${PlayableCopy} alert=${alert} mayRequest=${mayRequest} onReady=${() => setHasCopy(true)} />`;
   return html`

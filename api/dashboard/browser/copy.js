@@ -41,7 +41,7 @@ export function PlayableCopy({ alert, mayRequest, onReady }) {
     <${LargePicture} key=${alert.picture?.status} alert=${alert} />
     <div class="copy">
       ${pending && html`<${CopyProgress} progress=${copy.progress} />`}
-      ${!pending && copy && copy.detail !== '' && html`<p class="note">No copy: <${UntrustedText}>${copy.detail}<//></p>`}
+      ${!pending && copy?.detail && html`<p class="note">No copy: <${UntrustedText}>${copy.detail}<//></p>`}
       ${copy && mayRequest && html`<button aria-disabled=${busy || pending} onClick=${onClick}>Make a playable copy</button>`}
       ${error !== '' && html`<p class="error" role="alert"><${UntrustedText}>${error}<//></p>`}
     </div>
@@ -98,7 +98,7 @@ function useCopy(uuid, onReady) {
     try {
       await requestCopy(uuid);
       setError('');
-      setCopy({ status: 'pending', progress: 0, detail: '' });
+      setCopy({ status: 'pending', progress: 0, detail: null });
       setRequests((n) => n + 1);
     } catch (error) {
       setError(asRequestError(error).message);

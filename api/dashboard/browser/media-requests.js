@@ -1,42 +1,22 @@
 // Requests to the API about playable copies and signed links.
-import { RequestError, send } from './requests.js';
+import { send } from './requests.js';
 
-/**
- * @typedef {object} Copy
- * @property {'ready' | 'pending' | 'none'} status
- * @property {number} progress From 0 to 1.
- * @property {string} detail Why there is none; '' if none was requested.
- */
+/** @typedef {Pick<import('zod').infer<typeof import('../../media/copy-schema.ts').copySchema>, 'status' | 'progress' | 'detail'>} Copy `detail`: why there is none; null if none was requested. */
 
 /** @param {string} uuid */
 export function copyUrl(uuid) {
   return `/alerts/${encodeURIComponent(uuid)}/copy`;
 }
 
-/** Returns the state of a copy. @param {string} uuid @param {AbortSignal} signal @returns {Promise<Copy>} */
+/** Returns the state of a copy. The browser may have its file under the same address, also after the server has deleted it. @param {string} uuid @param {AbortSignal} signal @returns {Promise<Copy>} */
 export async function getCopy(uuid, signal) {
-  // One byte instead of the whole file, and from the server: the browser may still have a copy that the server has deleted.
-  const headers = { accept: 'application/json', range: 'bytes=0-0' };
-  const response = await fetch(copyUrl(uuid), { headers, signal, cache: 'no-store' }).catch((error) => {
-    if (signal.aborted) throw error;
-    throw new RequestError(0, 'The server cannot be reached.');
-  });
-  if (response.status === 200 || response.status === 206) return { status: 'ready', progress: 1, detail: '' };
-  const body = await response.json().catch(() => ({}));
-  if (response.status === 202) return { status: 'pending', progress: body.progress ?? 0, detail: '' };
-  if (response.status === 404)
-    return { status: 'none', progress: 0, detail: requested(body.reason) ? body.detail : '' };
-  throw new RequestError(response.status, body.detail ?? `The server responded with status ${response.status}.`);
+  const { status, progress, reason, detail } = await send(copyUrl(uuid), { signal, cache: 'no-store' });
+  return { status, progress, detail: reason === 'disabled' ? null : detail };
 }
 
-/** Returns whether the reason is about a copy that was requested. @param {string | null | undefined} reason */
-function requested(reason) {
-  return Boolean(reason) && reason !== 'disabled';
-}
-
-/** @param {string} uuid */
+/** Requests a copy, also of a video that other browsers play. @param {string} uuid */
 export function requestCopy(uuid) {
-  return send(copyUrl(uuid), { method: 'POST' });
+  return send(`${copyUrl(uuid)}?force=true`, { method: 'POST' });
 }
 
 /**

@@ -34,16 +34,20 @@ const TIMEOUT_MS = 15_000;
 /**
  * Returns the parsed body, or undefined if there is none. Throws a RequestError with the problem's `detail`.
  * @param {string} path
- * @param {{ body?: unknown, method?: string, headers?: Record<string, string>, signal?: AbortSignal, timeoutMs?: number }} [options]
+ * @param {{ body?: unknown, method?: string, headers?: Record<string, string>, cache?: RequestCache, signal?: AbortSignal, timeoutMs?: number }} [options]
  * @returns {Promise<any>}
  */
-export async function send(path, { body, method = 'GET', headers, signal, timeoutMs = TIMEOUT_MS } = {}) {
+export async function send(
+  path,
+  { body, method = 'GET', headers, cache = 'default', signal, timeoutMs = TIMEOUT_MS } = {},
+) {
   const signals = [AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])];
   /** @type {Response} */
   let response;
   try {
     response = await fetch(path, {
       method,
+      cache,
       headers: {
         accept: 'application/json',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),

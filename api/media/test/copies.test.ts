@@ -234,3 +234,16 @@ describe('npm run copies', () => {
     expect(await copies(OLD, {})).toMatchObject({ code: 1, stderr: expect.stringContaining('DATABASE_URL') });
   });
 });
+
+it('returns the state instead of the file, also of a copy that does not exist, if JSON is accepted', async () => {
+  const uuid = await alert();
+  const headers = { accept: 'application/json' };
+  const none = await copy(uuid, { headers });
+  expect([none.status, none.headers.get('vary')]).toEqual([200, expect.stringContaining('Accept')]);
+  expect(await json(none)).toMatchObject({ status: 'none', reason: 'disabled', requested_at: null });
+  await post(uuid);
+  expect((await copy(uuid, { headers })).status).toBe(202);
+  await recordNoCopy(api.db, await claimed(), { reason: 'too_long', detail: 'it lasts two days' });
+  const failed = await json(await copy(uuid, { headers }));
+  expect(failed).toMatchObject({ status: 'none', reason: 'too_long', detail: 'it lasts two days' });
+});

@@ -16,7 +16,9 @@ async function openFolder({ onTestFinished }: { onTestFinished(close: () => unkn
   onTestFinished(() => rm(folder, { recursive: true }));
   const MEDIA_URL = pathToFileURL(join(folder, 'media')).href;
   const temporaryFolder = join(folder, 'media/tmp');
-  return { env: { MEDIA_URL }, store: openMediaStore(MEDIA_URL, { sources: new Map() }), temporaryFolder };
+  // Test processes have no PATH.
+  const FFMPEG_PATH = 'missing' in converter ? '' : converter.ffmpegPath;
+  return { env: { MEDIA_URL, FFMPEG_PATH }, store: openMediaStore(MEDIA_URL, { sources: new Map() }), temporaryFolder };
 }
 
 describe.skipIf('missing' in converter)('a worker process', OPTIONS, () => {

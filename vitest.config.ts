@@ -33,8 +33,8 @@ export default defineConfig(({ mode }) => ({
       'test/e2e/public-endpoint.test.ts',
       ...(mode === 'all' || longNamed ? [] : [LONG]),
     ],
-    // One PostgreSQL and one Redis for the whole run; each test file gets its own database and key prefix.
-    globalSetup: ['test/harness/postgres-setup.ts', 'test/harness/redis-setup.ts'],
+    // One PostgreSQL, one Redis and one ffmpeg for the whole run; each test file gets its own database and key prefix.
+    globalSetup: ['postgres', 'redis', 'ffmpeg'].map((name) => `test/harness/${name}-setup.ts`),
     // Tests wait about as long as they compute, so two cores serve more than two files. Long tests start whole stacks.
     maxWorkers: mode === 'all' ? 3 : 4,
     sequence: { sequencer: LongFilesFirst },

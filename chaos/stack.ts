@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
+import { mediaSettings } from '#test/harness/media.ts';
 import { type RedisServer, startRedisServer } from '#test/harness/redis.ts';
 import type { Service } from '#test/harness/service.ts';
 import { createStack } from '#test/harness/stack.ts';
@@ -71,7 +71,7 @@ export async function openStack(options: ChaosStackOptions, opened: Opened): Pro
     env: {
       LOG_LEVEL: logs === undefined ? 'warn' : 'info',
       ...DESTINATION_SETTINGS,
-      MEDIA_URL: pathToFileURL(join(folder, 'media')).href,
+      ...(await mediaSettings(join(folder, 'media'))),
     },
     logs,
     onLine: (line, processName) => recordNotification(history, line, processName),

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { mediaSettings } from '../harness/media.ts';
 import { type RedisServer, startRedisServer } from '../harness/redis.ts';
 import { type Stack, type StackOptions, startStack } from '../harness/stack.ts';
 import { findTestProgram } from '../harness/system-packages.ts';
@@ -35,7 +36,9 @@ describe.skipIf(inject('redisUrl') === null)('a stack on Redis', { timeout: LIMI
   };
 
   it('exposes the metrics that alert rules and dashboard use, in Prometheus’s format', async () => {
-    const stack = await start({});
+    const media = await mkdtemp(join(tmpdir(), 'media-'));
+    onTestFinished(() => rm(media, { recursive: true }));
+    const stack = await start({ env: await mediaSettings(media) });
     await addFailingDestination(stack.databaseUrl);
     await stack.waitUntilNotified(await stack.post());
     const ofWorker = async () => (await fetch(`${stack.opsUrl}/metrics`)).text();

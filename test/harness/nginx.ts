@@ -127,8 +127,8 @@ async function writeConfiguration(
     ['listen 8080;', `listen 127.0.0.1:${ports.videos};`],
     ['/tmp/', `${folder}/`],
     ['/etc/nginx/extra/', `${folder}/extra/`],
-    ['alias /media/', `alias ${media}/`],
-    ['from=/media/', `from=${media}/`],
+    ['alias /srv/media/', `alias ${media}/`],
+    ['from=/srv/media/', `from=${media}/`],
     ['root /srv;', `root ${folder}/srv;`],
     [/access_log \/dev\/stdout [^;]+;/g, 'access_log off;'],
   ]);

@@ -1,10 +1,9 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { type Database, openDatabase } from '#prisma/client.ts';
+import { mediaSettings } from '#test/harness/media.ts';
 import { type Stack, startStack } from '#test/harness/stack.ts';
-import { findProgram } from '#test/harness/system-packages.ts';
 
 export type PageStack = Stack & {
   /** The folder that the video server serves as /videos/: a copy that tests may change. */
@@ -17,9 +16,7 @@ export async function startPageStack(env: Record<string, string> = {}): Promise<
   const folder = await mkdtemp(join(tmpdir(), 'page-videos-'));
   await cp('nginx/videos', folder, { recursive: true });
   const media = await mkdtemp(join(tmpdir(), 'page-media-'));
-  // The services have no PATH.
-  const ffmpeg = await findProgram(['ffmpeg'], process.env.PATH ?? '');
-  const forMedia = { MEDIA_URL: pathToFileURL(media).href, ...(ffmpeg ? { FFMPEG_PATH: ffmpeg } : {}) };
+  const forMedia = await mediaSettings(media);
   const stack = await startStack({ videosFolder: folder, env: { LOG_LEVEL: 'fatal', ...forMedia, ...env } });
   const db = openDatabase(stack.databaseUrl, { poolSize: 2, onError: () => {} });
   return {

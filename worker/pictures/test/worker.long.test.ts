@@ -7,23 +7,26 @@ import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import type { Database } from '#prisma/client.ts';
 import { addDestination, openReceiver } from '../../deliveries/test/delivery-fixture.ts';
 import { openWorkerFixture } from '../../test/worker-fixture.ts';
+import { testDecoder } from './pictures.ts';
 
 const SOON = { timeout: 120_000, interval: 50 };
 const OPTIONS = { timeout: 400_000 };
 const secretsKey = randomBytes(32);
+const decoder = await testDecoder();
 
 async function mediaEnv() {
   const folder = await mkdtemp(join(tmpdir(), 'media-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const SECRETS_KEY = secretsKey.toString('base64');
-  return { MEDIA_URL: pathToFileURL(folder).href, SECRETS_KEY, DESTINATION_ALLOW_CIDRS: '127.0.0.0/8' };
+  const FFMPEG_PATH = decoder?.ffmpegPath ?? '';
+  return { FFMPEG_PATH, MEDIA_URL: pathToFileURL(folder).href, SECRETS_KEY, DESTINATION_ALLOW_CIDRS: '127.0.0.0/8' };
 }
 
 const picturesOf = (db: Database) => db.picture.findMany({ orderBy: { alertId: 'asc' } });
 
 describe.each([
-  ['postgres', false],
-  ['redis', inject('redisUrl') === null],
+  ['postgres', decoder === undefined],
+  ['redis', decoder === undefined || inject('redisUrl') === null],
 ] as const)('a worker process with the queue on %s', (backend, missing) => {
   it.skipIf(missing)('sends each message with the picture, or after two seconds', OPTIONS, async (t) => {
     const { db, send, startWorker } = await openWorkerFixture(t, backend);
@@ -38,7 +41,8 @@ describe.each([
     expect(deliveries).toHaveLength(40);
     const processed = receiver.received.filter(({ body }) => body.type === 'alert.processed');
     expect(processed).toHaveLength(36);
-    const unfinished = processed.filter(({ body }) => pictureOf(body).status === 'pending');
+    const unfinished = processed.filter(({ body }) => pictureOf(body).status !== 'ready');
+    expect(unfinished.filter(({ body }) => pictureOf(body).status === 'none')).toEqual([]);
     for (const { id, at } of unfinished) {
       const { createdAt } = deliveries.find((delivery) => delivery.id === id) ?? expect.unreachable();
       expect(at - createdAt.getTime()).toBeGreaterThanOrEqual(2_000);

@@ -28,7 +28,7 @@ export const DELIVERY_INVARIANTS: Record<string, Invariant> = {
     received
       .filter(({ isSigned }) => !isSigned)
       .map(({ destination, id }) => `${destination} received ${id} without a valid signature`),
-  'the id and the body of a delivery never change': unstableDeliveries,
+  'the id of a delivery and its body, except the picture, never change': unstableDeliveries,
   'nothing is sent to a disabled destination': sentWhileDisabled,
   'no delivery is sent twice without a fault before its record': unexplainedRepeats,
   'every alert that stays unfinished is late': missedLateness,

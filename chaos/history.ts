@@ -32,8 +32,8 @@ export type FeedEvent = { stream: number; at: number; id: string; event: string;
 export type DestinationFilter = { name: string; stores: string[]; events: string[] };
 
 /**
- * A request to the receiver of a destination. `id`: its webhook-id. `body`: a digest. `respondedAt`: when the status of the
- * response was sent, if it was.
+ * A request to the receiver of a destination. `id`: its webhook-id. `body`: a digest without the picture. `respondedAt`: when
+ * the status of the response was sent, if it was.
  */
 export type ReceivedRequest = {
   destination: string;

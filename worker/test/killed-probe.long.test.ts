@@ -36,6 +36,9 @@ it('removes the folder of a probe whose worker was killed, and nothing else', { 
   const successor = startWorker({ TMPDIR: temporary });
   expect(await waitUntilNotified(uuid)).toMatchObject({ status: 'processed' });
   await successor.stop();
-  expect((await readdir(temporary)).sort()).toEqual(others);
+  // Next to these there can be a folder of the killed worker's first runs of ffmpeg, which is as fresh.
+  const left = await readdir(temporary);
+  expect(left).toEqual(expect.arrayContaining(others));
+  expect(left).not.toContain(abandoned);
   expect(successor.lines.join('\n')).toContain('"abandoned":1');
 });

@@ -15,8 +15,8 @@ export const QUEUE_TIMEOUT_MS = 3_000;
 
 /**
  * The job is only a key: the row is the source of truth. `store` and `source` never change. They let a worker apply its
- * per-store concurrency limit, and let the alert wait for a source that is down, before it reads the row. Unknown fields are ignored: during an update, older workers receive the jobs
- * of a newer version.
+ * per-store concurrency limit, and let the alert wait for a source that is down, before it reads the row. Unknown fields are
+ * ignored: during an update, older workers receive the jobs of a newer version.
  */
 export const jobSchema = z.object({
   uuid: z.uuid(),

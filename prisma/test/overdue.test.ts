@@ -49,7 +49,7 @@ describe('takeOverdue', () => {
     await addQuiet(MINUTE / 2);
     expect(await listOverdue(db, { quietMs: MINUTE, limit: 100 })).toMatchObject([{ uuid: quiet, notBefore: null }]);
     expect(await takeOverdue(db, [quiet], { quietMs: MINUTE })).toEqual([
-      { uuid: quiet, requestId: `r-${quiet}`, store: 's', traceparent: null, notBefore: null },
+      { uuid: quiet, requestId: `r-${quiet}`, store: 's', source: null, traceparent: null, notBefore: null },
     ]);
   });
 

@@ -36,7 +36,10 @@ describe('the reconciler', () => {
     expect(await pass()).toBe(1);
     expect(await metrics.registry.metrics()).toContain('alerts_reconciled_total 1');
     expect(await state(uuid)).toMatch(/^(waiting|prioritized)$/);
-    expect((await queue.bull().getJob(uuid))?.data).toEqual({ uuid, requestId: 'request-1', store: 'test-store' });
+    expect((await queue.bull().getJob(uuid))?.data).toEqual({
+      ...{ uuid, requestId: 'request-1', store: 'test-store' },
+      source: null,
+    });
   });
 
   it('skips a row whose job is waiting, and one that was just updated', async () => {

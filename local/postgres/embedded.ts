@@ -138,7 +138,7 @@ async function ready(url: string, ended: Promise<Error>): Promise<void> {
   const admin = new URL(url);
   admin.pathname = '/postgres';
   for (const deadline = Date.now() + 120_000; ; await sleep(30)) {
-    const client = new pg.Client({ connectionString: admin.href, connectionTimeoutMillis: 2_000 });
+    const client = new pg.Client({ connectionString: admin.href, connectionTimeoutMillis: 30_000 });
     client.on('error', () => {}); // the same error rejects the call below
     try {
       await client.connect();

@@ -11,7 +11,7 @@ describe('MEDIA_URL', () => {
     ['s3://archive/alerts/v1', { kind: 's3', source: 'archive', prefix: 'alerts/v1/' }],
   ])('is %s', (url, expected) => {
     expect(mediaLocation(url)).toEqual(expected);
-    expect(parseConfig(mediaFields, { MEDIA_URL: url })).toEqual({ MEDIA_URL: url });
+    expect(parseConfig(mediaFields, { MEDIA_URL: url })).toEqual({ PICTURES: 'on', MEDIA_URL: url });
   });
 
   it.each([
@@ -22,7 +22,7 @@ describe('MEDIA_URL', () => {
   });
 
   it.each(['', 'x', 'A'.repeat(44), `${'A'.repeat(43)}=,`])('LINK_KEYS is not %j', (keys) => {
-    if (keys === '') return expect(parseConfig(mediaFields, { LINK_KEYS: keys })).toEqual({});
+    if (keys === '') return expect(parseConfig(mediaFields, { LINK_KEYS: keys })).toEqual({ PICTURES: 'on' });
     expect(() => parseConfig(mediaFields, { LINK_KEYS: keys })).toThrow('LINK_KEYS: must be comma-separated keys');
   });
 });

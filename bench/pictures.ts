@@ -9,7 +9,7 @@ import { probe } from '#worker/video/probe.ts';
 import { cpuMsOf } from './processes.ts';
 
 /** The cost of one picture after the probe: means, bytes and requests in addition to those of the probe. */
-export type PictureCost = {
+type PictureCost = {
   video: string;
   cpuMs: number;
   ms: number;
@@ -39,7 +39,7 @@ const videos: [name: string, size: string, args: string[]][] = [
   ['mjpeg-1080p.avi', '1920x1080', ['-c:v', 'mjpeg', '-q:v', '6', '-pix_fmt', 'yuvj420p']],
 ];
 
-export type PicturesOptions = { folder: string; searchPath: string; log: (line: string) => void; signal: AbortSignal };
+type PicturesOptions = { folder: string; searchPath: string; log: (line: string) => void; signal: AbortSignal };
 
 /** Makes pictures of generated videos, as the worker does. Throws if there is no ffmpeg, or the signal's reason. */
 export async function measurePictures({ folder, searchPath, log, signal }: PicturesOptions): Promise<PictureCost[]> {

@@ -21,7 +21,7 @@ export const mediaFields = {
     .optional(),
 };
 
-export type MediaLocation = { kind: 'file'; folder: URL } | { kind: 's3'; source: string; prefix: string };
+type MediaLocation = { kind: 'file'; folder: URL } | { kind: 's3'; source: string; prefix: string };
 
 /** Returns the parts of MEDIA_URL; undefined if it is invalid. */
 export function mediaLocation(text: string): MediaLocation | undefined {

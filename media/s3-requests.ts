@@ -35,7 +35,7 @@ export type S3Requests = {
 };
 
 /** The bucket cannot be used now, or with this configuration. */
-export class MediaStoreError extends Error {
+class MediaStoreError extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause });
     this.name = 'MediaStoreError';

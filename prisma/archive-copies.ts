@@ -39,7 +39,7 @@ export async function countArchive(db: Database, { store, before }: ArchiveFilte
 export type ArchiveCursor = { receivedAt: Date; id: bigint };
 
 /** `after`: undefined after the last page. */
-export type ArchivePage = { requested: number; after: ArchiveCursor | undefined };
+type ArchivePage = { requested: number; after: ArchiveCursor | undefined };
 
 /**
  * Requests copies for the archive for the next `limit` alerts after the cursor, oldest first: those that have none, and with

@@ -169,7 +169,7 @@ export async function evictCopies(db: Database, maxBytes: number): Promise<{ evi
 }
 
 /** `pending`, `pendingArchive`: at most 10,001. `cacheBytes`: of the copies that can be deleted to make space. */
-export type CopyCounts = { pending: number; pendingArchive: number; oldestPendingAt: Date | null; cacheBytes: number };
+type CopyCounts = { pending: number; pendingArchive: number; oldestPendingAt: Date | null; cacheBytes: number };
 
 export async function countCopies(db: Database): Promise<CopyCounts> {
   const [row] = await db.$queryRaw<CopyCounts[]>`

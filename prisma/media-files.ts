@@ -6,7 +6,7 @@ type MediaKind = 'picture' | 'copy';
 const TABLES = { picture: Prisma.sql`pictures`, copy: Prisma.sql`copies` };
 
 /** A file that rows refer to. `readySince`: the latest time at which one of them became ready; null if none is ready. */
-export type UsedFile = { sha256: string; readySince: Date | null };
+type UsedFile = { sha256: string; readySince: Date | null };
 
 /** Returns the files that rows refer to, of those whose SHA-256 begins with this byte. */
 export async function filesInUse(db: Database, of: MediaKind, byte: number): Promise<UsedFile[]> {

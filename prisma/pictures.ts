@@ -24,7 +24,7 @@ export type ClaimedPicture = Pick<Alert, 'uuid' | 'video' | 'store' | 'source'> 
 type Attempt = Pick<ClaimedPicture, 'alertId' | 'attempts'>;
 /** A code of media/reasons.ts, and one sentence. */
 type Reason = { reason: string; detail: string };
-export type MadePicture = { sha256: Buffer; width: number; height: number; bytes: number };
+type MadePicture = { sha256: Buffer; width: number; height: number; bytes: number };
 
 /** Claims the picture of an alert that was just processed. Returns undefined if another worker has claimed it. */
 export async function claimPicture(
@@ -61,7 +61,7 @@ async function claim(db: Database, due: Prisma.Sql, limit: number, leaseMs: numb
 }
 
 /** `recorded` false: another claim was made since, and nothing changed. `destinations`: those whose delivery waited for it. */
-export type RecordedPicture = { recorded: boolean; destinations: string[] };
+type RecordedPicture = { recorded: boolean; destinations: string[] };
 
 /** Records that the picture is ready. */
 export async function pictureReady(

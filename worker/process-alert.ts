@@ -37,7 +37,10 @@ export type Outcome = 'processed' | 'failed' | 'superseded';
 /** Why an alert failed. */
 export type Failure = { code: VideoError['code']; detail: string };
 
-/** Opens the video, probes it, records the result, notifies, marks, hands the video over for its picture. Throws a VideoError, a database error, or the signal's reason. */
+/**
+ * Opens the video, probes it, records the result, notifies, marks, and hands the video over for its picture. Throws a
+ * VideoError, a database error, or the signal's reason.
+ */
 export async function processAlert(deps: ProcessDeps, alert: ClaimedAlert, attempt: Attempt): Promise<Outcome> {
   const video = await inSpan('fetch', () => deps.openVideo(alert, attempt));
   const facts = await inSpan('probe', () => deps.probe(video, attempt.signal));

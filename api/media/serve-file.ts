@@ -6,7 +6,7 @@ import { Problem } from '../http/problem.ts';
 /** `store`: undefined without MEDIA_URL. `accel`: MEDIA_ACCEL. */
 export type MediaFiles = { store: MediaStore | undefined; accel?: string | undefined };
 
-export type ServedFile = {
+type ServedFile = {
   of: MediaKind;
   /** Of the alert. The name of the file for a browser that saves it. */
   uuid: string;

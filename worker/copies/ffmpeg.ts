@@ -12,7 +12,7 @@ export const COPY = 'copy.mp4';
 /** The ffmpeg of copies. */
 export type Converter = { ffmpegPath: string; sandbox: Sandbox };
 
-export type Conversion = {
+type Conversion = {
   /** Contains ORIGINAL; receives COPY. */
   folder: string;
   /** ffmpeg's name of the format. */

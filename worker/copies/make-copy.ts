@@ -23,7 +23,7 @@ export type CopyLimits = {
 
 export type MakeCopyDeps = { sources: Pick<VideoSources, 'download'>; converter: Converter; limits: CopyLimits };
 
-export type MakeCopyOptions = {
+type MakeCopyOptions = {
   folder: string;
   signal: AbortSignal;
   /** Receives numbers from 0 to 1. */

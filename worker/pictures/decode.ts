@@ -11,7 +11,7 @@ import { countPackets, extractionArguments, pictureArguments, UNEXPECTED_SIZE } 
 import { type FrameFile, firstKeyFrame } from './key-frame.ts';
 import { sizeOfWebp } from './webp.ts';
 
-export type PictureOptions = {
+type PictureOptions = {
   /** From detectDecoder. */
   ffmpegPath: string;
   sandbox: Sandbox;

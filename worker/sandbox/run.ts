@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import { type Sandbox, sandboxed } from './sandbox.ts';
 
-export type Command = {
+type Command = {
   /** What errors call the program. */
   name: string;
   /** Path of the binary, or its name on the PATH. */

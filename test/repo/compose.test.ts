@@ -34,6 +34,13 @@ it('mounts in each service only the secrets that it needs', () => {
   ]);
 });
 
+it('mounts the media in nginx where its image has no folder, whose owner the empty volume would get', () => {
+  const nginx = readFileSync(new URL('../../nginx/nginx.conf', import.meta.url), 'utf8');
+  const mounts = [...compose.matchAll(/\bmedia:(\/[\w/]+(?::ro)?)/g)].map(([, target]) => target);
+  expect(mounts).toEqual(['/media:ro', '/media', '/srv/media:ro']);
+  expect(nginx).toContain('alias /srv/media/$1;');
+});
+
 it('requires API keys unless the environment sets AUTH', () => {
   expect(compose).toMatch(/^ +AUTH: \$\{AUTH:-keys\}$/m);
 });

@@ -1,23 +1,17 @@
-import { fileURLToPath } from 'node:url';
-import { ConfigError } from '#config/parse.ts';
-import { readSource, type Source } from '#sources/file.ts';
-import { mediaLocation } from './config.ts';
-import { openFileStore } from './file-store.ts';
-import { openS3Store } from './s3-store.ts';
-import type { MediaStore } from './types.ts';
+import type { Source } from '#sources/file.ts';
+import { folderOf, pathOf, sha256Of } from './names.ts';
+import type { ObjectStore } from './objects.ts';
+import { openConfiguredObjects, openObjects } from './open-objects.ts';
+import type { MediaKind, MediaStore, StoredFile } from './types.ts';
 
-export type { ByteRange, MediaContent, MediaKind, MediaStore, StoredFile } from './types.ts';
+export type { ByteRange } from './objects.ts';
+export type { MediaKind, MediaStore, StoredFile } from './types.ts';
+
+const TYPES = { picture: 'image/webp', copy: 'video/mp4' } as const;
 
 /** Returns the store of MEDIA_URL. Throws ConfigError if it names no bucket of `sources`. */
 export function openMediaStore(url: string, { sources }: { sources: ReadonlyMap<string, Source> }): MediaStore {
-  const location = mediaLocation(url);
-  if (location === undefined) throw new ConfigError(['MEDIA_URL: is invalid']);
-  if (location.kind === 'file') return openFileStore(fileURLToPath(location.folder));
-  const { source: name, prefix } = location;
-  const source = sources.get(name);
-  if (source === undefined) throw new ConfigError([`MEDIA_URL: SOURCES_FILE has no source ${name}`]);
-  if (source.kind !== 's3') throw new ConfigError([`MEDIA_URL: the source ${name} is not of the kind s3 or gcs`]);
-  return openS3Store(source, { prefix });
+  return mediaStore(openObjects({ variable: 'MEDIA_URL', url }, sources));
 }
 
 /** Returns the store of these variables; undefined without MEDIA_URL. Reads no other credentials. Throws ConfigError. */
@@ -26,11 +20,29 @@ export function openConfiguredStore(
   env: Record<string, string | undefined>,
 ): MediaStore | undefined {
   if (MEDIA_URL === undefined) return undefined;
-  const location = mediaLocation(MEDIA_URL);
-  const sources = new Map<string, Source>();
-  if (location?.kind === 's3' && SOURCES_FILE !== undefined) {
-    const source = readSource(SOURCES_FILE, location.source, env);
-    if (source) sources.set(location.source, source);
+  return mediaStore(openConfiguredObjects({ variable: 'MEDIA_URL', url: MEDIA_URL }, { SOURCES_FILE, env }));
+}
+
+/** Returns the store of pictures and copies in this store of files. */
+export function mediaStore(objects: { store: ObjectStore; isFolder: boolean }): MediaStore {
+  const { store, isFolder } = objects;
+  return {
+    put: async (kind, content, sha256) =>
+      store.put(pathOf(kind, sha256), content, { type: TYPES[kind], existing: 'same', sha256 }),
+    open: async (kind, sha256, range) => store.open(pathOf(kind, sha256), range),
+    size: async (kind, sha256) => store.size(pathOf(kind, sha256)),
+    remove: async (kind, sha256) => store.remove(pathOf(kind, sha256)),
+    list: (kind, begin) => list(store, kind, begin),
+    ...(isFolder && { internalPath: pathOf }),
+    check: store.check,
+    close: store.close,
+  };
+}
+
+async function* list(store: ObjectStore, kind: MediaKind, begin: string | undefined): AsyncGenerator<StoredFile> {
+  const folder = `${folderOf(kind)}/${begin === undefined ? '' : `${begin}/`}`;
+  for await (const { path, bytes, modifiedAt } of store.list(folder)) {
+    const sha256 = sha256Of(kind, path);
+    if (sha256 !== undefined) yield { sha256, bytes, modifiedAt };
   }
-  return openMediaStore(MEDIA_URL, { sources });
 }

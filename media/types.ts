@@ -1,20 +1,15 @@
 import type { Readable } from 'node:stream';
+import type { ByteRange, Content } from './objects.ts';
 
 /** A picture is a WebP file, a copy an MP4 file. */
 export type MediaKind = 'picture' | 'copy';
-
-/** From `start` to before `end`. Inside the file. */
-export type ByteRange = { start: number; end: number };
-
-/** The content of a file, in memory or in a file of the caller. */
-export type MediaContent = Uint8Array | { path: string };
 
 export type StoredFile = { sha256: string; bytes: number; modifiedAt: Date };
 
 /** Files by the SHA-256 of their content, in lowercase hexadecimal. */
 export type MediaStore = {
   /** Stores a file. A reader finds all of it or nothing, at any time. Storing it again makes it new for `list`. */
-  put(kind: MediaKind, content: MediaContent, sha256: string): Promise<void>;
+  put(kind: MediaKind, content: Content, sha256: string): Promise<void>;
   /** Returns the file or a part of it, and the size of the whole file; undefined if there is none. The caller ends the stream. */
   open(kind: MediaKind, sha256: string, range?: ByteRange): Promise<{ stream: Readable; size: number } | undefined>;
   /** Returns the size of a file; undefined if there is none. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '#config/parse.ts';
-import { mediaFields, mediaLocation } from '../config.ts';
+import { mediaFields, storageLocation } from '../config.ts';
 
 describe('MEDIA_URL', () => {
   it.each([
@@ -10,7 +10,7 @@ describe('MEDIA_URL', () => {
     ['s3://archive/', { kind: 's3', source: 'archive', prefix: '' }],
     ['s3://archive/alerts/v1', { kind: 's3', source: 'archive', prefix: 'alerts/v1/' }],
   ])('is %s', (url, expected) => {
-    expect(mediaLocation(url)).toEqual(expected);
+    expect(storageLocation(url)).toEqual(expected);
     expect(parseConfig(mediaFields, { MEDIA_URL: url })).toEqual({ PICTURES: 'on', MEDIA_URL: url });
   });
 

@@ -2,15 +2,16 @@ import type http from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startScriptedS3Server } from '#test/harness/s3-server.ts';
-import { openS3Store } from '../s3-store.ts';
-import type { MediaStore } from '../store.ts';
+import { openBucket } from '../bucket.ts';
+import { type MediaStore, mediaStore } from '../store.ts';
 import { allOf, sha256Of, sourceOf } from './s3-fixture.ts';
 
 /** Returns the store on a server that handles all requests with `handle`. */
 async function openScripted(handle: http.RequestListener, timeoutMs = 30_000): Promise<MediaStore> {
   const server = await startScriptedS3Server(handle);
   onTestFinished(server.close);
-  const store = openS3Store(sourceOf(server.origin), { prefix: '', timeoutMs });
+  const bucket = openBucket(sourceOf(server.origin), { prefix: 'a&b/', timeoutMs });
+  const store = mediaStore({ store: bucket, isFolder: false });
   onTestFinished(() => store.close());
   return store;
 }
@@ -103,7 +104,7 @@ describe('a server that fails', () => {
     const store = await openScripted((request, response) => {
       const token = new URL(request.url ?? '', 'http://host').searchParams.get('continuation-token');
       tokens.push(token);
-      const key = token === null ? `a&amp;b/pictures/2d/71/${SHA256}.webp` : 'pictures/../../x';
+      const key = token === null ? `a&amp;b/pictures/2d/71/${SHA256}.webp` : 'a&amp;b/pictures/../../x';
       const more = token === null ? '<NextContinuationToken>a&amp;b=</NextContinuationToken>' : '';
       response.end(`<R><IsTruncated>${token === null}</IsTruncated>${object(key)}${object('x')}${more}</R>`);
     });

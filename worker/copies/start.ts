@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Registry } from '@prometheus-io/client';
 import type { Logger } from 'pino';
 import type { Config } from '#config/parse.ts';
-import { mediaLocation } from '#media/config.ts';
+import { storageLocation } from '#media/config.ts';
 import type { MediaStore } from '#media/store.ts';
 import { openDatabase } from '#prisma/client.ts';
 import type { Sources } from '#sources/file.ts';
@@ -74,6 +74,6 @@ export function startCopies({ config, log, registry, store, decoder }: Options) 
 /** The system's folder for temporary files is often a small part of the memory. */
 function temporaryFolder({ COPY_TMPDIR, MEDIA_URL }: Options['config']): string {
   if (COPY_TMPDIR !== undefined) return COPY_TMPDIR;
-  const location = MEDIA_URL === undefined ? undefined : mediaLocation(MEDIA_URL);
+  const location = MEDIA_URL === undefined ? undefined : storageLocation(MEDIA_URL);
   return location?.kind === 'file' ? join(fileURLToPath(location.folder), 'tmp') : tmpdir();
 }

@@ -1,33 +1,51 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, mkdir, open, opendir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import {
+  copyFile,
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  opendir,
+  readdir,
+  rename,
+  rm,
+  stat,
+  utimes,
+} from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { folderOf, pathOf, sha256Of } from './names.ts';
-import type { ByteRange, MediaContent, MediaKind, MediaStore, StoredFile } from './types.ts';
+import {
+  type ByteRange,
+  type Content,
+  ObjectExists,
+  type ObjectStore,
+  type PutOptions,
+  type StoredObject,
+} from './objects.ts';
 
 /** Files that are being written. On the same file system as the others, so that they can be renamed. */
 const UNFINISHED = 'unfinished';
 /** A file is written in seconds. */
 const ABANDONED_AFTER_MS = 3_600_000;
 
-/** Returns the store in a folder, which is created when the first file is stored. */
-export function openFileStore(root: string): MediaStore {
-  const fileOf = (kind: MediaKind, sha256: string) => join(root, pathOf(kind, sha256));
+/** Returns the store in a folder, which is created when the first file is stored. `variable`: the one that names the folder. */
+export function openFolder(root: string, { variable }: { variable: string }): ObjectStore {
+  const fileOf = (path: string) => join(root, path);
   return {
-    put: async (kind, content, sha256) => put(root, fileOf(kind, sha256), content),
-    open: async (kind, sha256, range) => openFile(fileOf(kind, sha256), range),
-    size: async (kind, sha256) => (await orMissing(stat(fileOf(kind, sha256))))?.size,
-    remove: async (kind, sha256) => rm(fileOf(kind, sha256), { force: true }),
-    list: (kind, begin) => list(root, kind, begin),
-    internalPath: pathOf,
-    check: () => check(root),
+    put: async (path, content, options) => put(root, fileOf(path), { content, options }),
+    open: async (path, range) => openFile(fileOf(path), range),
+    size: async (path) => (await orMissing(stat(fileOf(path))))?.size,
+    remove: async (path) => rm(fileOf(path), { force: true }),
+    list: (prefix) => list(root, prefix),
+    check: () => check(root, variable),
     close() {},
   };
 }
 
-async function put(root: string, target: string, content: MediaContent): Promise<void> {
+async function put(root: string, target: string, file: { content: Content; options: PutOptions }): Promise<void> {
+  const { content, options } = file;
   const size = 'path' in content ? (await stat(content.path)).size : content.length;
-  if ((await orMissing(stat(target)))?.size === size) {
+  if (options.existing === 'same' && (await orMissing(stat(target)))?.size === size) {
     const now = new Date();
     // The check for orphans does not delete new files.
     return utimes(target, now, now);
@@ -37,7 +55,8 @@ async function put(root: string, target: string, content: MediaContent): Promise
   await mkdir(dirname(target), { recursive: true, mode: 0o755 });
   try {
     await write(unfinished, content);
-    await rename(unfinished, target);
+    if (options.existing === 'error') await linkNew(unfinished, target);
+    else await rename(unfinished, target);
   } catch (error) {
     await rm(unfinished, { force: true });
     throw error;
@@ -45,7 +64,18 @@ async function put(root: string, target: string, content: MediaContent): Promise
   await syncFolder(dirname(target));
 }
 
-async function write(path: string, content: MediaContent): Promise<void> {
+/** Renames a file. Throws ObjectExists if there is one with the new name: of two processes, one succeeds. */
+async function linkNew(unfinished: string, target: string): Promise<void> {
+  try {
+    await link(unfinished, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw new ObjectExists(target, error);
+    throw error;
+  }
+  await rm(unfinished, { force: true });
+}
+
+async function write(path: string, content: Content): Promise<void> {
   if ('path' in content) await copyFile(content.path, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   const file = await open(path, 'path' in content ? 'r+' : 'wx');
   try {
@@ -87,19 +117,19 @@ function readStream(file: FileHandle, { start, end }: ByteRange) {
   return file.createReadStream(end > start ? { start, end: end - 1 } : { start: Number.MAX_SAFE_INTEGER });
 }
 
-async function* list(root: string, kind: MediaKind, begin = ''): AsyncGenerator<StoredFile> {
-  const folder = await orMissing(opendir(join(root, folderOf(kind), begin), { recursive: true }));
+async function* list(root: string, prefix: string): AsyncGenerator<StoredObject> {
+  const folder = await orMissing(opendir(join(root, prefix), { recursive: true }));
   if (folder === undefined) return;
   for await (const entry of folder) {
     if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    const sha256 = sha256Of(kind, relative(root, path).replaceAll('\\', '/'));
-    const found = sha256 === undefined ? undefined : await orMissing(stat(path));
-    if (sha256 !== undefined && found) yield { sha256, bytes: found.size, modifiedAt: found.mtime };
+    const file = join(entry.parentPath, entry.name);
+    const found = await orMissing(stat(file));
+    const path = relative(root, file).replaceAll('\\', '/');
+    if (found) yield { path, bytes: found.size, modifiedAt: found.mtime };
   }
 }
 
-async function check(root: string): Promise<void> {
+async function check(root: string, variable: string): Promise<void> {
   const folder = join(root, UNFINISHED);
   const probe = join(folder, randomUUID());
   try {
@@ -108,7 +138,7 @@ async function check(root: string): Promise<void> {
     await rm(probe, { force: true });
   } catch (error) {
     await rm(probe, { force: true }).catch(() => {});
-    throw new Error(`cannot write to the folder ${root} of MEDIA_URL: ${explain(error)}`, { cause: error });
+    throw new Error(`cannot write to the folder ${root} of ${variable}: ${explain(error, variable)}`, { cause: error });
   }
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
@@ -117,9 +147,9 @@ async function check(root: string): Promise<void> {
   }
 }
 
-function explain(error: unknown): string {
+function explain(error: unknown, variable: string): string {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return 'the disk is full; free space, or move MEDIA_URL';
+  if (code === 'ENOSPC' || code === 'EDQUOT') return `the disk is full; free space, or move ${variable}`;
   if (code === 'EACCES' || code === 'EPERM') return 'no permission; give the folder to the user of the worker';
   if (code === 'EROFS') return 'it is read-only; mount it so that the worker can write to it';
   return error instanceof Error ? error.message : String(error);

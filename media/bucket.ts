@@ -1,49 +1,66 @@
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { S3Source } from '#sources/s3.ts';
 import { createS3Signer } from '#sources/s3-signer.ts';
-import { folderOf, pathOf, sha256Of } from './names.ts';
+import {
+  type ByteRange,
+  type Content,
+  ObjectExists,
+  type ObjectStore,
+  type PutOptions,
+  type StoredObject,
+} from './objects.ts';
 import { createS3Requests, type S3Requests, type S3Response, unexpected } from './s3-requests.ts';
-import type { ByteRange, MediaContent, MediaKind, MediaStore, StoredFile } from './types.ts';
 
-const TYPES = { picture: 'image/webp', copy: 'video/mp4' } as const;
 /** A page has at most 1,000 objects, of half a kilobyte each. */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 /** 100 million objects. A server that never ends the list must not keep a worker busy. */
 const MAX_PAGES = 100_000;
 
 /** Returns the store in a bucket. `prefix` is added to that of the source. */
-export function openS3Store(source: S3Source, options: { prefix: string; timeoutMs?: number }): MediaStore {
+export function openBucket(source: S3Source, options: { prefix: string; timeoutMs?: number | undefined }): ObjectStore {
   const requests = createS3Requests(source, createS3Signer(source), options.timeoutMs);
   const prefix = `${source.prefix}${options.prefix}`;
-  const keyOf = (kind: MediaKind, sha256: string) => prefix + pathOf(kind, sha256);
   return {
-    put: async (kind, content, sha256) =>
-      put(requests, { key: keyOf(kind, sha256), type: TYPES[kind], content, sha256 }),
-    open: async (kind, sha256, range) => open(requests, keyOf(kind, sha256), range),
-    size: async (kind, sha256) => size(requests, keyOf(kind, sha256)),
-    remove: async (kind, sha256) => remove(requests, keyOf(kind, sha256)),
-    list: (kind, begin) => list(requests, `${prefix}${folderOf(kind)}/${begin === undefined ? '' : `${begin}/`}`, kind),
+    put: async (path, content, each) => put(requests, prefix + path, { content, options: each }),
+    open: async (path, range) => open(requests, prefix + path, range),
+    size: async (path) => size(requests, prefix + path),
+    remove: async (path) => remove(requests, prefix + path),
+    list: (path) => list(requests, prefix, path),
     async check() {
       const key = `${prefix}unfinished/check`;
-      await put(requests, { key, type: 'text/plain', content: Buffer.of(), sha256: undefined });
+      await put(requests, key, { content: Buffer.of(), options: { type: 'text/plain', existing: 'replace' } });
       await remove(requests, key);
     },
     close: requests.close,
   };
 }
 
-type Upload = { key: string; type: string; content: MediaContent; sha256: string | undefined };
-
 /** S3 compares the body with the SHA-256, which is signed, before the object exists. */
-async function put(requests: S3Requests, { key, type, content, sha256 }: Upload): Promise<void> {
+async function put(requests: S3Requests, key: string, file: { content: Content; options: PutOptions }): Promise<void> {
+  const { content, options } = file;
+  const { type, existing } = options;
   const length = 'path' in content ? (await stat(content.path)).size : content.length;
   const body = () => ('path' in content ? createReadStream(content.path) : Buffer.from(content));
-  const headers = { 'Content-Type': type, 'Content-Length': `${length}` };
+  const condition = existing === 'error' ? { 'If-None-Match': '*' } : {};
+  const headers = { 'Content-Type': type, 'Content-Length': `${length}`, ...condition };
+  const sha256 = options.sha256 ?? (await hashOf(content));
   const response = await requests.send('PUT', { key, headers, sha256, body });
+  // 409: another conditional request for this key is in progress.
+  if (existing === 'error' && (response.status === 412 || response.status === 409)) {
+    throw new ObjectExists(key, await unexpected(response));
+  }
   if (response.status !== 200) throw await unexpected(response);
   await response.discard();
+}
+
+async function hashOf(content: Content): Promise<string> {
+  const hash = createHash('sha256');
+  if (!('path' in content)) return hash.update(content).digest('hex');
+  for await (const chunk of createReadStream(content.path)) hash.update(chunk);
+  return hash.digest('hex');
 }
 
 async function open(requests: S3Requests, key: string, range: ByteRange | undefined) {
@@ -97,37 +114,46 @@ async function remove(requests: S3Requests, key: string): Promise<void> {
   await response.discard();
 }
 
-async function* list(requests: S3Requests, prefix: string, kind: MediaKind): AsyncGenerator<StoredFile> {
+/** `prefix`: of the store; `path`: below it. */
+async function* list(requests: S3Requests, prefix: string, path: string): AsyncGenerator<StoredObject> {
   let token: string | undefined;
   for (let page = 0; page < MAX_PAGES; page += 1) {
-    const query: Record<string, string> = { 'list-type': '2', prefix };
+    const query: Record<string, string> = { 'list-type': '2', prefix: prefix + path };
     if (token !== undefined) query['continuation-token'] = token;
     const response = await requests.send('GET', { key: '', query });
     if (response.status !== 200) throw await unexpected(response);
     const xml = await response.text(MAX_PAGE_BYTES);
-    for (const [, object = ''] of xml.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
-      const file = storedFile(object, kind);
-      if (file) yield file;
+    for (const [, element = ''] of xml.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
+      const object = storedObject(element, prefix);
+      if (object) yield object;
     }
-    token = element(xml, 'NextContinuationToken');
-    if (element(xml, 'IsTruncated') !== 'true' || token === undefined) return;
+    token = textOf(xml, 'NextContinuationToken');
+    if (textOf(xml, 'IsTruncated') !== 'true' || token === undefined) return;
   }
   throw new Error('the list of objects does not end');
 }
 
-function storedFile(object: string, kind: MediaKind): StoredFile | undefined {
-  // Prefixes can contain any characters, which XML escapes; the end of the key has none of them.
-  const path = (element(object, 'Key') ?? '').slice(-pathOf(kind, '0'.repeat(64)).length);
-  const sha256 = sha256Of(kind, path);
-  const bytes = Number(element(object, 'Size'));
-  const modifiedAt = new Date(element(object, 'LastModified') ?? '');
-  if (sha256 === undefined || Number.isNaN(bytes) || Number.isNaN(modifiedAt.getTime())) return undefined;
-  return { sha256, bytes, modifiedAt };
+function storedObject(xml: string, prefix: string): StoredObject | undefined {
+  const key = textOf(xml, 'Key');
+  const bytes = Number(textOf(xml, 'Size'));
+  const modifiedAt = new Date(textOf(xml, 'LastModified') ?? '');
+  if (!key?.startsWith(prefix) || Number.isNaN(bytes) || Number.isNaN(modifiedAt.getTime())) return undefined;
+  return { path: key.slice(prefix.length), bytes, modifiedAt };
 }
 
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-function element(xml: string, name: string): string | undefined {
+/** Returns the text of the first element with this name. */
+function textOf(xml: string, name: string): string | undefined {
   const text = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
-  return text?.replace(/&(amp|lt|gt|quot|apos);/g, (_, entity) => ENTITIES[entity] ?? '');
+  return text?.replace(
+    /&(?:#(\d{1,7})|#x([\da-f]{1,6})|(amp|lt|gt|quot|apos));/gi,
+    (_, decimal, hexadecimal, entity) =>
+      entity === undefined ? characterOf(decimal, hexadecimal) : (ENTITIES[entity] ?? ''),
+  );
+}
+
+function characterOf(decimal: string | undefined, hexadecimal: string | undefined): string {
+  const code = decimal === undefined ? Number.parseInt(hexadecimal ?? '', 16) : Number(decimal);
+  return code <= 0x10ffff ? String.fromCodePoint(code) : '';
 }

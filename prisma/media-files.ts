@@ -39,15 +39,3 @@ export async function recordLostFiles(db: Database, of: MediaKind, sha256s: read
       reason = 'file_lost', detail = NULL, sha256 = NULL, failures = 0, next_attempt_at = now()
     WHERE ${files}`;
 }
-
-/** The files, in hexadecimal, that only rows of these alerts refer to: they can be deleted together with the alerts. */
-export async function filesOnlyOf(db: Database, alertIds: readonly bigint[]): Promise<Record<MediaKind, string[]>> {
-  const only = async (of: MediaKind) => {
-    const rows = await db.$queryRaw<{ sha256: string }[]>`
-      SELECT DISTINCT encode(sha256, 'hex') AS sha256 FROM ${TABLES[of]} own
-      WHERE alert_id = ANY (${alertIds}::bigint[]) AND sha256 IS NOT NULL AND NOT EXISTS (
-        SELECT FROM ${TABLES[of]} other WHERE other.sha256 = own.sha256 AND other.alert_id <> ALL (${alertIds}::bigint[]))`;
-    return rows.map(({ sha256 }) => sha256);
-  };
-  return { picture: await only('picture'), copy: await only('copy') };
-}

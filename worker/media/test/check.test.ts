@@ -8,7 +8,6 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type MediaKind, type MediaStore, openMediaStore } from '#media/store.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
-import { filesOnlyOf } from '#prisma/media-files.ts';
 import { withSessionLock } from '#prisma/session-lock.ts';
 import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
 import { checkFiles } from '../check.ts';
@@ -181,18 +180,4 @@ it('a session lock is held by one task at a time', async () => {
   });
   expect([outer, inner]).toEqual([true, false]);
   expect(await withSessionLock(database.url, 1, async () => {})).toBe(true);
-});
-
-it('the files that only some alerts have are found', async () => {
-  const [own, shared, both, copy] = [1, 2, 3, 4].map((n) => createHash('sha256').update(`${n}`).digest('hex'));
-  const a = await addRow(own ?? '');
-  const b = await addRow(shared ?? '');
-  await addRow(shared ?? '');
-  const c = await addRow(both ?? '');
-  const d = await addRow(both ?? '');
-  const e = await addRow(copy ?? '', { kind: 'copy' });
-  const only = await filesOnlyOf(db, [a, b, c, d, e]);
-  expect(only.picture.toSorted()).toEqual([own, both].toSorted());
-  expect(only.copy).toEqual([copy]);
-  expect(await filesOnlyOf(db, [c])).toEqual({ picture: [], copy: [] });
 });

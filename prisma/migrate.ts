@@ -32,7 +32,7 @@ export type MigrateOptions = {
 
 /**
  * Applies the missing migrations of prisma/migrations in order, as `prisma migrate deploy` does, and returns their names.
- * Waits at most `lockTimeoutMs` for another run. Throws if the database is unreachable, was migrated by a newer version,
+ * Waits at most `lockTimeoutMs` for another run. Throws if the database is unreachable, lacks what a newer version removed,
  * is not empty and has no migrations, or if a migration fails or has failed before.
  */
 export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<{ applied: string[] }> {

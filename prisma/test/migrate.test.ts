@@ -96,15 +96,24 @@ describe('migrate', () => {
     expect(await migrate(url, { folder })).toEqual({ applied: [] });
   });
 
-  it('refuses a database that was migrated by a newer version', async () => {
+  it('leaves a database as it is whose newer migrations only add to the schema', async () => {
     const url = await emptyDatabase();
     await migrate(url);
     const client = await connect(url);
     await client.query(`INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at)
       VALUES ('x', 'x', '29990101000000_colours', now())`);
     expect((await stateOf(client)).unknown).toEqual(['29990101000000_colours']);
+    expect(await migrate(url)).toEqual({ applied: [] });
+  });
+
+  it('refuses a database that a newer version took something from', async () => {
+    const url = await emptyDatabase();
+    await migrate(url);
+    const client = await connect(url);
+    await client.query(`INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at)
+      VALUES ('x', 'x', '29990101000000_contract_99_0_0_colours', now())`);
     await expect(migrate(url)).rejects.toThrow(
-      'the database was migrated by a newer version of this program (29990101000000_colours)',
+      'the database was migrated by a newer version of this program (29990101000000_contract_99_0_0_colours)',
     );
   });
 

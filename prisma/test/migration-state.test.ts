@@ -36,4 +36,28 @@ describe('assertMigrated', () => {
     expect(state).toEqual({ missing: [], unknown: [], failed: [] });
     expect(() => assertMigrated(state)).not.toThrow();
   });
+
+  const state = { missing: [], unknown: [], failed: [] };
+
+  it('accepts newer migrations that only add to the schema, also while they run', () => {
+    expect(() => assertMigrated({ ...state, unknown: ['1_a', '2_b'], failed: ['2_b'] })).not.toThrow();
+  });
+
+  it.each([
+    ['0.1.0', '0.2.0', false],
+    ['0.2.0', '0.2.0', true],
+    ['0.10.0', '0.2.0', true],
+    ['0.9.9', '0.10.0', false],
+    ['1.0.0', '0.2.0', true],
+    ['1.2.3', '1.2.4', false],
+  ])('of version %s with a contract step for %s: %s', (version, least, accepted) => {
+    const name = `1_contract_${least.replaceAll('.', '_')}_drop_camera`;
+    const check = () => assertMigrated({ ...state, unknown: [name] }, version);
+    if (accepted) expect(check).not.toThrow();
+    else expect(check).toThrow(`(${name}), and version ${version} cannot run on it`);
+  });
+
+  it('refuses a migration of this version that failed', () => {
+    expect(() => assertMigrated({ ...state, failed: ['1_a'] })).toThrow('the migration 1_a failed in this database');
+  });
 });

@@ -1,69 +1,11 @@
-import { execFile } from 'node:child_process';
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type MediaStore, openMediaStore } from '#media/store.ts';
-import { addPending, claim, recordResolution } from '#prisma/alerts.ts';
-import { claimCopy, recordCopy, recordNoCopy, renewCopy } from '#prisma/copies.ts';
+import { createHash, randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { recordNoCopy, renewCopy } from '#prisma/copies.ts';
 import { addKey } from '#prisma/keys.ts';
-import { compileCache } from '#test/harness/process.ts';
 import { digest, formatKey, makeKey } from '../../auth/key.ts';
-import { createKey, keyAuth } from '../../test/browser.ts';
-import { json, startTestApi, type TestApi } from '../../test/test-api.ts';
-
-let api: TestApi;
-let store: MediaStore;
-let folder: string;
-let operator: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'copies-'));
-  store = openMediaStore(pathToFileURL(folder).href, { sources: new Map() });
-  api = await startTestApi({ auth: keyAuth, media: { store } });
-  operator = await createKey(api.db, 'read', 'operate');
-});
-afterAll(async () => {
-  await api.close();
-  await rm(folder, { recursive: true });
-});
-
-type Facts = { container?: string; codec?: string; store?: string; status?: 'pending' | 'processed'; days?: number };
-
-/** Returns the uuid of a new alert. */
-async function alert({ container = 'avi', codec = 'mpeg4', status = 'processed', ...more }: Facts = {}) {
-  const uuid = randomUUID();
-  await addPending(api.db, { uuid, video: `/a.${container}`, store: more.store ?? 'a', timestamp: 1, requestId: 'r' });
-  if (status === 'pending') return uuid;
-  const claimed = await claim(api.db, uuid);
-  if (claimed.kind !== 'claimed') throw new Error(claimed.kind);
-  const facts = { resolution: '2x1', width: 2, height: 1, rotation: 0, codec, container, duration: 1 };
-  await recordResolution(api.db, { uuid, claim: claimed.alert.claims }, facts, 1);
-  await api.db.$executeRaw`
-    UPDATE alerts SET received_at = now() - make_interval(days => ${more.days ?? 0}::int) WHERE uuid = ${uuid}::uuid`;
-  return uuid;
-}
-
-type Init = { method?: string; key?: string; query?: string; headers?: Record<string, string> };
-const copy = (uuid: string, { key = operator, query = '', headers, ...init }: Init = {}) =>
-  fetch(`${api.url}/alerts/${uuid}/copy${query}`, { ...init, headers: { authorization: `Bearer ${key}`, ...headers } });
-const post = (uuid: string, init: Init = {}) => copy(uuid, { method: 'POST', ...init });
-
-/** Does what a worker does for the copy that is due. */
-async function claimed() {
-  const found = await claimCopy(api.db, 60_000);
-  if (!found) throw new Error('no copy is due');
-  return found;
-}
-
-async function makeCopy(bytes: Uint8Array = randomBytes(10_000)): Promise<Uint8Array> {
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  await store.put('copy', bytes, sha256);
-  await recordCopy(api.db, await claimed(), { sha256, width: 640, height: 360, bytes: bytes.length });
-  return bytes;
-}
+import { createKey } from '../../test/browser.ts';
+import { json } from '../../test/test-api.ts';
+import { alert, api, claimed, copy, makeCopy, post, store } from './copies-fixture.ts';
 
 describe('POST /alerts/:uuid/copy', () => {
   it('requests a copy once, reports its progress, and then has it', async () => {
@@ -173,65 +115,6 @@ describe('GET /alerts/:uuid/copy', () => {
     expect(await json(lost)).toMatchObject({ status: 'pending', progress: 0 });
     await makeCopy(bytes);
     expect((await copy(uuid)).status).toBe(200);
-  });
-});
-
-describe('npm run copies', () => {
-  type Ended = { code: number; stdout: string; stderr: string };
-  async function copies(
-    args: string[],
-    env: Record<string, string> = { DATABASE_URL: api.databaseUrl },
-  ): Promise<Ended> {
-    const entry = fileURLToPath(new URL('../copies-cli.ts', import.meta.url));
-    return promisify(execFile)(process.execPath, [entry, ...args], { env: { ...compileCache(), ...env } }).then(
-      (out) => ({ code: 0, ...out }),
-      (error: Ended) => error,
-    );
-  }
-  const OLD = ['--older-than', '30d', '--store', 'archive'];
-
-  it('counts, requests with a limit, and continues', async () => {
-    for (let days = 29; days < 34; days += 1) await alert({ store: 'archive', days });
-    const dryRun = await copies([...OLD, '--dry-run']);
-    expect(dryRun).toMatchObject({ code: 0, stdout: expect.stringContaining('4 processed alerts') });
-    expect(dryRun.stdout).toContain('4 not requested');
-    expect(await api.db.copy.count({ where: { archive: true } })).toBe(0);
-    const limited = await copies([...OLD, '--limit', '1', '--no-wait']);
-    expect(limited.stdout).toContain('1 pending, 3 not requested');
-    const rest = await copies([...OLD, '--no-wait']);
-    expect(rest).toMatchObject({ code: 0, stdout: expect.stringContaining('4 pending, 0 not requested') });
-    expect(await api.db.copy.count({ where: { archive: true } })).toBe(4);
-  });
-
-  it('waits until all are made, and exits with 3 if some could not be', async () => {
-    const running = copies(OLD);
-    for (let n = 0; n < 3; n += 1) await makeCopy();
-    await recordNoCopy(api.db, await claimed(), { reason: 'too_long', detail: '' });
-    const { code, stdout } = await running;
-    expect(stdout).toContain('0 pending, 0 not requested, 1 (too_long 1) not possible');
-    expect(code).toBe(3);
-    const retried = await copies([...OLD, '--retry', '--no-wait']);
-    expect(retried.stdout).toContain('3 ready (30.0 kB), 1 pending');
-  });
-
-  it.each([
-    [[], '--older-than is required'],
-    [['--older-than', '30', '--store', 'a'], '--older-than takes 12h, 30d or 1y'],
-    [['--older-than', '30d'], '--store is required'],
-    [[...OLD, '--limit', '0'], '--limit takes a number from 1'],
-    [[...OLD, '--fast'], '--fast'],
-  ])('rejects %j', async (args, message) => {
-    const { code, stderr } = await copies(args);
-    expect(stderr).toContain(message);
-    expect(stderr).toContain('Usage: npm run copies');
-    expect(code).toBe(2);
-  });
-
-  it('explains itself, and a database that is unavailable', async () => {
-    expect(await copies(['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('--dry-run') });
-    const env = { DATABASE_URL: 'postgres://127.0.0.1:1/alerts' };
-    expect(await copies(OLD, env)).toMatchObject({ code: 1, stderr: 'the database is unavailable\n' });
-    expect(await copies(OLD, {})).toMatchObject({ code: 1, stderr: expect.stringContaining('DATABASE_URL') });
   });
 });
 

@@ -47,7 +47,7 @@ export function createDrain(
     while (!stop.claiming.aborted) {
       requested = false;
       const free = deps.concurrency - inProgress.size;
-      const claimed = await claimNext(deps, destinationId, { free, start });
+      const claimed = await claimNext(deps, destinationId, { free, start, stop: stop.claiming });
       if (!claimed && !requested) return;
       // One query claims several deliveries, and a few stalled ones do not stop the others.
       while (inProgress.size > deps.concurrency / 2) await Promise.race(inProgress);
@@ -78,11 +78,12 @@ type Start = (destination: DestinationRow, claimed: ClaimedDelivery, probe: bool
 async function claimNext(
   deps: DrainDeps,
   destinationId: string,
-  { free, start }: { free: number; start: Start },
+  { free, start, stop }: { free: number; start: Start; stop: AbortSignal },
 ): Promise<boolean> {
   const destination = await findDestination(deps.db, destinationId);
   if (!destination?.enabled) return false;
   if (destination.groupBy !== null) await formGroups(deps.db, destinationId);
+  if (stop.aborted) return false;
   const options = { destinationId, leaseMs: leaseMs(deps) };
   if (destination.blockedUntil === null) {
     const claimed = await claimDeliveries(deps.db, { ...options, limit: free });

@@ -6,7 +6,7 @@ import { translateDatabaseError } from './errors.ts';
 import { PrismaClient } from './generated/client.ts';
 import { openPictureReads } from './picture-reads.ts';
 
-/** Without `$transaction`: errors of Prisma's BEGIN and COMMIT would bypass the translation below. */
+/** With `transaction` instead of `$transaction`, whose errors of BEGIN and COMMIT would bypass the translation below. */
 export type Database = Omit<ReturnType<typeof openDatabase>, '$transaction'>;
 
 /** Longest wait for the response to a query. No request may hang on a dead server: pg waits forever by default. */
@@ -44,31 +44,60 @@ export function openDatabase(
     await prisma.$disconnect();
     await pool.end();
   };
-  return prisma
-    .$extends({
-      query: {
-        async $allOperations({ args, query }) {
-          try {
-            return await query(args);
-          } catch (error) {
-            throw translateDatabaseError(error);
-          }
-        },
+  const translating = translateErrors(prisma);
+  return translating.$extends({
+    client: {
+      writes,
+      pictureReads,
+      queryTimeoutMs,
+      transaction: transactionRunner(translating, queryTimeoutMs),
+      /** Open connections, idle ones among them, and queries that wait for a connection. */
+      connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+      $disconnect() {
+        closed ??= close();
+        return closed;
       },
-    })
-    .$extends({
-      client: {
-        writes,
-        pictureReads,
-        queryTimeoutMs,
-        /** Open connections, idle ones among them, and queries that wait for a connection. */
-        connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-        $disconnect() {
-          closed ??= close();
-          return closed;
-        },
+    },
+  });
+}
+
+function translateErrors(prisma: PrismaClient) {
+  return prisma.$extends({
+    query: {
+      async $allOperations({ args, query }) {
+        try {
+          return await query(args);
+        } catch (error) {
+          throw translateDatabaseError(error);
+        }
       },
-    });
+    },
+  });
+}
+
+type Translating = ReturnType<typeof translateErrors>;
+
+/** The queries of one transaction. */
+export type Transaction = Parameters<Parameters<Translating['$transaction']>[0]>[0];
+
+/**
+ * Returns a function that runs `work` in one transaction and returns its result. If `work` throws, nothing has changed. The
+ * errors of BEGIN and COMMIT are translated, too.
+ */
+function transactionRunner(translating: Translating, timeout: number) {
+  return async <Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> => {
+    let ofWork: unknown;
+    const run = (tx: Transaction) =>
+      work(tx).catch((error: unknown) => {
+        ofWork = error;
+        throw error;
+      });
+    try {
+      return await translating.$transaction(run, { maxWait: 3_000, timeout });
+    } catch (error) {
+      throw error === ofWork ? error : translateDatabaseError(error);
+    }
+  };
 }
 
 /**

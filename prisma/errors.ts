@@ -24,8 +24,11 @@ export class DatabaseError extends Error {
   }
 }
 
-// Prisma's codes for a server that is unreachable, slow or gone (P10xx), and for an exhausted pool.
-const UNAVAILABLE_PRISMA = new Set(['P1000', 'P1001', 'P1002', 'P1003', 'P1008', 'P1010', 'P1017', 'P2024', 'P2037']);
+// Prisma's codes for a server that is unreachable, slow or gone (P10xx), for an exhausted pool, and for a transaction that
+// could not start or took too long (P2028).
+const UNAVAILABLE_PRISMA = new Set([
+  ...['P1000', 'P1001', 'P1002', 'P1003', 'P1008', 'P1010', 'P1017', 'P2024', 'P2028', 'P2037'],
+]);
 // The same in terms of its adapter. Raw queries have no other sign: their code is always P2010.
 const UNAVAILABLE_KINDS = new Set([
   'AuthenticationFailed',

@@ -2,7 +2,7 @@
 -- at any time: it changes only what differs, and hands tables of earlier versions over to the owner.
 --
 --   alerts_owner  owns database, schemas and tables: `npm run migrate`
---   alerts_app    reads and writes rows, and nothing else: api, worker, `npm run keys`
+--   alerts_app    reads and writes rows, and nothing else: api, worker, `npm run keys`. To the audit log it only appends.
 --
 -- Passwords are not set here: ALTER ROLE … PASSWORD, or \password in psql.
 DO $$
@@ -61,6 +61,10 @@ BEGIN
     UNION ALL
     SELECT 'REVOKE INSERT, UPDATE, DELETE ON _prisma_migrations FROM alerts_app'
     WHERE to_regclass('public._prisma_migrations') IS NOT NULL
+    UNION ALL
+    SELECT 'REVOKE UPDATE, DELETE ON audit_log FROM alerts_app' WHERE to_regclass('public.audit_log') IS NOT NULL
+    UNION ALL
+    SELECT 'REVOKE INSERT, UPDATE, DELETE ON audit_head FROM alerts_app' WHERE to_regclass('public.audit_head') IS NOT NULL
   LOOP
     EXECUTE statement;
   END LOOP;

@@ -41,6 +41,14 @@ const FORBIDDEN = [
   'SET ROLE postgres',
   "UPDATE _prisma_migrations SET migration_name = 'other'",
   'DROP SCHEMA bullmq CASCADE',
+  "UPDATE audit_log SET actor = ''",
+  'DELETE FROM audit_log',
+  "INSERT INTO audit_head (id, anchor_hash, last_hash) VALUES (2, '', '')",
+  'UPDATE audit_head SET last_id = 0',
+  'SELECT prune_audit_log(29)',
+  'DROP TRIGGER append ON audit_log',
+  'ALTER TABLE audit_log DISABLE TRIGGER ALL',
+  "SET session_replication_role = 'replica'",
 ];
 
 describe('the roles of the embedded PostgreSQL', () => {
@@ -60,6 +68,10 @@ describe('the roles of the embedded PostgreSQL', () => {
     const write = "INSERT INTO destinations (name, kind, config) VALUES ('a', 'ntfy', '{}')";
     const tables = ['deliveries', 'delivery_groups', 'mutes', 'destinations'].map((table) => `DELETE FROM ${table}`);
     for (const sql of [write, lock, ...tables]) expect([sql, await errorOf(roles.app, sql)]).toEqual([sql, undefined]);
+    const append = "INSERT INTO audit_log (actor, action, details) VALUES ('a', 'key.created', '{}')";
+    for (const sql of [append, 'SELECT prune_audit_log(30)', 'SELECT * FROM audit_head']) {
+      expect([sql, await errorOf(roles.app, sql)]).toEqual([sql, undefined]);
+    }
     const { mode } = await stat(roles.appFile);
     expect(mode & 0o077).toBe(0);
     await roles.close();
@@ -78,7 +90,13 @@ describe('the roles of the embedded PostgreSQL', () => {
       expect(await migrate(roles.owner)).toEqual({ applied: [] });
       await migrateQueue(roles.owner);
       expect(await query({ url: roles.app }, insert)).toEqual([time + 1]);
-      expect(await errorOf(roles.app, "UPDATE _prisma_migrations SET logs = ''")).toBe(PRIVILEGE);
+      for (const sql of [
+        "UPDATE _prisma_migrations SET logs = ''",
+        'DELETE FROM audit_log',
+        'DELETE FROM audit_head',
+      ]) {
+        expect(await errorOf(roles.app, sql)).toBe(PRIVILEGE);
+      }
       expect(await errorOf(roles.owner, 'ALTER TABLE alerts ALTER COLUMN store SET NOT NULL')).toBeUndefined();
       expect(await errorOf(roles.owner, 'ALTER TABLE bullmq.job SET (fillfactor = 90)')).toBeUndefined();
     }

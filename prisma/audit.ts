@@ -1,0 +1,56 @@
+import type { Database, Transaction } from './client.ts';
+import type { Prisma } from './generated/client.ts';
+
+/** Everything that the audit log records. */
+export const AUDIT_ACTIONS = [
+  ...['key.created', 'key.revoked'],
+  ...['destination.created', 'destination.changed', 'destination.deleted', 'destination.secret_rotated'],
+  ...['mute.created', 'mute.ended'],
+  ...['alert.retried', 'alerts.retried', 'delivery.retried', 'deliveries.retried'],
+  ...['hold.placed', 'hold.changed', 'hold.released', 'alert.deleted'],
+  ...['alert.read', 'alerts.listed'],
+  ...['retention.changed', 'retention.run', 'archive.restored', 'audit.pruned'],
+] as const;
+
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
+
+/** Who acts. `id`: that of the API key, `anonymous` without authentication, `cli` or `worker`. */
+export type AuditActor = { id: string; name?: string | null; address?: string | null };
+
+export const WORKER: AuditActor = { id: 'worker' };
+
+export type NewAuditEntry = {
+  actor: AuditActor;
+  action: AuditAction;
+  /** What it is done to: the uuid of an alert, the id of a key or a destination. */
+  target?: string | null | undefined;
+  /** No secrets: the log is kept for long. */
+  details?: Prisma.InputJsonObject | undefined;
+};
+
+/**
+ * Appends entries to the audit log, in this order. In a transaction, call it last: until the end of the transaction, no other
+ * one can append.
+ */
+export async function appendAudit(
+  db: Pick<Database | Transaction, '$executeRaw'>,
+  ...entries: readonly NewAuditEntry[]
+): Promise<void> {
+  if (entries.length === 0) return;
+  const column = <Value>(value: (entry: NewAuditEntry) => Value) => entries.map(value);
+  // A trigger adds number, time and hash.
+  await db.$executeRaw`
+    INSERT INTO audit_log (actor, actor_name, address, action, target, details)
+    SELECT actor, actor_name, address, action, target, details::json
+    FROM unnest(${column(({ actor }) => actor.id)}::text[], ${column(({ actor }) => actor.name ?? null)}::text[],
+      ${column(({ actor }) => actor.address ?? null)}::text[], ${column(({ action }) => action)}::text[],
+      ${column(({ target }) => target ?? null)}::text[], ${column(({ details }) => JSON.stringify(details ?? {}))}::text[])
+      WITH ORDINALITY AS entry (actor, actor_name, address, action, target, details, n)
+    ORDER BY n`;
+}
+
+/** Deletes up to 5,000 of the oldest entries that are older than `days` (at least 30), and returns their number. */
+export async function pruneAuditLog(db: Pick<Database, '$queryRaw'>, days: number): Promise<number> {
+  const [row] = await db.$queryRaw<{ deleted: number }[]>`SELECT prune_audit_log(${days}::int) AS deleted`;
+  return row?.deleted ?? 0;
+}

@@ -16,6 +16,7 @@ const MODULES: Record<string, Module> = {
   destinations: { modules: [], packages: ['ipaddr.js', 'liquidjs'] },
   sources: { modules: ['config'], packages: ['yaml', 'aws4fetch'] },
   media: { modules: ['config', 'sources'], packages: ['undici'] },
+  archive: { modules: ['config', 'sources', 'media', 'prisma'], packages: [] },
   observability: { modules: ['config'], packages: ['pino-pretty', '@opentelemetry/', 'close-with-grace'] },
   prisma: { modules: ['config'], packages: ['@prisma/', 'pg'] },
   // pg: the tables of the queue's and the rate limiter's PostgreSQL backends.
@@ -28,7 +29,7 @@ const MODULES: Record<string, Module> = {
     ],
   },
   worker: {
-    modules: ['config', 'destinations', 'sources', 'media', 'prisma', 'redis', 'observability'],
+    modules: ['config', 'destinations', 'sources', 'media', 'archive', 'prisma', 'redis', 'observability'],
     packages: ['undici', 'got', 'nodemailer', 'mqtt', 'mediabunny', '@ffprobe-installer/'],
   },
   local: {

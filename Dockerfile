@@ -51,6 +51,7 @@ COPY async async
 COPY destinations destinations
 COPY sources sources
 COPY media media
+COPY archive archive
 COPY observability observability
 COPY api api
 COPY worker worker

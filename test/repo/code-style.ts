@@ -24,6 +24,7 @@ const FOLDERS = [
     'destinations',
     'sources',
     'media',
+    'archive',
     'docs',
     'local',
     'nginx',

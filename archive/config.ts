@@ -1,0 +1,11 @@
+import { z } from 'zod';
+import { STORAGE_URL_ERROR, storageLocation } from '#media/config.ts';
+
+/** Where alerts are written to before they are deleted. */
+export const archiveFields = {
+  /** Unset: retention deletes alerts without archiving them. */
+  ARCHIVE_URL: z
+    .string()
+    .refine((url) => storageLocation(url) !== undefined, STORAGE_URL_ERROR)
+    .optional(),
+};

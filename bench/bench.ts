@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { measureLoad } from './measure.ts';
 import type { Options } from './options.ts';
 import type { Comparison, LoadResult } from './report.ts';
-import { type Backend, type BenchStack, type Opened, openStack, type WorkerKind } from './stack.ts';
+import { type Backend, type BenchStack, type Opened, openStack } from './stack.ts';
 import { median } from './statistics.ts';
 import { type ExpectedVideo, SET_TITLES, type SetName, videosOf } from './video-sets.ts';
 
@@ -37,7 +37,7 @@ export async function openBenchStack(bench: Bench, backend: Backend, opened: Ope
 /** Measures every set of videos with each worker. */
 export async function compareWorkers(bench: Bench, stack: BenchStack): Promise<Comparison[]> {
   const comparisons: Comparison[] = [];
-  const workers: WorkerKind[] = bench.options.baseline ? ['current', 'baseline'] : ['current'];
+  const workers: Comparison['worker'][] = bench.options.baseline ? ['current', 'baseline'] : ['current'];
   for (const worker of workers) {
     await stack.startWorker(worker);
     for (const set of bench.options.sets) comparisons.push(await measureSet(bench, stack, set, worker));
@@ -45,7 +45,12 @@ export async function compareWorkers(bench: Bench, stack: BenchStack): Promise<C
   return comparisons;
 }
 
-async function measureSet(bench: Bench, stack: BenchStack, set: SetName, worker: WorkerKind): Promise<Comparison> {
+async function measureSet(
+  bench: Bench,
+  stack: BenchStack,
+  set: SetName,
+  worker: Comparison['worker'],
+): Promise<Comparison> {
   const { options, log, signal } = bench;
   const videos = videosOf(set);
   const title = `${stack.backend}, ${SET_TITLES[set]}, ${worker} worker`;

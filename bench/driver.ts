@@ -12,6 +12,8 @@ export type DriverPlan = {
   videos: string[];
   /** Alerts use these in turn. */
   stores: string[];
+  /** The source that the alerts select; undefined: none. */
+  source?: string;
   /** Number of alerts. */
   count: number;
   /** Lines such as `authorization: Bearer …`. */
@@ -93,7 +95,7 @@ class Driver {
   }
 
   async #post(index: number, dueAt: number): Promise<void> {
-    const { videos, stores } = this.#plan;
+    const { videos, stores, source } = this.#plan;
     const uuid = randomUUID();
     const timestamp = Math.floor(dueAt / 1000);
     const body = JSON.stringify({
@@ -101,6 +103,7 @@ class Driver {
       video: videos[index % videos.length],
       timestamp,
       store: stores[index % stores.length],
+      source,
     });
     this.result.uuids[index] = uuid;
     this.result.sentAt[index] = dueAt;

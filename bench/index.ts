@@ -2,11 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import closeWithGrace from 'close-with-grace';
+import { mediaSettings } from '#test/harness/media.ts';
 import { findRedisProgram } from '#test/harness/redis.ts';
+import { type AlternatingResult, renderAlternating } from './alternating.ts';
 import { type Bench, compareWorkers, openBenchStack } from './bench.ts';
 import { sweepDataSizes } from './data-size.ts';
 import { describeMachine, measureReference } from './machine.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
+import { measureOutage, writeOutageSources } from './outage.ts';
+import { measurePictureLoad } from './picture-load.ts';
 import { measurePictures, renderPictures } from './pictures.ts';
 import { renderProfiles } from './profile.ts';
 import type { Report } from './report.ts';
@@ -54,6 +58,8 @@ async function main(options: Options): Promise<void> {
     process.stdout.write(`${options.json ? JSON.stringify(costs, null, 2) : renderPictures(costs)}\n`);
     return;
   }
+  if (options.mode === 'outage') options.settings.SOURCES_FILE = await writeOutageSources(folder);
+  if (options.mode === 'pictures-load') Object.assign(options.settings, await mediaSettings(join(folder, 'media')));
   await prepareVideos(options.sets, join(folder, 'videos'), log);
   const searchPath = process.env.PATH ?? '';
   const profile = options.profile && resolve(options.profile);
@@ -67,13 +73,21 @@ async function main(options: Options): Promise<void> {
     dataSizes: [],
     soak: [],
   };
+  const alternating: AlternatingResult[] = [];
   for (const backend of await availableBackends(options, searchPath)) {
     log(`starting a stack with its queue on ${backend}`);
     const stackOpened: Opened = [];
     opened.unshift({ close: () => closeAll(stackOpened) });
-    await measureStack(bench, await openBenchStack(bench, backend, stackOpened), report);
+    const stack = await openBenchStack(bench, backend, stackOpened);
+    if (options.mode === 'outage') alternating.push(...(await measureOutage(stack, bench)));
+    else if (options.mode === 'pictures-load') alternating.push(...(await measurePictureLoad(stack, bench)));
+    else await measureStack(bench, stack, report);
     await closeAll(stackOpened);
     report.machine.referenceMs.push(measureReference());
+  }
+  if (alternating.length > 0) {
+    process.stdout.write(`${options.json ? JSON.stringify(alternating, null, 2) : renderAlternating(alternating)}\n`);
+    return;
   }
   process.stdout.write(`${options.json ? JSON.stringify(report, null, 2) : renderReport(report)}\n`);
   if (profile && !options.json) process.stdout.write(`\n${await renderProfiles(profile)}\n`);

@@ -18,6 +18,9 @@ What is measured
   --data-size                     instead: the current worker with 0, 1 and 5 million rows stored before
   --soak                          instead: memory over many alerts (default 100000)
   --pictures                      instead: the cost of a picture by container and codec; needs no stack
+  --pictures-load                 instead: latencies and rate of results in turn with pictures off and on
+  --outage                        instead: latencies in turn alone and while 10000 alerts wait for another source
+  --rate N                        alerts per second of the last two, 1 to 500 (default 20)
 
 How long
   --seconds S                     duration of each load, 1 to 120 (default 8, with --quick 3)
@@ -51,8 +54,15 @@ const fields = z.object({
   'data-size': z.boolean().default(false),
   soak: z.boolean().default(false),
   pictures: z.boolean().default(false),
+  'pictures-load': z.boolean().default(false),
+  outage: z.boolean().default(false),
+  rate: z.coerce.number().min(1).max(500, 'must be 1 to 500').default(20),
   json: z.boolean().default(false),
 });
+
+/** Instead of comparing the workers. */
+const MODES = ['data-size', 'soak', 'pictures', 'pictures-load', 'outage'] as const;
+type Mode = (typeof MODES)[number] | 'compare';
 
 export type Options = {
   backends: Backend[];
@@ -68,7 +78,9 @@ export type Options = {
   settings: Record<string, string>;
   minutes: number;
   profile: string | undefined;
-  mode: 'compare' | 'data-size' | 'soak' | 'pictures';
+  mode: Mode;
+  /** Of the modes that measure two variants in turn. */
+  rate: number;
   json: boolean;
 };
 
@@ -83,6 +95,7 @@ export function readOptions(args: string[]): Options | undefined {
         ...{ backend: text, set: text, runs: text, alerts: text, seconds: text, baseline: text, latency: text },
         ...{ probes: text, env: { type: 'string', multiple: true }, minutes: text, profile: text, destinations: text },
         ...{ quick: flag, json: flag, 'data-size': flag, soak: flag, pictures: flag, help: flag },
+        ...{ 'pictures-load': flag, outage: flag, rate: text },
       },
     });
     return values.help ? undefined : withDefaults(fields.parse(values));
@@ -97,7 +110,7 @@ export function readOptions(args: string[]): Options | undefined {
 
 function withDefaults(given: z.output<typeof fields>): Options {
   const { quick, profile } = given;
-  const mode = given.pictures ? 'pictures' : given['data-size'] ? 'data-size' : given.soak ? 'soak' : 'compare';
+  const mode = MODES.find((name) => given[name]) ?? 'compare';
   const backend = given.backend ?? (quick || profile || mode !== 'compare' ? 'redis' : 'both');
   const set = mode !== 'compare' ? 'avi' : (given.set ?? (profile ? 'avi' : 'all'));
   return {

@@ -9,7 +9,7 @@ import { findProgram } from '#test/harness/system-packages.ts';
 import { DESTINATION_SETTINGS, openDestinations } from './destinations.ts';
 
 export type Backend = 'redis' | 'postgres';
-export type WorkerKind = 'current' | 'baseline';
+export type WorkerKind = 'current' | 'without pictures' | 'baseline';
 
 export type BenchStackOptions = {
   backend: Backend;
@@ -65,6 +65,7 @@ export async function openStack(options: BenchStackOptions, opened: Opened): Pro
   const { redis, postgres, stack, videoServer } = await openServices(options, onExit, opened);
   const workers = {
     current: stack.addService('worker', 'worker/index.ts'),
+    'without pictures': stack.addService('worker-without-pictures', 'worker/index.ts', { PICTURES: 'off' }),
     baseline: stack.addService('baseline', 'bench/baseline.ts'),
   };
   const database = openDatabase(postgres.url, { poolSize: 1, onError: () => {} });

@@ -6,6 +6,7 @@ import type { Waiting } from './fair-order.ts';
 import type { FindLostJobs } from './lost-jobs.ts';
 import { findLostJobsOnPostgres } from './lost-jobs-postgres.ts';
 import { findLostJobsOnRedis } from './lost-jobs-redis.ts';
+import { type PromoteJobs, promoteOnPostgres, promoteOnRedis } from './promote.ts';
 import { removeNewestJobs } from './relief.ts';
 import { excessJobs, type RedisMemory } from './usage.ts';
 import { readWaitingOnPostgres, readWaitingOnRedis } from './waiting.ts';
@@ -14,6 +15,7 @@ export type OpenQueue = {
   bull: Queue;
   findLost: FindLostJobs;
   waiting: () => Promise<Waiting>;
+  promote: PromoteJobs;
   memory?: () => Promise<RedisMemory>;
   /** Returns the number of jobs removed from a full Redis. */
   relieve?: () => Promise<number>;
@@ -54,6 +56,7 @@ function openRedisQueue(url: string, name: QueueName, telemetry?: Telemetry): Op
     bull,
     findLost: findLostJobsOnRedis(client, bull),
     waiting: () => readWaitingOnRedis(client, bull),
+    promote: promoteOnRedis(bull),
     memory,
     relieve: async () => removeNewestJobs(client, bull, excessJobs(await memory())),
     async close() {
@@ -81,6 +84,7 @@ function openPostgresQueue(url: string, name: QueueName, telemetry?: Telemetry):
     bull: bull as unknown as Queue,
     findLost: findLostJobsOnPostgres(bull.getBackend(), name),
     waiting: () => readWaitingOnPostgres(bull.getBackend(), name),
+    promote: promoteOnPostgres(bull.getBackend(), name),
     close: () => bull.close(),
   };
 }

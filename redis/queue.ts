@@ -25,6 +25,8 @@ export type AlertQueue = {
   enqueueAgain(jobs: NewJob[]): Promise<number>;
   /** Returns those jobs that `enqueueAgain` would add; changes nothing. Throws QueueUnavailable. */
   findLost<Job extends JobKey>(jobs: Job[]): Promise<Job[]>;
+  /** Ends the delay of the jobs of these alerts that are delayed. Returns their number. Throws QueueUnavailable. */
+  promote(uuids: string[]): Promise<number>;
   /** Throws QueueUnavailable. */
   usage(): Promise<QueueUsage>;
   /**
@@ -112,6 +114,7 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
       for (const batch of batchesOf(jobs)) lost.push(...(await lostOf(batch, false)));
       return lost;
     },
+    promote: (uuids) => breaker.run(() => openNow().promote(uuids.map(jobId))),
     async usage() {
       const counting = () => bull().getJobCountByTypes('waiting', 'delayed', 'prioritized');
       const [depth, memory] = await breaker.run(() => Promise.all([counting(), openNow().memory?.()]));

@@ -5,20 +5,23 @@ import type { JobResult } from '#redis/queue.ts';
 import type { Run } from './attempt-run.ts';
 import { type VideoError, VideoNotFound } from './errors.ts';
 import { type Failure, failAlert } from './process-alert.ts';
-import { isOverdueAfter, limitText, nextStep } from './retry-policy.ts';
+import { isOverdueAfter, limitText, nextStep, waitingDelayMs } from './retry-policy.ts';
 import type { Waiting } from './source-breaker.ts';
 
 /** An alert can arrive before its video is uploaded: during this time after receipt, a missing video is retried. */
 const UPLOAD_GRACE_MS = 10_000;
 
 /** The source is down: releases the alert without an attempt, or fails it if its horizon is over. */
-export async function waitForSource(run: Run, { delayMs, failure, downForMs }: Waiting): Promise<JobResult> {
-  const { deps, alert, attempt, count } = run;
+export async function waitForSource(run: Run, waiting: Waiting): Promise<JobResult> {
+  const { deps, alert, attempt, count, source } = run;
+  const { failure, downForMs } = waiting;
   if (isOverdueAfter(downForMs, alert, deps.limits)) {
     const last = { code: failure.code, detail: `not readable ${limitText('horizon', deps.limits)}: ${failure.detail}` };
     count(await failAlert(deps, last, alert, attempt), last.code);
+    source.forget(alert.uuid);
     return { kind: 'failed', reason: textOf(last) };
   }
+  const delayMs = waitingDelayMs(waiting, alert.roundAgeMs, deps.limits);
   const error = textOf(failure);
   await release(deps.db, attempt.lease, 0, { refund: true, error, delayMs });
   return { kind: 'retry', reason: error, delayMs };
@@ -59,12 +62,21 @@ function stepAfter(run: Run, error: VideoError, last: Failure): { delayMs: numbe
   if (error.permanent && !mayStillArrive(error, run.alert)) return { failure: last };
   const { limits } = run.deps;
   const next = nextStep(run.alert, costOf(run), limits, error.retryAfterMs);
-  if (next.kind === 'retry') return next;
+  if (next.kind === 'retry') return { delayMs: Math.min(next.delayMs, probeDelayMs(run, error)) };
   const unread = `not readable ${limitText(next.why, limits)}`;
   if (next.why === 'bytes')
     return { failure: { code: 'video_too_large', detail: `${unread}; last error: ${textOf(last)}` } };
   // A missing video has one reason, however often it was looked for.
   return { failure: error.permanent ? last : { code: last.code, detail: `${unread}: ${last.detail}` } };
+}
+
+/**
+ * Returns the milliseconds until the alert may probe its source again. When few alerts wait, each one probes often: their
+ * growing delays must not make the source wait for a probe. With a limit of attempts, they do not grow in vain.
+ */
+function probeDelayMs({ source, deps }: Run, error: VideoError): number {
+  const limited = Number.isFinite(deps.limits.maxAttempts) || error.retryAfterMs !== undefined || error.permanent;
+  return limited ? Number.POSITIVE_INFINITY : source.untilProbeMs();
 }
 
 const textOf = ({ code, detail }: Failure) => `${code}: ${detail}`;

@@ -7,7 +7,7 @@ import { type HandleJobDeps, startRun } from './attempt-run.ts';
 import { VideoError, VideoTimeout, WorkerCrashed } from './errors.ts';
 import { handleInternalError, handleVideoError, releaseAborted, waitForSource } from './failed-attempt.ts';
 import { notifyOnce, processAlert } from './process-alert.ts';
-import { attemptLimitMs } from './retry-policy.ts';
+import { attemptLimitMs, waitingDelayMs } from './retry-policy.ts';
 import { type Admission, whileAdmitted } from './source-breaker.ts';
 import type { SourceHealth } from './source-health.ts';
 
@@ -27,7 +27,8 @@ export async function handleJob(
     const ageMs = Date.now() - (delivery.queuedAt?.getTime() ?? 0);
     // The row shows the reason since the alert first waited; after that, waiting costs no write.
     if (admission.kind === 'wait' && !admission.first && ageMs < deps.limits.horizonMs) {
-      return { kind: 'retry', reason: `the source is down: ${admission.failure.detail}`, delayMs: admission.delayMs };
+      const delayMs = waitingDelayMs(admission, ageMs, deps.limits);
+      return { kind: 'retry', reason: `the source is down: ${admission.failure.detail}`, delayMs };
     }
     const claimed = await inSpan('claim', () => claim(deps.db, job.uuid, delivery.queuedAt));
     if (claimed.kind === 'unknown') {

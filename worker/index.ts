@@ -26,6 +26,7 @@ import { consoleNotifier } from './notify/console.ts';
 import { startOpsServer } from './ops-server.ts';
 import { detectDecoder } from './pictures/decoder.ts';
 import { startPictures } from './pictures/start.ts';
+import { startPromoting } from './promote-waiting.ts';
 import { createQuarantine } from './quarantine.ts';
 import { startReconciler } from './reconcile.ts';
 import { detectSandbox } from './sandbox/sandbox.ts';
@@ -169,6 +170,8 @@ const deliveries = startDeliveries({ config, store, queueUrl, log, metrics: deli
 onClose(() =>
   Promise.all([consumer?.close(DRAIN_MS), deliveries.close(DRAIN_MS), pictures?.close(DRAIN_MS), copies.close()]),
 );
+const promoting = startPromoting({ sources: sourcesHealth, queue, log });
+onClose(() => promoting.close());
 const reconciler = startReconciler({ db, queue, log, metrics, maxDepth: config.QUEUE_MAX_DEPTH });
 onClose(() => reconciler.close());
 if (store) {

@@ -24,6 +24,9 @@ const LAST_DELAY_MS = 1_000;
 /** An alert whose first attempt came late, because no worker ran, has attempts for at least this long. */
 const MIN_RETRIED_MS = 60_000;
 
+/** The shortest time before the end of the horizon for which a waiting alert returns. */
+const MIN_WAIT_MS = 30_000;
+
 type Round = Pick<ClaimedAlert, 'attempts' | 'attemptsBefore' | 'crashes' | 'roundAgeMs' | 'roundBytes' | 'busyMs'>;
 
 /** The cost of the attempt that has just ended. */
@@ -62,6 +65,18 @@ export function isOverdueAfter(
   { horizonMs }: RetryLimits,
 ) {
   return roundAgeMs >= horizonMs && downForMs >= Math.min(horizonMs, MIN_RETRIED_MS);
+}
+
+/**
+ * Returns when an alert that waits for its source returns: not long after the end of its horizon. `ageMs`: the time since its
+ * round began.
+ */
+export function waitingDelayMs(
+  { delayMs }: { delayMs: number },
+  ageMs: number,
+  { horizonMs }: Pick<RetryLimits, 'horizonMs'>,
+): number {
+  return Math.min(delayMs, Math.max(horizonMs - ageMs, MIN_WAIT_MS));
 }
 
 /** Returns the attempts of the round, without those whose worker vanished. */

@@ -1,7 +1,5 @@
 import type { Failure } from './process-alert.ts';
-
-/** Jobs that return per second and worker: while the source is down they cost little, and afterwards new alerts are not late. */
-const RETURNS_PER_S = 200;
+import { createWaitingAlerts } from './waiting-alerts.ts';
 
 /** Longer than the delays of retries: after this time, no alert waits for the source any more. */
 const FORGOTTEN_MS = 15 * 60_000;
@@ -27,6 +25,12 @@ export type SourceBreaker = {
   responded(): void;
   /** Returns whether alerts wait for the source. */
   isDown(): boolean;
+  /** Returns the milliseconds until the next probe, Infinity while the source is not down. */
+  untilProbeMs(): number;
+  /** The alert is final. */
+  forget(alert: string): void;
+  /** Returns up to `count` alerts that waited and need not wait any more, each once; none while the source is down. */
+  takeWaiting(count: number): string[];
 };
 
 type Open = {
@@ -35,53 +39,45 @@ type Open = {
   probeMs: number;
   probeAt: number;
   probe: string | undefined;
-  /** The alerts that have waited: 10 MB for as many as the queue accepts by default. */
-  waited: Set<string>;
 };
 
 /**
  * Returns a breaker for one source, which opens when its attempts fail without a response in between. The first probe is after
- * `firstProbeMs`, each further one after twice as long.
+ * `firstProbeMs`, each further one after twice as long. `waiting`: the alerts that have waited for it before.
  */
 export function createSourceBreaker(
   { alerts, firstProbeMs, maxProbeMs } = BREAKER_DEFAULTS,
   now = () => performance.now(),
+  waiting = createWaitingAlerts(),
 ): SourceBreaker {
   const failing = new Set<string>();
   let open: Open | undefined;
-  let nextReturn = 0;
   let lastAdmission = 0;
-  const admitProbe = (opened: Open, alert: string): Admission => {
-    opened.probe = alert;
-    return {
-      kind: 'attempt',
-      end() {
-        // Without a result, for example because the alert was final: the next alert probes.
-        if (opened.probe === alert) opened.probe = undefined;
-      },
-    };
-  };
+  const nextProbeAt = ({ probe, probeAt, probeMs }: Open) => (probe === undefined ? probeAt : now() + probeMs);
   return {
     admit(alert) {
       lastAdmission = now();
-      if (!open) return { kind: 'attempt', end() {} };
+      if (!open) {
+        waiting.remove(alert);
+        return { kind: 'attempt', end() {} };
+      }
       if (open.probe === undefined && now() >= open.probeAt) return admitProbe(open, alert);
-      const earliest = open.probe === undefined ? open.probeAt : now() + open.probeMs;
-      const returnAt = Math.max(earliest, nextReturn);
-      nextReturn = returnAt + 1_000 / RETURNS_PER_S;
-      const { failure, since, waited } = open;
-      const first = !waited.has(alert);
-      waited.add(alert);
-      return { kind: 'wait', delayMs: Math.ceil(returnAt - now()), failure, downForMs: now() - since, first };
+      const { failure, since } = open;
+      const first = waiting.add(alert);
+      const delayMs = Math.ceil(waiting.nextReturn(nextProbeAt(open)) - now());
+      return { kind: 'wait', delayMs, failure, downForMs: now() - since, first };
     },
     failed(alert, failure) {
       if (!open) {
         failing.add(alert);
         if (failing.size < alerts) return;
         const probe = { probeMs: firstProbeMs, probeAt: now() + firstProbeMs, probe: undefined };
-        open = { since: now(), failure, waited: new Set(), ...probe };
+        open = { since: now(), failure, ...probe };
+        waiting.restart();
+        for (const each of failing) waiting.add(each);
         return;
       }
+      waiting.add(alert);
       // Attempts that began before it opened say nothing new.
       if (open.probe !== alert) return;
       const probeMs = Math.min(2 * open.probeMs, maxProbeMs);
@@ -93,6 +89,21 @@ export function createSourceBreaker(
     },
     // After its recovery, another worker may have processed all alerts that waited.
     isDown: () => open !== undefined && now() - lastAdmission < FORGOTTEN_MS,
+    untilProbeMs: () => (open ? Math.max(0, nextProbeAt(open) - now()) : Number.POSITIVE_INFINITY),
+    forget: waiting.remove,
+    takeWaiting: (count) => (open ? [] : waiting.take(count)),
+  };
+}
+
+/** Lets the alert probe. */
+function admitProbe(opened: Open, alert: string): Admission {
+  opened.probe = alert;
+  return {
+    kind: 'attempt',
+    end() {
+      // Without a result, for example because the alert was final: the next alert probes.
+      if (opened.probe === alert) opened.probe = undefined;
+    },
   };
 }
 

@@ -6,9 +6,13 @@ import { createOutageLog, type OutageLog } from './outage-log.ts';
 import type { Failure } from './process-alert.ts';
 import { createSourceBreaker, type SourceBreaker } from './source-breaker.ts';
 import type { VideoLocation } from './video/sources.ts';
+import { createWaitingAlerts, type WaitingAlerts } from './waiting-alerts.ts';
 
 /** A source of videos as its attempts have found it. */
-export type SourceHealth = Pick<SourceBreaker, 'admit' | 'responded' | 'isDown'> & {
+export type SourceHealth = Pick<
+  SourceBreaker,
+  'admit' | 'responded' | 'isDown' | 'untilProbeMs' | 'forget' | 'takeWaiting'
+> & {
   /** An attempt failed because of the source. Returns true during an outage. */
   failed(alert: string, failure: Failure): boolean;
   /** Returns the error as details and log lines show it, with the name of the source if there are several. */
@@ -20,6 +24,8 @@ export type SourcesHealth = {
   of(location: Omit<VideoLocation, 'video'>): SourceHealth;
   /** The file was read again: forgets the sources that `changed`, and the metrics show all `names`. */
   update(names: Iterable<string>, changed?: Iterable<string>): void;
+  /** Returns up to `count` alerts of all sources that waited and need not wait any more, each once. */
+  takeWaiting(count: number): string[];
 };
 
 type Options = {
@@ -34,9 +40,14 @@ type Options = {
 /** Returns the health of each source. A source that is not in the file has one, too: its alerts wait until it is. */
 export function createSourcesHealth({ nameOf, several, log, registry }: Options): SourcesHealth {
   const byName = new Map<string, SourceHealth>();
+  // Also of the sources that changed since: their alerts need not wait any more.
+  const waiting = new Map<string, WaitingAlerts>();
   const open = (name: string): SourceHealth => {
     const prefix = several || name !== DEFAULT_SOURCE ? `source ${name}: ` : '';
-    const health = openHealth(createSourceBreaker(), createOutageLog(log, name), prefix);
+    const alerts = waiting.get(name) ?? createWaitingAlerts();
+    waiting.set(name, alerts);
+    const breaker = createSourceBreaker(undefined, undefined, alerts);
+    const health = openHealth(breaker, createOutageLog(log, name), prefix);
     byName.set(name, health);
     return health;
   };
@@ -57,14 +68,18 @@ export function createSourcesHealth({ nameOf, several, log, registry }: Options)
       for (const name of changed) byName.delete(name);
       for (const name of names) ofName(name);
     },
+    takeWaiting(count) {
+      const taken: string[] = [];
+      for (const source of byName.values()) taken.push(...source.takeWaiting(count - taken.length));
+      return taken;
+    },
   };
 }
 
 /** `prefix`: what precedes the details of its failures. */
 export function openHealth(breaker: SourceBreaker, outages: OutageLog, prefix: string): SourceHealth {
   return {
-    admit: breaker.admit,
-    isDown: breaker.isDown,
+    ...breaker,
     failed(alert, failure) {
       breaker.failed(alert, failure);
       return outages.failed(failure);

@@ -65,14 +65,32 @@ describe('a breaker', () => {
     expect(breaker.isDown()).toBe(false);
   });
 
-  it('spreads the waiting alerts: 200 return per second', () => {
+  it('spreads the waiting alerts: 20 return per second', () => {
     const { breaker, fail } = breakerAt();
     fail('a', 'b', 'c', 'd', 'e');
-    const delays = Array.from({ length: 401 }, () => {
+    const delays = Array.from({ length: 41 }, () => {
       const admission = breaker.admit('x');
       return admission.kind === 'wait' ? admission.delayMs : 0;
     });
-    expect([delays[0], delays[200], delays[400]]).toEqual([5_000, 6_000, 7_000]);
+    expect([delays[0], delays[20], delays[40]]).toEqual([5_000, 6_000, 7_000]);
+  });
+
+  it('returns the alerts that waited or failed once the source responds, unless they had an attempt or are final', () => {
+    const { breaker, clock, fail } = breakerAt();
+    fail('a', 'b', 'c', 'd', 'e');
+    for (const alert of ['x', 'y', 'z']) breaker.admit(alert);
+    breaker.forget('y');
+    expect(breaker.takeWaiting(10)).toEqual([]);
+    clock.ms = 5_000;
+    expect(breaker.admit('probe')).toMatchObject({ kind: 'attempt' });
+    breaker.responded();
+    breaker.admit('a');
+    expect(breaker.takeWaiting(2)).toEqual(['b', 'c']);
+    // Down again: the others keep waiting.
+    fail('1', '2', '3', '4', '5');
+    expect(breaker.takeWaiting(10)).toEqual([]);
+    breaker.responded();
+    expect(breaker.takeWaiting(10)).toEqual(['d', 'e', 'x', 'z', '1', '2', '3', '4', '5']);
   });
 });
 
@@ -102,6 +120,21 @@ describe('an alert whose source is down', () => {
     expect(await worker.handle(uuid, { queuedAt: new Date() })).toEqual({ kind: 'done' });
     const next = await worker.add('/right/h264.mp4');
     expect(await worker.handle(next.uuid)).toEqual({ kind: 'done' });
+  });
+
+  it('that has failed often returns for the next probe, and one whose horizon ends returns then', async () => {
+    const breaker = createSourceBreaker({ alerts: 1, firstProbeMs: 250_000, maxProbeMs: 250_000 }, () => 0);
+    const worker = await startTestWorker({ breaker, maxAttempts: Number.POSITIVE_INFINITY, horizonMs: 7_200_000 });
+    onTestFinished(() => worker.close());
+    const waiting = await worker.add('/right/h264.mp4', 7_000_000);
+    const often = await worker.add('/broken/h264.mp4', 6_000_000);
+    await worker.db.alert.update({ where: { uuid: often.uuid }, data: { attempts: 20 } });
+    // The tenth failure in a row alone would delay it by up to 600 s.
+    expect(await worker.handle(often.uuid)).toMatchObject({ kind: 'retry', delayMs: 250_000 });
+    // 200 s are left of its horizon.
+    expect(await worker.handle(waiting.uuid)).toMatchObject({ kind: 'retry', delayMs: expect.closeTo(170_000, -5) });
+    const again = await worker.handle(waiting.uuid, { queuedAt: new Date(Date.now() - 7_100_000) });
+    expect(again).toMatchObject({ kind: 'retry', delayMs: expect.closeTo(100_000, -5) });
   });
 
   it('fails after 24 hours without a connection, but not within the first minute of the outage', async () => {

@@ -1,0 +1,50 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '#test/harness/ports.ts';
+import { type AlternatingResult, measureAlternating } from './alternating.ts';
+import type { Bench } from './bench.ts';
+import type { BenchStack } from './stack.ts';
+import { runDriver } from './subprocess.ts';
+import { videosOf } from './video-sets.ts';
+
+/** The name of a source that no server has. */
+const UNREACHABLE = 'unreachable';
+const WAITING = 10_000;
+
+/** Writes a SOURCES_FILE with the unreachable source; returns its path. */
+export async function writeOutageSources(folder: string): Promise<string> {
+  const file = join(folder, 'sources.json');
+  const url = `http://127.0.0.1:${await freePort()}/`;
+  await writeFile(file, JSON.stringify({ sources: { [UNREACHABLE]: { kind: 'http', url } } }));
+  return file;
+}
+
+/**
+ * Measures alerts of a source that works, in turn alone and while 10,000 alerts wait for an unreachable one.
+ * The stack must have the file of `writeOutageSources`.
+ */
+export async function measureOutage(stack: BenchStack, { options, log, signal }: Bench): Promise<AlternatingResult[]> {
+  await stack.startWorker('current');
+  const videos = videosOf('avi');
+  const waiting = {
+    name: `${WAITING} alerts wait`,
+    async prepare() {
+      const plan = { count: WAITING, port: stack.apiPort, videos: ['/absent.mp4'], stores: ['outage'], headers: [] };
+      const pace = { kind: 'closed', inFlight: 16 } as const;
+      await runDriver({ ...plan, source: UNREACHABLE, pace }, signal);
+      await waitUntilAllWait(stack, signal);
+    },
+  };
+  const alone = { name: 'no alert waits', prepare: async () => {} };
+  return measureAlternating(stack, videos, [alone, waiting], { ...options, saturated: 0, log, signal });
+}
+
+/** Waits until each alert of the unreachable source shows why it waits. */
+async function waitUntilAllWait({ database }: BenchStack, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const waiting = await database.alert.count({ where: { status: 'pending', lastError: { not: null } } });
+    if (waiting >= WAITING) return;
+    await sleep(500, undefined, { signal });
+  }
+}

@@ -1,0 +1,70 @@
+import { Registry } from '@prometheus-io/client';
+import { pino } from 'pino';
+import { expect, it, onTestFinished } from 'vitest';
+import { openAlertQueue } from '#redis/queue.ts';
+import { createTestDatabase } from '#test/harness/test-database.ts';
+import { startPromoting } from '../promote-waiting.ts';
+import { createSourcesHealth } from '../source-health.ts';
+import { createWaitingAlerts } from '../waiting-alerts.ts';
+
+const FAILURE = { code: 'video_server_unreachable', detail: 'refused' } as const;
+const uuidOf = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+
+it('20 waiting alerts return per second; of more than 6,000, all within five minutes', () => {
+  const waiting = createWaitingAlerts();
+  const times = Array.from({ length: 401 }, (_, n) => {
+    waiting.add(`${n}`);
+    return waiting.nextReturn(5_000);
+  });
+  expect([times[0], times[200], times[400]]).toEqual([5_000, 15_000, 25_000]);
+  for (let n = 0; n < 12_000; n += 1) waiting.add(`${n}`);
+  const first = waiting.nextReturn(0);
+  for (let n = 1; n < 12_000; n += 1) waiting.nextReturn(0);
+  expect(waiting.nextReturn(0) - first).toBeCloseTo(300_000);
+  waiting.restart();
+  expect(waiting.nextReturn(7_000)).toBe(7_000);
+});
+
+it('knows at most 100,000 alerts, and takes those first that waited first', () => {
+  const waiting = createWaitingAlerts();
+  for (let n = 0; n < 100_000; n += 1) waiting.add(`${n}`);
+  expect(['0', '99999'].map(waiting.add)).toEqual([false, false]);
+  expect(waiting.add('one more')).toBe(false);
+  waiting.remove('1');
+  expect(waiting.take(3)).toEqual(['0', '2', '3']);
+  expect(waiting.take(200_000)).toHaveLength(99_996);
+  expect(waiting.take(1)).toEqual([]);
+  expect(['a', 'a'].map(waiting.add)).toEqual([true, false]);
+});
+
+it('alerts that wait continue when their source responds, and when the file has another source of its name', async () => {
+  const database = await createTestDatabase({ queue: true });
+  onTestFinished(database.drop);
+  const queue = openAlertQueue(database.url, () => {});
+  onTestFinished(() => queue.close());
+  const log = pino({ enabled: false });
+  const nameOf = ({ source }: { source: string | null }) => source ?? 'default';
+  const sources = createSourcesHealth({ nameOf, several: true, log, registry: new Registry() });
+  const of = (source: string) => sources.of({ store: '', source });
+  const uuids: Record<string, string[]> = {};
+  for (const [index, source] of ['paris', 'berlin', 'rome'].entries()) {
+    for (let n = 0; n < 5; n += 1) of(source).failed(uuidOf(n), FAILURE);
+    uuids[source] = Array.from({ length: 60 }, (_, n) => uuidOf(1_000 * (index + 1) + n));
+    const notBefore = new Date(Date.now() + 3_600_000);
+    for (const uuid of uuids[source]) {
+      expect(of(source).admit(uuid)).toMatchObject({ kind: 'wait' });
+      await queue.enqueue({ uuid, requestId: 'test', notBefore });
+    }
+  }
+  const delayed = async (source: string) => {
+    const states = await Promise.all((uuids[source] ?? []).map((uuid) => queue.bull().getJobState(uuid)));
+    return states.filter((state) => state === 'delayed').length;
+  };
+  const promoting = startPromoting({ sources, queue, log });
+  onTestFinished(promoting.close);
+  of('paris').responded();
+  await expect.poll(() => delayed('paris'), { timeout: 150_000 }).toBe(0);
+  sources.update(['paris', 'berlin', 'rome'], ['berlin']);
+  await expect.poll(() => delayed('berlin'), { timeout: 150_000 }).toBe(0);
+  expect(await delayed('rome')).toBe(60);
+});

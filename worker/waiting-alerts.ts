@@ -1,0 +1,52 @@
+/** Jobs that return per second and worker while their source is down. 200 made the alerts of other sources late. */
+const RETURNS_PER_S = 20;
+
+/** All alerts that wait return about once in this time: of more than 6,000, more return per second. */
+const ROUND_MS = 300_000;
+
+/** As many as the queue accepts by default: 10 MB. Further ones wait, too, but only return by themselves. */
+const MAX_KNOWN = 100_000;
+
+/** The alerts that wait for a source that is down, in the order in which they began to. */
+export type WaitingAlerts = {
+  /** Returns whether the alert was not known, and adds it. */
+  add(alert: string): boolean;
+  /** Removes an alert that does not wait any more. */
+  remove(alert: string): void;
+  /** Returns up to `count` alerts and removes them. */
+  take(count: number): string[];
+  /** Returns when the next alert that waits is delivered again, not before `earliest`. Each one has its own time. */
+  nextReturn(earliest: number): number;
+  /** An outage begins: times of return that were given before do not count. */
+  restart(): void;
+};
+
+export function createWaitingAlerts(): WaitingAlerts {
+  const known = new Set<string>();
+  let returnAt = 0;
+  return {
+    add(alert) {
+      if (known.has(alert) || known.size >= MAX_KNOWN) return false;
+      known.add(alert);
+      return true;
+    },
+    remove: (alert) => void known.delete(alert),
+    take(count) {
+      const taken: string[] = [];
+      for (const alert of known) {
+        if (taken.length >= count) break;
+        taken.push(alert);
+        known.delete(alert);
+      }
+      return taken;
+    },
+    nextReturn(earliest) {
+      const next = Math.max(earliest, returnAt);
+      returnAt = next + Math.min(1_000 / RETURNS_PER_S, ROUND_MS / Math.max(1, known.size));
+      return next;
+    },
+    restart() {
+      returnAt = 0;
+    },
+  };
+}

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { allowedHostsField } from '#config/allowed-hosts.ts';
-import { databaseFields, logFields, publicUrlField, wholeNumber } from '#config/fields.ts';
+import { databaseFields, logFields, publicUrlField, retentionFields, wholeNumber } from '#config/fields.ts';
 import { type Config, parseConfig } from '#config/parse.ts';
 import { allowedCidrsField } from '#destinations/address-rules.ts';
 import { secretsKeyField } from '#destinations/secret-box.ts';
@@ -18,6 +18,7 @@ export const apiFields = {
   ...observabilityFields,
   ...sourcesFields,
   ...mediaFields,
+  ...retentionFields,
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).prefault('8000'),
   AUTH: z.enum(['keys', 'off'], 'must be keys or off').default('keys'),

@@ -42,6 +42,9 @@ function toMs(text: string): number {
   return Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS]; // the expression allows no other unit
 }
 
+/** How long alerts are kept, for the worker that deletes them and the api that shows it. Unset: forever. */
+export const retentionFields = { RETENTION_DAYS: wholeNumber(1, 36_500).optional() };
+
 /** The log levels of pino. */
 export const logFields = {
   LOG_LEVEL: z

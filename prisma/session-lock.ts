@@ -4,10 +4,14 @@ import pg from 'pg';
  * Runs the task while no other process holds the lock of this number, and returns true. Returns false if another one holds it.
  * The lock is that of a connection, outside of a transaction: a long transaction would delay the event feed.
  */
-export async function withSessionLock(databaseUrl: string, key: number, task: () => Promise<void>): Promise<boolean> {
+export async function withSessionLock(
+  databaseUrl: string,
+  { key, name }: { key: number; name: string },
+  task: () => Promise<void>,
+): Promise<boolean> {
   const client = new pg.Client({
     ...{ connectionString: databaseUrl, connectionTimeoutMillis: 10_000, query_timeout: 10_000, keepAlive: true },
-    application_name: 'video-alerts media check',
+    application_name: `video-alerts ${name}`,
   });
   // A lost connection only releases the lock earlier.
   client.on('error', () => {});

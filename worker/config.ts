@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { databaseFields, duration, logFields, publicUrlField, wholeNumber } from '#config/fields.ts';
+import { databaseFields, duration, logFields, publicUrlField, retentionFields, wholeNumber } from '#config/fields.ts';
 import { allowedCidrsField } from '#destinations/address-rules.ts';
 import { secretsKeyField } from '#destinations/secret-box.ts';
 import { mediaFields } from '#media/config.ts';
@@ -17,6 +17,7 @@ export const workerFields = {
   ...observabilityFields,
   ...sourcesFields,
   ...mediaFields,
+  ...retentionFields,
   /** Origin of the video server: scheme, host and port, no path. */
   VIDEO_SERVER: z
     .url({ protocol: /^https?$/, error: 'must be a URL like http://nginx:8080' })

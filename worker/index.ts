@@ -29,6 +29,8 @@ import { startPictures } from './pictures/start.ts';
 import { startPromoting } from './promote-waiting.ts';
 import { createQuarantine } from './quarantine.ts';
 import { startReconciler } from './reconcile.ts';
+import { createRetentionMetrics } from './retention/metrics.ts';
+import { startRetention } from './retention/start.ts';
 import { detectSandbox } from './sandbox/sandbox.ts';
 import { removeAbandonedFolders } from './sandbox/temporary-folder.ts';
 import { createSourcesHealth } from './source-health.ts';
@@ -179,6 +181,11 @@ if (store) {
   const check = startMediaCheck({ databaseUrl: config.DATABASE_URL, db, store, log, metrics: mediaMetrics });
   onClose(() => check.close());
 }
+const retention = startRetention({
+  ...{ databaseUrl: config.DATABASE_URL, db, store, log, defaultDays: config.RETENTION_DAYS },
+  metrics: createRetentionMetrics(metrics.registry),
+});
+onClose(() => retention.close());
 
 log.info({ concurrency: config.WORKER_CONCURRENCY, videoServer: config.VIDEO_SERVER }, 'worker ready');
 process.send?.({ ready: true });

@@ -2,7 +2,7 @@ import { withSessionLock } from '#prisma/session-lock.ts';
 import { type CheckDeps, checkFiles } from './check.ts';
 
 /** Of the advisory lock. Any number that no other lock has. */
-const LOCK = 20_261_126;
+const LOCK = { key: 20_261_126, name: 'media check' };
 const HOUR_MS = 3_600_000;
 /** All workers start at the same minute, so that one of them takes the lock for all. */
 const AFTER_THE_HOUR_MS = 17 * 60_000;

@@ -175,9 +175,10 @@ describe('the check of stored files', () => {
 
 it('a session lock is held by one task at a time', async () => {
   let inner: boolean | undefined;
-  const outer = await withSessionLock(database.url, 1, async () => {
-    inner = await withSessionLock(database.url, 1, async () => {});
+  const LOCK = { key: 1, name: 'test' };
+  const outer = await withSessionLock(database.url, LOCK, async () => {
+    inner = await withSessionLock(database.url, LOCK, async () => {});
   });
   expect([outer, inner]).toEqual([true, false]);
-  expect(await withSessionLock(database.url, 1, async () => {})).toBe(true);
+  expect(await withSessionLock(database.url, LOCK, async () => {})).toBe(true);
 });

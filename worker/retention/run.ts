@@ -1,0 +1,150 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { appendAudit, WORKER } from '#prisma/audit.ts';
+import type { Database } from '#prisma/client.ts';
+import { type Candidate, deleteFinished, removeUnusedFiles } from '#prisma/delete-alerts.ts';
+import type { Part } from '#prisma/retention-rules.ts';
+import {
+  countDue,
+  dueBefore,
+  endRetentionRun,
+  findRetentionState,
+  type ReceiptPosition,
+  readDatabaseTime,
+  readDue,
+  recordRetentionProgress,
+  startRetentionRun,
+} from '#prisma/retention-run.ts';
+import type { RetentionMetrics } from './metrics.ts';
+import { createPace } from './pace.ts';
+
+/** Removes a stored file; part of MediaStore. */
+type FileRemover = { remove(kind: 'picture' | 'copy', sha256: string): Promise<void> };
+
+/**
+ * Writes alerts to the archive and returns those that it has; only these are deleted. An error ends the run. The alerts are
+ * final, notified and not held, and those of a call are the next ones by time of receipt in a part of the table.
+ */
+export type Archive = (due: readonly Candidate[], signal: AbortSignal) => Promise<readonly Candidate[]>;
+
+export type RunDeps = {
+  db: Database;
+  store: FileRemover | undefined;
+  archive?: Archive | undefined;
+  log: Logger;
+  metrics: RetentionMetrics;
+};
+
+const START: ReceiptPosition = { receivedAt: new Date(0), id: 0n };
+/** Most alerts are found due once. Those that were not final, or held, are found by the next scan of all. */
+const FULL_SCAN_MS = 3_600_000;
+/** Also of the rows that are read for the count. */
+const MAX_COUNTED = 100_000;
+const WRITE_INTERVAL_MS = 50;
+
+/** Returns a function that deletes all alerts of the parts that are due, and returns their number. */
+export function createRun(deps: RunDeps): (parts: readonly Part[], signal: AbortSignal) => Promise<number> {
+  const { db, metrics } = deps;
+  const scanned = new Map<string, Date>();
+  let lastFullScan = Number.NEGATIVE_INFINITY;
+  return async (parts, signal) => {
+    if (performance.now() - lastFullScan >= FULL_SCAN_MS) {
+      scanned.clear();
+      lastFullScan = performance.now();
+    }
+    const now = await readDatabaseTime(db);
+    const from = (part: Part) => scanned.get(JSON.stringify(part)) ?? START.receivedAt;
+    const { alerts: due } = await countDue(db, parts, now, { limit: MAX_COUNTED, scan: MAX_COUNTED, from });
+    const progress: Progress = { started: false, deleted: 0, due };
+    metrics.due.set(due);
+    try {
+      for (const part of parts) {
+        const until = dueBefore(part, now);
+        await deletePart(deps, { part, from: { receivedAt: from(part), id: 0n }, until }, progress, signal);
+        scanned.set(JSON.stringify(part), until);
+      }
+    } catch (error) {
+      await endRun(db, progress, messageOf(error)).catch(() => {});
+      throw error;
+    }
+    await endRun(db, progress, null);
+    return progress.deleted;
+  };
+}
+
+/** `started`: the run is recorded, because there was something to delete. */
+type Progress = { started: boolean; deleted: number; due: number };
+type Scan = { part: Part; from: ReceiptPosition; until: Date };
+
+async function startRun(db: Database): Promise<void> {
+  const before = await findRetentionState(db);
+  const interrupted = before?.finishedAt === null && before.deleted > 0;
+  await startRetentionRun(db);
+  if (interrupted) await recordInAudit(db, { deleted: before.deleted, error: 'the worker ended during the run' });
+}
+
+async function endRun(db: Database, { started, deleted }: Progress, error: string | null): Promise<void> {
+  if (!started) return;
+  await endRetentionRun(db, deleted, error);
+  if (deleted > 0) await recordInAudit(db, { deleted, ...(error !== null && { error }) });
+}
+
+function recordInAudit(db: Database, details: { deleted: number; error?: string }): Promise<void> {
+  return appendAudit(db, { actor: WORKER, action: 'retention.run', details });
+}
+
+async function deletePart(deps: RunDeps, { part, from, until }: Scan, progress: Progress, signal: AbortSignal) {
+  const pace = createPace();
+  for (let after: ReceiptPosition | undefined = from; after; ) {
+    signal.throwIfAborted();
+    const page = await readDue(deps.db, part, { after, until, limit: pace.rows() });
+    after = page.after;
+    if (page.due.length === 0) continue;
+    if (!progress.started) await startRun(deps.db);
+    progress.started = true;
+    const confirmed = deps.archive ? await deps.archive(page.due, signal) : page.due;
+    if (confirmed.length === 0) continue;
+    const idleWriteMs = await timeWrite(deps.db, progress);
+    const { batchMs, writesMs } = await deleteBatch(deps, confirmed, progress);
+    const pauseMs = pace.pauseAfter({ rows: confirmed.length, batchMs, writesMs, idleWriteMs });
+    if (after) await sleep(pauseMs, undefined, { signal });
+  }
+}
+
+/** Deletes a batch, and measures small writes until it has ended. */
+async function deleteBatch({ db, store, metrics }: RunDeps, batch: readonly Candidate[], progress: Progress) {
+  const startedAt = performance.now();
+  const ended = new AbortController();
+  const writes = timeWrites(db, progress, ended.signal);
+  const { uuids, files } = await deleteFinished(db, batch).finally(() => ended.abort());
+  const batchMs = performance.now() - startedAt;
+  const writesMs = await writes;
+  progress.deleted += uuids.length;
+  metrics.deleted.inc(uuids.length);
+  progress.due = Math.max(0, progress.due - uuids.length);
+  metrics.due.set(progress.due);
+  if (store) await removeUnusedFiles(db, store, files);
+  return { batchMs, writesMs };
+}
+
+/** Returns how long small writes took, one after the other, until the signal. A failed one shows nothing. */
+async function timeWrites(db: Database, progress: Progress, signal: AbortSignal): Promise<number[]> {
+  const times: number[] = [];
+  while (!signal.aborted) {
+    await sleep(WRITE_INTERVAL_MS, undefined, { signal }).catch(() => {});
+    if (signal.aborted) break;
+    const ms = await timeWrite(db, progress).catch(() => undefined);
+    if (ms !== undefined) times.push(ms);
+  }
+  return times;
+}
+
+async function timeWrite(db: Database, { deleted }: Progress): Promise<number> {
+  const startedAt = performance.now();
+  await recordRetentionProgress(db, deleted);
+  return performance.now() - startedAt;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -14,6 +14,7 @@ const BOTH = {
 export const PICTURE_REASONS = {
   disabled: 'Pictures are switched off, or were when the alert was processed.',
   ...BOTH,
+  not_archived: 'It was deleted with the alert, which was restored from the archive.',
 } as const;
 
 /** Why an alert has no copy of its video. */

@@ -180,7 +180,8 @@ export async function findFailed(
   filter: FailedFilter,
   limit: number,
 ): Promise<{ matched: number; uuids: string[] }> {
-  const where = whereOf({ ...filter, status: 'failed' });
+  // A restored alert is never retried.
+  const where = { ...whereOf({ ...filter, status: 'failed' }), archived: null };
   const [matched, rows] = await Promise.all([
     db.alert.count({ where }),
     db.alert.findMany({ where, orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }], take: limit, select: { uuid: true } }),
@@ -208,7 +209,8 @@ export async function retryFailed(db: Database, uuids: string[], options: RetryO
     WITH failed AS MATERIALIZED (
       SELECT id, attempts, COALESCE(round_started_at, received_at) AS started_at, processed_at, failure_code, failure_detail, n
       FROM unnest(${uuids}::uuid[]) WITH ORDINALITY AS wanted (uuid, n) JOIN alerts USING (uuid)
-      WHERE status = 'failed' AND (claims = ${claims}::int OR ${claims}::int IS NULL) ORDER BY uuid FOR UPDATE OF alerts),
+      WHERE status = 'failed' AND NOT EXISTS (SELECT FROM archived_alerts WHERE alert_id = id)
+        AND (claims = ${claims}::int OR ${claims}::int IS NULL) ORDER BY uuid FOR UPDATE OF alerts),
     keyed AS (
       INSERT INTO retry_keys AS used (alert_id, key) SELECT id, ${retryKey}::text FROM failed WHERE ${retryKey}::text IS NOT NULL
       ON CONFLICT (alert_id, key) DO UPDATE SET created_at = now(), response = NULL

@@ -3,6 +3,7 @@ const ENTRIES = [
   'api/index.ts',
   'api/auth/keys-cli.ts',
   'api/media/copies-cli.ts',
+  'archive/cli.ts',
   'bench/baseline.ts',
   'bench/index.ts',
   'chaos/index.ts',

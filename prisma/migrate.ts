@@ -129,6 +129,11 @@ async function createTable(client: pg.Client): Promise<void> {
   if (names.length > 0) {
     throw new Error(`the database has tables but no migrations (${names.join(', ')}): use an empty database`);
   }
+  await createMigrationsTable(client);
+}
+
+/** Creates the table of migrations, empty. The application's role can read it only. */
+export async function createMigrationsTable(client: pg.Client): Promise<void> {
   await client.query(TABLE);
   await client.query(READ_ONLY);
 }

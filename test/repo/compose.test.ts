@@ -30,6 +30,8 @@ it('mounts in each service only the secrets that it needs', () => {
     ['api', 'secrets-destinations'],
     ['worker', 'secrets-app'],
     ['worker', 'secrets-destinations'],
+    ['backup', 'secrets-migrate'],
+    ['backup', 'secrets-destinations'],
     ['observability-secrets', 'secrets-app'],
   ]);
 });
@@ -37,7 +39,7 @@ it('mounts in each service only the secrets that it needs', () => {
 it('mounts the media in nginx where its image has no folder, whose owner the empty volume would get', () => {
   const nginx = readFileSync(new URL('../../nginx/nginx.conf', import.meta.url), 'utf8');
   const mounts = [...compose.matchAll(/\bmedia:(\/[\w/]+(?::ro)?)/g)].map(([, target]) => target);
-  expect(mounts).toEqual(['/media:ro', '/media', '/srv/media:ro']);
+  expect(mounts).toEqual(['/media:ro', '/media', '/media', '/srv/media:ro']);
   expect(nginx).toContain('alias /srv/media/$1;');
 });
 

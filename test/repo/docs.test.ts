@@ -125,7 +125,15 @@ describe('configuration variables', () => {
   );
   const fields = new Set([...Object.keys(startFields), ...ofFileServer]);
   /** Read by compose.yml and nginx/tls/compose.yml themselves. */
-  const composeOnly = ['PROMETHEUS_PORT', 'GRAFANA_PORT', 'TRUSTED_PROXIES', 'TLS_DIR', 'TLS_NAME', 'ACME_DIR'];
+  const composeOnly = [
+    'PROMETHEUS_PORT',
+    'GRAFANA_PORT',
+    'TRUSTED_PROXIES',
+    'TLS_DIR',
+    'TLS_NAME',
+    'ACME_DIR',
+    'BACKUP_DIR',
+  ];
   const compose = read('compose.yml');
 
   it('are all in docs/configuration.md, and no others', () => {

@@ -1,0 +1,50 @@
+import pg from 'pg';
+
+/** Fingerprints are of the rows as text, which these settings determine. */
+const SETTINGS = [
+  ...["SET timezone = 'UTC'", "SET datestyle = 'ISO'", "SET intervalstyle = 'postgres'", "SET bytea_output = 'hex'"],
+  // The snapshot's transaction is idle while pg_dump runs.
+  ...['SET extra_float_digits = 1', 'SET statement_timeout = 0', 'SET idle_in_transaction_session_timeout = 0'],
+  "SET lock_timeout = '1min'",
+];
+
+/** Runs the work with a connection of its own. Throws one sentence, without the password, if there is none. */
+export async function withConnection<Result>(
+  url: string,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000, application_name: 'backup' });
+  client.on('error', () => {}); // the same error rejects the query in progress, or the next one
+  try {
+    await client.connect();
+  } catch (cause) {
+    const [first] = cause instanceof AggregateError ? cause.errors : [cause];
+    const message = first instanceof Error ? first.message : String(first);
+    throw new Error(`cannot open the database at ${new URL(url).host}: ${message}`, { cause });
+  }
+  try {
+    await client.query(SETTINGS.join('; '));
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Runs the work in a transaction. */
+export async function inTransaction<Result>(client: pg.Client, work: () => Promise<Result>): Promise<Result> {
+  await client.query('BEGIN');
+  try {
+    const result = await work();
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {}); // the connection is lost, or the error below is the reason
+    throw error;
+  }
+}
+
+/** Returns the major version of the server. */
+export async function serverVersion(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ number: string }>("SELECT current_setting('server_version_num') AS number");
+  return Math.floor(Number(rows[0]?.number) / 10_000);
+}

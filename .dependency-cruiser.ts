@@ -52,6 +52,7 @@ const API_LAYERS = [
   ['destinations', 'media'],
   ['alerts'],
   ['operations', 'dashboard'],
+  ['audit'],
   ['auth'],
   ['http'],
 ];
@@ -90,7 +91,7 @@ function layerRule(lower: string[], upper: string[]): Rule {
   return {
     name: `api-layers-${lower.join('-')}`,
     comment:
-      'the layers of the api: index → app → openapi → destinations, media → alerts → operations, dashboard → auth → http',
+      'the layers of the api: index → app → openapi → destinations, media → alerts → operations, dashboard → audit → auth → http',
     severity: 'error',
     from: { path: `^api/(${lower.join('|')})/`, pathNot: TESTS },
     to: { path: `^api/(${[...upper.map((layer) => `${layer}/`), 'index\\.', 'app\\.'].join('|')})` },

@@ -1,6 +1,6 @@
 import { TimeoutError, withTimeout } from '#async/timeout.ts';
 import type { ClaimedAlert, NewAlert, Release } from './alert-writes.ts';
-import type { Database } from './client.ts';
+import type { Database, Transaction } from './client.ts';
 import { NEW_ROW } from './column-defaults.ts';
 import { DatabaseUnavailable } from './errors.ts';
 import { type Lease, type NewPicture, type Recorded, type Resolution, recordedOf } from './finish.ts';
@@ -62,6 +62,8 @@ export type AlertFilter = {
   camera?: string | undefined;
   status?: AlertStatus | undefined;
   failureCode?: FailureCode | undefined;
+  /** Only those under a legal hold; false: only others. */
+  held?: boolean | undefined;
   /** Received at or after this time. */
   from?: Date | undefined;
   /** Received before this time. */
@@ -104,13 +106,15 @@ function pageOf(db: Database, filter: AlertFilter, page: { limit: number; after?
   return db.alert.findMany({ where, orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }], take: page.limit });
 }
 
-function whereOf({ camera, status, failureCode, ...filter }: AlertFilter): Prisma.AlertWhereInput {
+function whereOf({ camera, status, failureCode, held, ...filter }: AlertFilter): Prisma.AlertWhereInput {
   const where: Prisma.AlertWhereInput = {};
   const store: Prisma.StringFilter = {};
   if (filter.store !== undefined) store.equals = filter.store;
   if (filter.stores !== undefined) store.in = [...filter.stores];
   where.store = store;
   if (camera !== undefined) where.camera = camera;
+  // Of each hold something true: `isNot: null` would read all alerts first.
+  if (held !== undefined) where.hold = held ? { is: { createdAt: { gt: new Date(0) } } } : null;
   const received: Prisma.DateTimeFilter = {};
   if (filter.from) received.gte = filter.from;
   if (filter.to) received.lt = filter.to;
@@ -203,7 +207,11 @@ export type RetryOptions = {
  * Sets failed alerts to pending, with a new round of attempts and a new notification, and saves the round that failed.
  * Returns the keys of the alerts that changed; alerts that are not failed, or that the options exclude, stay as they are.
  */
-export async function retryFailed(db: Database, uuids: string[], options: RetryOptions = {}): Promise<AlertKey[]> {
+export async function retryFailed(
+  db: Pick<Database | Transaction, '$queryRaw'>,
+  uuids: string[],
+  options: RetryOptions = {},
+): Promise<AlertKey[]> {
   const { perSecond = null, claims = null, retryKey = null } = options;
   return db.$queryRaw<AlertKey[]>`
     WITH failed AS MATERIALIZED (

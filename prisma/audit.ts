@@ -54,3 +54,40 @@ export async function pruneAuditLog(db: Pick<Database, '$queryRaw'>, days: numbe
   const [row] = await db.$queryRaw<{ deleted: number }[]>`SELECT prune_audit_log(${days}::int) AS deleted`;
   return row?.deleted ?? 0;
 }
+
+/** An entry as it is stored. */
+export type AuditEntry = {
+  id: bigint;
+  at: Date;
+  actor: string;
+  actorName: string | null;
+  address: string | null;
+  action: string;
+  target: string | null;
+  details: Prisma.JsonValue;
+  hash: Uint8Array;
+};
+
+export type AuditFilter = {
+  actor?: string | undefined;
+  action?: string | undefined;
+  target?: string | undefined;
+  /** At or after this time. */
+  from?: Date | undefined;
+  /** Before this time. */
+  to?: Date | undefined;
+};
+
+/** Returns at most `limit` entries, newest first. `before`: only those with a smaller number. */
+export async function listAudit(
+  db: Pick<Database, 'auditEntry'>,
+  { from, to, ...equal }: AuditFilter,
+  { limit, before }: { limit: number; before?: bigint | undefined },
+): Promise<AuditEntry[]> {
+  const where: Prisma.AuditEntryWhereInput = { at: { ...(from && { gte: from }), ...(to && { lt: to }) } };
+  for (const field of ['actor', 'action', 'target'] as const) {
+    if (equal[field] !== undefined) where[field] = equal[field];
+  }
+  if (before !== undefined) where.id = { lt: before };
+  return db.auditEntry.findMany({ where, orderBy: { id: 'desc' }, take: limit });
+}

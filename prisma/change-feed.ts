@@ -2,12 +2,12 @@ import type { Alert } from './alerts.ts';
 import type { Database } from './client.ts';
 import { Prisma } from './generated/client.ts';
 import type { AlertStatus } from './generated/enums.ts';
-import type { PicturedAlert } from './picture-row.ts';
+import type { RelatedAlert } from './related-reads.ts';
 
 /** A position in the order of status changes: the transaction that made the change, then the row's id. */
 export type FeedPosition = { xid: bigint; id: bigint };
 
-export type Change = { position: FeedPosition; alert: PicturedAlert };
+export type Change = { position: FeedPosition; alert: RelatedAlert };
 
 // Prisma does not support xid8, so the query is raw. The columns are the fields' names in snake_case.
 const COLUMNS = Prisma.raw(

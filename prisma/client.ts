@@ -4,7 +4,7 @@ import { openAlertWrites } from './alert-writes.ts';
 import type { RunQuery } from './batched-statement.ts';
 import { translateDatabaseError } from './errors.ts';
 import { PrismaClient } from './generated/client.ts';
-import { openPictureReads } from './picture-reads.ts';
+import { openRelatedReads } from './related-reads.ts';
 
 /** With `transaction` instead of `$transaction`, whose errors of BEGIN and COMMIT would bypass the translation below. */
 export type Database = Omit<ReturnType<typeof openDatabase>, '$transaction'>;
@@ -37,10 +37,10 @@ export function openDatabase(
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
   const runQuery = queryRunner(pool);
   const writes = openAlertWrites(runQuery, { queryTimeoutMs });
-  const pictureReads = openPictureReads(runQuery, { on: pictures });
+  const relatedReads = openRelatedReads(runQuery, { pictures });
   let closed: Promise<void> | undefined;
   const close = async () => {
-    await Promise.all([writes.close(), pictureReads.close()]);
+    await Promise.all([writes.close(), relatedReads.close()]);
     await prisma.$disconnect();
     await pool.end();
   };
@@ -48,7 +48,7 @@ export function openDatabase(
   return translating.$extends({
     client: {
       writes,
-      pictureReads,
+      relatedReads,
       queryTimeoutMs,
       transaction: transactionRunner(translating, queryTimeoutMs),
       /** Open connections, idle ones among them, and queries that wait for a connection. */

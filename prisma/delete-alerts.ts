@@ -1,9 +1,10 @@
-import type { Database } from './client.ts';
+import type { Database, Transaction } from './client.ts';
 import { DatabaseError } from './errors.ts';
 import { Prisma } from './generated/client.ts';
 import { filesWithoutRow } from './media-files.ts';
 
 type MediaKind = 'picture' | 'copy';
+type Queries = Pick<Database | Transaction, '$queryRaw'>;
 
 /** `files`: the SHA-256 of the pictures and copies that the alerts had. Other alerts may have the same: see removeUnusedFiles. */
 export type DeletedAlerts = { uuids: string[]; files: Record<MediaKind, string[]> };
@@ -50,7 +51,7 @@ export type Deletion = ({ kind: 'deleted' } & DeletedAlerts) | { kind: 'held' | 
  * Deletes an alert in any state but `processing`, unless it is held. A job that it has in the queue finds no row and ends.
  * Unknown: it does not exist, or its store is none of `stores`.
  */
-export async function deleteAlert(db: Database, uuid: string, stores?: readonly string[]): Promise<Deletion> {
+export async function deleteAlert(db: Queries, uuid: string, stores?: readonly string[]): Promise<Deletion> {
   const mayDelete = Prisma.sql`uuid = ${uuid}::uuid AND (${stores ?? null}::text[] IS NULL OR store = ANY (${stores ?? null}::text[]))`;
   try {
     const deleted = await deleteWhere(
@@ -71,7 +72,7 @@ export async function deleteAlert(db: Database, uuid: string, stores?: readonly 
 }
 
 /** Deletes the alerts with these ids, which the query locks. Deliveries, pictures and so on are deleted by their foreign keys. */
-async function deleteWhere(db: Database, lockedIds: Prisma.Sql): Promise<DeletedAlerts> {
+async function deleteWhere(db: Queries, lockedIds: Prisma.Sql): Promise<DeletedAlerts> {
   const [row] = await db.$queryRaw<{ uuids: string[]; pictures: string[]; copies: string[] }[]>`
     WITH locked AS MATERIALIZED (${lockedIds}),
     deleted AS (DELETE FROM alerts USING locked WHERE alerts.id = locked.id RETURNING uuid)

@@ -1,4 +1,4 @@
-import type { Database } from './client.ts';
+import type { Database, Transaction } from './client.ts';
 import { type Delivery, type Destination, Prisma } from './generated/client.ts';
 import type { FailureCode } from './generated/enums.ts';
 import { newestOfStores } from './newest-of-stores.ts';
@@ -111,7 +111,7 @@ export const MAX_MATCHED = 100_001;
  * attempts. `matched` is at most MAX_MATCHED. With `dryRun` nothing changes, and `retried` is what would be.
  */
 export async function retryDeliveries(
-  db: Database,
+  db: Pick<Database | Transaction, '$queryRaw' | '$executeRaw'>,
   filter: Omit<DeliveryFilter, 'status'>,
   { max, ratePerS, dryRun }: { max: number; ratePerS: number; dryRun: boolean },
 ): Promise<{ matched: number; retried: number }> {
@@ -135,7 +135,7 @@ export async function retryDeliveries(
  * Sets a failed delivery to pending, due at once, with a new round of attempts; of a grouped one, its whole message. Returns
  * false, and changes nothing, if it has not failed.
  */
-export async function retryDelivery(db: Database, id: string): Promise<boolean> {
+export async function retryDelivery(db: Pick<Database | Transaction, '$executeRaw'>, id: string): Promise<boolean> {
   const changed = await db.$executeRaw`
     WITH failed AS MATERIALIZED (
       SELECT id FROM deliveries

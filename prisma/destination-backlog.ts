@@ -1,3 +1,4 @@
+import { appendAudit, type NewAuditEntry } from './audit.ts';
 import type { Database } from './client.ts';
 
 /** Rows per statement of an operation on all deliveries of a destination: 0.5 s on a busy machine; the timeout is 8 s. */
@@ -5,14 +6,18 @@ const CHUNK = 2_000;
 
 /**
  * Deletes the destination and, for `ms` at most, its deliveries, pending ones too. Returns false if there is none. From here
- * on no delivery is added or sent, and its name is free. The sweeps of the workers delete what is left: see purgeDeleted.
+ * on no delivery is added or sent, and its name is free. `entry` is appended to the audit log. The sweeps of the workers delete what is left: see purgeDeleted.
  */
-export async function deleteDestination(db: Database, id: string, ms: number): Promise<boolean> {
+export async function deleteDestination(db: Database, id: string, ms: number, entry?: NewAuditEntry): Promise<boolean> {
   // A DELETE of the row itself would delete all deliveries: it would lock the row, and recording results would wait for it.
   // No event has the name none.
-  const deleted = await db.$executeRaw`
+  const deleted = await db.transaction(async (tx) => {
+    const count = await tx.$executeRaw`
     UPDATE destinations SET deleted_at = now(), name = 'deleted ' || id, secrets = NULL, enabled = false,
       filter_events = '{none}' WHERE id = ${id}::uuid AND deleted_at IS NULL`;
+    if (count > 0 && entry) await appendAudit(tx, entry);
+    return count;
+  });
   if (deleted === 0) return false;
   await purgeDeleted(db, id, ms);
   return true;

@@ -1,4 +1,4 @@
-import type { Database } from './client.ts';
+import type { Database, Transaction } from './client.ts';
 import { DatabaseError } from './errors.ts';
 import { type Destination, Prisma } from './generated/client.ts';
 
@@ -44,14 +44,17 @@ export async function findDestination(db: Database, id: string): Promise<Destina
 }
 
 /** Inserts the destination and returns its row. Throws NameTaken. */
-export async function createDestination(db: Database, destination: NewDestination): Promise<DestinationRow> {
+export async function createDestination(
+  db: Pick<Database | Transaction, 'destination'>,
+  destination: NewDestination,
+): Promise<DestinationRow> {
   const disabledAt = destination.enabled === false ? new Date() : null;
   return db.destination.create({ data: { ...destination, disabledAt } }).catch(rethrow(destination.name));
 }
 
 /** Changes the destination and returns its row; null if there is none. Throws NameTaken. */
 export async function updateDestination(
-  db: Database,
+  db: Pick<Database | Transaction, 'destination'>,
   id: string,
   patch: DestinationPatch,
 ): Promise<DestinationRow | null> {

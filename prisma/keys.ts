@@ -1,4 +1,4 @@
-import type { Database } from './client.ts';
+import type { Database, Transaction } from './client.ts';
 import type { ApiKey } from './generated/client.ts';
 
 export type { ApiKey } from './generated/client.ts';
@@ -9,7 +9,7 @@ export type ValidKey = Omit<ApiKey, 'lastUsedAt'>;
 export type NewApiKey = Pick<ApiKey, 'id' | 'name' | 'sha256' | 'scopes' | 'stores' | 'expiresAt'>;
 
 /** Inserts the key. Returns false, and changes nothing, if its id exists. */
-export async function addKey(db: Database, key: NewApiKey): Promise<boolean> {
+export async function addKey(db: Pick<Database | Transaction, 'apiKey'>, key: NewApiKey): Promise<boolean> {
   const { count } = await db.apiKey.createMany({ data: [key], skipDuplicates: true });
   return count === 1;
 }
@@ -37,7 +37,10 @@ export async function hasKeys(db: Database): Promise<boolean> {
 }
 
 /** Revokes a key. A second call keeps the time of the first. */
-export async function revokeKey(db: Database, id: string): Promise<'revoked' | 'revoked before' | 'unknown'> {
+export async function revokeKey(
+  db: Pick<Database | Transaction, 'apiKey'>,
+  id: string,
+): Promise<'revoked' | 'revoked before' | 'unknown'> {
   const { count } = await db.apiKey.updateMany({ where: { id, revokedAt: null }, data: { revokedAt: new Date() } });
   if (count === 1) return 'revoked';
   return (await db.apiKey.findUnique({ where: { id } })) ? 'revoked before' : 'unknown';

@@ -1,4 +1,4 @@
-import type { Database } from './client.ts';
+import type { Database, Transaction } from './client.ts';
 import { MAX_COUNT } from './destinations.ts';
 import type { Mute } from './generated/client.ts';
 
@@ -19,7 +19,10 @@ export async function listMutes(db: Database): Promise<MuteRow[]> {
 }
 
 /** Inserts the mute. Returns null if its destination does not exist. */
-export async function createMute(db: Database, mute: NewMute): Promise<MuteRow | null> {
+export async function createMute(
+  db: Pick<Database | Transaction, '$queryRaw'>,
+  mute: NewMute,
+): Promise<MuteRow | null> {
   const [row] = await db.$queryRaw<Mute[]>`
     INSERT INTO mutes (store, failure_code, destination_id, reason, created_by, ends_at)
     SELECT ${mute.store}, ${mute.failureCode}::failure_code, ${mute.destinationId}::uuid, ${mute.reason},
@@ -32,7 +35,7 @@ export async function createMute(db: Database, mute: NewMute): Promise<MuteRow |
 }
 
 /** Ends the mute now. Its deliveries stay muted. Returns false if it has ended or does not exist. */
-export async function endMute(db: Database, id: string): Promise<boolean> {
+export async function endMute(db: Pick<Database | Transaction, '$executeRaw'>, id: string): Promise<boolean> {
   const changed = await db.$executeRaw`UPDATE mutes SET ends_at = now() WHERE id = ${id}::uuid AND ends_at > now()`;
   return changed === 1;
 }

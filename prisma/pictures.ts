@@ -1,7 +1,6 @@
 import type { Database } from './client.ts';
 import type { Alert } from './generated/client.ts';
 import { Prisma } from './generated/client.ts';
-import type { PicturedAlert } from './picture-row.ts';
 import { WAIT_S } from './picture-times.ts';
 
 /** A claimed picture: the right to write it until another claim, and what is needed to make it. */
@@ -139,14 +138,4 @@ export async function pendingPictures(db: Database): Promise<{ count: number; ol
     SELECT count(*)::int AS count, min(created_at) AS "oldestAt" FROM (
       SELECT created_at FROM pictures WHERE status = 'pending' ORDER BY next_attempt_at, alert_id LIMIT 10001) pending`;
   return row;
-}
-
-/** Returns the alert with its picture. */
-export async function withPicture(db: Pick<Database, 'pictureReads'>, alert: Alert): Promise<PicturedAlert> {
-  return alert.status === 'processed' ? { ...alert, picture: await db.pictureReads.find(alert.id) } : alert;
-}
-
-/** Returns the alerts with their pictures. */
-export function withPictures(db: Pick<Database, 'pictureReads'>, alerts: Alert[]): Promise<PicturedAlert[]> {
-  return Promise.all(alerts.map((alert) => withPicture(db, alert)));
 }

@@ -3,6 +3,7 @@ import { FAILURE_ADVICE } from './failure-codes.ts';
 import type { Alert } from './generated/client.ts';
 import { FailureCode } from './generated/enums.ts';
 import type { PictureRow } from './picture-row.ts';
+import type { HoldRow } from './related-reads.ts';
 
 type Column = Exclude<
   keyof Alert,
@@ -25,10 +26,10 @@ type SnakeCase<Name extends string> = Name extends `${infer First}${infer Rest}`
 type InJson<Value> = Value extends Date ? string : Value extends bigint ? number : Value;
 
 /** The columns of an alert's row at an event, as PostgreSQL writes them as JSON. See delivery-sql.ts. */
-export type AlertSnapshot = { [Name in Column as SnakeCase<Name>]: InJson<Alert[Name]> } & WithPicture;
+export type AlertSnapshot = { [Name in Column as SnakeCase<Name>]: InJson<Alert[Name]> } & Joined;
 
-/** `picture`: null if there is no row; undefined if none was read. */
-type WithPicture = { picture?: PictureRow | null | undefined };
+/** Null if there is no row; undefined if none was read. */
+type Joined = { picture?: PictureRow | null | undefined; hold?: HoldRow | null | undefined };
 
 export type PictureJson = Omit<PictureRow, 'sha256'>;
 
@@ -44,6 +45,7 @@ export type AlertJson = Pick<
     next_attempt_at: string | null;
     late: { since: string; reason: string; next_attempt_at: string | null } | null;
     picture: PictureJson | null;
+    hold: { reason: string; created_by: string; created_at: string } | null;
     received_at: string;
     round_started_at: string;
     started_at: string | null;
@@ -53,7 +55,7 @@ export type AlertJson = Pick<
   };
 
 /** Returns an alert as responses and messages show it: a row, or a snapshot of it. */
-export function presentAlert(source: (Alert & WithPicture) | AlertSnapshot, now = new Date()): AlertJson {
+export function presentAlert(source: (Alert & Joined) | AlertSnapshot, now = new Date()): AlertJson {
   const alert = 'bytes_fetched' in source ? source : snapshotOf(source);
   const { uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container } = alert;
   return {
@@ -75,6 +77,7 @@ export function presentAlert(source: (Alert & WithPicture) | AlertSnapshot, now 
     next_attempt_at: nextAttemptOf(alert, now),
     late: isLate(alert) ? lateOf(alert, now) : null,
     picture: pictureOf(alert),
+    hold: holdOf(alert),
     received_at: new Date(alert.received_at).toISOString(),
     round_started_at: new Date(alert.round_started_at ?? alert.received_at).toISOString(),
     started_at: instant(alert.started_at),
@@ -95,6 +98,10 @@ function pictureOf({ status, picture }: AlertSnapshot): PictureJson | null {
   if (picture === null) return DISABLED;
   const { reason, detail, width, height, picture_bytes } = picture;
   return { status: picture.status, reason, detail, width, height, picture_bytes };
+}
+
+function holdOf({ hold }: AlertSnapshot): AlertJson['hold'] {
+  return hold ? { reason: hold.reason, created_by: hold.createdBy, created_at: hold.createdAt.toISOString() } : null;
 }
 
 /** An alert is late after its first failed attempt, and once the event alert.late was recorded. */
@@ -130,7 +137,7 @@ function lastErrorOf({ status, last_error, last_error_at }: AlertSnapshot): Aler
   return known ? { code: known, detail, at: instant(last_error_at) } : null;
 }
 
-function snapshotOf(alert: Alert & WithPicture): AlertSnapshot {
+function snapshotOf(alert: Alert & Joined): AlertSnapshot {
   const { uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container } = alert;
   return {
     ...{ uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container },
@@ -151,5 +158,6 @@ function snapshotOf(alert: Alert & WithPicture): AlertSnapshot {
     notified_at: alert.notifiedAt?.toISOString() ?? null,
     late_at: alert.lateAt?.toISOString() ?? null,
     picture: alert.picture,
+    hold: alert.hold,
   };
 }

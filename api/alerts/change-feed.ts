@@ -11,7 +11,7 @@ import {
 } from '#prisma/change-feed.ts';
 import type { Database } from '#prisma/client.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
-import { withPicture } from '#prisma/pictures.ts';
+import { withRelated } from '#prisma/related-reads.ts';
 import { createTurns } from './turns.ts';
 
 const POLL_MS = 200;
@@ -165,7 +165,7 @@ export class ChangeFeed {
       this.#unavailable = false;
       const pictured = page.changes.map(async (change) => ({
         ...change,
-        alert: await withPicture(this.#db, change.alert),
+        alert: await withRelated(this.#db, change.alert),
       }));
       return { ...page, changes: await Promise.all(pictured) };
     } catch (error) {

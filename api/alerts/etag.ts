@@ -1,9 +1,9 @@
 import type { Request } from 'express';
-import type { PicturedAlert } from '#prisma/picture-row.ts';
 import { presentAlert } from '#prisma/present-alert.ts';
+import type { RelatedAlert } from '#prisma/related-reads.ts';
 
 /** Returns the ETag that Express gives the response of GET /alerts/:uuid. */
-export function etagOf(req: Request, alert: PicturedAlert): string {
+export function etagOf(req: Request, alert: RelatedAlert): string {
   return req.app.get('etag fn')(JSON.stringify(presentAlert(alert)), 'utf8');
 }
 

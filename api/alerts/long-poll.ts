@@ -1,14 +1,14 @@
 import { readAlerts } from '#prisma/change-feed.ts';
 import type { Database } from '#prisma/client.ts';
-import type { PicturedAlert } from '#prisma/picture-row.ts';
-import { withPictures } from '#prisma/pictures.ts';
+import type { RelatedAlert } from '#prisma/related-reads.ts';
+import { allWithRelated } from '#prisma/related-reads.ts';
 
 const POLL_MS = 100;
 
 type Waiter = {
   uuid: string;
-  isChanged: (alert: PicturedAlert) => boolean;
-  resolve(alert?: PicturedAlert): void;
+  isChanged: (alert: RelatedAlert) => boolean;
+  resolve(alert?: RelatedAlert): void;
   reject(error: unknown): void;
 };
 
@@ -37,9 +37,9 @@ export class LongPoll {
    */
   waitForChange(
     uuid: string,
-    isChanged: (alert: PicturedAlert) => boolean,
+    isChanged: (alert: RelatedAlert) => boolean,
     signal: AbortSignal,
-  ): Promise<PicturedAlert | undefined> {
+  ): Promise<RelatedAlert | undefined> {
     if (this.#closed || signal.aborted) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => {
       const remove = () => {
@@ -76,7 +76,7 @@ export class LongPoll {
     const waiters = [...this.#waiters];
     try {
       const rows = await readAlerts(this.#db, [...new Set(waiters.map(({ uuid }) => uuid))]);
-      const alerts = await withPictures(this.#db, rows);
+      const alerts = await allWithRelated(this.#db, rows);
       const byUuid = new Map(alerts.map((alert) => [alert.uuid, alert]));
       for (const waiter of waiters) {
         const alert = byUuid.get(waiter.uuid);

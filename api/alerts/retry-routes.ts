@@ -1,11 +1,12 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { type Alert, findAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
-import type { PicturedAlert } from '#prisma/picture-row.ts';
-import { withPicture } from '#prisma/pictures.ts';
 import { presentAlert } from '#prisma/present-alert.ts';
+import type { RelatedAlert } from '#prisma/related-reads.ts';
+import { withRelated } from '#prisma/related-reads.ts';
 import { findRetry, saveRetryResponse } from '#prisma/retry-keys.ts';
 import type { AlertQueue } from '#redis/queue.ts';
+import { actorOf } from '../audit/actor.ts';
 import { canAccessStore, requireScope } from '../auth/client.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
@@ -36,13 +37,13 @@ function postRetry(deps: Deps): RequestHandler {
       throw new Problem('not-found', 'No alert has this uuid.');
     // Before If-Match: a client that sends a request again sends its ETag again, too.
     if (await replayRetry(deps, res, before, retryKey)) return;
-    const known = await withPicture(deps.db, before);
+    const known = await withRelated(deps.db, before);
     if (isOutdated(req, known)) throw outdated(req, known);
     const claims = ifMatch === undefined || ifMatch.trim() === '*' ? undefined : before.claims;
-    const dispatch = await retryAlert({ ...deps, log: req.log }, uuid, { claims, retryKey });
+    const dispatch = await retryAlert({ ...deps, log: req.log, actor: actorOf(req) }, uuid, { claims, retryKey });
     // Another request can have used the key since.
     if (!dispatch && (await replayRetry(deps, res, before, retryKey))) return;
-    const alert = await withPicture(deps.db, (await findAlert(deps.db, uuid)) ?? before);
+    const alert = await withRelated(deps.db, (await findAlert(deps.db, uuid)) ?? before);
     if (!dispatch) throw isOutdated(req, alert) ? outdated(req, alert) : notFailed(alert);
     const body = JSON.stringify({ ...presentAlert(alert), dispatch });
     if (retryKey !== undefined) await saveRetryResponse(deps.db, alert.id, retryKey, body);
@@ -58,7 +59,7 @@ async function replayRetry({ db }: Deps, res: Response, alert: Alert, retryKey: 
   res.set('Idempotency-Replayed', 'true');
   // Without a saved response, the earlier request is still running, or has ended before its job was enqueued.
   const current = async () => ({
-    ...presentAlert(await withPicture(db, (await findAlert(db, alert.uuid)) ?? alert)),
+    ...presentAlert(await withRelated(db, (await findAlert(db, alert.uuid)) ?? alert)),
     dispatch: 'deferred',
   });
   sendRetried(res, alert.uuid, response ?? JSON.stringify(await current()));
@@ -75,7 +76,7 @@ function sendRetried(res: Response, uuid: string, body: string): void {
 }
 
 /** Returns whether the state of If-Match is another one than the alert's. */
-function isOutdated(req: Request, alert: PicturedAlert): boolean {
+function isOutdated(req: Request, alert: RelatedAlert): boolean {
   const ifMatch = req.get('if-match');
   return ifMatch !== undefined && !ifMatchIncludes(ifMatch, etagOf(req, alert));
 }
@@ -84,7 +85,7 @@ function notFailed({ status }: Alert): Problem {
   return new Problem('not-retryable', `The alert is ${status}, not failed.`, { extra: { status_now: status } });
 }
 
-function outdated(req: Request, alert: PicturedAlert): Problem {
+function outdated(req: Request, alert: RelatedAlert): Problem {
   const detail = 'The alert has changed since the state of If-Match.';
   return new Problem('precondition-failed', detail, { headers: { ETag: etagOf(req, alert) } });
 }
@@ -93,7 +94,7 @@ function postBulkRetry(deps: Deps): RequestHandler {
   return async (req, res) => {
     const { filter, max, rate_per_s, dry_run } = parse(bulkRetrySchema, req.body, 'retry request');
     const retry = await retryAlerts(
-      { ...deps, log: req.log },
+      { ...deps, log: req.log, actor: actorOf(req) },
       {
         store: filter.store,
         stores: req.apiClient.stores,

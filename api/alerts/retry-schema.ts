@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FailureCode } from '#prisma/generated/enums.ts';
-import { dateTime, store } from './schema.ts';
+import { dateTime } from '../http/query-fields.ts';
+import { store } from './schema.ts';
 
 /** The headers of POST /alerts/:uuid/retry. */
 export const retryHeaderSchema = z.strictObject({

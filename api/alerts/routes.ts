@@ -1,11 +1,12 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { TimeoutError, withTimeout } from '#async/timeout.ts';
+import type { MediaStore } from '#media/store.ts';
 import { type AlertCursor, type AlertFilter, findAlert, listAlerts } from '#prisma/alerts.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
 import type { AlertStatus } from '#prisma/generated/enums.ts';
-import type { PicturedAlert } from '#prisma/picture-row.ts';
-import { withPicture, withPictures } from '#prisma/pictures.ts';
 import { presentAlert } from '#prisma/present-alert.ts';
+import type { RelatedAlert } from '#prisma/related-reads.ts';
+import { allWithRelated, withRelated } from '#prisma/related-reads.ts';
 import { type Found, searchAlerts } from '#prisma/search.ts';
 import { type Auth, canAccessStore, recheckScope, requireScope, slotHolderOf } from '../auth/client.ts';
 import type { LongPollSlots } from '../http/long-poll-slots.ts';
@@ -14,11 +15,13 @@ import { allow, Problem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
 import { type AdmitDeps, admitAlert } from './admission.ts';
 import { etagOf } from './etag.ts';
+import { deleteOneAlert } from './hold-routes.ts';
 import type { LongPoll } from './long-poll.ts';
 import { alertPathSchema, alertQuerySchema, type newAlertSchema } from './schema.ts';
 import type { StoreNames } from './store-names.ts';
 
 type Deps = AdmitDeps & {
+  media: { store: MediaStore | undefined };
   auth: Auth;
   longPoll: LongPoll;
   longPollSlots: LongPollSlots;
@@ -31,14 +34,17 @@ const AFTER_WAIT_MS = 3_000;
 
 const FINAL: ReadonlySet<AlertStatus> = new Set(['processed', 'failed']);
 
-/** POST /alerts, GET /alerts and GET /alerts/:uuid. */
+/** POST and GET /alerts, GET and DELETE /alerts/:uuid. */
 export function alertRoutes(deps: Deps): Router {
   const router = Router();
   const route = router.route('/alerts');
   route.get(requireScope('read'), getAlerts(deps));
   route.post(requireScope('write'), readJson, postAlert(deps));
   route.all(allow('GET', 'POST'));
-  router.route('/alerts/:uuid').get(requireScope('read'), getAlert(deps)).all(allow('GET'));
+  const one = router.route('/alerts/:uuid');
+  one.get(requireScope('read'), getAlert(deps));
+  one.delete(requireScope('manage'), deleteOneAlert(deps));
+  one.all(allow('GET', 'DELETE'));
   return router;
 }
 
@@ -48,7 +54,7 @@ function postAlert(deps: Deps): RequestHandler {
     const admitted = await admitAlert(deps, req, alert);
     req.log.info({ alert: alert.uuid, result: admitted.kind }, 'alert received');
     if (admitted.kind === 'duplicate') {
-      res.set('Idempotency-Replayed', 'true').json(presentAlert(await withPicture(deps.db, admitted.alert)));
+      res.set('Idempotency-Replayed', 'true').json(presentAlert(await withRelated(deps.db, admitted.alert)));
       return;
     }
     // Not by json(), which hashes the body into an ETag. A POST has no use for one.
@@ -65,7 +71,7 @@ function getAlert(deps: Deps): RequestHandler {
     const { uuid } = parse(alertPathSchema, req.params, 'path');
     const row = await findAlert(deps.db, uuid);
     if (!row || !canAccessStore(req.apiClient, row.store)) throw new Problem('not-found', 'No alert has this uuid.');
-    const found = await withPicture(deps.db, row);
+    const found = await withRelated(deps.db, row);
     // Express hashes the body into a strong ETag and responds with 304 to a matching If-None-Match, except if the request
     // has Cache-Control: no-cache. fetch() adds that to every request with If-None-Match.
     delete req.headers['cache-control'];
@@ -86,14 +92,14 @@ async function waitForChange(
   deps: Deps,
   req: Request,
   res: Response,
-  { found, seconds }: { found: PicturedAlert; seconds: number },
-): Promise<PicturedAlert> {
+  { found, seconds }: { found: RelatedAlert; seconds: number },
+): Promise<RelatedAlert> {
   const foundEtag = req.get('if-none-match') === undefined ? etagOf(req, found) : undefined;
   // A final alert is returned at once. A client that knows it can still wait for its last changes, the notification and the
   // picture; after those no wait helps, and browsers send If-None-Match by themselves.
   const unfinished = found.notifiedAt === null || found.picture?.status === 'pending';
   if (FINAL.has(found.status) && (foundEtag !== undefined || !unfinished)) return found;
-  const isChanged = (alert: PicturedAlert) => {
+  const isChanged = (alert: RelatedAlert) => {
     const etag = etagOf(req, alert);
     if (foundEtag !== undefined) return etag !== foundEtag;
     res.set('ETag', etag);
@@ -109,7 +115,7 @@ async function waitForChange(
     await recheckScope(deps.auth, req, 'read');
     if (alert) return alert;
     const row = await findAlert(deps.db, found.uuid);
-    return row ? withPicture(deps.db, row) : found;
+    return row ? withRelated(deps.db, row) : found;
   };
   return withTimeout(readAgain(), AFTER_WAIT_MS).catch((error) => {
     throw error instanceof TimeoutError ? new DatabaseUnavailable(error) : error;
@@ -126,6 +132,7 @@ function getAlerts(deps: Deps): RequestHandler {
       camera: query.camera,
       status: query.status,
       failureCode: query.failure_code,
+      held: query.held,
       from: query.from,
       to: query.to,
     };
@@ -144,7 +151,7 @@ function getAlerts(deps: Deps): RequestHandler {
       res.set('Link', `</alerts?${next}>; rel="next"`);
     }
     res.set('Cache-Control', 'private, no-cache').json({
-      data: (await withPictures(deps.db, page)).map((alert) => presentAlert(alert)),
+      data: (await allWithRelated(deps.db, page)).map((alert) => presentAlert(alert)),
       next_cursor: cursor,
       ...('comparedFrom' in found && { searched_from: found.comparedFrom?.toISOString() ?? null }),
     });

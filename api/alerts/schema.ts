@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { failureAdviceList } from '#prisma/failure-codes.ts';
 import { AlertStatus, FailureCode } from '#prisma/generated/enums.ts';
 import { sourceName } from '#sources/schema.ts';
+import { dateTime, pageLimit } from '../http/query-fields.ts';
+import { holdSchema } from './hold-schema.ts';
 import { lastErrorSchema } from './last-error.ts';
 import { pictureSchema } from './picture-schema.ts';
 import { CONTROL_CHARACTER, videoPathError } from './video-path.ts';
@@ -139,6 +141,7 @@ export const alertSchema = z
           'otherwise.',
       }),
     picture: pictureSchema.nullable().meta({ description: 'The picture of a processed alert; null for others.' }),
+    hold: holdSchema.nullable().meta({ description: 'The legal hold: the alert cannot be deleted. Null: none.' }),
     received_at: instant,
     round_started_at: instant.meta({
       description: 'When the current round of attempts started: at the receipt, or when an operator retried the alert.',
@@ -157,13 +160,6 @@ export const acceptedAlertSchema = alertSchema
 
 export const alertPathSchema = z.strictObject({ uuid });
 
-/** An RFC 3339 time in a query or a body. */
-export const dateTime = z.iso
-  .datetime({ offset: true, error: 'must be an RFC 3339 date-time', abort: true })
-  // PostgreSQL has no year 0.
-  .refine((text) => new Date(text).getUTCFullYear() > 0, 'must not be before the year 1')
-  .transform((text) => new Date(text));
-
 /** Part of a store's name, a uuid or a file name. */
 export const searchText = z
   .string()
@@ -174,21 +170,6 @@ export const searchText = z
     error: 'must not contain control characters',
     params: { code: 'control_character' },
   });
-
-/** Returns the schema of the query parameter `limit`. OpenAPI shows what a client sends as an integer. */
-export function pageLimit(byDefault: number) {
-  return z
-    .string()
-    .regex(/^([1-9]|[1-9]\d|1\d\d|200)$/, 'must be a whole number from 1 to 200')
-    .default(`${byDefault}`)
-    .transform(Number)
-    .meta({
-      override({ jsonSchema }: { jsonSchema: Record<string, unknown> }) {
-        delete jsonSchema.pattern;
-        Object.assign(jsonSchema, { type: 'integer', minimum: 1, maximum: 200, default: byDefault });
-      },
-    });
-}
 
 /** The query of GET /alerts. */
 export const alertQuerySchema = z.strictObject({
@@ -201,6 +182,11 @@ export const alertQuerySchema = z.strictObject({
   camera: name.optional(),
   status: status.optional(),
   failure_code: failureCode.optional(),
+  held: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .optional()
+    .meta({ description: 'Only alerts under a legal hold; `false`: only others.' }),
   from: dateTime.optional(),
   to: dateTime.optional(),
   limit: pageLimit(50),

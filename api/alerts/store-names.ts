@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { singleFlight } from '#async/single-flight.ts';
 import type { Database } from '#prisma/client.ts';
 import { listStores } from '#prisma/stores.ts';
-import { pageLimit, searchText } from './schema.ts';
+import { pageLimit } from '../http/query-fields.ts';
+import { searchText } from './schema.ts';
 
 const MAX_STORES = 10_000;
 // 1,000 names take 30 ms to read. Reading them uses at most 1/50 of the time.

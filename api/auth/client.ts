@@ -4,7 +4,7 @@ import { Problem } from '../http/problem.ts';
 
 /**
  * `write`: post alerts. `read`: read alerts, destinations and deliveries. `operate`: retry alerts. `manage`: change
- * destinations and mutes, retry deliveries. `metrics`: GET /metrics.
+ * destinations and mutes, retry deliveries, hold and delete alerts, read the audit log. `metrics`: GET /metrics.
  */
 export const SCOPES = ['write', 'read', 'operate', 'manage', 'metrics'] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -87,7 +87,7 @@ export function checkScope(client: Client, ...scopes: Scope[]): void {
 export const requireManage: RequestHandler = ({ apiClient }, _res, next) => {
   checkScope(apiClient, 'manage');
   if (apiClient.stores !== undefined) {
-    throw new Problem('forbidden', `Destinations concern all stores, but the key ${apiClient.id} is limited to some.`);
+    throw new Problem('forbidden', `This concerns all stores, but the key ${apiClient.id} is limited to some.`);
   }
   next();
 };

@@ -1,7 +1,9 @@
+import { userInfo } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { databaseFields } from '#config/fields.ts';
 import { parseConfig } from '#config/parse.ts';
+import { type AuditActor, appendAudit } from '#prisma/audit.ts';
 import type { Database } from '#prisma/client.ts';
 import { openDatabase } from '#prisma/client.ts';
 import { type ApiKey, addKey, hasKeys, listKeys, revokeKey } from '#prisma/keys.ts';
@@ -15,7 +17,8 @@ const USAGE = `Usage: npm run keys -- create --name NAME --scope SCOPE,… [--st
 
   --name     who uses the key, shown by list
   --scope    write: post alerts; read: read alerts and destinations; operate: retry alerts, act on Bull Board;
-             manage: change destinations, retry deliveries (all stores only); metrics: GET /metrics
+             manage: hold and delete alerts, and without --store: change destinations, retry deliveries, read the
+             audit log; metrics: GET /metrics
   --store    limit the key to this store; repeat for several stores; default: all
   --expires  12h, 90d or a time such as 2027-01-31T00:00:00Z; default: never
   --first    do nothing if a key exists already
@@ -46,10 +49,6 @@ const newKeySchema = z.object({
     .optional(),
   first: z.boolean().default(false),
 });
-
-/** Destinations concern all stores, so the api rejects such a key. */
-const isUsable = ({ scope, store }: { scope: string[]; store: string[] }) =>
-  !scope.includes('manage') || store.length === 0;
 
 async function main(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
   const { values, positionals } = readArguments(args);
@@ -96,9 +95,7 @@ function readArguments(args: string[]) {
 
 function create(values: unknown, rest: string[]) {
   if (rest.length > 0) throw new UsageError(`create takes no argument ${rest.join(' ')}.`);
-  const parsed = newKeySchema
-    .refine(isUsable, '--scope manage needs a key for all stores: omit --store')
-    .safeParse(values);
+  const parsed = newKeySchema.safeParse(values);
   if (!parsed.success) throw new UsageError(parsed.error.issues.map(({ message }) => `${message}.`).join('\n'));
   const { name, scope, store, expires, first } = parsed.data;
   return async (db: Database) => {
@@ -108,7 +105,14 @@ function create(values: unknown, rest: string[]) {
       const sha256 = new Uint8Array(digest(key.secret));
       return { id: key.id, name, sha256, scopes: scope, stores: store, expiresAt: expires ?? null };
     };
-    while (!(await addKey(db, stored()))) key = makeKey();
+    const add = () =>
+      db.transaction(async (tx) => {
+        const added = await addKey(tx, stored());
+        const details = { name, scopes: scope, stores: store, expires_at: expires?.toISOString() ?? null };
+        if (added) await appendAudit(tx, { actor: cliActor(), action: 'key.created', target: key.id, details });
+        return added;
+      });
+    while (!(await add())) key = makeKey();
     process.stderr.write(`Key ${key.id} for ${name}: ${summaryOf(scope, store, expires)}. It is shown only once:\n`);
     process.stdout.write(`${formatKey(key)}\n`);
   };
@@ -142,11 +146,24 @@ function revoke(rest: string[]) {
   const id = /^(?:va_)?([0-9a-f]{10})(?:_[\w-]*)?$/.exec(keyOrId ?? '')?.[1];
   if (id === undefined || more.length > 0) throw new UsageError('revoke takes one ID, as shown by list.');
   return async (db: Database) => {
-    const outcome = await revokeKey(db, id);
+    const outcome = await db.transaction(async (tx) => {
+      const result = await revokeKey(tx, id);
+      if (result === 'revoked') await appendAudit(tx, { actor: cliActor(), action: 'key.revoked', target: id });
+      return result;
+    });
     if (outcome === 'unknown') throw new Error(`No key has the id ${id}. npm run keys -- list shows all keys.`);
     const text = outcome === 'revoked' ? 'revoked: every api rejects it within 5 seconds' : 'was already revoked';
     process.stdout.write(`Key ${id} ${text}.\n`);
   };
+}
+
+/** Returns the user of the operating system. A container's may have no name. */
+function cliActor(): AuditActor {
+  try {
+    return { id: 'cli', name: userInfo().username };
+  } catch {
+    return { id: 'cli', name: `user ${process.getuid?.() ?? 'unknown'}` };
+  }
 }
 
 /** Returns the time that a duration or a timestamp stands for. The Date is invalid for other text. */

@@ -1,4 +1,5 @@
 import { type Request, type RequestHandler, Router } from 'express';
+import { appendAudit } from '#prisma/audit.ts';
 import {
   type DeliveryCursor,
   type DeliveryRow,
@@ -7,6 +8,7 @@ import {
   retryDeliveries,
   retryDelivery,
 } from '#prisma/delivery-listing.ts';
+import { actorOf } from '../audit/actor.ts';
 import { requireManage, requireScope } from '../auth/client.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
@@ -57,7 +59,12 @@ function postRetry({ db, triggerDelivery }: Deps): RequestHandler {
   return async (req, res) => {
     const delivery = await accessible(req, db);
     const { id } = delivery;
-    if (!(await retryDelivery(db, id))) throw notFailed((await findDelivery(db, id)) ?? delivery);
+    const retried = await db.transaction(async (tx) => {
+      const changed = await retryDelivery(tx, id);
+      if (changed) await appendAudit(tx, { actor: actorOf(req), action: 'delivery.retried', target: id });
+      return changed;
+    });
+    if (!retried) throw notFailed((await findDelivery(db, id)) ?? delivery);
     req.log.info({ delivery: id }, 'delivery retried');
     await triggerDelivery({ destination: delivery.destination.id });
     res
@@ -79,7 +86,15 @@ function postBulkRetry({ db, backlogRate, triggerDelivery }: Deps): RequestHandl
     const { max, rate_per_s: ratePerS = backlogRate, dry_run: dryRun, destination, alert, from, to } = body;
     const filter = { destination, alert, from, to, failureCode: body.failure_code };
     const stores = body.store === undefined ? undefined : [body.store];
-    const { matched, retried } = await retryDeliveries(db, { ...filter, stores }, { max, ratePerS, dryRun });
+    const { matched, retried } = await db.transaction(async (tx) => {
+      const result = await retryDeliveries(tx, { ...filter, stores }, { max, ratePerS, dryRun });
+      if (!dryRun) {
+        // As it was sent: without undefined fields, and with times as texts.
+        const details = { request: req.body, ...result };
+        await appendAudit(tx, { actor: actorOf(req), action: 'deliveries.retried', target: destination, details });
+      }
+      return result;
+    });
     if (!dryRun) req.log.info({ deliveries: retried }, 'deliveries retried');
     // Without a destination, workers find the deliveries by themselves.
     if (!dryRun && destination !== undefined) await triggerDelivery({ destination });

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { EVENTS } from '#destinations/events.ts';
 import { KINDS } from '#destinations/kinds.ts';
 import { DeliveryStatus } from '#prisma/generated/enums.ts';
-import { dateTime, pageLimit, store } from '../alerts/schema.ts';
+import { store } from '../alerts/schema.ts';
+import { dateTime, pageLimit } from '../http/query-fields.ts';
 import { failureCode, instant, uuid } from './schema.ts';
 
 const status = z.enum(DeliveryStatus);

@@ -1,7 +1,9 @@
 import { type RequestHandler, Router } from 'express';
 import { z } from 'zod';
+import { appendAudit } from '#prisma/audit.ts';
 import type { Database } from '#prisma/client.ts';
 import { createMute, endMute, listMutes } from '#prisma/mutes.ts';
+import { actorOf } from '../audit/actor.ts';
 import { canAccessStore, requireManage, requireScope } from '../auth/client.ts';
 import { allow, Problem, validationProblem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
@@ -32,9 +34,17 @@ function postMute({ db }: Deps): RequestHandler {
   return async (req, res) => {
     const mute = parse(newMuteSchema, req.body, 'mute');
     const endsAt = mute.ends_at ?? new Date(Date.now() + (mute.duration ?? 0));
-    const row = await createMute(db, {
+    const data = {
       ...{ store: mute.store ?? null, failureCode: mute.failure_code ?? null, destinationId: mute.destination ?? null },
       ...{ reason: mute.reason, createdBy: req.apiClient.name, endsAt },
+    };
+    const row = await db.transaction(async (tx) => {
+      const created = await createMute(tx, data);
+      if (created) {
+        const details = { ...presentMute(created) };
+        await appendAudit(tx, { actor: actorOf(req), action: 'mute.created', target: created.id, details });
+      }
+      return created;
     });
     if (!row) throw unknownDestination();
     req.log.info({ mute: row.id }, 'mute created');
@@ -51,7 +61,12 @@ function unknownDestination(): Problem {
 function deleteMute({ db }: Deps): RequestHandler {
   return async (req, res) => {
     const { id } = parse(mutePathSchema, req.params, 'path');
-    if (!(await endMute(db, id))) throw new Problem('not-found', 'No mute that has not ended has this id.');
+    const ended = await db.transaction(async (tx) => {
+      const changed = await endMute(tx, id);
+      if (changed) await appendAudit(tx, { actor: actorOf(req), action: 'mute.ended', target: id });
+      return changed;
+    });
+    if (!ended) throw new Problem('not-found', 'No mute that has not ended has this id.');
     req.log.info({ mute: id }, 'mute ended');
     res.status(204).end();
   };

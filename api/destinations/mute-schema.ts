@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { line } from '#destinations/events.ts';
-import { dateTime, store } from '../alerts/schema.ts';
+import { store } from '../alerts/schema.ts';
+import { dateTime } from '../http/query-fields.ts';
 import { failureCode, instant, uuid } from './schema.ts';
 
 const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

@@ -4,7 +4,8 @@ import type { z } from 'zod';
 import type { Cidr } from '#destinations/address-rules.ts';
 import type { Group } from '#destinations/events.ts';
 import { type Fields, splitSecrets } from '#destinations/kinds.ts';
-import type { Database } from '#prisma/client.ts';
+import { appendAudit } from '#prisma/audit.ts';
+import type { Database, Transaction } from '#prisma/client.ts';
 import { deleteDestination, setEnabled } from '#prisma/destination-backlog.ts';
 import {
   createDestination,
@@ -16,6 +17,7 @@ import {
   type NewDestination,
   updateDestination,
 } from '#prisma/destinations.ts';
+import { actorOf } from '../audit/actor.ts';
 import { requireManage, requireScope } from '../auth/client.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
@@ -78,11 +80,18 @@ function postDestination(deps: DestinationDeps): RequestHandler {
     const secrets: Secrets = { fields, signing };
     const sealed = deps.secretStore.seal(id, secrets);
     if (body.name === CONSOLE.name) throw nameTaken(body.name, CONSOLE.links.self);
-    const row = await createDestination(deps.db, {
+    const data = {
       ...{ id, name: body.name, kind: body.kind, enabled: body.enabled, secrets: sealed },
       ...{ config: toJson(shown), ...filterColumns(body.filter), ...groupColumns(body.group) },
       waitForPicture: body.wait_for_picture,
-    }).catch(explainNameTaken(deps.db, body.name));
+    };
+    const create = async (tx: Transaction) => {
+      const created = await createDestination(tx, data);
+      const details = { name: body.name, kind: body.kind, enabled: body.enabled };
+      await appendAudit(tx, { actor: actorOf(req), action: 'destination.created', target: id, details });
+      return created;
+    };
+    const row = await deps.db.transaction(create).catch(explainNameTaken(deps.db, body.name));
     req.log.info({ destination: id, kind: row.kind }, 'destination created');
     res
       .status(201)
@@ -100,12 +109,22 @@ function patchDestination(deps: DestinationDeps): RequestHandler {
     const patch = parseDestinationPatch(req.body, { kind, config, secrets: stored?.fields }, deps.allowedCidrs);
     if (patch.name === CONSOLE.name) throw nameTaken(patch.name, CONSOLE.links.self);
     const changed = patch.config && changedConfig(deps, before, patch.config, stored);
-    const row = await updateDestination(deps.db, id, {
+    const set = {
       ...{ name: patch.name, config: changed?.config, secrets: changed?.secrets },
       ...(patch.filter && filterColumns(patch.filter)),
       ...(patch.group !== undefined && groupColumns(patch.group)),
       waitForPicture: patch.wait_for_picture,
-    }).catch(explainNameTaken(deps.db, patch.name ?? ''));
+    };
+    // The names of the fields only: their values may be secret.
+    const details = { name: patch.name ?? before.name, fields: Object.keys(Object(req.body)), ...enabledOf(patch) };
+    const update = async (tx: Transaction) => {
+      const updated = await updateDestination(tx, id, set);
+      if (updated) {
+        await appendAudit(tx, { actor: actorOf(req), action: 'destination.changed', target: id, details });
+      }
+      return updated;
+    };
+    const row = await deps.db.transaction(update).catch(explainNameTaken(deps.db, patch.name ?? ''));
     if (patch.enabled !== undefined && patch.enabled !== before.enabled) {
       await setEnabled(deps.db, id, patch.enabled, { ratePerS: deps.backlogRate });
     }
@@ -114,6 +133,10 @@ function patchDestination(deps: DestinationDeps): RequestHandler {
     const after = await existing(deps.db, row?.id ?? id);
     res.json({ ...(await currentDestination(deps, after)), ...changed?.shownOnce });
   };
+}
+
+function enabledOf({ enabled }: { enabled?: boolean | undefined }) {
+  return enabled === undefined ? {} : { enabled };
 }
 
 /** Returns the columns of a changed configuration. If the stored signing secret cannot be read, there is a new one. */
@@ -135,7 +158,8 @@ function changedConfig(
 function removeDestination({ db }: DestinationDeps): RequestHandler {
   return async (req, res) => {
     const id = changeableId(req.params);
-    if (!(await deleteDestination(db, id, DELETE_MS))) throw unknownDestination();
+    const entry = { actor: actorOf(req), action: 'destination.deleted', target: id } as const;
+    if (!(await deleteDestination(db, id, DELETE_MS, entry))) throw unknownDestination();
     req.log.info({ destination: id }, 'destination deleted');
     res.status(204).end();
   };

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RequestHandler, Router } from 'express';
 import type { z } from 'zod';
+import { appendAudit } from '#prisma/audit.ts';
 import { createTestDelivery } from '#prisma/deliveries.ts';
 import { type DeliveryRow, findDelivery } from '#prisma/delivery-listing.ts';
 import { updateDestination } from '#prisma/destinations.ts';
+import { actorOf } from '../audit/actor.ts';
 import { requireManage, slotHolderOf } from '../auth/client.ts';
 import type { LongPollSlots } from '../http/long-poll-slots.ts';
 import { allow, Problem } from '../http/problem.ts';
@@ -78,7 +80,12 @@ function postRotation({ db, secretStore }: Deps): RequestHandler {
     const { secrets, error } = secretStore.read(row);
     if (!secrets) throw unavailable(`The secrets cannot be read: ${error}`);
     const signing = rotate(secrets.signing);
-    await updateDestination(db, row.id, { secrets: secretStore.seal(row.id, { ...secrets, signing }) });
+    const sealed = secretStore.seal(row.id, { ...secrets, signing });
+    await db.transaction(async (tx) => {
+      await updateDestination(tx, row.id, { secrets: sealed });
+      const details = { name: row.name };
+      await appendAudit(tx, { actor: actorOf(req), action: 'destination.secret_rotated', target: row.id, details });
+    });
     req.log.info({ destination: row.id }, 'signing secret rotated');
     res.json({ signing_secret: signing.secret, previous_valid_until: signing.previous?.valid_until ?? null });
   };

@@ -10,6 +10,7 @@ import {
   newAlertSchema,
 } from '../alerts/schema.ts';
 import { ACCEPTED, EVENT_STREAM, FAILED, NEW_ALERT, PAGE, PENDING, PROCESSED, WAITING } from './examples.ts';
+import { deleteAlert } from './hold-paths.ts';
 import { alertPath, operation } from './operation.ts';
 import { headers, json } from './responses.ts';
 
@@ -131,5 +132,5 @@ const events = operation('get', '/alerts/events', 'Alerts', {
 export const alertPaths: ZodOpenApiPathsObject = {
   '/alerts': { post, get: list },
   '/alerts/events': { get: events },
-  '/alerts/{uuid}': { get },
+  '/alerts/{uuid}': { get, delete: deleteAlert },
 };

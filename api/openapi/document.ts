@@ -6,6 +6,7 @@ import { alertPaths } from './alert-paths.ts';
 import { copyPaths } from './copy-paths.ts';
 import { deliveryPaths } from './delivery-paths.ts';
 import { destinationPaths } from './destination-paths.ts';
+import { auditPaths, holdPaths } from './hold-paths.ts';
 import { mediaPaths } from './media-paths.ts';
 import { operationsPaths } from './operations-paths.ts';
 import { problemSchemas } from './problems.ts';
@@ -27,15 +28,18 @@ export function openApiDocument() {
       { name: 'Alerts', description: 'Create alerts and follow them.' },
       { name: 'Operations', description: 'Retry failed alerts and find out why an alert is late.' },
       { name: 'Destinations', description: 'Deliver alerts to other systems.' },
+      { name: 'Keeping', description: 'Legal holds, deletion and the audit log.' },
       { name: 'System', description: 'Health, metrics and documentation.' },
     ],
     paths: {
       ...alertPaths,
+      ...holdPaths,
       ...alertActionPaths,
       ...mediaPaths,
       ...copyPaths,
       ...destinationPaths,
       ...deliveryPaths,
+      ...auditPaths,
       ...operationsPaths,
     },
     components: {

@@ -30,7 +30,7 @@ type Operation = {
 
 /** Returns the documentation of an operation, including the responses that it shares with others. */
 export function operation(
-  method: 'get' | 'post' | 'patch' | 'delete',
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete',
   path: string,
   tag: string,
   { id, summary, description, scope, params, body, validates, responses, problems: own = [] }: Operation,

@@ -61,6 +61,8 @@ const EXAMPLES: Partial<Record<ProblemName, ProblemExample>> = {
     reason: 'frame_damaged',
   },
   'copy-not-available': { detail: 'No copy was requested.', status_now: 'none', reason: 'disabled' },
+  'alert-held': { detail: 'The alert is under a legal hold.' },
+  'alert-processing': { detail: 'A worker is processing the alert.' },
   'copy-not-needed': {
     detail: 'Browsers play the original, h264 in mp4. With ?force=true, a copy is made nevertheless.',
     video: '/videos/test_2.mp4',
@@ -85,6 +87,7 @@ const EXAMPLES: Partial<Record<ProblemName, ProblemExample>> = {
 const HEADERS_OF: Record<number, HeaderName[]> = {
   401: ['WWW-Authenticate'],
   404: ['Retry-After?'],
+  409: ['Retry-After?'],
   412: ['ETag'],
   416: ['Content-Range'],
   429: ['Retry-After'],

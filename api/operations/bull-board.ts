@@ -1,13 +1,15 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
-import { type Express, type RequestHandler, Router } from 'express';
+import { type Express, type Request, type RequestHandler, Router } from 'express';
 import { z } from 'zod';
-import { retryFailed } from '#prisma/alerts.ts';
+import { type AlertKey, retryFailed } from '#prisma/alerts.ts';
+import { appendAudit } from '#prisma/audit.ts';
 import type { Database } from '#prisma/client.ts';
 import { QUEUE_NAME } from '#redis/contract.ts';
 import type { DeliveryQueue } from '#redis/delivery-queue.ts';
 import type { AlertQueue } from '#redis/queue.ts';
+import { actorOf } from '../audit/actor.ts';
 import { checkScope } from '../auth/client.ts';
 import { redirectToLogin } from '../auth/login.ts';
 import { Problem } from '../http/problem.ts';
@@ -100,11 +102,23 @@ function isUuid(id: string | undefined): id is string {
 
 // The board retries the job, which is only the key of a row. Unless the row is pending again, the job has no effect.
 
+/** Retries failed alerts, and records that in the audit log. */
+function retryAudited(db: Database, req: Pick<Request, 'apiClient' | 'ip'>, uuids: string[]): Promise<AlertKey[]> {
+  return db.transaction(async (tx) => {
+    const retried = await retryFailed(tx, uuids);
+    const details = { on: 'Bull Board', retried: retried.length };
+    const [only] = uuids.length === 1 ? retried : [];
+    if (only) await appendAudit(tx, { actor: actorOf(req), action: 'alert.retried', target: only.uuid, details });
+    else if (retried.length > 0) await appendAudit(tx, { actor: actorOf(req), action: 'alerts.retried', details });
+    return retried;
+  });
+}
+
 function retryRow(db: Database): RequestHandler<{ uuid: string }> {
   return async (req, _res, next) => {
     const { uuid } = req.params;
     if (isUuid(uuid)) {
-      const retried = await retryFailed(db, [uuid]);
+      const retried = await retryAudited(db, req, [uuid]);
       if (retried.length > 0) req.log.info({ alert: uuid }, 'alert retried on Bull Board');
     }
     next();
@@ -114,8 +128,9 @@ function retryRow(db: Database): RequestHandler<{ uuid: string }> {
 function retryRows(db: Database, queue: AlertQueue): RequestHandler {
   return async (req, _res, next) => {
     const jobs = await queue.bull().getFailed();
-    const retried = await retryFailed(
+    const retried = await retryAudited(
       db,
+      req,
       jobs.flatMap(({ id }) => (isUuid(id) ? id : [])),
     );
     req.log.info({ alerts: retried.length }, 'alerts retried on Bull Board');

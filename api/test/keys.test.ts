@@ -108,10 +108,6 @@ describe('npm run keys', () => {
   it.each([
     [['create'], /--name is required\.\n--scope is required\.\n\nUsage:/],
     [['create', '--name', 'x', '--scope', 'all'], /--scope takes write, read, operate, manage, metrics\./],
-    [
-      ['create', '--name', 'x', '--scope', 'read,manage', '--store', 'a'],
-      /--scope manage needs a key for all stores: omit --store\.\n\nUsage:/,
-    ],
     [['create', '--name', 'x', '--scope', 'read', '--expires', 'soon'], /--expires takes 12h, 90d or/],
     [
       ['create', '--name', 'x', '--scope', 'read', '--expires', '2020-01-01T00:00:00Z'],

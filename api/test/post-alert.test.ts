@@ -34,6 +34,7 @@ describe('a new alert', () => {
       last_error: null,
       next_attempt_at: null,
       picture: null,
+      hold: null,
       late: null,
       received_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
       round_started_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),

@@ -80,6 +80,7 @@ describe('GET /alerts/:uuid', () => {
       next_attempt_at: null,
       late: null,
       picture: expect.objectContaining({ status: 'none', reason: 'disabled' }),
+      hold: null,
       received_at: instant,
       round_started_at: instant,
       started_at: instant,

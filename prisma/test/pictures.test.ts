@@ -3,16 +3,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { findAlert, type NewPicture } from '../alerts.ts';
 import { openDatabase } from '../client.ts';
 import { claimDeliveries } from '../deliveries.ts';
-import {
-  claimPicture,
-  claimPictures,
-  pendingPictures,
-  pictureLater,
-  pictureNone,
-  pictureReady,
-  withPicture,
-} from '../pictures.ts';
+import { claimPicture, claimPictures, pendingPictures, pictureLater, pictureNone, pictureReady } from '../pictures.ts';
 import { presentAlert } from '../present-alert.ts';
+import { withRelated } from '../related-reads.ts';
 import { openDeliveryFixture } from './delivery-fixture.ts';
 
 let fixture: Awaited<ReturnType<typeof openDeliveryFixture>>;
@@ -34,7 +27,7 @@ async function processed(picture: NewPicture | undefined = PENDING) {
 async function shown(uuid: string) {
   const alert = await findAlert(fixture.db, uuid);
   if (!alert) throw new Error('no alert');
-  return presentAlert(await withPicture(fixture.db, alert)).picture;
+  return presentAlert(await withRelated(fixture.db, alert)).picture;
 }
 
 const age = () => fixture.db.$executeRaw`UPDATE pictures SET next_attempt_at = now() - interval '1 s'`;
@@ -83,7 +76,7 @@ describe('recording a result', () => {
       const off = openDatabase(fixture.url, { poolSize: 2, onError: () => {}, pictures: false });
       const { uuid } = await fixture.finish();
       const alert = await findAlert(off, uuid);
-      const { picture } = presentAlert(await withPicture(off, alert ?? expect.unreachable()));
+      const { picture } = presentAlert(await withRelated(off, alert ?? expect.unreachable()));
       expect(picture).toMatchObject({ status: 'none', reason: 'disabled' });
       await off.$disconnect();
       const texts = query.mock.calls.map(([config]) => (typeof config === 'string' ? config : JSON.stringify(config)));

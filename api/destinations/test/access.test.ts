@@ -71,7 +71,7 @@ describe('destinations, deliveries and mutes', () => {
 
   it('explain why a key with stores may not change them', async () => {
     const { body } = await as('harbour', 'POST', '/destinations', newDestination());
-    expect(body.detail).toBe('Destinations concern all stores, but the key harbour is limited to some.');
+    expect(body.detail).toBe('This concerns all stores, but the key harbour is limited to some.');
   });
 
   it('show a key with stores only their deliveries and mutes', async () => {

@@ -11,7 +11,8 @@ import type { TestContext } from 'vitest';
 import { type MediaStore, openMediaStore } from '#media/store.ts';
 import { addPending, claim, findAlert } from '#prisma/alerts.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
-import { claimPictures, withPicture } from '#prisma/pictures.ts';
+import { claimPictures } from '#prisma/pictures.ts';
+import { withRelated } from '#prisma/related-reads.ts';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { startVideoServer } from '#test/harness/video-server.ts';
 import { processAlert } from '../../process-alert.ts';
@@ -65,7 +66,7 @@ export async function openPictureFixture({ onTestFinished }: Pick<TestContext, '
       const alert = await findAlert(db, uuid);
       if (!alert) throw new Error('no alert');
       const row = await db.picture.findUniqueOrThrow({ where: { alertId: alert.id } });
-      return { ...row, sha256: (await withPicture(db, alert)).picture?.sha256 ?? null };
+      return { ...row, sha256: (await withRelated(db, alert)).picture?.sha256 ?? null };
     },
     /** Makes all pending pictures due, also those that are claimed. */
     makeDue: () =>

@@ -1,0 +1,63 @@
+import { createMicroBatcher } from '#async/micro-batch.ts';
+import type { RunQuery } from './batched-statement.ts';
+import type { Alert, Hold } from './generated/client.ts';
+import type { PictureRow } from './picture-row.ts';
+
+/** The columns of a hold. `createdBy`: the name of the API key. */
+export type HoldRow = Pick<Hold, 'reason' | 'createdAt'> & { createdBy: string };
+
+/** What other tables have of an alert; null: nothing. Undefined: not read, because only processed alerts have a picture. */
+export type Related = { picture?: PictureRow | null; hold?: HoldRow | null };
+
+export type RelatedAlert = Alert & Related;
+
+const PICTURE_COLUMNS = `
+  status, pictures.reason, detail, width, height, picture_bytes::float8, encode(sha256, 'hex') AS sha256`;
+const NO_PICTURE = 'NULL AS status';
+
+const textOf = (pictures: boolean) => `
+  SELECT wanted.id, holds.reason AS held_for, created_by_name, holds.created_at AS held_at,
+    ${pictures ? PICTURE_COLUMNS : NO_PICTURE}
+  FROM unnest($1::bigint[]) AS wanted (id) LEFT JOIN holds ON holds.alert_id = wanted.id
+  ${pictures ? 'LEFT JOIN pictures ON pictures.alert_id = wanted.id' : ''}`;
+
+type Row = PictureRow & { id: string; held_for: string | null; created_by_name: string; held_at: Date };
+
+/** Returns the reads. Those requested at the same time share one statement. `pictures` false: none are read. */
+export function openRelatedReads(runQuery: RunQuery, { pictures }: { pictures: boolean }) {
+  const statement = { name: `related_find${pictures ? '' : '_without_pictures'}`, text: textOf(pictures) };
+  const batcher = createMicroBatcher<bigint, Required<Related>>({
+    async run(ids) {
+      const rows = await runQuery<Row>({ ...statement, values: [[...new Set(ids)].map(String)] });
+      const byId = new Map(rows.map((row) => [row.id, relatedOf(row)]));
+      return ids.map((id) => byId.get(`${id}`) ?? { picture: null, hold: null });
+    },
+    maxBatchSize: 500,
+    concurrency: 2,
+  });
+  return {
+    /** Returns what belongs to the alert with this id. */
+    find: (alertId: bigint) => batcher.add(alertId),
+    close: batcher.close,
+  };
+}
+
+type Reads = { relatedReads: ReturnType<typeof openRelatedReads> };
+
+function relatedOf({ id: _, held_for, created_by_name, held_at, ...picture }: Row): Required<Related> {
+  return {
+    picture: picture.status === null ? null : picture,
+    hold: held_for === null ? null : { reason: held_for, createdBy: created_by_name, createdAt: held_at },
+  };
+}
+
+/** Returns the alert with its picture and its hold. */
+export async function withRelated(db: Reads, alert: Alert): Promise<RelatedAlert> {
+  const { picture, hold } = await db.relatedReads.find(alert.id);
+  return alert.status === 'processed' ? { ...alert, picture, hold } : { ...alert, hold };
+}
+
+/** Returns the alerts with their pictures and holds. */
+export function allWithRelated(db: Reads, alerts: Alert[]): Promise<RelatedAlert[]> {
+  return Promise.all(alerts.map((alert) => withRelated(db, alert)));
+}

@@ -1,5 +1,6 @@
 import { linkKeys } from '#media/links.ts';
 import { openConfiguredStore } from '#media/store.ts';
+import { databaseDisk, folderDisk, registerDisks } from '#observability/disks.ts';
 import { createProcessRegistry } from '#observability/process-metrics.ts';
 import { startService } from '#observability/service.ts';
 import { openDatabase } from '#prisma/client.ts';
@@ -65,6 +66,9 @@ registerPoolMetrics(metrics.registry, db);
 const feedLag = new FeedLag(db, log);
 onClose(() => feedLag.close());
 registerSystemGauges(metrics.registry, { db, queue, feedLag });
+const mediaSpace = config.mediaStore?.space;
+const disks = mediaSpace ? [folderDisk('media', 'MEDIA_URL', mediaSpace)] : [];
+registerDisks(metrics.registry, [databaseDisk(db), ...disks]);
 const changeFeed = new ChangeFeed(db, log);
 const longPoll = new LongPoll(db);
 const app = createApp({
@@ -96,7 +100,7 @@ const app = createApp({
     allowedCidrs: config.DESTINATION_ALLOW_CIDRS,
     backlogRate: config.DELIVERY_BACKLOG_RATE,
   },
-  readiness: createReadiness({ db, queue, stopping }),
+  readiness: createReadiness({ db, queue, disks, stopping }),
 });
 
 onClose(() => config.mediaStore?.close());

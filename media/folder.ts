@@ -14,6 +14,7 @@ import {
   utimes,
 } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { spaceOf } from './free-space.ts';
 import {
   type ByteRange,
   type Content,
@@ -38,6 +39,7 @@ export function openFolder(root: string, { variable }: { variable: string }): Ob
     remove: async (path) => rm(fileOf(path), { force: true }),
     list: (prefix) => list(root, prefix),
     check: () => check(root, variable),
+    space: () => spaceOf(root),
     close() {},
   };
 }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Space } from './free-space.ts';
 
 /** From `start` to before `end`. Inside the file. */
 export type ByteRange = { start: number; end: number };
@@ -29,6 +30,8 @@ export type ObjectStore = {
   list(folder: string): AsyncIterable<StoredObject>;
   /** Throws an error that says what to do if files cannot be stored. Deletes what killed processes have left behind. */
   check(): Promise<void>;
+  /** Returns the space of its file system. Only a folder has one. */
+  space?(): Promise<Space>;
   close(): void;
 };
 

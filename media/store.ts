@@ -35,6 +35,7 @@ export function mediaStore(objects: { store: ObjectStore; isFolder: boolean }): 
     list: (kind, begin) => list(store, kind, begin),
     ...(isFolder && { internalPath: pathOf }),
     check: store.check,
+    ...(store.space && { space: store.space }),
     close: store.close,
   };
 }

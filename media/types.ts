@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Space } from './free-space.ts';
 import type { ByteRange, Content } from './objects.ts';
 
 /** A picture is a WebP file, a copy an MP4 file. */
@@ -22,5 +23,7 @@ export type MediaStore = {
   internalPath?(kind: MediaKind, sha256: string): string;
   /** Throws an error that says what to do if files cannot be stored. Deletes what killed processes have left behind. */
   check(): Promise<void>;
+  /** Returns the space of its file system. Only a folder has one. */
+  space?(): Promise<Space>;
   close(): void;
 };

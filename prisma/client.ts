@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { openAlertWrites } from './alert-writes.ts';
 import type { RunQuery } from './batched-statement.ts';
+import { DISK_CHECK, watchDisk } from './disk.ts';
 import { translateDatabaseError } from './errors.ts';
 import { PrismaClient } from './generated/client.ts';
 import { openRelatedReads } from './related-reads.ts';
@@ -35,7 +36,13 @@ export function openDatabase(
   pool.on('error', onLost);
   const adapter = new PrismaPg(pool, { onConnectionError: onLost });
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
-  const runQuery = queryRunner(pool);
+  const checkDisk = () =>
+    pool.query(DISK_CHECK).catch((error: unknown) => {
+      throw translateDatabaseError(error);
+    });
+  const disk = watchDisk(checkDisk);
+  const translate = (error: unknown) => disk.notice(translateDatabaseError(error));
+  const runQuery = queryRunner(pool, translate);
   const writes = openAlertWrites(runQuery, { queryTimeoutMs });
   const relatedReads = openRelatedReads(runQuery, { pictures });
   let closed: Promise<void> | undefined;
@@ -44,13 +51,15 @@ export function openDatabase(
     await prisma.$disconnect();
     await pool.end();
   };
-  const translating = translateErrors(prisma);
+  const translating = translateErrors(prisma, translate);
   return translating.$extends({
     client: {
       writes,
       relatedReads,
       queryTimeoutMs,
-      transaction: transactionRunner(translating, queryTimeoutMs),
+      transaction: transactionRunner(translating, queryTimeoutMs, translate),
+      /** Returns whether a write failed because the disk is full, and the disk still is. */
+      isDiskFull: disk.isFull,
       /** Open connections, idle ones among them, and queries that wait for a connection. */
       connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
       $disconnect() {
@@ -61,14 +70,16 @@ export function openDatabase(
   });
 }
 
-function translateErrors(prisma: PrismaClient) {
+type Translate = (error: unknown) => Error;
+
+function translateErrors(prisma: PrismaClient, translate: Translate) {
   return prisma.$extends({
     query: {
       async $allOperations({ args, query }) {
         try {
           return await query(args);
         } catch (error) {
-          throw translateDatabaseError(error);
+          throw translate(error);
         }
       },
     },
@@ -84,7 +95,7 @@ export type Transaction = Parameters<Parameters<Translating['$transaction']>[0]>
  * Returns a function that runs `work` in one transaction and returns its result. If `work` throws, nothing has changed. The
  * errors of BEGIN and COMMIT are translated, too.
  */
-function transactionRunner(translating: Translating, timeout: number) {
+function transactionRunner(translating: Translating, timeout: number, translate: Translate) {
   return async <Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> => {
     let ofWork: unknown;
     const run = (tx: Transaction) =>
@@ -95,7 +106,7 @@ function transactionRunner(translating: Translating, timeout: number) {
     try {
       return await translating.$transaction(run, { maxWait: 3_000, timeout });
     } catch (error) {
-      throw error === ofWork ? error : translateDatabaseError(error);
+      throw error === ofWork ? error : translate(error);
     }
   };
 }
@@ -123,12 +134,12 @@ function withSessionOptions(url: string, queryTimeoutMs: number): string {
   return withOptions.href;
 }
 
-function queryRunner(pool: pg.Pool): RunQuery {
+function queryRunner(pool: pg.Pool, translate: Translate): RunQuery {
   return async <Row extends object>(statement: Parameters<RunQuery>[0]) => {
     try {
       return (await pool.query<Row>(statement)).rows;
     } catch (error) {
-      throw translateDatabaseError(error);
+      throw translate(error);
     }
   };
 }

@@ -5,11 +5,14 @@ export class DatabaseUnavailable extends Error {
   readonly code = 'database_unavailable';
   /** Transactions blocked each other. Smaller ones may succeed at once. */
   readonly conflict: boolean;
+  /** Its disk is full: it responds to reads, and writes nothing. */
+  readonly diskFull: boolean;
 
-  constructor(cause: Error, options = { conflict: false }) {
-    super('the database is unavailable', { cause });
+  constructor(cause: Error, { conflict = false, diskFull = false } = {}) {
+    super(diskFull ? 'the disk of the database is full' : 'the database is unavailable', { cause });
     this.name = 'DatabaseUnavailable';
-    this.conflict = options.conflict;
+    this.conflict = conflict;
+    this.diskFull = diskFull;
   }
 }
 
@@ -44,6 +47,7 @@ const UNAVAILABLE_KINDS = new Set([
 // lock timeout, 58 I/O error, 25P03 idle in a transaction, 25006 read-only while a standby is promoted, 40001 and 40P01
 // conflict with another transaction. https://www.postgresql.org/docs/current/errcodes-appendix.html
 const UNAVAILABLE_SQLSTATE = /^(08|28|53|57P|57014|55P03|58|25P03|25006|40001|40P01)/;
+const DISK_FULL_SQLSTATE = '53100';
 const CONFLICT_SQLSTATE = /^(40001|40P01)/;
 const SQLSTATE = /^(?!P[12]\d{3})[0-9A-Z]{5}$/;
 const UNAVAILABLE_NODE = /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)/;
@@ -60,7 +64,10 @@ export function translateDatabaseError(error: unknown): Error {
   // Class 22 (data exception) quotes the invalid value, which may span lines.
   const cause = new Error(sqlstate?.startsWith('22') ? 'a value does not fit its column or type' : message);
   return isUnavailable(error, codes, sqlstate === undefined ? message : '')
-    ? new DatabaseUnavailable(cause, { conflict: CONFLICT_SQLSTATE.test(sqlstate ?? '') })
+    ? new DatabaseUnavailable(cause, {
+        conflict: CONFLICT_SQLSTATE.test(sqlstate ?? ''),
+        diskFull: sqlstate === DISK_FULL_SQLSTATE,
+      })
     : new DatabaseError(sqlstate ?? codes.at(-1) ?? 'unknown', cause);
 }
 

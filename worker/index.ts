@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { parseConfig } from '#config/parse.ts';
 import { openConfiguredStore } from '#media/store.ts';
+import { checkDisks, databaseDisk, folderDisk, registerDisks } from '#observability/disks.ts';
 import { createProcessRegistry } from '#observability/process-metrics.ts';
 import { startService } from '#observability/service.ts';
 import { openDatabase } from '#prisma/client.ts';
@@ -75,6 +76,9 @@ onClose(() => queue.close());
 
 const metrics = createMetrics(createProcessRegistry());
 registerPoolMetrics(metrics.registry, db);
+const mediaSpace = config.store?.space;
+const disks = mediaSpace ? [folderDisk('media', 'MEDIA_URL', mediaSpace)] : [];
+registerDisks(metrics.registry, [databaseDisk(db), ...disks]);
 const deliveryMetrics = createDeliveryMetrics(metrics.registry);
 let consumer: AlertConsumer | undefined;
 // Listens before the database is ready and until the last attempt has ended: a worker that waits or drains is alive.
@@ -197,9 +201,11 @@ async function openOpsServer(host: string, port: number): Promise<void> {
     metrics: metrics.registry,
     checks: {
       database: () => checkDatabase(db),
+      database_disk: () => databaseDisk(db).full(),
       queue: () => checkQueue(queue),
       consuming: async () => (consumer?.consuming() ? undefined : 'the worker takes no jobs from the queue'),
     },
+    deferrable: () => checkDisks(disks),
   });
   onClose(() => ops.close());
   log.info({ host, port: ops.port }, 'worker ops server listening');

@@ -16,6 +16,8 @@ export async function startOpsServer(options: {
   host: string;
   port: number;
   checks: Record<string, Check>;
+  /** Checks what alerts do not need. If something fails, the status is `degraded` and the response 200. */
+  deferrable?: () => Promise<Record<string, string | undefined>>;
   metrics: Registry;
 }): Promise<OpsServer> {
   const server = createServer({ headersTimeout: 5_000, requestTimeout: 5_000 }, async (request, response) => {
@@ -32,7 +34,11 @@ export async function startOpsServer(options: {
     }
     const checks = await runChecks(options.checks);
     const ready = Object.values(checks).every((result) => result === 'ok');
-    send(response, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', checks });
+    const others = Object.entries((await options.deferrable?.()) ?? {});
+    for (const [name, error] of others) checks[name] = error ?? 'ok';
+    const degraded = others.some(([, error]) => error !== undefined);
+    const status = !ready ? 'not ready' : degraded ? 'degraded' : 'ready';
+    send(response, ready ? 200 : 503, { status, checks });
   });
   try {
     await once(server.listen(options.port, options.host), 'listening');

@@ -223,8 +223,9 @@ function challenge(req: Request): string {
 function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof DatabaseUnavailable) {
-    return new Problem('unavailable', 'The database is unavailable.', {
-      headers: { 'Retry-After': '5' },
+    const detail = error.diskFull ? 'The disk of the database is full.' : 'The database is unavailable.';
+    return new Problem('unavailable', detail, {
+      headers: { 'Retry-After': error.diskFull ? '30' : '5' },
       cause: error,
     });
   }

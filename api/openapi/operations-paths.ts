@@ -6,7 +6,7 @@ import { problemPage } from './problem-page.ts';
 import { problems } from './problems.ts';
 import { headers, json } from './responses.ts';
 
-const CHECKS = { database: 'ok', migrations: 'ok', queue: 'ok' };
+const CHECKS = { database: 'ok', migrations: 'ok', database_disk: 'ok', queue: 'ok', media_disk: 'ok' };
 
 function text(type: string, description: string, example: string): ZodOpenApiResponseObject {
   const content = { [type]: { schema: z.string(), examples: { text: { value: example } } } };

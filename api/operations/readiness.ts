@@ -1,15 +1,19 @@
+import { checkDisks, type Disk, databaseDisk } from '#observability/disks.ts';
 import type { Database } from '#prisma/client.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
 import { assertReady } from '#prisma/readiness.ts';
 import { type AlertQueue, checkQueue } from '#redis/queue.ts';
 import type { CheckResults, Readiness } from './health.ts';
 
+/** `disks`: those without which alerts are accepted. */
+type Deps = { db: Database; queue: AlertQueue; disks?: Disk[]; stopping: () => boolean };
+
 /** Returns the readiness of an api with this database and queue. */
-export function createReadiness(deps: { db: Database; queue: AlertQueue; stopping: () => boolean }): Readiness {
+export function createReadiness({ db, queue, disks = [], stopping }: Deps): Readiness {
   return {
-    required: () => checkDatabase(deps.db),
-    deferrable: async () => ({ queue: await checkQueue(deps.queue) }),
-    stopping: deps.stopping,
+    required: async () => ({ ...(await checkDatabase(db)), ...(await checkDisks([databaseDisk(db)])) }),
+    deferrable: async () => ({ queue: await checkQueue(queue), ...(await checkDisks(disks)) }),
+    stopping,
   };
 }
 

@@ -22,7 +22,7 @@ describe('with every component available', () => {
     expect((await fetch(`${api.url}/livez`)).status).toBe(200);
     expect(await readyz()).toEqual({
       status: 200,
-      body: { status: 'ready', checks: { database: 'ok', migrations: 'ok', queue: 'ok' } },
+      body: { status: 'ready', checks: { database: 'ok', migrations: 'ok', database_disk: 'ok', queue: 'ok' } },
     });
   });
 

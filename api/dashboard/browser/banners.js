@@ -1,4 +1,5 @@
 import { DestinationBanner } from './destination-banner.js';
+import { DiskBanners } from './disks.js';
 import { html } from './html.js';
 import { MuteBanner } from './mutes.js';
 
@@ -10,6 +11,7 @@ export function Banners({ connection, overview, view, navigate, children }) {
   return html`
     <div class="banners" role="status">
       ${connection === 'lost' && html`<p class="banner">Connection lost. The data may be outdated; the page reconnects automatically.</p>`}
+      <${DiskBanners} />
       ${children}
       ${destinations.map((one) => html`<${DestinationBanner} key=${one.id} destination=${one} view=${view} navigate=${navigate} />`)}
       ${mutes.length > 0 && html`<${MuteBanner} mutes=${mutes} view=${view} navigate=${navigate} />`}

@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { migrate } from '#prisma/migrate.ts';
+import { startPostgres } from '#test/harness/postgres.ts';
+import { mountSmallDisk, type SmallDisk } from '#test/harness/small-disk.ts';
+import { type Backend, createStack, type Stack } from '#test/harness/stack.ts';
+
+const DISK_MIB = 256;
+const TIMEOUT = 900_000;
+const POLL = { timeout: 300_000, interval: 200 };
+const FULL = 'the disk of the database is full: free space';
+/** Alerts until nothing fits into the pages that the tables already have. */
+const MAX_ALERTS = 20_000;
+
+const onPostgres = mountSmallDisk(DISK_MIB);
+const onRedis = onPostgres && mountSmallDisk(DISK_MIB);
+afterAll(() => {
+  onPostgres?.unmount();
+  onRedis?.unmount();
+});
+
+describe.skipIf(!onPostgres)('a full disk of the database', { timeout: TIMEOUT }, () => {
+  it('rejects new alerts and loses none, queue on postgres', () => fillAndRelease('postgres', onPostgres));
+  it.skipIf(inject('redisCommand') === null)('rejects new alerts and loses none, queue on redis', () =>
+    fillAndRelease('redis', onRedis),
+  );
+});
+
+async function fillAndRelease(backend: Backend, disk: SmallDisk | undefined): Promise<void> {
+  if (!disk) throw new Error('no disk');
+  const { stack, query } = await openStackOnDisk(backend, disk);
+  const [worker] = stack.workers;
+  const accepted = new Set<string>();
+  for (let n = 0; n < 20; n += 1) accepted.add(await stack.post());
+  await stack.waitUntilNotified([...accepted][0] ?? '');
+
+  worker?.pause();
+  for (let n = 0; n < 20; n += 1) accepted.add(await stack.post());
+  disk.fill();
+  const rejected = await postUntilRejected(stack, accepted);
+  await expectFull(stack);
+  worker?.resume();
+  // Reads succeed, and rejected requests can be repeated.
+  expect((await stack.request(`/alerts/${[...accepted][0]}`)).status).toBe(200);
+  expect((await postAlert(stack, rejected)).status).toBe(503);
+  const waiting = await query('SELECT count(*)::int AS n FROM alerts WHERE notified_at IS NULL');
+  expect(waiting[0]?.n).toBeGreaterThan(0);
+
+  disk.release();
+  await expect.poll(async () => (await stack.request('/readyz')).status, POLL).toBe(200);
+  await expect.poll(async () => (await fetch(`${stack.opsUrl}/readyz`)).status, POLL).toBe(200);
+  expect(await gauge(stack.apiUrl, 'disk_full{disk="database"}')).toBe(0);
+  expect((await postAlert(stack, rejected)).status).toBe(202);
+  accepted.add(rejected);
+  const unfinished = () => query('SELECT uuid, status, last_error FROM alerts WHERE notified_at IS NULL LIMIT 5');
+  await expect.poll(unfinished, POLL).toEqual([]);
+  const rows = await query('SELECT uuid, status, attempts FROM alerts');
+  expect(new Set(rows.map(({ uuid }) => uuid))).toEqual(accepted);
+  expect(rows.filter(({ status }) => status !== 'processed')).toEqual([]);
+}
+
+async function openStackOnDisk(backend: Backend, disk: SmallDisk) {
+  const postgres = await startPostgres(join(disk.folder, 'data'));
+  onTestFinished(postgres.stop);
+  await migrate(postgres.url);
+  const client = new pg.Client({ connectionString: postgres.url });
+  client.on('error', () => {});
+  await client.connect();
+  onTestFinished(() => client.end());
+  const query = async (sql: string): Promise<Record<string, unknown>[]> => (await client.query(sql)).rows;
+  const env = { PICTURES: 'off' };
+  const stack = await createStack({ backend, database: { url: postgres.url }, env });
+  onTestFinished(async () => {
+    await stack.close();
+    disk.release();
+  });
+  await stack.start();
+  // A server that has run for a while has segments of its log to reuse.
+  for (let n = 0; n < 5; n += 1) {
+    await query('SELECT pg_logical_emit_message(true, $$test$$, $$x$$)');
+    await query('SELECT pg_switch_wal()');
+  }
+  await query('CHECKPOINT');
+  return { stack, query };
+}
+
+function postAlert(stack: Stack, uuid: string): Promise<Response> {
+  return stack.request('/alerts', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ uuid, video: '/videos/test_2.mp4', store: 'full', timestamp: 1_748_871_320 }),
+  });
+}
+
+/** Posts alerts and adds those that are accepted. Returns the uuid of the first one that is not. */
+async function postUntilRejected(stack: Stack, accepted: Set<string>): Promise<string> {
+  for (let n = 0; n < MAX_ALERTS; n += 1) {
+    const uuid = randomUUID();
+    const response = await postAlert(stack, uuid);
+    if (response.status === 202) {
+      accepted.add(uuid);
+      await response.arrayBuffer();
+      continue;
+    }
+    expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    expect(response.headers.get('retry-after')).toBe('30');
+    expect(await response.json()).toMatchObject({
+      type: '/problems/unavailable',
+      status: 503,
+      detail: 'The disk of the database is full.',
+      request_id: expect.any(String),
+    });
+    return uuid;
+  }
+  throw new Error(`${MAX_ALERTS} alerts fit on a full disk`);
+}
+
+async function expectFull(stack: Stack): Promise<void> {
+  const response = await stack.request('/readyz');
+  expect([response.status, await response.json()]).toMatchObject([
+    503,
+    { detail: 'Failed checks: database_disk.', checks: { database: 'ok', migrations: 'ok', database_disk: FULL } },
+  ]);
+  expect(await gauge(stack.apiUrl, 'disk_full{disk="database"}')).toBe(1);
+}
+
+async function gauge(origin: string, series: string): Promise<number | undefined> {
+  const text = await (await fetch(`${origin}/metrics`)).text();
+  const line = text.split('\n').find((each) => each.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length + 1));
+}

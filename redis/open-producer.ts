@@ -32,8 +32,7 @@ export function openProducer(openQueue: () => OpenQueue, onError: (error: Error)
     opened = queue;
     return queue;
   };
-  // Reads one row of the queue's settings. Counting jobs would read them all on PostgreSQL.
-  const probe = () => open().bull.isPaused();
+  const probe = () => open().probe();
   const breaker = createCircuitBreaker(probe);
   return {
     open,

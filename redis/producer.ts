@@ -19,6 +19,8 @@ export type OpenQueue = {
   memory?: () => Promise<RedisMemory>;
   /** Returns the number of jobs removed from a full Redis. */
   relieve?: () => Promise<number>;
+  /** One round trip. Rejects if the queue cannot be used. */
+  probe(): Promise<unknown>;
   close(): Promise<void>;
 };
 
@@ -58,6 +60,11 @@ function openRedisQueue(url: string, name: QueueName, telemetry?: Telemetry): Op
     waiting: () => readWaitingOnRedis(client, bull),
     promote: promoteOnRedis(bull),
     memory,
+    async probe() {
+      await bull.waitUntilReady();
+      // Rejected like writes while the append-only file cannot be written, for example because the disk is full.
+      await client.ping();
+    },
     relieve: async () => removeNewestJobs(client, bull, excessJobs(await memory())),
     async close() {
       await bull.close().finally(() => client.disconnect());
@@ -85,6 +92,8 @@ function openPostgresQueue(url: string, name: QueueName, telemetry?: Telemetry):
     findLost: findLostJobsOnPostgres(bull.getBackend(), name),
     waiting: () => readWaitingOnPostgres(bull.getBackend(), name),
     promote: promoteOnPostgres(bull.getBackend(), name),
+    // Reads one row of the queue's settings. Counting jobs would read them all.
+    probe: () => bull.isPaused(),
     close: () => bull.close(),
   };
 }

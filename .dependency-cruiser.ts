@@ -49,7 +49,7 @@ type Rule = IForbiddenRuleType & { name: string; comment: string };
 /** Layers of the api, from the entry down: a layer imports only layers below it. */
 const API_LAYERS = [
   ['openapi'],
-  ['destinations', 'media'],
+  ['destinations', 'media', 'retention'],
   ['alerts'],
   ['operations', 'dashboard'],
   ['audit'],
@@ -91,7 +91,7 @@ function layerRule(lower: string[], upper: string[]): Rule {
   return {
     name: `api-layers-${lower.join('-')}`,
     comment:
-      'the layers of the api: index → app → openapi → destinations, media → alerts → operations, dashboard → audit → auth → http',
+      'the layers of the api: index → app → openapi → destinations, media, retention → alerts → operations, dashboard → audit → auth → http',
     severity: 'error',
     from: { path: `^api/(${lower.join('|')})/`, pathNot: TESTS },
     to: { path: `^api/(${[...upper.map((layer) => `${layer}/`), 'index\\.', 'app\\.'].join('|')})` },

@@ -48,6 +48,8 @@ import type { ApiMetrics } from './operations/metrics.ts';
 import { metricsRoutes } from './operations/metrics-route.ts';
 import { responseMetrics } from './operations/response-metrics.ts';
 
+import { retentionRoutes } from './retention/routes.ts';
+
 export type AppDeps = {
   db: Database;
   queue: AlertQueue;
@@ -76,6 +78,8 @@ export type AppDeps = {
   sourceOf: SourceOf;
   metrics: ApiMetrics;
   media: MediaSettings;
+  /** RETENTION_DAYS; undefined: alerts are kept forever unless a rule applies. */
+  retentionDays?: number | undefined;
   destinations: DestinationSettings;
 };
 
@@ -127,7 +131,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(batchRoutes({ ...deps, newAlertSchema }));
   app.use(alertRoutes({ ...deps, longPollSlots, storeNames, newAlertSchema }));
   app.use(mediaRoutes(deps), copyRoutes(deps));
-  app.use(...allDestinationRoutes(deps, longPollSlots));
+  app.use(...allDestinationRoutes(deps, longPollSlots), retentionRoutes(deps));
   app.use(queueRoutes(deps));
   app.use(notFound);
   app.use(showProblemPage);

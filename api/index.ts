@@ -100,6 +100,7 @@ const app = createApp({
     allowedCidrs: config.DESTINATION_ALLOW_CIDRS,
     backlogRate: config.DELIVERY_BACKLOG_RATE,
   },
+  retentionDays: config.RETENTION_DAYS,
   readiness: createReadiness({ db, queue, disks, stopping }),
 });
 

@@ -14,6 +14,7 @@ import { measurePictureLoad } from './picture-load.ts';
 import { measurePictures, renderPictures } from './pictures.ts';
 import { renderProfiles } from './profile.ts';
 import type { Report } from './report.ts';
+import { measureRetention, renderRetention } from './retention.ts';
 import { measureSoak } from './soak.ts';
 import type { BenchStack, Opened } from './stack.ts';
 import { measureProbes } from './subprocess.ts';
@@ -55,8 +56,7 @@ async function main(options: Options): Promise<void> {
   opened.unshift({ close: () => rm(folder, { recursive: true, force: true }) });
   if (options.mode === 'pictures') {
     const costs = await measurePictures({ folder, searchPath: process.env.PATH ?? '', log, signal });
-    process.stdout.write(`${options.json ? JSON.stringify(costs, null, 2) : renderPictures(costs)}\n`);
-    return;
+    return print(options, costs, renderPictures);
   }
   if (options.mode === 'outage') options.settings.SOURCES_FILE = await writeOutageSources(folder);
   if (options.mode === 'pictures-load') Object.assign(options.settings, await mediaSettings(join(folder, 'media')));
@@ -79,18 +79,23 @@ async function main(options: Options): Promise<void> {
     const stackOpened: Opened = [];
     opened.unshift({ close: () => closeAll(stackOpened) });
     const stack = await openBenchStack(bench, backend, stackOpened);
+    if (options.mode === 'retention') {
+      const result = await measureRetention(stack, bench);
+      return print(options, result, renderRetention);
+    }
     if (options.mode === 'outage') alternating.push(...(await measureOutage(stack, bench)));
     else if (options.mode === 'pictures-load') alternating.push(...(await measurePictureLoad(stack, bench)));
     else await measureStack(bench, stack, report);
     await closeAll(stackOpened);
     report.machine.referenceMs.push(measureReference());
   }
-  if (alternating.length > 0) {
-    process.stdout.write(`${options.json ? JSON.stringify(alternating, null, 2) : renderAlternating(alternating)}\n`);
-    return;
-  }
-  process.stdout.write(`${options.json ? JSON.stringify(report, null, 2) : renderReport(report)}\n`);
+  if (alternating.length > 0) return print(options, alternating, renderAlternating);
+  print(options, report, renderReport);
   if (profile && !options.json) process.stdout.write(`\n${await renderProfiles(profile)}\n`);
+}
+
+function print<Result>({ json }: Options, result: Result, render: (result: Result) => string): void {
+  process.stdout.write(`${json ? JSON.stringify(result, null, 2) : render(result)}\n`);
 }
 
 /** Adds the requested measurements to the report. */

@@ -20,7 +20,8 @@ What is measured
   --pictures                      instead: the cost of a picture by container and codec; needs no stack
   --pictures-load                 instead: latencies and rate of results in turn with pictures off and on
   --outage                        instead: latencies in turn alone and while 10000 alerts wait for another source
-  --rate N                        alerts per second of the last two, 1 to 500 (default 20)
+  --retention                     instead: POST before, during and after the deletion of 4 of 5 million alerts
+  --rate N                        alerts per second of the last three, 1 to 500 (default 20)
 
 How long
   --seconds S                     duration of each load, 1 to 120 (default 8, with --quick 3)
@@ -56,12 +57,13 @@ const fields = z.object({
   pictures: z.boolean().default(false),
   'pictures-load': z.boolean().default(false),
   outage: z.boolean().default(false),
+  retention: z.boolean().default(false),
   rate: z.coerce.number().min(1).max(500, 'must be 1 to 500').default(20),
   json: z.boolean().default(false),
 });
 
 /** Instead of comparing the workers. */
-const MODES = ['data-size', 'soak', 'pictures', 'pictures-load', 'outage'] as const;
+const MODES = ['data-size', 'soak', 'pictures', 'pictures-load', 'outage', 'retention'] as const;
 type Mode = (typeof MODES)[number] | 'compare';
 
 export type Options = {
@@ -79,7 +81,7 @@ export type Options = {
   minutes: number;
   profile: string | undefined;
   mode: Mode;
-  /** Of the modes that measure two variants in turn. */
+  /** Of the modes that measure latencies at a fixed rate. */
   rate: number;
   json: boolean;
 };
@@ -95,7 +97,7 @@ export function readOptions(args: string[]): Options | undefined {
         ...{ backend: text, set: text, runs: text, alerts: text, seconds: text, baseline: text, latency: text },
         ...{ probes: text, env: { type: 'string', multiple: true }, minutes: text, profile: text, destinations: text },
         ...{ quick: flag, json: flag, 'data-size': flag, soak: flag, pictures: flag, help: flag },
-        ...{ 'pictures-load': flag, outage: flag, rate: text },
+        ...{ 'pictures-load': flag, outage: flag, retention: flag, rate: text },
       },
     });
     return values.help ? undefined : withDefaults(fields.parse(values));

@@ -1,4 +1,4 @@
-import type { Database } from './client.ts';
+import type { Database, Transaction } from './client.ts';
 import type { RetentionRule } from './generated/client.ts';
 
 export type { RetentionRule } from './generated/client.ts';
@@ -18,9 +18,13 @@ export async function listRetentionRules(db: Database): Promise<RetentionRule[]>
   });
 }
 
+export async function findRetentionRule(db: Database, id: string): Promise<RetentionRule | null> {
+  return db.retentionRule.findUnique({ where: { id } });
+}
+
 /** Inserts the rule, or replaces the one with the same target. */
 export async function setRetentionRule(
-  db: Database,
+  db: Pick<Database | Transaction, '$queryRaw'>,
   { store, status, days, updatedBy }: Rule & { updatedBy: string },
 ): Promise<RetentionRule> {
   const [row] = await db.$queryRaw<RetentionRule[]>`
@@ -33,7 +37,10 @@ export async function setRetentionRule(
 }
 
 /** Deletes the rule and returns it; null if there is none. */
-export async function deleteRetentionRule(db: Database, id: string): Promise<RetentionRule | null> {
+export async function deleteRetentionRule(
+  db: Pick<Database | Transaction, '$queryRaw'>,
+  id: string,
+): Promise<RetentionRule | null> {
   const [row] = await db.$queryRaw<RetentionRule[]>`
     DELETE FROM retention_rules WHERE id = ${id}::uuid
     RETURNING id::text, store, status::text, days, updated_by AS "updatedBy", updated_at AS "updatedAt"`;
@@ -45,9 +52,14 @@ export type Part = RuleTarget & { exceptStores: string[]; days: number };
 
 /**
  * Returns the parts of the table whose alerts are deleted some day. No alert is in two of them. The most specific rule
- * applies: store and status, store, status, all, then `defaultDays`; without any, alerts are kept forever.
+ * applies: store and status, store, status, all, then `defaultDays`; without any, alerts are kept forever. With
+ * `onlyStore`, the parts are those of this store.
  */
-export function partsOf(rules: readonly RetentionRule[] | readonly Rule[], defaultDays: number | undefined): Part[] {
+export function partsOf(
+  rules: readonly (Rule | RetentionRule)[],
+  defaultDays: number | undefined,
+  onlyStore?: string,
+): Part[] {
   const found = new Map(rules.map(({ store, status, days }) => [keyOf(store, status), days]));
   const daysOf = (store: string | null, status: FinalStatus) => {
     for (const key of [keyOf(store, status), keyOf(store, null), keyOf(null, status), keyOf(null, null)]) {
@@ -57,7 +69,7 @@ export function partsOf(rules: readonly RetentionRule[] | readonly Rule[], defau
     return defaultDays ?? null;
   };
   const stores = [...new Set(rules.flatMap(({ store }) => store ?? []))];
-  return [null, ...stores].flatMap((store) => {
+  return (onlyStore === undefined ? [null, ...stores] : [onlyStore]).flatMap((store) => {
     const exceptStores = store === null ? stores : [];
     const processed = daysOf(store, 'processed');
     const failed = daysOf(store, 'failed');

@@ -10,6 +10,7 @@ import { auditPaths, holdPaths } from './hold-paths.ts';
 import { mediaPaths } from './media-paths.ts';
 import { operationsPaths } from './operations-paths.ts';
 import { problemSchemas } from './problems.ts';
+import { retentionPaths } from './retention-paths.ts';
 
 /** Returns the contract as OpenAPI 3.1, generated from the schemas that validate the requests. */
 export function openApiDocument() {
@@ -28,7 +29,7 @@ export function openApiDocument() {
       { name: 'Alerts', description: 'Create alerts and follow them.' },
       { name: 'Operations', description: 'Retry failed alerts and find out why an alert is late.' },
       { name: 'Destinations', description: 'Deliver alerts to other systems.' },
-      { name: 'Keeping', description: 'Legal holds, deletion and the audit log.' },
+      { name: 'Keeping', description: 'Retention, legal holds, deletion and the audit log.' },
       { name: 'System', description: 'Health, metrics and documentation.' },
     ],
     paths: {
@@ -40,6 +41,7 @@ export function openApiDocument() {
       ...destinationPaths,
       ...deliveryPaths,
       ...auditPaths,
+      ...retentionPaths,
       ...operationsPaths,
     },
     components: {

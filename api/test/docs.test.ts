@@ -96,6 +96,7 @@ describe('/openapi.json', () => {
         '/destinations',
         '/deliveries/retry',
         '/mutes',
+        '/retention/preview',
       ]),
     );
     for (const { path, value } of bodies) {

@@ -66,6 +66,7 @@ export async function startTestApi(
     media?: Partial<AppDeps['media']>;
     feedLag?: { checkMs: number; warnMs: number };
     destinations?: Partial<AppDeps['destinations']>;
+    retentionDays?: number;
   } = {},
 ): Promise<TestApi> {
   const database = await createTestDatabase({ queue: options.queueUrl === undefined });
@@ -102,6 +103,7 @@ export async function startTestApi(
     sourceOf: options.sourceOf ?? (() => null),
     destinations: { secretsKey: SECRETS_KEY, allowedCidrs: [], backlogRate: 20, ...options.destinations },
     media: { store: undefined, linkKeys: linkKeys({ SECRETS_KEY }), ...options.media },
+    retentionDays: options.retentionDays,
     readiness: createReadiness({ db, queue, stopping: () => stopping }),
   });
   const server = createAlertServer(withContractCheck(app, (violation) => violations.push(violation))).listen(

@@ -42,12 +42,20 @@ const FULL_SCAN_MS = 3_600_000;
 const MAX_COUNTED = 100_000;
 const WRITE_INTERVAL_MS = 50;
 
-/** Returns a function that deletes all alerts of the parts that are due, and returns their number. */
-export function createRun(deps: RunDeps): (parts: readonly Part[], signal: AbortSignal) => Promise<number> {
+/** Returns the parts of the table by the current rules. */
+type ReadParts = () => Promise<readonly Part[]>;
+
+/**
+ * Returns a function that deletes all alerts that are due, and returns their number. It ends before the next batch once the
+ * rules have changed: what a mistaken rule has not deleted by then is kept.
+ */
+export function createRun(deps: RunDeps): (readParts: ReadParts, signal: AbortSignal) => Promise<number> {
   const { db, metrics } = deps;
   const scanned = new Map<string, Date>();
   let lastFullScan = Number.NEGATIVE_INFINITY;
-  return async (parts, signal) => {
+  return async (readParts, signal) => {
+    const parts = await readParts();
+    const isCurrent = async () => JSON.stringify(await readParts()) === JSON.stringify(parts);
     if (performance.now() - lastFullScan >= FULL_SCAN_MS) {
       scanned.clear();
       lastFullScan = performance.now();
@@ -60,7 +68,8 @@ export function createRun(deps: RunDeps): (parts: readonly Part[], signal: Abort
     try {
       for (const part of parts) {
         const until = dueBefore(part, now);
-        await deletePart(deps, { part, from: { receivedAt: from(part), id: 0n }, until }, progress, signal);
+        const scan = { part, from: { receivedAt: from(part), id: 0n }, until, isCurrent };
+        if (!(await deletePart(deps, scan, progress, signal))) break;
         scanned.set(JSON.stringify(part), until);
       }
     } catch (error) {
@@ -74,7 +83,7 @@ export function createRun(deps: RunDeps): (parts: readonly Part[], signal: Abort
 
 /** `started`: the run is recorded, because there was something to delete. */
 type Progress = { started: boolean; deleted: number; due: number };
-type Scan = { part: Part; from: ReceiptPosition; until: Date };
+type Scan = { part: Part; from: ReceiptPosition; until: Date; isCurrent: () => Promise<boolean> };
 
 async function startRun(db: Database): Promise<void> {
   const before = await findRetentionState(db);
@@ -93,7 +102,13 @@ function recordInAudit(db: Database, details: { deleted: number; error?: string 
   return appendAudit(db, { actor: WORKER, action: 'retention.run', details });
 }
 
-async function deletePart(deps: RunDeps, { part, from, until }: Scan, progress: Progress, signal: AbortSignal) {
+/** Returns false if the rules have changed. */
+async function deletePart(
+  deps: RunDeps,
+  { part, from, until, isCurrent }: Scan,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<boolean> {
   const pace = createPace();
   for (let after: ReceiptPosition | undefined = from; after; ) {
     signal.throwIfAborted();
@@ -104,11 +119,13 @@ async function deletePart(deps: RunDeps, { part, from, until }: Scan, progress: 
     progress.started = true;
     const confirmed = deps.archive ? await deps.archive(page.due, signal) : page.due;
     if (confirmed.length === 0) continue;
+    if (!(await isCurrent())) return false;
     const idleWriteMs = await timeWrite(deps.db, progress);
     const { batchMs, writesMs } = await deleteBatch(deps, confirmed, progress);
     const pauseMs = pace.pauseAfter({ rows: confirmed.length, batchMs, writesMs, idleWriteMs });
     if (after) await sleep(pauseMs, undefined, { signal });
   }
+  return true;
 }
 
 /** Deletes a batch, and measures small writes until it has ended. */

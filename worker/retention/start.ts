@@ -25,13 +25,13 @@ export function startRetention({ databaseUrl, defaultDays, intervalMs = INTERVAL
   const run = createRun(deps);
   let timer: NodeJS.Timeout;
   const runOnce = async () => {
-    const parts = partsOf(await listRetentionRules(db), defaultDays);
+    const readParts = async () => partsOf(await listRetentionRules(db), defaultDays);
     const task = async () => {
-      const deleted = await run(parts, closing.signal);
+      const deleted = await run(readParts, closing.signal);
       metrics.lastSuccess.setToCurrentTime();
       if (deleted > 0) log.info({ deleted }, 'deleted alerts because of their age');
     };
-    const isLeader = parts.length > 0 && (await withSessionLock(databaseUrl, LOCK, task));
+    const isLeader = (await readParts()).length > 0 && (await withSessionLock(databaseUrl, LOCK, task));
     // What another worker fails to do, that worker reports.
     metrics.failing.set(0);
     if (!isLeader) metrics.due.set(0);

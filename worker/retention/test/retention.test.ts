@@ -43,6 +43,8 @@ beforeEach(async () => {
 
 const log = pino({ level: 'silent' });
 const LIMIT = { timeout: 150_000 };
+/** All alerts are kept for this time. */
+const keep = (days: number) => async () => partsOf([], days);
 const never = new AbortController().signal;
 
 /** Inserts processed alerts, one a day old, one two days old and so on. */
@@ -73,7 +75,7 @@ describe('a run', () => {
     await db.$executeRaw`
       INSERT INTO pictures (alert_id, status, sha256)
       SELECT id, 'ready', decode((${shas}::text[])[substr(video, 2, 1)::int], 'hex') FROM alerts`;
-    expect(await createRun({ db, store, log, metrics })(partsOf([], 2), never)).toBe(3);
+    expect(await createRun({ db, store, log, metrics })(keep(2), never)).toBe(3);
     expect(await left()).toEqual(['1']);
     expect(await db.picture.count()).toBe(1);
     const stored = await Promise.all(shas.map((sha256) => store.size('picture', sha256)));
@@ -87,7 +89,7 @@ describe('a run', () => {
   it('records also what a killed run has deleted', async () => {
     await insert(4);
     await db.$executeRaw`INSERT INTO retention_state (started_at, updated_at, deleted) VALUES (now(), now(), 7)`;
-    expect(await createRun({ db, store, log, metrics })(partsOf([], 4), never)).toBe(1);
+    expect(await createRun({ db, store, log, metrics })(keep(4), never)).toBe(1);
     expect(await audited()).toEqual([{ deleted: 7, error: 'the worker ended during the run' }, { deleted: 1 }]);
   });
 
@@ -95,9 +97,9 @@ describe('a run', () => {
     await insert(3);
     await db.$executeRaw`
       INSERT INTO holds (alert_id, reason, created_by, created_by_name) SELECT id, '', '', '' FROM alerts WHERE video = '/3.mp4'`;
-    expect(await createRun({ db, store, log, metrics })(partsOf([], 2), never)).toBe(1);
+    expect(await createRun({ db, store, log, metrics })(keep(2), never)).toBe(1);
     await db.$executeRaw`TRUNCATE holds`;
-    expect(await createRun({ db, store, log, metrics })(partsOf([], 2), never)).toBe(1);
+    expect(await createRun({ db, store, log, metrics })(keep(2), never)).toBe(1);
     expect(await left()).toEqual(['1']);
   });
 
@@ -111,9 +113,22 @@ describe('a run', () => {
         await db.$executeRaw`UPDATE alerts SET updated_at = updated_at + interval '1 s' WHERE id = ${first.id}`;
       return due.slice(0, 3);
     };
-    expect(await createRun({ db, store, archive, log, metrics })(partsOf([], 2), never)).toBe(2);
+    expect(await createRun({ db, store, archive, log, metrics })(keep(2), never)).toBe(2);
     expect(offered).toEqual([5]);
     expect(await left()).toEqual(['1', '2', '3', '6']);
+  });
+
+  it('ends before the next batch once the rules have changed', async () => {
+    await insert(3);
+    let days = 1;
+    const archive: Archive = async (due) => {
+      days = 3;
+      return due;
+    };
+    const run = createRun({ db, store, archive, log, metrics });
+    expect(await run(async () => partsOf([], days), never)).toBe(0);
+    expect(await run(async () => partsOf([], days), never)).toBe(1);
+    expect(await left()).toEqual(['1', '2']);
   });
 
   it('deletes nothing if the archive fails, and everything when it works again', async () => {
@@ -124,11 +139,11 @@ describe('a run', () => {
       return due;
     };
     const run = createRun({ db, store, archive, log, metrics });
-    await expect(run(partsOf([], 1), never)).rejects.toThrow('no space left on device');
+    await expect(run(keep(1), never)).rejects.toThrow('no space left on device');
     expect(await left()).toHaveLength(3);
     expect(await findRetentionState(db)).toMatchObject({ deleted: 0, error: 'no space left on device' });
     fails = false;
-    expect(await run(partsOf([], 1), never)).toBe(3);
+    expect(await run(keep(1), never)).toBe(3);
   });
 });
 

@@ -43,6 +43,7 @@ export async function measureAlternating(
     result.wrong += load.wrong + load.missing;
     return load;
   };
+  await measureLoad(stack, videos, { count: 500, pace: { kind: 'open', perSecond: 50 } }, signal); // warms up
   for (let run = 0; run < runs; run += 1) {
     // Each variant is the first one as often as the other.
     const order = run % 2 === 0 ? [0, 1] : [1, 0];

@@ -11,6 +11,7 @@ import { videosOf } from './video-sets.ts';
 /** The name of a source that no server has. */
 const UNREACHABLE = 'unreachable';
 const WAITING = 10_000;
+const SETTLE_MS = 15_000;
 
 /** Writes a SOURCES_FILE with the unreachable source; returns its path. */
 export async function writeOutageSources(folder: string): Promise<string> {
@@ -34,6 +35,9 @@ export async function measureOutage(stack: BenchStack, { options, log, signal }:
       const pace = { kind: 'closed', inFlight: 16 } as const;
       await runDriver({ ...plan, source: UNREACHABLE, pace }, signal);
       await waitUntilAllWait(stack, signal);
+      // The alerts of an outage come within minutes, during which PostgreSQL does this itself.
+      await stack.database.$executeRaw`VACUUM (ANALYZE)`;
+      await sleep(SETTLE_MS, undefined, { signal });
     },
   };
   const alone = { name: 'no alert waits', prepare: async () => {} };

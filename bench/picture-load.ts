@@ -10,6 +10,7 @@ export async function measurePictureLoad(
   stack: BenchStack,
   { options, log, signal }: Bench,
 ): Promise<AlternatingResult[]> {
+  await stack.startWorker('current');
   const variants = [
     { name: 'pictures off', prepare: () => stack.startWorker('without pictures') },
     { name: 'pictures on', prepare: () => stack.startWorker('current') },

@@ -3,7 +3,15 @@ import { seededRandom } from './random.ts';
 export type Backend = 'redis' | 'postgres';
 
 /** What a fault makes unavailable while it lasts. A flushed queue is reachable but empty. */
-export type Component = 'database' | 'queue' | 'change feed' | 'file server' | 'worker' | 'api' | 'destination';
+export type Component =
+  | 'database'
+  | 'queue'
+  | 'change feed'
+  | 'file server'
+  | 'worker'
+  | 'api'
+  | 'destination'
+  | 'media';
 
 type FaultDefinition = {
   /** The affected component. Two faults on one component never overlap: they would only measure each other. */
@@ -48,6 +56,8 @@ export const FAULTS = {
   'fail writes': { component: 'database', weight: both(2), seconds: [3, 12], scenarioSeconds: [35, 45] },
   'restore database': { component: 'database', weight: both(1) },
   'open transaction': { component: 'change feed', weight: both(3), seconds: [5, 20] },
+  'kill decoder': { component: 'media', weight: both(4), seconds: [3, 10] },
+  'deny media': { component: 'media', weight: both(3), seconds: [3, 12] },
   'stop receiver': { component: 'destination', weight: both(3), seconds: [5, 15] },
   'fail receiver': { component: 'destination', weight: both(2), seconds: [3, 10] },
   // A worker waits 8 s for a response.
@@ -59,10 +69,10 @@ export const FAULTS = {
 export type FaultKind = keyof typeof FAULTS;
 
 /**
- * The moment at which a worker is hit: between claim and record of an alert, between record and mark, or between claim and
- * record of a delivery.
+ * The moment at which a worker is hit: between claim and record of an alert, between record and mark, between claim and
+ * record of a delivery, or while it makes a picture.
  */
-export type Moment = 'claimed' | 'recorded' | 'delivering';
+export type Moment = 'claimed' | 'recorded' | 'delivering' | 'picturing';
 
 /**
  * A fault to inject after `delayMs`. `replica` chooses between the two apis or workers, or between two variants;
@@ -80,6 +90,7 @@ export type PlannedFault = {
 /** The time from record to mark is only a tenth of an attempt, but it carries the whole risk of a duplicate notification. */
 const RECORDED_SHARE = 0.3;
 const DELIVERING_SHARE = 0.3;
+const PICTURING_SHARE = 0.15;
 
 /**
  * Outages are so frequent that hardly any recovery ends before the next outage, and a recovery during an outage has no
@@ -130,7 +141,8 @@ export function* faultSchedule(
 
 function momentAt(position: number): Moment {
   if (position < RECORDED_SHARE) return 'recorded';
-  return position < RECORDED_SHARE + DELIVERING_SHARE ? 'delivering' : 'claimed';
+  if (position < RECORDED_SHARE + DELIVERING_SHARE) return 'delivering';
+  return position < RECORDED_SHARE + DELIVERING_SHARE + PICTURING_SHARE ? 'picturing' : 'claimed';
 }
 
 /** Returns whether the fault makes the database or the queue unavailable, or empties the queue. */

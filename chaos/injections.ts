@@ -5,6 +5,7 @@ import { waitForRedis } from '#test/harness/redis.ts';
 import type { TcpProxy } from '#test/harness/tcp-proxy.ts';
 import { withClient } from './copy-database.ts';
 import type { FaultKind, PlannedFault } from './faults.ts';
+import { PICTURE_INJECTIONS } from './picture-faults.ts';
 import type { ChaosStack } from './stack.ts';
 
 /** Injects a fault and reverts it. */
@@ -30,6 +31,7 @@ export const INJECTIONS: Partial<Record<FaultKind, Injection>> = {
   'fail writes': failWrites,
   'restore database': ({ database }) => database.restore(),
   'open transaction': openTransaction,
+  ...PICTURE_INJECTIONS,
 };
 
 /** Resolves after the time, or at once when the signal aborts. */

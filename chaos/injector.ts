@@ -8,6 +8,7 @@ import { FAULTS, type Moment, type PlannedFault } from './faults.ts';
 import type { History } from './history.ts';
 import { INJECTIONS, sleepOrAbort } from './injections.ts';
 import { isAtMoment } from './observe.ts';
+import { decodersOf } from './picture-faults.ts';
 import type { ChaosStack } from './stack.ts';
 
 export type Injector = {
@@ -156,18 +157,18 @@ const PAUSE_MS = 10;
  */
 async function pauseAtMoment(wanted: Moment, { database, destinations }: ChaosStack, worker: Service): Promise<void> {
   const moment = wanted === 'delivering' && destinations.all.length === 0 ? 'claimed' : wanted;
-  const processName = worker.processName();
   for (const deadline = Date.now() + MOMENT_TIMEOUT_MS; ; await sleep(RUN_MS)) {
     worker.pause();
     await sleep(PAUSE_MS);
-    if ((await isAtMomentNow(moment, database, processName)) || Date.now() > deadline) return;
+    if ((await isAtMomentNow(moment, database, worker)) || Date.now() > deadline) return;
     worker.resume();
   }
 }
 
-async function isAtMomentNow(moment: Moment, database: ChaosStack['database'], processName: string): Promise<boolean> {
+async function isAtMomentNow(moment: Moment, database: ChaosStack['database'], worker: Service): Promise<boolean> {
   try {
-    return await isAtMoment(moment, database, processName);
+    if (moment === 'picturing') return (await decodersOf(worker.pid())).length > 0;
+    return await isAtMoment(moment, database, worker.processName());
   } catch (error) {
     if (error instanceof DatabaseUnavailable) return true; // it is being restarted: a useful moment, too
     throw error;

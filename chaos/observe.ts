@@ -62,7 +62,11 @@ export async function countUnfinished(database: StackDatabase, receivedBefore: D
  * Returns whether the newest change of some alert is this process's claim, or its record that is not marked notified, or
  * the newest change of some delivery is its claim.
  */
-export async function isAtMoment(moment: Moment, database: StackDatabase, process: string): Promise<boolean> {
+export async function isAtMoment(
+  moment: Exclude<Moment, 'picturing'>,
+  database: StackDatabase,
+  process: string,
+): Promise<boolean> {
   if (moment === 'delivering') return isDelivering(database, process);
   const statuses = moment === 'claimed' ? ['processing'] : ['processed', 'failed'];
   const matches = await database.direct().$queryRaw<unknown[]>`

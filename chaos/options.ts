@@ -33,6 +33,7 @@ ${listOf([...FAULT_SCENARIOS.keys()])}
   --rate N                   alerts per second (default: at most 12; flush: 100)
   --minutes N                time limit; a run that reaches it fails (default: depends on alerts and rate)
   --destinations N           number of webhook destinations, 0 to 3 (default 3)
+  --pictures on|off          PICTURES of the workers (default on); a busy machine makes fewer than 5 per second
   --logs FOLDER              keep the log of each process and everything observed
   --json                     print the scoreboard as JSON
   --help                     print this text`;
@@ -60,6 +61,7 @@ const fields = z.object({
   rate: z.coerce.number().min(0.1).max(500, 'must be 0.1 to 500').optional(),
   minutes: z.coerce.number().min(1).max(240, 'must be 1 to 240').optional(),
   destinations: z.coerce.number().int().min(0).max(DESTINATION_COUNT, 'must be 0 to 3').default(DESTINATION_COUNT),
+  pictures: z.enum(['on', 'off'], 'must be on or off').default('on'),
   logs: z.string().min(1).optional(),
   json: z.boolean().default(false),
 });
@@ -111,7 +113,7 @@ export function readOptions(args: string[]): Options | ComposeOptions | undefine
       args,
       options: {
         ...{ target: text, backend: text, scenario: text, alerts: text, seed: text, pace: text, rate: text },
-        ...{ minutes: text, destinations: text, logs: text, json: flag, help: flag },
+        ...{ minutes: text, destinations: text, pictures: text, logs: text, json: flag, help: flag },
       },
     });
     if (values.help) return undefined;

@@ -3,6 +3,7 @@ import type { AlertQueue } from '#redis/queue.ts';
 import type { Finding } from './checker.ts';
 import { sendAlerts } from './client.ts';
 import {
+  DESTINATION_COUNT,
   durationRange,
   FAULTS,
   type FaultKind,
@@ -57,13 +58,13 @@ async function injectFaults({ stack, history, options, signal }: Run): Promise<O
   return { findings: [], measurements: { 'faults skipped': skipped } };
 }
 
-/** Each moment of a worker; each destination. */
-const MOMENTS: Moment[] = ['claimed', 'recorded', 'delivering'];
+const MOMENTS: Moment[] = ['claimed', 'recorded', 'delivering', 'picturing'];
 
 /** Returns how often a fault has to be injected for all of its variants. */
 function variantsOf(kind: FaultKind): number {
   const { component } = FAULTS[kind];
-  return component === 'worker' || component === 'destination' ? 3 : 2;
+  if (component === 'worker') return MOMENTS.length;
+  return component === 'destination' ? DESTINATION_COUNT : 2;
 }
 
 /** Time between two faults, in which the stack makes progress. */

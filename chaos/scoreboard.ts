@@ -94,11 +94,12 @@ export function createScoreboard(
   };
 }
 
-function commandOf({ backend, alerts, seed, scenario, pace, rate, destinations }: Options): string {
+function commandOf({ backend, alerts, seed, scenario, pace, rate, destinations, pictures }: Options): string {
   const other = [
     ...(scenario === 'faults' ? [] : [` --scenario ${scenario}`]),
     ...(pace === 1 ? [] : [` --pace ${pace}`]),
     ...(destinations === DESTINATION_COUNT ? [] : [` --destinations ${destinations}`]),
+    ...(pictures === 'on' ? [] : [' --pictures off']),
   ].join('');
   return `npm run chaos -- --backend ${backend} --alerts ${alerts} --seed ${seed}${other} --rate ${rate.toFixed(1)}`;
 }

@@ -17,6 +17,8 @@ export type ChaosStackOptions = {
   /** A folder for the log of each service. */
   logs: string | undefined;
   history: History;
+  /** Default: on. */
+  pictures?: 'on' | 'off';
   /** Default: none. */
   destinations?: DestinationFilter[];
 };
@@ -36,6 +38,8 @@ export type ChaosStack = {
   redis: RedisServer | undefined;
   /** Where Redis keeps its data. */
   redisFolder: string;
+  /** Where the workers store pictures. */
+  mediaFolder: string;
   /** The proxy in front of the queue. */
   queueProxy: TcpProxy;
   /** Returns a client of the queue that does not use the proxy. */
@@ -68,11 +72,7 @@ export async function openStack(options: ChaosStackOptions, opened: Opened): Pro
       urlFor: database.urlFor,
     },
     ...(redis && { redis: redis.server, queueUrl: `redis://127.0.0.1:${redis.proxy.port}` }),
-    env: {
-      LOG_LEVEL: logs === undefined ? 'warn' : 'info',
-      ...DESTINATION_SETTINGS,
-      ...(await mediaSettings(join(folder, 'media'))),
-    },
+    env: await environmentOf(options),
     logs,
     onLine: (line, processName) => recordNotification(history, line, processName),
     onExit: (exit) => history.exits.push(exit),
@@ -90,6 +90,7 @@ export async function openStack(options: ChaosStackOptions, opened: Opened): Pro
     apiOrigins: pairOf(stack.apiUrls),
     redis: redis?.server,
     redisFolder: redisFolderOf(folder),
+    mediaFolder: mediaFolderOf(folder),
     queueProxy: redis?.proxy ?? database.proxy,
     openQueue: () => openAlertQueue(redis?.server.url ?? database.directUrl(), () => {}),
     async flushQueue() {
@@ -97,6 +98,11 @@ export async function openStack(options: ChaosStackOptions, opened: Opened): Pro
       else await database.direct().$executeRaw`TRUNCATE bullmq.job CASCADE`;
     },
   };
+}
+
+async function environmentOf({ folder, logs, pictures = 'on' }: ChaosStackOptions): Promise<Record<string, string>> {
+  const LOG_LEVEL = logs === undefined ? 'warn' : 'info';
+  return { LOG_LEVEL, ...DESTINATION_SETTINGS, ...(await mediaSettings(mediaFolderOf(folder))), PICTURES: pictures };
 }
 
 async function openRedis({ folder, logs, history }: ChaosStackOptions, opened: Opened) {
@@ -114,6 +120,7 @@ async function openRedis({ folder, logs, history }: ChaosStackOptions, opened: O
 }
 
 const redisFolderOf = (folder: string) => join(folder, 'redis');
+const mediaFolderOf = (folder: string) => join(folder, 'media');
 
 function pairOf<T>([first, second]: T[]): [T, T] {
   return [defined(first), defined(second)];

@@ -9,6 +9,7 @@ it.each([
   'open-transaction',
   'cut-receiver',
   'disable-destination',
+  'deny-media',
 ])('holds every invariant in the scenario %s on PostgreSQL', { timeout: 1_200_000 }, (scenario) =>
   expectInvariants(scenario, 'postgres'),
 );

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { waitAtMost } from '#async/timeout.ts';
+import { untilAborted } from '#async/until-aborted.ts';
 import type { Database } from '#prisma/client.ts';
 import { type ClaimedDelivery, deliveryFailed, deliverySucceeded, releaseDelivery } from '#prisma/deliveries.ts';
 import { spaceBacklog } from '#prisma/destination-backlog.ts';
@@ -76,20 +77,15 @@ async function send(deps: AttemptDeps, destination: DestinationRow, claimed: Cla
   const config = configOf(destination, deps.secretsKey);
   const timeout = AbortSignal.timeout(deps.timeoutMs);
   const signal = AbortSignal.any([stop, timeout]);
-  const aborted = new Promise<never>((_resolve, reject) => {
-    const onAbort = () =>
-      reject(timeout.aborted ? new SendError(`no response within ${deps.timeoutMs} ms`) : stop.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
+  const reasonOf = () => (timeout.aborted ? new SendError(`no response within ${deps.timeoutMs} ms`) : stop.reason);
   const context = { signal, destination: { id, name }, now: () => new Date() };
-  // The race: a kind that ignores its signal must not keep one of the slots forever.
+  // A kind that ignores its signal must not keep one of the slots forever.
   const sent = async () => {
     const picture = await deps.readPicture(claimed);
     const message = messageOf(claimed, deps.publicUrl);
     return deps.kinds[kind].send(config, { ...message, ...(picture && { picture }) }, context);
   };
-  return Promise.race([sent(), aborted]);
+  return untilAborted(sent(), signal, reasonOf);
 }
 
 /** Returns the error to record. One that is not expected from a kind is logged: it is a bug. */

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { untilAborted } from '#async/until-aborted.ts';
 import type { PictureReason } from '#media/reasons.ts';
 import type { Database } from '#prisma/client.ts';
 import { type ClaimedPicture, pictureLater, pictureNone, pictureReady } from '#prisma/pictures.ts';
@@ -62,8 +63,8 @@ export async function attemptPicture(
   };
   const run: Run = { deps, claimed, stop, fetched };
   try {
-    // The race: a video that was opened for the alert has the signal of that attempt, which has ended.
-    const picture = await Promise.race([made(), rejectOnAbort(signal)]);
+    // A video that was opened for the alert has the signal of that attempt, which has ended.
+    const picture = await untilAborted(made(), signal);
     const { recorded, destinations } = await pictureReady(deps.db, claimed, picture, fetched());
     deps.triggerDeliveries(destinations);
     if (recorded) deps.metrics.pictures.inc({ outcome: 'ready', reason: '' });
@@ -120,13 +121,6 @@ function nextAfter(claimed: ClaimedPicture, error: unknown): Next {
     unexpected: true,
   } as const;
   return delayMs === undefined ? failure : { ...failure, delayMs, failed: true };
-}
-
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
 
 /** The columns as the probe wrote them. */

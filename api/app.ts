@@ -57,6 +57,8 @@ export type AppDeps = {
   readiness: Readiness;
   log: Logger;
   trustProxy: number;
+  /** Whether pictures are made. */
+  pictures: boolean;
   auth: Auth;
   /** Undefined with AUTH=off: without keys there are no limits. */
   rateLimits?: RateLimits | undefined;

@@ -81,6 +81,7 @@ const app = createApp({
   metrics,
   maxHeld: config.MAX_HELD,
   trustProxy: config.TRUST_PROXY,
+  pictures: config.PICTURES === 'on',
   ...openAuth(),
   backpressure: createBackpressure(queue, config.QUEUE_MAX_DEPTH),
   corsOrigins: config.CORS_ORIGINS,

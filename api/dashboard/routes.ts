@@ -34,7 +34,8 @@ export function pageRoutes(
     videos = '',
     doneJobs,
     failureCodes,
-  }: Pick<PageSettings, 'doneJobs' | 'failureCodes'> & { videos?: string | undefined },
+    pictures,
+  }: Pick<PageSettings, 'doneJobs' | 'failureCodes' | 'pictures'> & { videos?: string | undefined },
 ): Router {
   const template = readFileSync(join(PAGE_FOLDER, 'index.html'), 'utf8')
     .replaceAll('{{assets}}', assets.path)
@@ -47,6 +48,7 @@ export function pageRoutes(
         ...settingsOf(req.apiClient),
         doneJobs,
         failureCodes,
+        pictures,
         videos,
       };
       // The import map is the only inline script: browsers do not load import maps from a URL.

@@ -9,6 +9,8 @@ export type PageSettings = {
   allStores: boolean;
   /** Whether Bull Board still has the jobs of processed alerts. */
   doneJobs: boolean;
+  /** False if no pictures are made: the list has no column for them. */
+  pictures: boolean;
   /** Origin of the video server as browsers reach it, or ''. */
   videos: string;
   /** What each failure code means, and what to do. */

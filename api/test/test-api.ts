@@ -92,6 +92,7 @@ export async function startTestApi(
     metrics,
     maxHeld: options.maxHeld ?? 32,
     trustProxy: options.trustProxy ?? 0,
+    pictures: true,
     auth: typeof options.auth === 'function' ? options.auth(db) : (options.auth ?? 'off'),
     corsOrigins: options.corsOrigins ?? [],
     allowedHosts: options.allowedHosts ?? [],

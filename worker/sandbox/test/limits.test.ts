@@ -1,4 +1,7 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,6 +11,12 @@ import { detectSandbox, type Limits } from '../sandbox.ts';
 const limits: Limits = { cpuSeconds: 20, memoryKiB: 512 * 1024, fileKiB: 64, threads: 8 };
 /** It accepts every option, and needs the libraries that a shell needs too. */
 const sandbox = await detectSandbox('/bin/true', limits);
+
+/** A process that has ended stays in the table until it is waited for. */
+function isRunning(pid: number): boolean {
+  if (!existsSync(`/proc/${pid}/stat`)) return false;
+  return !readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ');
+}
 
 let folder: string;
 beforeEach(async () => {
@@ -52,5 +61,20 @@ describe.skipIf(process.platform !== 'linux')('the sandbox of another program', 
     const exit = await run('while :; do echo 0123456789; done', { onOutput });
     expect(exit).toMatchObject({ tooMuchOutput: true, signal: 'SIGKILL' });
     expect(length).toBeLessThanOrEqual(100_000);
+  });
+
+  it('ends it when its worker is killed, if that is wanted', async () => {
+    const startAndKillWorker = async (endsWithWorker: boolean): Promise<number> => {
+      const own = join(folder, `${endsWithWorker}`);
+      await mkdir(own);
+      const worker = fork(join(import.meta.dirname, 'endless-program.ts'), [own, `${endsWithWorker}`], { env: {} });
+      const [pid] = await once(worker, 'message');
+      worker.kill('SIGKILL');
+      return pid;
+    };
+    const [ends, stays] = [await startAndKillWorker(true), await startAndKillWorker(false)];
+    await expect.poll(() => isRunning(ends), { timeout: 150_000 }).toBe(false);
+    expect(isRunning(stays)).toBe(true);
+    process.kill(-stays, 'SIGKILL');
   });
 });

@@ -3,22 +3,24 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { migrate } from '#prisma/migrate.ts';
-import { startPostgres } from '#test/harness/postgres.ts';
+import { type PostgresServer, startPostgres } from '#test/harness/postgres.ts';
 import { mountSmallDisk, type SmallDisk } from '#test/harness/small-disk.ts';
 import { type Backend, createStack, type Stack } from '#test/harness/stack.ts';
+import { startTcpProxy } from '#test/harness/tcp-proxy.ts';
 
 const DISK_MIB = 256;
 const TIMEOUT = 900_000;
 const POLL = { timeout: 300_000, interval: 200 };
+const FULL_LOG = "SELECT pg_logical_emit_message(true, 'test', 'x'), pg_switch_wal()";
 const FULL = 'the disk of the database is full: free space';
 /** Alerts until nothing fits into the pages that the tables already have. */
 const MAX_ALERTS = 20_000;
 
 const onPostgres = mountSmallDisk(DISK_MIB);
 const onRedis = onPostgres && mountSmallDisk(DISK_MIB);
+const ofLog = onPostgres && mountSmallDisk(DISK_MIB);
 afterAll(() => {
-  onPostgres?.unmount();
-  onRedis?.unmount();
+  for (const disk of [onPostgres, onRedis, ofLog]) disk?.unmount();
 });
 
 describe.skipIf(!onPostgres)('a full disk of the database', { timeout: TIMEOUT }, () => {
@@ -26,6 +28,7 @@ describe.skipIf(!onPostgres)('a full disk of the database', { timeout: TIMEOUT }
   it.skipIf(inject('redisCommand') === null)('rejects new alerts and loses none, queue on redis', () =>
     fillAndRelease('redis', onRedis),
   );
+  it('without space for the log stops PostgreSQL; its restart is enough', () => stopByFullLog(ofLog));
 });
 
 async function fillAndRelease(backend: Backend, disk: SmallDisk | undefined): Promise<void> {
@@ -61,29 +64,66 @@ async function fillAndRelease(backend: Backend, disk: SmallDisk | undefined): Pr
   expect(rows.filter(({ status }) => status !== 'processed')).toEqual([]);
 }
 
+/** PostgreSQL cannot create the next file of its log: it stops, and its supervisor restarts it until there is space. */
+async function stopByFullLog(disk: SmallDisk | undefined): Promise<void> {
+  if (!disk) throw new Error('no disk');
+  const { stack, postgres, proxy, query } = await openStackOnDisk('postgres', disk);
+  stack.workers[0]?.pause();
+  const accepted: string[] = [];
+  for (let n = 0; n < 20; n += 1) accepted.push(await stack.post());
+  disk.fill();
+  while (isRunning(postgres)) await query(FULL_LOG).catch(() => {});
+  const response = await postAlert(stack, randomUUID());
+  expect([response.status, await response.json()]).toMatchObject([503, { detail: 'The database is unavailable.' }]);
+  stack.workers[0]?.resume();
+
+  disk.release();
+  await postgres.restart({ crash: false });
+  proxy.connectTo(postgres.port);
+  const processed = async () => {
+    const rows = await query(`SELECT uuid FROM alerts WHERE status = 'processed' AND notified_at IS NOT NULL`).catch(
+      () => [],
+    );
+    return rows.map(({ uuid }) => String(uuid)).toSorted();
+  };
+  await expect.poll(processed, POLL).toEqual(accepted.toSorted());
+}
+
+function isRunning({ pid }: PostgresServer): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 async function openStackOnDisk(backend: Backend, disk: SmallDisk) {
   const postgres = await startPostgres(join(disk.folder, 'data'));
   onTestFinished(postgres.stop);
   await migrate(postgres.url);
-  const client = new pg.Client({ connectionString: postgres.url });
-  client.on('error', () => {});
-  await client.connect();
-  onTestFinished(() => client.end());
-  const query = async (sql: string): Promise<Record<string, unknown>[]> => (await client.query(sql)).rows;
+  // The port of PostgreSQL changes when it restarts.
+  const proxy = await startTcpProxy(postgres.port);
+  onTestFinished(proxy.close);
+  const url = new URL(postgres.url);
+  url.port = `${proxy.port}`;
+  const pool = new pg.Pool({ connectionString: url.href, max: 1, connectionTimeoutMillis: 5_000 });
+  pool.on('error', () => {});
+  onTestFinished(() => pool.end());
+  const query = async (sql: string): Promise<Record<string, unknown>[]> => (await pool.query(sql)).rows;
   const env = { PICTURES: 'off' };
-  const stack = await createStack({ backend, database: { url: postgres.url }, env });
+  const stack = await createStack({ backend, database: { url: url.href }, env });
   onTestFinished(async () => {
     await stack.close();
     disk.release();
   });
   await stack.start();
-  // A server that has run for a while has segments of its log to reuse.
+  // A server that has run for a while has files of its log to reuse.
   for (let n = 0; n < 5; n += 1) {
     await query('SELECT pg_logical_emit_message(true, $$test$$, $$x$$)');
     await query('SELECT pg_switch_wal()');
   }
   await query('CHECKPOINT');
-  return { stack, query };
+  return { stack, postgres, proxy, query };
 }
 
 function postAlert(stack: Stack, uuid: string): Promise<Response> {

@@ -17,6 +17,7 @@ import { alertRoutes } from './alerts/routes.ts';
 import { newAlertSchemaFor } from './alerts/schema.ts';
 import { createStoreNames } from './alerts/store-names.ts';
 import type { SourceOf } from './alerts/waiting.ts';
+import { type ReadLog, recordReads } from './audit/reads.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { type Auth, authenticate } from './auth/client.ts';
 import { loginRoutes } from './auth/login.ts';
@@ -79,6 +80,7 @@ export type AppDeps = {
   sourceNames: () => readonly string[];
   sourceOf: SourceOf;
   metrics: ApiMetrics;
+  reads: ReadLog;
   media: MediaSettings;
   /** RETENTION_DAYS; undefined: alerts are kept forever unless a rule applies. */
   retentionDays?: number | undefined;
@@ -115,7 +117,7 @@ export function createApp(deps: AppDeps): Express {
   if (deps.rateLimits) app.use(deps.rateLimits.byAddress);
   app.use(sameOriginOnly(origins));
   app.use(docsRoutes());
-  app.use(linkRoutes(deps));
+  app.use(recordReads(deps.reads), linkRoutes(deps));
   app.use(loginRoutes(deps.auth, deps.videos));
   const assets = readAssets();
   app.use(assetRoutes(assets));

@@ -9,6 +9,7 @@ import { observabilityFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
 import { sourcesFields } from '#sources/config.ts';
 import { videoExtensionsField } from './alerts/video-path.ts';
+import { READ_MODES } from './audit/read-modes.ts';
 
 /** The variables of the api. By default it listens on loopback only. */
 export const apiFields = {
@@ -43,6 +44,8 @@ export const apiFields = {
   ALLOWED_HOSTS: allowedHostsField,
   /** The number of proxies in front of this process (Express' `trust proxy`). With 0, X-Forwarded-* headers are ignored. */
   TRUST_PROXY: wholeNumber(0, 10).prefault('0'),
+  /** Which reads of alerts the audit log records: none, one of 100, or all. */
+  AUDIT_READS: z.enum(READ_MODES, `must be ${READ_MODES.join(', ')}`).default('off'),
   /** Event streams and `Prefer: wait` requests that each process holds open per key, or per address without keys. */
   MAX_HELD: wholeNumber(1, 10_000).prefault('32'),
   /** Encrypts the secrets of destinations. Without it, there can be none. */

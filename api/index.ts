@@ -3,6 +3,7 @@ import { openConfiguredStore } from '#media/store.ts';
 import { databaseDisk, folderDisk, registerDisks } from '#observability/disks.ts';
 import { createProcessRegistry } from '#observability/process-metrics.ts';
 import { startService } from '#observability/service.ts';
+import { appendAudit } from '#prisma/audit.ts';
 import { openDatabase } from '#prisma/client.ts';
 import { hasKeys, markKeyUsed, validKeys } from '#prisma/keys.ts';
 import { registerPoolMetrics } from '#prisma/pool-metrics.ts';
@@ -18,6 +19,7 @@ import { ChangeFeed } from './alerts/change-feed.ts';
 import { FeedLag } from './alerts/feed-lag.ts';
 import { LongPoll } from './alerts/long-poll.ts';
 import { type AppDeps, createApp } from './app.ts';
+import { createReadLog } from './audit/reads.ts';
 import { keyIdOf } from './auth/client.ts';
 import { createKeyAuth } from './auth/key-auth.ts';
 import { createKeyCache } from './auth/key-cache.ts';
@@ -71,8 +73,14 @@ const disks = mediaSpace ? [folderDisk('media', 'MEDIA_URL', mediaSpace)] : [];
 registerDisks(metrics.registry, [databaseDisk(db), ...disks]);
 const changeFeed = new ChangeFeed(db, log);
 const longPoll = new LongPoll(db);
+const reads = createReadLog({
+  mode: config.AUDIT_READS,
+  append: (entries) => appendAudit(db, ...entries),
+  onDropped: (count) => metrics.auditReadsDropped.inc(count),
+});
 const app = createApp({
   db,
+  reads,
   queue,
   deliveryQueue,
   log,
@@ -123,6 +131,8 @@ server.listen(config.PORT, config.HOST, () => {
   log.info({ host: config.HOST, port }, 'api server listening');
   process.send?.({ ready: true, port });
 });
+// After the server has closed: its last requests are recorded, too.
+onClose(() => reads.close());
 onClose(() => closeServer(server));
 // First: streams and waits end only here. Clients reconnect after 3 s, when the server no longer listens.
 onClose(() => changeFeed.close());

@@ -55,6 +55,8 @@ export const workerFields = {
   COPY_TIMEOUT: duration('1s', '24h').prefault('15m'),
   /** Bytes of all copies but those for the archive. */
   COPY_CACHE_BYTES: wholeNumber(0, 100_000_000_000_000).prefault('5368709120'),
+  /** Unset: the audit log is kept forever. */
+  AUDIT_RETENTION_DAYS: wholeNumber(30, 36_500).optional(),
   /** Folder for the copies that are being made. */
   COPY_TMPDIR: z.string().optional(),
   /** Port of /livez, /readyz and /metrics. If unset, the ops server does not start. */

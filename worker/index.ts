@@ -14,6 +14,7 @@ import { readSources, type Sources } from '#sources/file.ts';
 import { createReload } from '#sources/reload.ts';
 import { withNotificationMetrics } from './attempt-metrics.ts';
 import type { HandleJobDeps } from './attempt-run.ts';
+import { startAuditRetention } from './audit-retention.ts';
 import { workerFields } from './config.ts';
 import { startCopies } from './copies/start.ts';
 import { createDeliveryMetrics } from './deliveries/metrics.ts';
@@ -190,6 +191,8 @@ const retention = startRetention({
   metrics: createRetentionMetrics(metrics.registry),
 });
 onClose(() => retention.close());
+const auditRetention = startAuditRetention({ db, log, days: config.AUDIT_RETENTION_DAYS });
+onClose(() => auditRetention.close());
 
 log.info({ concurrency: config.WORKER_CONCURRENCY, videoServer: config.VIDEO_SERVER }, 'worker ready');
 process.send?.({ ready: true });

@@ -27,6 +27,11 @@ export function createMetrics(registry: Registry) {
     registry,
     received,
     rateLimited,
+    auditReadsDropped: new Counter({
+      name: 'audit_reads_dropped_total',
+      help: 'Reads of alerts that the audit log does not have, because the database was unavailable for too long.',
+      registers,
+    }),
     authFailures: new Counter({
       name: 'auth_failures_total',
       help: 'Requests and logins with an invalid key: unknown, revoked or expired.',

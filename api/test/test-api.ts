@@ -6,6 +6,7 @@ import type { Express } from 'express';
 import { pino } from 'pino';
 import { afterEach, expect } from 'vitest';
 import { linkKeys } from '#media/links.ts';
+import { appendAudit } from '#prisma/audit.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { openDeliveryQueue } from '#redis/delivery-queue.ts';
 import { type AlertQueue, openAlertQueue } from '#redis/queue.ts';
@@ -15,6 +16,7 @@ import { ChangeFeed } from '../alerts/change-feed.ts';
 import { FeedLag } from '../alerts/feed-lag.ts';
 import { LongPoll } from '../alerts/long-poll.ts';
 import { type AppDeps, createApp } from '../app.ts';
+import { createReadLog } from '../audit/reads.ts';
 import type { Auth } from '../auth/client.ts';
 import { createMetrics } from '../operations/metrics.ts';
 import { createReadiness } from '../operations/readiness.ts';
@@ -64,6 +66,7 @@ export async function startTestApi(
     sourceNames?: string[];
     sourceOf?: AppDeps['sourceOf'];
     media?: Partial<AppDeps['media']>;
+    auditReads?: 'sampled' | 'all';
     feedLag?: { checkMs: number; warnMs: number };
     destinations?: Partial<AppDeps['destinations']>;
     retentionDays?: number;
@@ -82,8 +85,14 @@ export async function startTestApi(
   const metrics = createMetrics(new Registry());
   const feedLag = new FeedLag(db, log, options.feedLag);
   registerSystemGauges(metrics.registry, { db, queue, feedLag });
+  const reads = createReadLog({
+    mode: options.auditReads ?? 'off',
+    append: (entries) => appendAudit(db, ...entries),
+    onDropped: () => violations.push('a read was not recorded'),
+  });
   const app = createApp({
     db,
+    reads,
     queue,
     deliveryQueue,
     log,
@@ -137,6 +146,7 @@ export async function startTestApi(
       longPoll.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      await reads.close();
       await queue.close();
       await deliveryQueue.close();
       await db.$disconnect();

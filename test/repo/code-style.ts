@@ -1,6 +1,7 @@
 /** Files that may read the environment: what a person or a container starts. */
 const ENTRIES = [
   'api/index.ts',
+  'api/audit/audit-cli.ts',
   'api/auth/keys-cli.ts',
   'api/media/copies-cli.ts',
   'archive/cli.ts',

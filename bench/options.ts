@@ -25,7 +25,7 @@ What is measured
 
 How long
   --seconds S                     duration of each load, 1 to 120 (default 8, with --quick 3)
-  --alerts N                      number of alerts instead of a duration, 10 to 200000
+  --alerts N                      number of alerts instead of a duration, or stored before with --retention, 10 to 5000000
   --runs N                        repeat and report the median, 1 to 25 (default 1)
   --quick                         3 seconds, Redis only, sets avi and mix
   --minutes N                     time limit of the whole run (default 30)
@@ -42,7 +42,7 @@ const fields = z.object({
   backend: z.enum(['redis', 'postgres', 'both'], 'must be redis, postgres or both').optional(),
   set: z.enum([...SET_NAMES, 'all'], 'must be avi, mix, samples or all').optional(),
   runs: z.coerce.number().int().min(1).max(25, 'must be 1 to 25').default(1),
-  alerts: z.coerce.number().int().min(10).max(200_000, 'must be 10 to 200000').optional(),
+  alerts: z.coerce.number().int().min(10).max(5_000_000, 'must be 10 to 5000000').optional(),
   seconds: z.coerce.number().min(1).max(120, 'must be 1 to 120').optional(),
   baseline: yesNo.optional(),
   latency: yesNo.optional(),

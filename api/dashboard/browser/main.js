@@ -7,6 +7,7 @@ import { DestinationsPage } from './destinations-page.js';
 import { useEvents } from './events.js';
 import { Header } from './header.js';
 import { html } from './html.js';
+import { RetentionPage } from './retention-page.js';
 import { SETTINGS } from './settings.js';
 import { showTimesIn } from './time.js';
 import { useView } from './view.js';
@@ -25,6 +26,8 @@ import { useView } from './view.js';
  * @property {(text: string) => void} notify Shows a message for some seconds.
  */
 
+const PAGES = { '': AlertsPage, destinations: DestinationsPage, retention: RetentionPage };
+const TITLES = { '': '', destinations: 'Destinations – ', retention: 'Retention – ' };
 const TOAST_MS = 6_000;
 /** @type {AlertEvents} */
 const IGNORE = { onAlerts() {}, onGap() {} };
@@ -42,17 +45,17 @@ function Page({ settings }) {
   const ofAlerts = view.view === '';
   if (!ofAlerts) events.current = IGNORE;
   return html`
-    <a class="skip" href=${ofAlerts ? '#alerts' : '#destinations'}>${ofAlerts ? 'Skip to alerts' : 'Skip to destinations'}</a>
+    <a class="skip" href=${`#${view.view || 'alerts'}`}>${`Skip to ${view.view || 'alerts'}`}</a>
     <${Header} settings=${settings} connection=${connection} view=${view} navigate=${navigate} />
-    ${ofAlerts ? html`<${AlertsPage} ...${props} />` : html`<${DestinationsPage} ...${props} />`}
+    <${PAGES[view.view]} ...${props} />
     <p class="toast" role="status">${toast}</p>
   `;
 }
 
-/** Shows a lost connection in the tab too, where an operator sees it while another page is open. @param {Connection} connection @param {string} view */
+/** Shows a lost connection in the tab too, where an operator sees it while another page is open. @param {Connection} connection @param {import('./view.js').View['view']} view */
 function useTitle(connection, view) {
   useEffect(() => {
-    const title = view === 'destinations' ? 'Destinations – Video alerts' : 'Video alerts';
+    const title = `${TITLES[view]}Video alerts`;
     document.title = connection === 'lost' ? `⚠ Connection lost – ${title}` : title;
   }, [connection, view]);
 }

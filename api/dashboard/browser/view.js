@@ -3,7 +3,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 
 /**
  * @typedef {object} View An empty string means "not set".
- * @property {'' | 'destinations'} view Empty: alerts.
+ * @property {'' | 'destinations' | 'retention'} view Empty: alerts.
  * @property {string} q Part of the name of a store or file, or of a uuid.
  * @property {string} status
  * @property {string} store
@@ -45,6 +45,7 @@ export function readView(search) {
   /** @param {string} name */
   const get = (name) => query.get(name) ?? '';
   const zone = get('zone') === 'utc' ? 'utc' : '';
+  if (get('view') === 'retention') return viewOfRetention({ zone });
   if (get('view') === 'destinations') {
     return { ...viewOfDestinations({ zone }, get('destination')), delivery_status: get('delivery_status') };
   }
@@ -74,6 +75,11 @@ export function viewOfAlerts({ zone }, alert = '') {
 /** Returns the view of all destinations, or of one. @param {Pick<View, 'zone'>} current @returns {View} */
 export function viewOfDestinations({ zone }, destination = '') {
   return { ...NO_VIEW, view: 'destinations', zone, destination };
+}
+
+/** Returns the view of the retention rules. @param {Pick<View, 'zone'>} current @returns {View} */
+export function viewOfRetention({ zone }) {
+  return { ...NO_VIEW, view: 'retention', zone };
 }
 
 /** @param {string} text */

@@ -26,6 +26,8 @@ export type AlternatingResult = {
   p95: number[];
   /** Processed alerts per second at saturation. */
   perSecond: number[];
+  /** Processor time of all processes per alert at the steady rate, with that of alerts that wait and of pictures. */
+  cpuMs: number[];
   /** Alerts without a result, or with a wrong one. */
   wrong: number;
 };
@@ -54,7 +56,7 @@ export async function measureAlternating(
       await variant.prepare();
       const pace = { kind: 'open', perSecond: rate } as const;
       const steady = await measure(result, { count: Math.round(rate * seconds), pace });
-      addLatencies(result, steady);
+      addSteady(result, steady);
       if (saturated > 0) {
         const load = await measure(result, { count: saturated, pace: { kind: 'closed', inFlight: 64 } });
         result.perSecond.push(load.processedPerS);
@@ -66,28 +68,30 @@ export async function measureAlternating(
 }
 
 function emptyResult(backend: string, variant: string): AlternatingResult {
-  return { backend, variant, p50: [], p95: [], perSecond: [], wrong: 0 };
+  return { backend, variant, p50: [], p95: [], perSecond: [], cpuMs: [], wrong: 0 };
 }
 
-function addLatencies(result: AlternatingResult, { endToEndMs }: LoadResult): void {
+function addSteady(result: AlternatingResult, { endToEndMs, cpuMsPerAlertTotal }: LoadResult): void {
+  result.cpuMs.push(cpuMsPerAlertTotal);
   result.p50.push(endToEndMs?.p50 ?? Number.NaN);
   result.p95.push(endToEndMs?.p95 ?? Number.NaN);
 }
 
 /** Returns the results as a table in Markdown: the median, and every run. */
 export function renderAlternating(results: AlternatingResult[]): string {
-  const cell = (values: number[]) =>
-    values.length === 0
-      ? ''
-      : `**${median(values).toFixed(0)}**: ${values.map((value) => value.toFixed(0)).join(', ')}`;
-  const rows = results.map(({ backend, variant, p50, p95, perSecond, wrong }) => [
+  const cell = (values: number[], digits = 0) => {
+    const texts = values.map((value) => value.toFixed(digits));
+    return texts.length === 0 ? '' : `**${median(values).toFixed(digits)}**: ${texts.join(', ')}`;
+  };
+  const rows = results.map(({ backend, variant, p50, p95, cpuMs, perSecond, wrong }) => [
     backend,
     variant,
     cell(p50),
     cell(p95),
+    cell(cpuMs, 1),
     cell(perSecond),
     String(wrong),
   ]);
-  const header = ['queue', '', 'p50 ms', 'p95 ms', 'processed/s at saturation', 'wrong'];
+  const header = ['queue', '', 'p50 ms', 'p95 ms', 'CPU ms per alert', 'processed/s at saturation', 'wrong'];
   return [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

@@ -58,6 +58,8 @@ export async function startTestApi(
     maxHeld?: number;
     corsOrigins?: string[];
     allowedHosts?: string[];
+    /** Default: true. */
+    pictures?: boolean;
     trustProxy?: number;
     rateLimits?: AppDeps['rateLimits'];
     maxDepth?: number;
@@ -101,7 +103,7 @@ export async function startTestApi(
     metrics,
     maxHeld: options.maxHeld ?? 32,
     trustProxy: options.trustProxy ?? 0,
-    pictures: true,
+    pictures: options.pictures ?? true,
     auth: typeof options.auth === 'function' ? options.auth(db) : (options.auth ?? 'off'),
     corsOrigins: options.corsOrigins ?? [],
     allowedHosts: options.allowedHosts ?? [],

@@ -99,4 +99,20 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
     await page.getByLabel('Pictures').press('Space');
     await cell(uuid).waitFor();
   });
+
+  it('has neither a column nor a switch for pictures with PICTURES=off', async () => {
+    const without = await startTestApi({ pictures: false });
+    try {
+      page = await openPage(browser, [without.url]);
+      await goTo(page, without.url);
+      await page.getByText('Live', { exact: true }).waitFor();
+      await page.locator('.alerts').waitFor();
+      expect(await page.getByLabel('Pictures', { exact: true }).count()).toBe(0);
+      expect(await page.locator('.with-pictures').count()).toBe(0);
+    } finally {
+      await without.close();
+    }
+    await open();
+    await page.getByLabel('Pictures', { exact: true }).waitFor();
+  });
 });

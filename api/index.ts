@@ -27,6 +27,7 @@ import { createKeyUsage } from './auth/key-usage.ts';
 import { createSessions } from './auth/sessions.ts';
 import { readApiConfig } from './config.ts';
 import { createRateLimits } from './http/rate-limit.ts';
+import { registerBackupGauges } from './operations/backup-gauges.ts';
 import { createMetrics } from './operations/metrics.ts';
 import { createReadiness } from './operations/readiness.ts';
 import { registerSystemGauges } from './operations/system-gauges.ts';
@@ -71,6 +72,8 @@ registerSystemGauges(metrics.registry, { db, queue, feedLag });
 const mediaSpace = config.mediaStore?.space;
 const disks = mediaSpace ? [folderDisk('media', 'MEDIA_URL', mediaSpace)] : [];
 registerDisks(metrics.registry, [databaseDisk(db), ...disks]);
+
+registerBackupGauges(metrics.registry, db);
 const changeFeed = new ChangeFeed(db, log);
 const longPoll = new LongPoll(db);
 const reads = createReadLog({

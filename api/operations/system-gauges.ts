@@ -8,7 +8,7 @@ const CACHE_MS = 5_000;
 /** A scrape waits at most this long for a value. */
 const TIMEOUT_MS = 1_000;
 
-const EVERY_REPLICA = 'About the whole system, reported by each api replica: use max(), not sum().';
+export const EVERY_REPLICA = 'About the whole system, reported by each api replica: use max(), not sum().';
 
 type Deps = { db: Database; queue: AlertQueue; feedLag: { readonly seconds: number | undefined } };
 
@@ -62,7 +62,7 @@ export function registerSystemGauges(registry: Registry, { db, queue, feedLag }:
 }
 
 /** Caches the result of `read`. Returns undefined if it fails or takes too long. */
-function cached<T>(read: () => Promise<T>): () => Promise<T | undefined> {
+export function cached<T>(read: () => Promise<T>): () => Promise<T | undefined> {
   let readAt = Number.NEGATIVE_INFINITY;
   let value: Promise<T | undefined> = Promise.resolve(undefined);
   return () => {

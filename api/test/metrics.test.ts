@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { recordRun } from '#backup/runs.ts';
 import { startRedisServer } from '#test/harness/redis.ts';
 import { startTcpProxy } from '#test/harness/tcp-proxy.ts';
 import { ANONYMOUS, type Client, type Scope } from '../auth/client.ts';
@@ -73,6 +74,17 @@ describe('GET /metrics', () => {
     expect(await value(api, 'alerts_queue_jobs{state="waiting"}')).toBe(await api.db.alert.count());
     await api.db.alert.updateMany({ data: { notifiedAt: new Date() } });
     await expect.poll(() => value(api, 'alerts_oldest_unfinished_seconds'), { timeout: 150_000 }).toBe(0);
+  });
+
+  it('reports when the last backup and the last restore drill succeeded', async () => {
+    const own = await startTestApi();
+    const [backup, drill] = ['backup_last_success_timestamp_seconds', 'restore_drill_last_success_timestamp_seconds'];
+    await recordRun(own.databaseUrl, { kind: 'backup', name: 'b', seconds: 1 });
+    await expect.poll(() => value(own, backup), { timeout: 150_000 }).toBeGreaterThan(Date.now() / 1_000 - 600);
+    expect(await value(own, drill)).toBeUndefined();
+    await recordRun(own.databaseUrl, { kind: 'restore_drill', name: 'b', seconds: 1 });
+    await expect.poll(() => value(own, drill), { timeout: 150_000 }).toBeGreaterThan(Date.now() / 1_000 - 600);
+    await own.close();
   });
 
   it('omits values that it cannot read while the database does not respond', async () => {

@@ -18,6 +18,7 @@ import { LongPoll } from '../alerts/long-poll.ts';
 import { type AppDeps, createApp } from '../app.ts';
 import { createReadLog } from '../audit/reads.ts';
 import type { Auth } from '../auth/client.ts';
+import { registerBackupGauges } from '../operations/backup-gauges.ts';
 import { createMetrics } from '../operations/metrics.ts';
 import { createReadiness } from '../operations/readiness.ts';
 import { registerSystemGauges } from '../operations/system-gauges.ts';
@@ -92,6 +93,7 @@ export async function startTestApi(
     append: (entries) => appendAudit(db, ...entries),
     onDropped: () => violations.push('a read was not recorded'),
   });
+  registerBackupGauges(metrics.registry, db);
   const app = createApp({
     db,
     reads,

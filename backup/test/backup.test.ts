@@ -125,8 +125,6 @@ it('keeps the newest backups', async () => {
 it('does not delay the event feed while it runs', async () => {
   const url = await testDatabase();
   await fill(url);
-  const bounds = () =>
-    query(url, 'SELECT pg_snapshot_xmin(s) = pg_snapshot_xmax(s) AS open FROM pg_current_snapshot() s');
   const seen: unknown[] = [];
   const print = async () =>
     void seen.push(

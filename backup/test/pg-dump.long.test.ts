@@ -28,7 +28,7 @@ describe.skipIf(missing)('Debian’s PostgreSQL', () => {
     );
   }, 600_000);
 
-  it('refuses a pg_dump that is older than the server, and uses the other format if none was asked for', async () => {
+  it('refuses a pg_dump that is older than the server, and uses the other format unless it was required', async () => {
     const url = await testDatabase();
     const place = openTestPlace(await temporaryFolder());
     const needed = /pg_dump 18 or newer is needed, .*Install the package postgresql-client-18, or set PG_DUMP_PATH/;

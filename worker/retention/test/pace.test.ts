@@ -4,20 +4,20 @@ import { createPace } from '../pace.ts';
 const FAST = { batchMs: 200, writesMs: [3, 3, 3], idleWriteMs: 3 };
 const SLOW = { ...FAST, writesMs: [3, 20, 30] };
 
-it('pauses for as long as a batch took, while small writes stay fast', () => {
+it('pauses three times as long as a batch took, while small writes stay fast', () => {
   const pace = createPace();
   expect(pace.rows()).toBe(5_000);
-  for (let i = 0; i < 20; i += 1) expect(pace.pauseAfter({ ...FAST, rows: pace.rows() })).toBe(200);
+  for (let i = 0; i < 20; i += 1) expect(pace.pauseAfter({ ...FAST, rows: pace.rows() })).toBe(600);
   expect(pace.rows()).toBe(5_000);
 });
 
 it('pauses up to nine times as long while small writes get slower, and recovers', () => {
   const pace = createPace();
   const pauses = Array.from({ length: 10 }, () => pace.pauseAfter({ ...SLOW, rows: pace.rows() }));
-  expect(pauses[0]).toBe(300);
+  expect(pauses[0]).toBe(900);
   expect(pauses.at(-1)).toBe(1_800);
   const recovered = Array.from({ length: 30 }, () => pace.pauseAfter({ ...FAST, rows: pace.rows() }));
-  expect(recovered.at(-1)).toBe(200);
+  expect(recovered.at(-1)).toBe(600);
 });
 
 it('makes batches smaller that take long, and larger again', () => {

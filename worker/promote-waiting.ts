@@ -5,6 +5,8 @@ import type { SourcesHealth } from './source-health.ts';
 /** 200 per second: 12,000 alerts, ten minutes at 20 per second, take a minute, and new alerts are not late. */
 const INTERVAL_MS = 250;
 const PER_INTERVAL = 50;
+/** Most alerts that a worker knows may already have been processed by others: they do not count. */
+const MAX_CALLS = 10;
 
 type Deps = {
   sources: Pick<SourcesHealth, 'takeWaiting'>;
@@ -19,12 +21,15 @@ export function startPromoting({ sources, queue, log }: Deps): { close(): Promis
   let busy = false;
   let failed = false;
   const promoteNext = async () => {
-    // Those of a failed call are tried again.
-    if (uuids.length === 0) uuids = sources.takeWaiting(PER_INTERVAL);
-    if (uuids.length === 0) return;
-    await queue.promote(uuids);
-    uuids = [];
-    failed = false;
+    let left = PER_INTERVAL;
+    for (let calls = 0; calls < MAX_CALLS && left > 0; calls += 1) {
+      // Those of a failed call are tried again.
+      if (uuids.length === 0) uuids = sources.takeWaiting(PER_INTERVAL);
+      if (uuids.length === 0) return;
+      left -= await queue.promote(uuids);
+      uuids = [];
+      failed = false;
+    }
   };
   const report = (err: unknown) => {
     if (!failed) log.warn({ err }, 'cannot promote the alerts that waited for their source: they return later');

@@ -50,6 +50,8 @@ it('alerts that wait continue when their source responds, and when the file has 
   for (const [index, source] of ['paris', 'berlin', 'rome'].entries()) {
     for (let n = 0; n < 5; n += 1) of(source).failed(uuidOf(n), FAILURE);
     uuids[source] = Array.from({ length: 60 }, (_, n) => uuidOf(1_000 * (index + 1) + n));
+    // Processed by other workers since: without jobs.
+    for (let n = 100; n < 900; n += 1) of(source).admit(uuidOf(1_000 * (index + 1) + n));
     const notBefore = new Date(Date.now() + 3_600_000);
     for (const uuid of uuids[source]) {
       expect(of(source).admit(uuid)).toMatchObject({ kind: 'wait' });

@@ -28,6 +28,12 @@ export function readSettings(env: Environment): Config<typeof fields> & { PATH: 
   return { ...parseConfig(fields, env), PATH: env.PATH };
 }
 
+/** Returns the same variables for a command that can do without DATABASE_URL. Throws ConfigError. */
+export function readOptionalSettings(env: Environment) {
+  const optional = { ...fields, DATABASE_URL: fields.DATABASE_URL.optional() };
+  return { ...parseConfig(optional, env), PATH: env.PATH };
+}
+
 /** Returns the store of MEDIA_URL. Throws UsageError without one. */
 export function openMedia(settings: Config<typeof fields>, env: Environment): MediaStore {
   const store = openConfiguredStore(settings, env);

@@ -6,6 +6,13 @@ import { openRoles } from './postgres/roles.ts';
 
 type Environment = Record<string, string | undefined>;
 
+const dataDirOf = (env: Environment) => env.DATA_DIR || fileURLToPath(new URL('../data', import.meta.url));
+
+/** Returns true if there is a DATABASE_URL, or a data folder of `npm start`. */
+export function hasLocalDatabase(env: Environment): boolean {
+  return Boolean(env.DATABASE_URL || env.DATABASE_URL_FILE) || existsSync(join(dataDirOf(env), 'cluster'));
+}
+
 /**
  * Calls the work with the environment that names the database of `npm start`: the one that is running, or else started for the
  * work. A given DATABASE_URL is used instead. Files of pictures and SECRETS_KEY are those of the data folder, unless given.
@@ -15,7 +22,7 @@ export async function withLocalDatabase(
   work: (env: Environment) => Promise<number>,
 ): Promise<number> {
   if (env.DATABASE_URL || env.DATABASE_URL_FILE) return work(env);
-  const dataDir = env.DATA_DIR || fileURLToPath(new URL('../data', import.meta.url));
+  const dataDir = dataDirOf(env);
   const files = { ...filesOf(dataDir, env), ...env };
   const urlFile = join(dataDir, 'database-url');
   if (existsSync(urlFile)) return work({ ...files, DATABASE_URL_FILE: urlFile });

@@ -2,12 +2,20 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Environment, print, programVersion, readOptions, readSettings, runCommand } from '#backup/command.ts';
+import {
+  type Environment,
+  print,
+  programVersion,
+  readOptionalSettings,
+  readOptions,
+  runCommand,
+  UsageError,
+} from '#backup/command.ts';
 import { createBackup } from '#backup/create.ts';
 import { drill } from '#backup/drill.ts';
 import { type BackupPlace, openPlace } from '#backup/place.ts';
 import { recordRun } from '#backup/runs.ts';
-import { withLocalDatabase } from './database.ts';
+import { hasLocalDatabase, withLocalDatabase } from './database.ts';
 import { startEmbeddedPostgres } from './postgres/embedded.ts';
 
 const USAGE = `Usage: npm run restore-drill -- [--from FOLDER|s3://SOURCE/PREFIX] [--name NAME]
@@ -32,18 +40,21 @@ function restoreDrill(args: string[], env: Environment): Promise<number> {
     }
     const folder = await mkdtemp(join(tmpdir(), 'restore-drill-'));
     try {
-      const settings = readSettings(env);
+      const settings = readOptionalSettings(env);
+      const { DATABASE_URL } = settings;
       const from = options.from ?? join(folder, 'backups');
       const place = openPlace(from, { SOURCES_FILE: settings.SOURCES_FILE, env, option: '--from' });
       const common = { place, search: settings, print };
       if (options.from === undefined) {
-        await createBackup({ ...common, databaseUrl: settings.DATABASE_URL, program: programVersion() });
+        if (DATABASE_URL === undefined) throw new UsageError('--from is required without a database to back up.');
+        await createBackup({ ...common, databaseUrl: DATABASE_URL, program: programVersion() });
       }
       const { name, seconds } = await onTemporaryServer(folder, (databaseUrl) =>
         measure({ ...common, databaseUrl, name: options.name, secretsKey: settings.SECRETS_KEY }),
       );
       await place.close();
-      await recordRun(settings.DATABASE_URL, { kind: 'restore_drill', name, seconds });
+      if (DATABASE_URL === undefined) print('the success is not recorded: DATABASE_URL is not set');
+      else await recordRun(DATABASE_URL, { kind: 'restore_drill', name, seconds });
       return 0;
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -73,5 +84,7 @@ async function onTemporaryServer<Result>(folder: string, work: (url: string) => 
 }
 
 if (import.meta.main) {
-  process.exitCode = await withLocalDatabase(process.env, (env) => restoreDrill(process.argv.slice(2), env));
+  const run = (env: Environment) => restoreDrill(process.argv.slice(2), env);
+  // Elsewhere than on the machine of the stack there is only the backup.
+  process.exitCode = hasLocalDatabase(process.env) ? await withLocalDatabase(process.env, run) : await run(process.env);
 }

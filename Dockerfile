@@ -59,8 +59,8 @@ COPY worker worker
 # In a container of 512 MiB, V8 reserves only 1 MiB for new objects and copies them repeatedly: the api uses 1.5 ms of CPU
 # per alert instead of 1.3, and 40 MiB less memory. With 768 MiB, V8 chooses 16 MiB by itself.
 ENV NODE_OPTIONS=--max-semi-space-size=16
-# The volumes of pictures and copies, and of backups, get the owner of these folders.
-RUN install -d -o 1000 -g 1000 -m 755 /media && install -d -o 1000 -g 1000 -m 700 /backups
+# The volumes get the owner of these folders.
+RUN install -d -o 1000 -g 1000 -m 755 /media && install -d -o 1000 -g 1000 -m 700 /backups /archive
 # Numeric: an orchestrator that checks for a non-root user cannot resolve a name.
 USER 1000:1000
 # The worker listens on OPS_PORT, the api on PORT; /readyz is the same. On a machine with 40 busy processes, the check alone

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { databaseFields } from '#config/fields.ts';
 import { ConfigError, parseConfig } from '#config/parse.ts';
+import type { ObjectStore } from '#media/objects.ts';
 import { readArchiveHead } from '#prisma/archive-records.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { checkMigrations } from '#prisma/readiness.ts';
@@ -46,7 +47,7 @@ const cliFields = {
 
 type Command = 'list' | 'verify' | 'restore';
 type Options = z.infer<typeof optionsSchema>;
-type Archive = { store: ReturnType<typeof openConfiguredArchive>; url: string };
+type Archive = { store: ObjectStore; url: string };
 
 async function main(args: string[], env: NodeJS.ProcessEnv): Promise<number> {
   const parsed = readArguments(args);
@@ -55,7 +56,9 @@ async function main(args: string[], env: NodeJS.ProcessEnv): Promise<number> {
     return 0;
   }
   const config = parseConfig(cliFields, env);
-  const archive = { store: openConfiguredArchive(config, env), url: config.ARCHIVE_URL };
+  const store = openConfiguredArchive(config, env);
+  if (store === undefined) throw new ConfigError(['ARCHIVE_URL: is required and not set']);
+  const archive = { store, url: config.ARCHIVE_URL };
   const { command, options } = parsed;
   try {
     if (command === 'list') return list(await readChain(archive.store), options);

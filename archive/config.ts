@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { wholeNumber } from '#config/fields.ts';
 import { STORAGE_URL_ERROR, storageLocation } from '#media/config.ts';
 
 /** Where alerts are written to before they are deleted. */
@@ -8,4 +9,6 @@ export const archiveFields = {
     .string()
     .refine((url) => storageLocation(url) !== undefined, STORAGE_URL_ERROR)
     .optional(),
+  /** How long alerts that were restored are kept. */
+  RESTORED_DAYS: wholeNumber(1, 36_500).prefault('7'),
 };

@@ -48,12 +48,13 @@ export function uuidOf(line: string): string {
  */
 export async function writeDataFile(
   target: string,
-  { rows, old }: { rows: Lines; old: AsyncIterable<string> | undefined },
+  { rows, old, signal }: { rows: Lines; old: AsyncIterable<string> | undefined; signal?: AbortSignal | undefined },
 ): Promise<Pick<ArchiveFile, 'rows' | 'bytes' | 'sha256'>> {
   const hash = createHash('sha256');
   let count = 0;
   async function* counted(): AsyncGenerator<string> {
     for await (const line of merge(old, rows)) {
+      signal?.throwIfAborted();
       count += 1;
       yield `${line}\n`;
     }

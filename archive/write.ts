@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -14,6 +14,10 @@ export type ArchiveRow = { uuid: string; day: string; store: string; line: strin
 
 /** Files that are written or uploaded at the same time. */
 const CONCURRENCY = 8;
+/** Of the temporary folder of a run. */
+const FOLDER = 'video-alerts-archive-';
+/** Each file of a run changes its folder; one is written in seconds. */
+const ABANDONED_AFTER_MS = 3_600_000;
 
 const intentSchema = z.object({ paths: z.array(z.string()) });
 
@@ -30,18 +34,28 @@ export async function addRows(
   store: ObjectStore,
   chain: Chain,
   rows: readonly ArchiveRow[],
-  now = new Date(),
+  { now = new Date(), signal }: { now?: Date; signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'archive-'));
+  const folder = await mkdtemp(join(tmpdir(), FOLDER));
   try {
     const groups = [...groupRows(rows).values()];
     const files = await mapLimited(groups, (group, index) =>
-      mergeFile(store, chain, { group, target: join(folder, `${index}`) }),
+      mergeFile(store, chain, { group, target: join(folder, `${index}`), signal }),
     );
     const changed = files.filter(({ file }) => file.path !== file.replaces);
     if (changed.length > 0) await publish(store, chain, { files: changed, now });
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Deletes the temporary folders of killed processes. */
+export async function removeAbandoned(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(FOLDER)) continue;
+    const path = join(tmpdir(), name);
+    const modifiedAt = (await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now();
+    if (modifiedAt < Date.now() - ABANDONED_AFTER_MS) await rm(path, { recursive: true, force: true });
   }
 }
 
@@ -61,11 +75,11 @@ function groupRows(rows: readonly ArchiveRow[]): Map<string, Group> {
 async function mergeFile(
   objects: ObjectStore,
   chain: Chain,
-  { group, target }: { group: Group; target: string },
+  { group, target, signal }: { group: Group; target: string; signal: AbortSignal | undefined },
 ): Promise<NewFile> {
   const { day, store, rows } = group;
   const current = chain.files.get(keyOf(group));
-  const written = await writeDataFile(target, { rows, old: current && readLines(objects, current) });
+  const written = await writeDataFile(target, { rows, old: current && readLines(objects, current), signal });
   const path = dataPath({ day, store, sha256: written.sha256 });
   return { file: { path, day, store, ...written, replaces: current?.path ?? null }, local: target };
 }

@@ -31,7 +31,7 @@ type DuePage = { due: Candidate[]; after: ReceiptPosition | undefined };
 export async function readDue(
   db: Database,
   part: Part,
-  { after, until, limit }: { after: ReceiptPosition; until: Date; limit: number },
+  { after, until, restoredUntil, limit }: { after: ReceiptPosition; until: Date; restoredUntil?: Date; limit: number },
 ): Promise<DuePage> {
   const rows = await db.$queryRaw<(Candidate & ReceiptPosition & { due: boolean })[]>`
     WITH scanned AS MATERIALIZED (
@@ -39,7 +39,7 @@ export async function readDue(
       WHERE ${indexed(part)} AND received_at < ${until}::timestamptz
         AND received_at >= ${after.receivedAt}::timestamptz AND (received_at, id) > (${after.receivedAt}::timestamptz, ${after.id}::bigint)
       ORDER BY received_at, id LIMIT ${limit}::int)
-    SELECT id, received_at AS "receivedAt", updated_at AS "updatedAt", ${isDue(part)} AS due
+    SELECT id, received_at AS "receivedAt", updated_at AS "updatedAt", ${isDue(part, restoredUntil)} AS due
     FROM scanned ORDER BY received_at, id`;
   const last = rows.at(-1);
   const due = rows.filter((row) => row.due).map(({ id, updatedAt }) => ({ id, updatedAt }));
@@ -47,14 +47,14 @@ export async function readDue(
 }
 
 /** `limit` bounds the alerts that are counted, `scan` the rows of each part that are read, `from` when they were received. */
-type CountLimits = { limit: number; scan: number; from?: (part: Part) => Date };
+type CountLimits = { limit: number; scan: number; from?: (part: Part) => Date; restoredUntil?: Date };
 
 /** Returns the number of alerts that are due, and when the oldest of them was received. */
 export async function countDue(
   db: Database,
   parts: readonly Part[],
   now: Date,
-  { limit, scan, from = () => new Date(0) }: CountLimits,
+  { limit, scan, from = () => new Date(0), restoredUntil }: CountLimits,
 ): Promise<{ alerts: number; oldest: Date | null }> {
   let alerts = 0;
   let oldest: Date | null = null;
@@ -66,7 +66,7 @@ export async function countDue(
           SELECT id, received_at, store, status, notified_at FROM alerts
           WHERE ${indexed(part)} AND received_at >= ${from(part)}::timestamptz AND received_at < ${dueBefore(part, now)}::timestamptz
           ORDER BY received_at, id LIMIT ${scan}::int) scanned
-        WHERE ${isDue(part)} LIMIT ${limit - alerts}::int) due`;
+        WHERE ${isDue(part, restoredUntil)} LIMIT ${limit - alerts}::int) due`;
     alerts += row.n;
     if (row.oldest && (!oldest || row.oldest < oldest)) oldest = row.oldest;
   }
@@ -79,11 +79,13 @@ function indexed({ store, status }: Part): Prisma.Sql {
   return status === 'failed' ? Prisma.sql`${ofStore} AND failure_code IS NOT NULL` : ofStore;
 }
 
-function isDue({ exceptStores, status }: Part): Prisma.Sql {
+/** An alert that was restored from the archive after `restoredUntil` is kept. */
+function isDue({ exceptStores, status }: Part, restoredUntil = new Date()): Prisma.Sql {
   const statuses = status === null ? Prisma.sql`('processed', 'failed')` : Prisma.sql`(${status}::alert_status)`;
   const others = exceptStores.length === 0 ? Prisma.empty : Prisma.sql`AND store <> ALL (${exceptStores}::text[])`;
   return Prisma.sql`(status IN ${statuses} AND notified_at IS NOT NULL ${others}
-    AND NOT EXISTS (SELECT FROM holds WHERE alert_id = scanned.id))`;
+    AND NOT EXISTS (SELECT FROM holds WHERE alert_id = scanned.id)
+    AND NOT EXISTS (SELECT FROM archived_alerts WHERE alert_id = scanned.id AND restored_at > ${restoredUntil}::timestamptz))`;
 }
 
 export async function findRetentionState(db: Database): Promise<RetentionState | null> {

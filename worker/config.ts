@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { archiveFields } from '#archive/config.ts';
 import { databaseFields, duration, logFields, publicUrlField, retentionFields, wholeNumber } from '#config/fields.ts';
 import { allowedCidrsField } from '#destinations/address-rules.ts';
 import { secretsKeyField } from '#destinations/secret-box.ts';
@@ -18,6 +19,7 @@ export const workerFields = {
   ...sourcesFields,
   ...mediaFields,
   ...retentionFields,
+  ...archiveFields,
   /** Origin of the video server: scheme, host and port, no path. */
   VIDEO_SERVER: z
     .url({ protocol: /^https?$/, error: 'must be a URL like http://nginx:8080' })

@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import { openConfiguredArchive } from '#archive/store.ts';
 import { parseConfig } from '#config/parse.ts';
 import { openConfiguredStore } from '#media/store.ts';
 import { checkDisks, databaseDisk, folderDisk, registerDisks } from '#observability/disks.ts';
@@ -31,6 +32,7 @@ import { startPictures } from './pictures/start.ts';
 import { startPromoting } from './promote-waiting.ts';
 import { createQuarantine } from './quarantine.ts';
 import { startReconciler } from './reconcile.ts';
+import { createArchive } from './retention/archive.ts';
 import { createRetentionMetrics } from './retention/metrics.ts';
 import { startRetention } from './retention/start.ts';
 import { detectSandbox } from './sandbox/sandbox.ts';
@@ -51,6 +53,7 @@ const service = await startService('worker', () => {
     ...values,
     sources: values.SOURCES_FILE === undefined ? undefined : readSources(values.SOURCES_FILE, process.env),
     store: openConfiguredStore(values, process.env),
+    archiveStore: openConfiguredArchive(values, process.env),
   };
 });
 const { config, log, onClose } = service;
@@ -186,11 +189,17 @@ if (store) {
   const check = startMediaCheck({ databaseUrl: config.DATABASE_URL, db, store, log, metrics: mediaMetrics });
   onClose(() => check.close());
 }
+const retentionMetrics = createRetentionMetrics(metrics.registry);
+const { archiveStore, ARCHIVE_URL } = config;
+const archive =
+  archiveStore && ARCHIVE_URL !== undefined
+    ? createArchive(db, { store: archiveStore, url: ARCHIVE_URL }, retentionMetrics.archive)
+    : undefined;
 const retention = startRetention({
   ...{ databaseUrl: config.DATABASE_URL, db, store, log, defaultDays: config.RETENTION_DAYS },
-  metrics: createRetentionMetrics(metrics.registry),
+  ...{ archive, wholeDays: archive !== undefined, restoredDays: config.RESTORED_DAYS, metrics: retentionMetrics },
 });
-onClose(() => retention.close());
+onClose(() => retention.close().finally(() => archiveStore?.close()));
 const auditRetention = startAuditRetention({ db, log, days: config.AUDIT_RETENTION_DAYS });
 onClose(() => auditRetention.close());
 

@@ -11,12 +11,18 @@ import { readLines, uuidOf } from '../data-file.ts';
 import { openConfiguredArchive } from '../store.ts';
 import type { ArchiveRow } from '../write.ts';
 
+function opened(env: { ARCHIVE_URL: string; SOURCES_FILE?: string }): ObjectStore {
+  const store = openConfiguredArchive(env, {});
+  if (!store) throw new Error('there is no archive');
+  return store;
+}
+
 /** Returns an archive in a new folder. */
 export function openFolderArchive() {
   const folder = mkdtempSync(join(tmpdir(), 'archive test '));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const ARCHIVE_URL = pathToFileURL(folder).href;
-  const store = openConfiguredArchive({ ARCHIVE_URL }, {});
+  const store = opened({ ARCHIVE_URL });
   return { store, folder, env: { ARCHIVE_URL } };
 }
 
@@ -39,7 +45,7 @@ export async function openBucketArchive() {
   };
   writeFileSync(join(folder, 'sources.json'), JSON.stringify({ sources: { cold: bucket } }));
   const env = { ARCHIVE_URL: 's3://cold/alerts', SOURCES_FILE: join(folder, 'sources.json') };
-  const store = openConfiguredArchive(env, {});
+  const store = opened(env);
   onTestFinished(() => store.close());
   return { store, env };
 }

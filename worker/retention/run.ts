@@ -31,6 +31,10 @@ export type RunDeps = {
   db: Database;
   store: FileRemover | undefined;
   archive?: Archive | undefined;
+  /** Delete all alerts of a day (UTC) at once. A file of the archive has one day, and would be written again every minute. */
+  wholeDays?: boolean;
+  /** Days for which alerts that were restored from the archive are kept. */
+  restoredDays?: number;
   log: Logger;
   metrics: RetentionMetrics;
 };
@@ -41,6 +45,7 @@ const FULL_SCAN_MS = 3_600_000;
 /** Also of the rows that are read for the count. */
 const MAX_COUNTED = 100_000;
 const WRITE_INTERVAL_MS = 50;
+const DAY_MS = 86_400_000;
 
 /** Returns the parts of the table by the current rules. */
 type ReadParts = () => Promise<readonly Part[]>;
@@ -50,7 +55,7 @@ type ReadParts = () => Promise<readonly Part[]>;
  * rules have changed: what a mistaken rule has not deleted by then is kept.
  */
 export function createRun(deps: RunDeps): (readParts: ReadParts, signal: AbortSignal) => Promise<number> {
-  const { db, metrics } = deps;
+  const { db, metrics, restoredDays = 0 } = deps;
   const scanned = new Map<string, Date>();
   let lastFullScan = Number.NEGATIVE_INFINITY;
   return async (readParts, signal) => {
@@ -60,15 +65,19 @@ export function createRun(deps: RunDeps): (readParts: ReadParts, signal: AbortSi
       scanned.clear();
       lastFullScan = performance.now();
     }
-    const now = await readDatabaseTime(db);
+    const time = await readDatabaseTime(db);
+    const now = deps.wholeDays ? startOfDay(time) : time;
+    const restoredUntil = new Date(time.getTime() - restoredDays * DAY_MS);
     const from = (part: Part) => scanned.get(JSON.stringify(part)) ?? START.receivedAt;
-    const { alerts: due } = await countDue(db, parts, now, { limit: MAX_COUNTED, scan: MAX_COUNTED, from });
+    const { alerts: due } = await countDue(db, parts, now, {
+      ...{ limit: MAX_COUNTED, scan: MAX_COUNTED, from, restoredUntil },
+    });
     const progress: Progress = { started: false, deleted: 0, due };
     metrics.due.set(due);
     try {
       for (const part of parts) {
         const until = dueBefore(part, now);
-        const scan = { part, from: { receivedAt: from(part), id: 0n }, until, isCurrent };
+        const scan = { part, from: { receivedAt: from(part), id: 0n }, until, restoredUntil, isCurrent };
         if (!(await deletePart(deps, scan, progress, signal))) break;
         scanned.set(JSON.stringify(part), until);
       }
@@ -83,7 +92,7 @@ export function createRun(deps: RunDeps): (readParts: ReadParts, signal: AbortSi
 
 /** `started`: the run is recorded, because there was something to delete. */
 type Progress = { started: boolean; deleted: number; due: number };
-type Scan = { part: Part; from: ReceiptPosition; until: Date; isCurrent: () => Promise<boolean> };
+type Scan = { part: Part; from: ReceiptPosition; until: Date; restoredUntil: Date; isCurrent: () => Promise<boolean> };
 
 async function startRun(db: Database): Promise<void> {
   const before = await findRetentionState(db);
@@ -103,16 +112,12 @@ function recordInAudit(db: Database, details: { deleted: number; error?: string 
 }
 
 /** Returns false if the rules have changed. */
-async function deletePart(
-  deps: RunDeps,
-  { part, from, until, isCurrent }: Scan,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<boolean> {
+async function deletePart(deps: RunDeps, scan: Scan, progress: Progress, signal: AbortSignal): Promise<boolean> {
+  const { part, from, until, restoredUntil, isCurrent } = scan;
   const pace = createPace();
   for (let after: ReceiptPosition | undefined = from; after; ) {
     signal.throwIfAborted();
-    const page = await readDue(deps.db, part, { after, until, limit: pace.rows() });
+    const page = await readDue(deps.db, part, { after, until, restoredUntil, limit: pace.rows() });
     after = page.after;
     if (page.due.length === 0) continue;
     if (!progress.started) await startRun(deps.db);
@@ -160,6 +165,10 @@ async function timeWrite(db: Database, { deleted }: Progress): Promise<number> {
   const startedAt = performance.now();
   await recordRetentionProgress(db, deleted);
   return performance.now() - startedAt;
+}
+
+function startOfDay(time: Date): Date {
+  return new Date(Math.floor(time.getTime() / DAY_MS) * DAY_MS);
 }
 
 function messageOf(error: unknown): string {

@@ -34,6 +34,7 @@ export function startRetention({ databaseUrl, defaultDays, intervalMs = INTERVAL
     const isLeader = (await readParts()).length > 0 && (await withSessionLock(databaseUrl, LOCK, task));
     // What another worker fails to do, that worker reports.
     metrics.failing.set(0);
+    metrics.archive.failing.set(0);
     if (!isLeader) metrics.due.set(0);
   };
   let running: Promise<unknown> = Promise.resolve();

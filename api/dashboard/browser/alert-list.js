@@ -13,6 +13,7 @@ export function matches(alert, filter) {
     (filter.status === '' || alert.status === filter.status) &&
     (filter.store === '' || alert.store === filter.store) &&
     (filter.failure_code === '' || alert.failure?.code === filter.failure_code) &&
+    (filter.held === '' || alert.hold !== null) &&
     (filter.from === '' || alert.received_at >= filter.from) &&
     (filter.to === '' || alert.received_at < filter.to)
   );

@@ -1,6 +1,7 @@
 // A virtual list: the document contains only the rows that are visible.
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { formatAge, formatDuration, UntrustedText, withVisibleCharacters } from './format.js';
+import { HeldBadge } from './hold-box.js';
 import { html } from './html.js';
 import { followLink } from './link.js';
 import { WaitingCell } from './outage.js';
@@ -119,6 +120,7 @@ function Row({ alert, pictures, index, now, selected, focusable, url, onOpen, on
         <a href=${url} tabindex=${focusable ? 0 : -1} aria-current=${selected ? 'true' : undefined} onClick=${open} onFocus=${() => onFocus(uuid)} title=${withVisibleCharacters(store)}>
           <${UntrustedText}>${store}<//>
         </a>
+        ${alert.hold && html`<${HeldBadge} />`}
       </span>
       <span role="cell" class=${failure || alert.last_error ? 'result failure' : 'result'}>${alert.last_error ? html`<${WaitingCell} alert=${alert} now=${now} />` : result}</span>
       <span role="cell" class="codec">${codec ?? ''}</span>

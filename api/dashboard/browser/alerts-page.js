@@ -50,7 +50,7 @@ export function AlertsPage(props) {
       <${Overview} statistics=${statistics} view=${view} navigate=${navigate} period=${RANGES[view.range]?.label ?? 'Custom range'} />
       <${AlertSection} list=${list} filter=${filter} view=${view} navigate=${navigate} onOpen=${open} />
       <aside aria-label=${view.alert === '' ? 'Failures' : 'Alert'}>
-        ${view.alert !== '' && html`<${Detail} uuid=${view.alert} change=${change} view=${view} settings=${settings} onClose=${close} notify=${notify} />`}
+        ${view.alert !== '' && html`<${Detail} uuid=${view.alert} change=${change} view=${view} settings=${settings} onClose=${close} onKept=${list.reload} notify=${notify} />`}
         <${Failures} statistics=${statistics} view=${view} navigate=${navigate} mayRetry=${settings.scopes.includes('operate')} onRetry=${confirmRetry} />
       </aside>
     </main>
@@ -60,10 +60,10 @@ export function AlertsPage(props) {
 
 /** @param {View} view @returns {Filter} */
 function useFilter(view) {
-  const { q, status, store, failure_code, range, from, to } = view;
+  const { q, status, store, failure_code, held, range, from, to } = view;
   return useMemo(
-    () => ({ q, status, store, failure_code, ...boundsOf({ ...view, range, from, to }) }),
-    [q, status, store, failure_code, range, from, to],
+    () => ({ q, status, store, failure_code, held, ...boundsOf({ ...view, range, from, to }) }),
+    [q, status, store, failure_code, held, range, from, to],
   );
 }
 

@@ -3,6 +3,7 @@ import { AlertMedia } from './alert-media.js';
 import { AlertDeliveries } from './deliveries.js';
 import { FailureBox } from './failure-box.js';
 import { formatBytes, UntrustedText } from './format.js';
+import { HeldBadge, HoldBox, KeepingActions } from './hold-box.js';
 import { html } from './html.js';
 import { WaitingBox } from './outage.js';
 import { Panel } from './panel.js';
@@ -24,15 +25,23 @@ const REFRESH_MS = 2_000;
 /**
  * Shows everything about one alert.
  * @param {{ uuid: string, change: Alert | undefined, view: import('./view.js').View, settings: Settings, onClose: () => void,
- *   notify: (text: string) => void }} props
- *   change: its newest state from the event stream
+ *   onKept: () => void, notify: (text: string) => void }} props
+ *   change: its newest state from the event stream; onKept: it was held, released or deleted
  */
-export function Detail({ uuid, change, view, settings, onClose, notify }) {
+export function Detail({ uuid, change, view, settings, onClose, onKept, notify }) {
   const { alert, timeline, error, refresh } = useAlert(uuid, change);
   const media = alert && html`<${AlertMedia} alert=${alert} settings=${settings} notify=${notify} />`;
+  const kept = () => {
+    refresh();
+    onKept();
+  };
+  const deleted = () => {
+    onClose();
+    onKept();
+  };
   const mayManage = settings.scopes.includes('manage') && settings.allStores;
   return html`
-    <${Panel} key=${uuid} title=${alert?.store ?? 'Alert'} badge=${alert && html`<${Status} status=${alert.status} />`} onClose=${onClose}>
+    <${Panel} key=${uuid} title=${alert?.store ?? 'Alert'} badge=${alert && html`<${Status} status=${alert.status} />${alert.hold && html`<${HeldBadge} />`}`} onClose=${onClose}>
       ${error && html`<${LoadError} error=${error} uuid=${uuid} onRetry=${refresh} />`}
       ${!alert && !error && html`<p class="note" role="status">Loading …</p>`}
       ${
@@ -40,12 +49,14 @@ export function Detail({ uuid, change, view, settings, onClose, notify }) {
         html`
         <${FailureBox} key=${uuid} alert=${alert} mayRetry=${settings.scopes.includes('operate')} onChange=${refresh} notify=${notify} />
         <${WaitingBox} alert=${alert} />
+        ${alert.hold && html`<${HoldBox} hold=${alert.hold} />`}
         <${Resolution} alert=${alert} />
         ${alert.failure === null && media}
         ${timeline && html`<${TimelineView} timeline=${timeline} />`}
         ${alert.failure !== null && media}
         <${AlertDeliveries} alert=${uuid} refreshed=${alert} mayRetry=${mayManage} view=${view} notify=${notify} />
         <${Properties} alert=${alert} timeline=${timeline} settings=${settings} />
+        ${settings.scopes.includes('manage') && html`<${KeepingActions} alert=${alert} onChange=${kept} onDeleted=${deleted} notify=${notify} />`}
       `
       }
     <//>

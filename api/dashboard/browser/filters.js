@@ -17,7 +17,12 @@ export const NO_FILTERS = { ...NO_FILTER, range: '24h' };
 /** @param {{ view: View, navigate: Navigate, stores: string[] }} props */
 export function Filters({ view, navigate, stores }) {
   const filtered =
-    view.q !== '' || view.status !== '' || view.store !== '' || view.failure_code !== '' || view.range !== '24h';
+    view.q !== '' ||
+    view.status !== '' ||
+    view.store !== '' ||
+    view.failure_code !== '' ||
+    view.held !== '' ||
+    view.range !== '24h';
   const selectRange = (/** @type {SelectEvent} */ { currentTarget: { value } }) => {
     if (value !== 'custom') return navigate({ range: value, from: '', to: '' });
     navigate({ range: 'custom', from: new Date(Date.now() - DAY_MS).toISOString(), to: '' });
@@ -36,6 +41,12 @@ export function Filters({ view, navigate, stores }) {
         <select value=${view.failure_code} onChange=${(/** @type {SelectEvent} */ e) => navigate({ failure_code: e.currentTarget.value })}>
           <option value="">Any</option>
           ${Object.keys(FAILURE_CODES).map((code) => html`<option value=${code}>${code}</option>`)}
+        </select>
+      </label>
+      <label><span>Legal hold</span>
+        <select value=${view.held} onChange=${(/** @type {SelectEvent} */ e) => navigate({ held: e.currentTarget.value })}>
+          <option value="">Any</option>
+          <option value="true">Held</option>
         </select>
       </label>
       <label><span>Received</span>

@@ -1,7 +1,7 @@
 import { UntrustedText } from './format.js';
 import { html } from './html.js';
 import { followLink } from './link.js';
-import { urlOf, viewOfAlerts, viewOfDestinations, viewOfRetention } from './view.js';
+import { urlOf, viewOfAlerts, viewOfAudit, viewOfDestinations, viewOfRetention } from './view.js';
 import { ZoneSwitch } from './zone-switch.js';
 
 /** @typedef {import('./view.js').View} View */
@@ -19,6 +19,7 @@ export function Header({ settings, connection, view, navigate }) {
         <${ViewLink} to=${viewOfAlerts(view)} view=${view} navigate=${navigate}>Alerts<//>
         <${ViewLink} to=${viewOfDestinations(view)} view=${view} navigate=${navigate}>Destinations<//>
         ${settings.scopes.includes('manage') && html`<${ViewLink} to=${viewOfRetention(view)} view=${view} navigate=${navigate}>Retention<//>`}
+        ${settings.scopes.includes('manage') && settings.allStores && html`<${ViewLink} to=${viewOfAudit(view)} view=${view} navigate=${navigate}>Audit<//>`}
       </nav>
       <span class=${`connection ${connection}`} role="status">${label}</span>
       <${ZoneSwitch} view=${view} navigate=${navigate} />

@@ -2,6 +2,7 @@
 import { render } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { AlertsPage } from './alerts-page.js';
+import { AuditPage } from './audit-page.js';
 import { useOverview } from './destinations.js';
 import { DestinationsPage } from './destinations-page.js';
 import { useEvents } from './events.js';
@@ -26,8 +27,8 @@ import { useView } from './view.js';
  * @property {(text: string) => void} notify Shows a message for some seconds.
  */
 
-const PAGES = { '': AlertsPage, destinations: DestinationsPage, retention: RetentionPage };
-const TITLES = { '': '', destinations: 'Destinations – ', retention: 'Retention – ' };
+const PAGES = { '': AlertsPage, audit: AuditPage, destinations: DestinationsPage, retention: RetentionPage };
+const TITLES = { '': '', audit: 'Audit log – ', destinations: 'Destinations – ', retention: 'Retention – ' };
 const TOAST_MS = 6_000;
 /** @type {AlertEvents} */
 const IGNORE = { onAlerts() {}, onGap() {} };

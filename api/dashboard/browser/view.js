@@ -3,11 +3,12 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 
 /**
  * @typedef {object} View An empty string means "not set".
- * @property {'' | 'destinations' | 'retention'} view Empty: alerts.
+ * @property {'' | 'audit' | 'destinations' | 'retention'} view Empty: alerts.
  * @property {string} q Part of the name of a store or file, or of a uuid.
  * @property {string} status
  * @property {string} store
  * @property {string} failure_code
+ * @property {string} held `true`: only alerts under a legal hold.
  * @property {string} range A key of RANGES, or `custom` with `from` and `to`.
  * @property {string} from
  * @property {string} to
@@ -15,6 +16,8 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
  * @property {string} alert The uuid of the alert that is open.
  * @property {string} destination The id of the destination that is open, or `new`.
  * @property {string} delivery_status Which deliveries of it are shown.
+ * @property {string} action Which entries of the audit log are shown.
+ * @property {string} target What these entries are about: the id of an alert, a key …
  */
 
 const MINUTE_MS = 60_000;
@@ -30,13 +33,13 @@ export const RANGES = {
   all: { label: 'Any time', ms: Number.POSITIVE_INFINITY },
 };
 /** What matches every alert. */
-export const NO_FILTER = { q: '', status: '', store: '', failure_code: '', from: '', to: '' };
+export const NO_FILTER = { q: '', status: '', store: '', failure_code: '', held: '', from: '', to: '' };
 
 const DEFAULT_RANGE = '24h';
 const NAMES = /** @type {const} */ ([
   'view',
-  ...['q', 'status', 'store', 'failure_code', 'range', 'from', 'to', 'zone', 'alert'],
-  ...['destination', 'delivery_status'],
+  ...['q', 'status', 'store', 'failure_code', 'held', 'range', 'from', 'to', 'zone', 'alert'],
+  ...['destination', 'delivery_status', 'action', 'target'],
 ]);
 
 /** @param {string} search @returns {View} */
@@ -49,8 +52,10 @@ export function readView(search) {
   if (get('view') === 'destinations') {
     return { ...viewOfDestinations({ zone }, get('destination')), delivery_status: get('delivery_status') };
   }
+  if (get('view') === 'audit') return { ...viewOfAudit({ zone }), action: get('action'), target: get('target') };
   const [status, store, failure_code, alert] = [get('status'), get('store'), get('failure_code'), get('alert')];
-  const view = { ...NO_VIEW, q: get('q'), status, store, failure_code, alert, zone };
+  const held = get('held') === 'true' ? 'true' : '';
+  const view = { ...NO_VIEW, q: get('q'), status, store, failure_code, held, alert, zone };
   const [from, to] = [toIsoTime(get('from')), toIsoTime(get('to'))];
   if (from !== '' || to !== '') return { ...view, range: 'custom', from, to };
   return { ...view, range: Object.hasOwn(RANGES, get('range')) ? get('range') : DEFAULT_RANGE, from, to };
@@ -65,6 +70,8 @@ const NO_VIEW = {
   alert: '',
   destination: '',
   delivery_status: '',
+  action: '',
+  target: '',
 };
 
 /** Returns the view of all alerts, or of one. @param {Pick<View, 'zone'>} current @returns {View} */
@@ -80,6 +87,11 @@ export function viewOfDestinations({ zone }, destination = '') {
 /** Returns the view of the retention rules. @param {Pick<View, 'zone'>} current @returns {View} */
 export function viewOfRetention({ zone }) {
   return { ...NO_VIEW, view: 'retention', zone };
+}
+
+/** Returns the view of the audit log. @param {Pick<View, 'zone'>} current @returns {View} */
+export function viewOfAudit({ zone }, target = '') {
+  return { ...NO_VIEW, view: 'audit', zone, target };
 }
 
 /** @param {string} text */

@@ -75,3 +75,13 @@ export function restoreInto(
 ): Promise<RestoreReport> {
   return restoreBackup({ databaseUrl, place, search: {}, print: () => {}, secretsKey: KEY, ...options });
 }
+
+/** Returns a filled database and its backup. */
+export async function backedUp() {
+  const url = await testDatabase();
+  await fill(url);
+  const folder = await temporaryFolder();
+  const place = openTestPlace(folder);
+  const name = await backUp(url, place);
+  return { url, folder, place, name };
+}

@@ -1,6 +1,7 @@
 /** Rows of a batch. */
 const MAX_ROWS = 5_000;
-const MIN_ROWS = 250;
+const MIN_ROWS = 100;
+const FIRST_ROWS = 1_000;
 /** A batch is one transaction, and the event stream shows no change that began after it before it has ended. */
 const LONG_BATCH_MS = 250;
 /**
@@ -18,16 +19,22 @@ const NEWEST = 0.1;
 /** How long one batch took, and small writes during it and after the pause before it. */
 type Timing = { rows: number; batchMs: number; writesMs: readonly number[]; idleWriteMs: number };
 
+export type Pace = ReturnType<typeof createPace>;
+
 /**
  * Decides how many rows the next batch has, and how long to pause before it. Pauses grow while small writes take longer
  * during a batch than between two batches: then requests wait as well.
  */
 export function createPace() {
-  let rows = MAX_ROWS;
+  let rows = FIRST_ROWS;
   let pause = MIN_PAUSE;
   let idleMs: number | undefined;
   return {
     rows: () => rows,
+    /** A batch has failed, perhaps because it took longer than a statement may: the next one is smaller. */
+    failed() {
+      rows = Math.max(MIN_ROWS, Math.round(rows / 4));
+    },
     /** Returns the time until the next batch. */
     pauseAfter(timing: Timing): number {
       idleMs = idleMs === undefined ? timing.idleWriteMs : idleMs + (timing.idleWriteMs - idleMs) * NEWEST;

@@ -16,7 +16,7 @@ import {
   startRetentionRun,
 } from '#prisma/retention-run.ts';
 import type { RetentionMetrics } from './metrics.ts';
-import { createPace } from './pace.ts';
+import { createPace, type Pace } from './pace.ts';
 
 /** Removes a stored file; part of MediaStore. */
 type FileRemover = { remove(kind: 'picture' | 'copy', sha256: string): Promise<void> };
@@ -57,6 +57,7 @@ type ReadParts = () => Promise<readonly Part[]>;
 export function createRun(deps: RunDeps): (readParts: ReadParts, signal: AbortSignal) => Promise<number> {
   const { db, metrics, restoredDays = 0 } = deps;
   const scanned = new Map<string, Date>();
+  const pace = createPace();
   let lastFullScan = Number.NEGATIVE_INFINITY;
   return async (readParts, signal) => {
     const parts = await readParts();
@@ -77,7 +78,7 @@ export function createRun(deps: RunDeps): (readParts: ReadParts, signal: AbortSi
     try {
       for (const part of parts) {
         const until = dueBefore(part, now);
-        const scan = { part, from: { receivedAt: from(part), id: 0n }, until, restoredUntil, isCurrent };
+        const scan = { part, from: { receivedAt: from(part), id: 0n }, until, restoredUntil, isCurrent, pace };
         if (!(await deletePart(deps, scan, progress, signal))) break;
         scanned.set(JSON.stringify(part), until);
       }
@@ -92,7 +93,14 @@ export function createRun(deps: RunDeps): (readParts: ReadParts, signal: AbortSi
 
 /** `started`: the run is recorded, because there was something to delete. */
 type Progress = { started: boolean; deleted: number; due: number };
-type Scan = { part: Part; from: ReceiptPosition; until: Date; restoredUntil: Date; isCurrent: () => Promise<boolean> };
+type Scan = {
+  part: Part;
+  from: ReceiptPosition;
+  until: Date;
+  restoredUntil: Date;
+  isCurrent: () => Promise<boolean>;
+  pace: Pace;
+};
 
 async function startRun(db: Database): Promise<void> {
   const before = await findRetentionState(db);
@@ -113,8 +121,7 @@ function recordInAudit(db: Database, details: { deleted: number; error?: string 
 
 /** Returns false if the rules have changed. */
 async function deletePart(deps: RunDeps, scan: Scan, progress: Progress, signal: AbortSignal): Promise<boolean> {
-  const { part, from, until, restoredUntil, isCurrent } = scan;
-  const pace = createPace();
+  const { part, from, until, restoredUntil, isCurrent, pace } = scan;
   for (let after: ReceiptPosition | undefined = from; after; ) {
     signal.throwIfAborted();
     const page = await readDue(deps.db, part, { after, until, restoredUntil, limit: pace.rows() });
@@ -126,7 +133,10 @@ async function deletePart(deps: RunDeps, scan: Scan, progress: Progress, signal:
     if (confirmed.length === 0) continue;
     if (!(await isCurrent())) return false;
     const idleWriteMs = await timeWrite(deps.db, progress);
-    const { batchMs, writesMs } = await deleteBatch(deps, confirmed, progress);
+    const { batchMs, writesMs } = await deleteBatch(deps, confirmed, progress).catch((error: unknown) => {
+      pace.failed();
+      throw error;
+    });
     const pauseMs = pace.pauseAfter({ rows: confirmed.length, batchMs, writesMs, idleWriteMs });
     if (after) await sleep(pauseMs, undefined, { signal });
   }

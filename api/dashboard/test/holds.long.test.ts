@@ -30,13 +30,17 @@ describe.skipIf('missing' in found)('holds on the operator’s page', TEST_TIMEO
   const button = (name: string) => page.getByRole('button', { name, exact: true });
   const dialog = () => page.getByRole('dialog');
 
-  async function someAlert(): Promise<string> {
-    const { uuid } = await stack.db.alert.findFirstOrThrow({ where: { status: 'processed', hold: null } });
+  async function processedAlert(skip: number): Promise<string> {
+    const { uuid } = await stack.db.alert.findFirstOrThrow({
+      where: { status: 'processed' },
+      orderBy: { id: 'asc' },
+      skip,
+    });
     return uuid;
   }
 
   it('holds an alert with a reason, lists it, and releases it', async () => {
-    const uuid = await someAlert();
+    const uuid = await processedAlert(0);
     await open(`/?alert=${uuid}`);
     await button('Hold').click();
     expect(await dialog().getByRole('button', { name: 'Hold' }).isDisabled()).toBe(true);
@@ -57,7 +61,7 @@ describe.skipIf('missing' in found)('holds on the operator’s page', TEST_TIMEO
   });
 
   it('deletes an alert after confirmation, and shows who did it', async () => {
-    const uuid = await someAlert();
+    const uuid = await processedAlert(1);
     await open(`/?alert=${uuid}`);
     await button('Delete').click();
     await dialog().getByText('cannot be undone').waitFor();

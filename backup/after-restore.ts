@@ -4,6 +4,13 @@ import { openAlertQueue } from '#redis/queue.ts';
 
 export type Released = { alerts: number; sessions: number };
 
+/** Columns that show that a picture or a copy was being made. */
+const PROGRESS = [
+  ['pictures', 'crashes'],
+  ['copies', 'progress'],
+] as const;
+const COLUMN = 'SELECT FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped';
+
 /**
  * Ends what was in progress at the time of the backup, in the caller's transaction: attempts are released and do not count,
  * as at a regular stop of a worker. Deliveries keep their times: their leases have ended. Browsers have to log in again,
@@ -13,10 +20,13 @@ export async function endLeases(client: pg.Client): Promise<Released> {
   // Their update stays as old as it was, so that the reconciler finds them at once.
   const alerts = await client.query(`UPDATE public.alerts SET status = 'pending', next_attempt_at = NULL,
     attempts = GREATEST(attempts - 1, attempts_before) WHERE status = 'processing'`);
-  await client.query(`UPDATE public.pictures SET crashes = 0, next_attempt_at = LEAST(next_attempt_at, now())
-    WHERE status = 'pending' AND crashes > 0`);
-  await client.query(`UPDATE public.copies SET progress = 0, next_attempt_at = LEAST(next_attempt_at, now())
-    WHERE status = 'pending' AND progress > 0`);
+  for (const [table, column] of PROGRESS) {
+    // A backup of an earlier version can lack the column, until this version's migrations add it.
+    const found = await client.query(COLUMN, [`public.${table}`, column]);
+    if (!found.rowCount) continue;
+    await client.query(`UPDATE public.${table} SET ${column} = 0, next_attempt_at = LEAST(next_attempt_at, now())
+      WHERE status = 'pending' AND ${column} > 0`);
+  }
   const sessions = await client.query('DELETE FROM public.sessions');
   return { alerts: alerts.rowCount ?? 0, sessions: sessions.rowCount ?? 0 };
 }

@@ -80,8 +80,11 @@ onClose(() => queue.close());
 
 const metrics = createMetrics(createProcessRegistry());
 registerPoolMetrics(metrics.registry, db);
-const mediaSpace = config.store?.space;
-const disks = mediaSpace ? [folderDisk('media', 'MEDIA_URL', mediaSpace)] : [];
+const spaces = [
+  ['media', 'MEDIA_URL', config.store?.space],
+  ['archive', 'ARCHIVE_URL', config.archiveStore?.space],
+] as const;
+const disks = spaces.flatMap(([name, variable, space]) => (space ? [folderDisk(name, variable, space)] : []));
 registerDisks(metrics.registry, [databaseDisk(db), ...disks]);
 const deliveryMetrics = createDeliveryMetrics(metrics.registry);
 let consumer: AlertConsumer | undefined;

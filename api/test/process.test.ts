@@ -147,7 +147,9 @@ describe('an api process', () => {
       VALUES ('x', 'x', '99990101000000_contract_99_0_0_colours', now(), 1)`);
     const api = start({ DATABASE_URL: database.url, PORT: '0', AUTH: 'off' });
     expect(await api.ended).toBe('1');
-    expect(api.lines).toEqual([expect.stringMatching(/^The api cannot start:.+newer version.+99990101000000_contract_99_0_0_colours/)]);
+    expect(api.lines).toEqual([
+      expect.stringMatching(/^The api cannot start:.+newer version.+99990101000000_contract_99_0_0_colours/),
+    ]);
   });
 
   it('waits for an unavailable database without exiting', async () => {

@@ -9,6 +9,7 @@ import { createStack, type Stack } from '#test/harness/stack.ts';
 
 /** Retention runs once a minute. */
 const POLL = { timeout: 400_000, interval: 500 };
+const FULL = 'the disk of the folder of ARCHIVE_URL is full: free space';
 const OLD_ALERTS = 500;
 
 const disk = mountSmallDisk(16);
@@ -23,13 +24,15 @@ describe.skipIf(!disk)('a full disk of the archive', { timeout: 900_000 }, () =>
     disk?.fill();
     await stack.start();
     await expect.poll(() => metricsOf(stack), POLL).toMatch(/^retention_failing 1$/m);
-    expect((await fetch(`${stack.opsUrl}/readyz`)).status).toBe(200);
+    expect(await metricsOf(stack)).toMatch(/^disk_full\{disk="archive"\} 1$/m);
+    expect(await archiveDisk(stack)).toEqual([200, 'degraded', FULL]);
     expect(await stack.waitUntilNotified(await stack.post())).toMatchObject({ status: 'processed' });
     expect(await old()).toBe(OLD_ALERTS);
 
     disk?.release();
     await expect.poll(old, POLL).toBe(0);
     await expect.poll(() => metricsOf(stack), POLL).toMatch(/^retention_failing 0$/m);
+    expect(await archiveDisk(stack)).toEqual([200, 'ready', 'ok']);
     const store = openConfiguredArchive({ ARCHIVE_URL }, {}) ?? expect.fail('no archive');
     expect(await verifyArchive(store)).toMatchObject({ rows: OLD_ALERTS, problems: [] });
   });
@@ -50,4 +53,10 @@ async function openOldAlerts({ databaseUrl }: Stack): Promise<() => Promise<numb
 
 async function metricsOf({ opsUrl }: Stack): Promise<string> {
   return (await fetch(`${opsUrl}/metrics`)).text();
+}
+
+async function archiveDisk({ opsUrl }: Stack): Promise<unknown[]> {
+  const response = await fetch(`${opsUrl}/readyz`);
+  const { status, checks } = Object(await response.json());
+  return [response.status, status, checks.archive_disk];
 }

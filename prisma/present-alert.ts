@@ -29,7 +29,11 @@ type InJson<Value> = Value extends Date ? string : Value extends bigint ? number
 export type AlertSnapshot = { [Name in Column as SnakeCase<Name>]: InJson<Alert[Name]> } & Joined;
 
 /** Null if there is no row; undefined if none was read. */
-type Joined = { picture?: PictureRow | null | undefined; hold?: HoldRow | null | undefined };
+type Joined = {
+  picture?: PictureRow | null | undefined;
+  hold?: HoldRow | null | undefined;
+  archived?: boolean | undefined;
+};
 
 export type PictureJson = Omit<PictureRow, 'sha256'>;
 
@@ -46,6 +50,7 @@ export type AlertJson = Pick<
     late: { since: string; reason: string; next_attempt_at: string | null } | null;
     picture: PictureJson | null;
     hold: { reason: string; created_by: string; created_at: string } | null;
+    archived: boolean;
     received_at: string;
     round_started_at: string;
     started_at: string | null;
@@ -78,6 +83,7 @@ export function presentAlert(source: (Alert & Joined) | AlertSnapshot, now = new
     late: isLate(alert) ? lateOf(alert, now) : null,
     picture: pictureOf(alert),
     hold: holdOf(alert),
+    archived: alert.archived ?? false,
     received_at: new Date(alert.received_at).toISOString(),
     round_started_at: new Date(alert.round_started_at ?? alert.received_at).toISOString(),
     started_at: instant(alert.started_at),
@@ -159,5 +165,6 @@ function snapshotOf(alert: Alert & Joined): AlertSnapshot {
     late_at: alert.lateAt?.toISOString() ?? null,
     picture: alert.picture,
     hold: alert.hold,
+    archived: alert.archived,
   };
 }

@@ -7,7 +7,12 @@ import type { PictureRow } from './picture-row.ts';
 export type HoldRow = Pick<Hold, 'reason' | 'createdAt'> & { createdBy: string };
 
 /** What other tables have of an alert; null: nothing. Undefined: not read, because only processed alerts have a picture. */
-export type Related = { picture?: PictureRow | null; hold?: HoldRow | null };
+export type Related = {
+  picture?: PictureRow | null;
+  hold?: HoldRow | null;
+  /** Whether it was restored from the archive. */
+  archived?: boolean;
+};
 
 export type RelatedAlert = Alert & Related;
 
@@ -16,12 +21,19 @@ const PICTURE_COLUMNS = `
 const NO_PICTURE = 'NULL AS status';
 
 const textOf = (pictures: boolean) => `
-  SELECT wanted.id, holds.reason AS held_for, created_by_name, holds.created_at AS held_at,
+  SELECT wanted.id, holds.reason AS held_for, created_by_name, holds.created_at AS held_at, archived_alerts.alert_id IS NOT NULL AS archived,
     ${pictures ? PICTURE_COLUMNS : NO_PICTURE}
   FROM unnest($1::bigint[]) AS wanted (id) LEFT JOIN holds ON holds.alert_id = wanted.id
+    LEFT JOIN archived_alerts ON archived_alerts.alert_id = wanted.id
   ${pictures ? 'LEFT JOIN pictures ON pictures.alert_id = wanted.id' : ''}`;
 
-type Row = PictureRow & { id: string; held_for: string | null; created_by_name: string; held_at: Date };
+type Row = PictureRow & {
+  id: string;
+  held_for: string | null;
+  created_by_name: string;
+  held_at: Date;
+  archived: boolean;
+};
 
 /** Returns the reads. Those requested at the same time share one statement. `pictures` false: none are read. */
 export function openRelatedReads(runQuery: RunQuery, { pictures }: { pictures: boolean }) {
@@ -30,7 +42,7 @@ export function openRelatedReads(runQuery: RunQuery, { pictures }: { pictures: b
     async run(ids) {
       const rows = await runQuery<Row>({ ...statement, values: [[...new Set(ids)].map(String)] });
       const byId = new Map(rows.map((row) => [row.id, relatedOf(row)]));
-      return ids.map((id) => byId.get(`${id}`) ?? { picture: null, hold: null });
+      return ids.map((id) => byId.get(`${id}`) ?? { picture: null, hold: null, archived: false });
     },
     maxBatchSize: 500,
     concurrency: 2,
@@ -44,17 +56,18 @@ export function openRelatedReads(runQuery: RunQuery, { pictures }: { pictures: b
 
 type Reads = { relatedReads: ReturnType<typeof openRelatedReads> };
 
-function relatedOf({ id: _, held_for, created_by_name, held_at, ...picture }: Row): Required<Related> {
+function relatedOf({ id: _, held_for, created_by_name, held_at, archived, ...picture }: Row): Required<Related> {
   return {
     picture: picture.status === null ? null : picture,
     hold: held_for === null ? null : { reason: held_for, createdBy: created_by_name, createdAt: held_at },
+    archived,
   };
 }
 
-/** Returns the alert with its picture and its hold. */
+/** Returns the alert with its picture, its hold, and whether it was archived. */
 export async function withRelated(db: Reads, alert: Alert): Promise<RelatedAlert> {
-  const { picture, hold } = await db.relatedReads.find(alert.id);
-  return alert.status === 'processed' ? { ...alert, picture, hold } : { ...alert, hold };
+  const { picture, ...others } = await db.relatedReads.find(alert.id);
+  return alert.status === 'processed' ? { ...alert, picture, ...others } : { ...alert, ...others };
 }
 
 /** Returns the alerts with their pictures and holds. */

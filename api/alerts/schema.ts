@@ -142,6 +142,9 @@ export const alertSchema = z
       }),
     picture: pictureSchema.nullable().meta({ description: 'The picture of a processed alert; null for others.' }),
     hold: holdSchema.nullable().meta({ description: 'The legal hold: the alert cannot be deleted. Null: none.' }),
+    archived: z.boolean().meta({
+      description: 'Restored from the archive: it is never processed, retried or delivered again. See docs/archive.md.',
+    }),
     received_at: instant,
     round_started_at: instant.meta({
       description: 'When the current round of attempts started: at the receipt, or when an operator retried the alert.',

@@ -47,6 +47,7 @@ export function Detail({ uuid, change, view, settings, onClose, onKept, notify }
       ${
         alert &&
         html`
+        ${alert.archived && html`<p class="note">Restored from the archive. It is never processed, retried or delivered again.</p>`}
         <${FailureBox} key=${uuid} alert=${alert} mayRetry=${settings.scopes.includes('operate')} onChange=${refresh} notify=${notify} />
         <${WaitingBox} alert=${alert} />
         ${alert.hold && html`<${HoldBox} hold=${alert.hold} />`}

@@ -37,7 +37,7 @@ type Row = PictureRow & {
 
 /** Returns the reads. Those requested at the same time share one statement. `pictures` false: none are read. */
 export function openRelatedReads(runQuery: RunQuery, { pictures }: { pictures: boolean }) {
-  const statement = { name: `related_find${pictures ? '' : '_without_pictures'}`, text: textOf(pictures) };
+  const statement = { name: pictures ? 'related_find' : 'related_find_few', text: textOf(pictures) };
   const batcher = createMicroBatcher<bigint, Required<Related>>({
     async run(ids) {
       const rows = await runQuery<Row>({ ...statement, values: [[...new Set(ids)].map(String)] });

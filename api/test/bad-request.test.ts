@@ -91,7 +91,7 @@ describe('an unknown path or method', () => {
 
   it.each([
     ['DELETE', '/alerts', 'HEAD, GET, POST'],
-    ['PUT', '/alerts/35df2857-3a48-4985-aed0-e68b5ae4c968', 'HEAD, GET'],
+    ['PUT', '/alerts/35df2857-3a48-4985-aed0-e68b5ae4c968', 'HEAD, GET, DELETE'],
     ['POST', '/readyz', 'HEAD, GET'],
     ['POST', '/openapi.json', 'HEAD, GET'],
   ])('gets 405 and the allowed methods: %s %s', async (method, path, allowed) => {

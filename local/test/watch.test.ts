@@ -15,6 +15,7 @@ describe('npm run dev', () => {
   it('watches every folder of product code', async () => {
     const folders = [
       'api',
+      'archive',
       'async',
       'config',
       'destinations',

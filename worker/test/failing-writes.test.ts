@@ -15,7 +15,7 @@ it('an alert whose result and release cannot be written is not reported as crash
   await worker.db.$executeRawUnsafe(REJECT_WRITES);
   await worker.db.$executeRawUnsafe(ON_RESULTS);
   for (let delivery = 1; delivery <= 8; delivery += 1) {
-    await expect(worker.handle(uuid)).rejects.toThrow('the database is unavailable');
+    await expect(worker.handle(uuid)).rejects.toThrow('the disk of the database is full');
   }
   expect((await worker.row(uuid)).crashes).toBe(7);
   await worker.db.$executeRawUnsafe('DROP TRIGGER reject ON alerts');

@@ -51,6 +51,8 @@ describe.skipIf(missing)('Debian’s PostgreSQL', () => {
     await pgbackrest('check');
     await fill(url);
     await pgbackrest('--type=full', 'backup');
+    // pgbackrest records whole seconds: the target must be in a later one than the end of the backup.
+    await query(url, 'SELECT pg_sleep(1.1)');
     await query(
       url,
       "INSERT INTO alerts (uuid, video, store, timestamp, request_id) VALUES (gen_random_uuid(), 'v', 'after the backup', 1, 'r')",

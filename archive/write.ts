@@ -146,7 +146,7 @@ export async function readIntent(store: ObjectStore, path: string): Promise<stri
 }
 
 /** Returns the results for all items, in their order. After an error no more begin, and it is thrown when all have ended. */
-export async function mapLimited<Item, Result>(
+async function mapLimited<Item, Result>(
   items: readonly Item[],
   work: (item: Item, index: number) => Promise<Result>,
 ): Promise<Result[]> {

@@ -57,7 +57,7 @@ export function backup(args: string[], env: Environment): Promise<number> {
     try {
       const { name, files } = await createBackup({
         ...{ databaseUrl: settings.DATABASE_URL, place, format: options.format, search: settings, media, print },
-        program: programVersion(),
+        program: programVersion,
       });
       const seconds = (performance.now() - started) / 1_000;
       await recordRun(settings.DATABASE_URL, { kind: 'backup', name, seconds });

@@ -1,16 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { z } from 'zod';
 import { databaseFields } from '#config/fields.ts';
-import { type Config, parseConfig } from '#config/parse.ts';
+import { type Config, parseConfig, UsageError } from '#config/parse.ts';
 import { secretsKeyField } from '#destinations/secret-box.ts';
 import { mediaFields } from '#media/config.ts';
 import { type MediaStore, openConfiguredStore } from '#media/store.ts';
 import { queueFields } from '#redis/contract.ts';
 import { sourcesFields } from '#sources/config.ts';
-
-/** An invalid command line. The message is printed with the usage. */
-export class UsageError extends Error {}
+import packageJson from '../package.json' with { type: 'json' };
 
 export type Environment = Record<string, string | undefined>;
 
@@ -74,7 +71,5 @@ export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Returns the version of this program. */
-export function programVersion(): string {
-  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
-}
+/** The version of this program. */
+export const programVersion: string = packageJson.version;

@@ -1,4 +1,5 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { withConnection as openConnection } from '#prisma/connection.ts';
 
 /** Fingerprints are of the rows as text, which these settings determine. */
 const SETTINGS = [
@@ -8,26 +9,12 @@ const SETTINGS = [
   "SET lock_timeout = '1min'",
 ];
 
-/** Runs the work with a connection of its own. Throws one sentence, without the password, if there is none. */
-export async function withConnection<Result>(
-  url: string,
-  work: (client: pg.Client) => Promise<Result>,
-): Promise<Result> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000, application_name: 'backup' });
-  client.on('error', () => {}); // the same error rejects the query in progress, or the next one
-  try {
-    await client.connect();
-  } catch (cause) {
-    const [first] = cause instanceof AggregateError ? cause.errors : [cause];
-    const message = first instanceof Error ? first.message : String(first);
-    throw new Error(`cannot open the database at ${new URL(url).host}: ${message}`, { cause });
-  }
-  try {
+/** Runs the work with a connection of its own that has these settings. Throws one sentence, without the password, if there is none. */
+export function withConnection<Result>(url: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
+  return openConnection(url, { application_name: 'backup' }, async (client) => {
     await client.query(SETTINGS.join('; '));
-    return await work(client);
-  } finally {
-    await client.end();
-  }
+    return work(client);
+  });
 }
 
 /** Runs the work in a transaction. */

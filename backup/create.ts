@@ -12,7 +12,7 @@ import { dumpTable } from './table-copy.ts';
 
 type Format = Manifest['format'];
 
-export type BackupOptions = {
+type BackupOptions = {
   databaseUrl: string;
   place: BackupPlace;
   /** Default: pg_dump, if a suitable one is found. */

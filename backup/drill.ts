@@ -3,7 +3,7 @@ import type { ProgramSearch } from './pg-programs.ts';
 import type { BackupPlace } from './place.ts';
 import { type RestoreReport, restoreBackup } from './restore.ts';
 
-export type DrillOptions = {
+type DrillOptions = {
   /** An empty database that is deleted afterwards. */
   databaseUrl: string;
   place: BackupPlace;
@@ -13,7 +13,7 @@ export type DrillOptions = {
   print: (line: string) => void;
 };
 
-export type DrillResult = RestoreReport & {
+type DrillResult = RestoreReport & {
   rows: number;
   /** Alerts without a result or notification. */
   unfinished: number;

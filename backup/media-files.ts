@@ -18,7 +18,7 @@ const CONCURRENCY = 8;
 type ListedFile = { kind: MediaKind; sha256: string; bytes: number };
 
 /** `missing`: files that the source does not have, or with other content than their name says. */
-export type CopiedFiles = { files: number; copied: number; bytes: number; missing: number };
+type CopiedFiles = { files: number; copied: number; bytes: number; missing: number };
 
 const OF_ROWS = `
   SELECT 'picture', encode(sha256, 'hex'), max(bytes) FROM public.pictures

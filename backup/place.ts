@@ -29,7 +29,7 @@ export type BackupPlace = {
   close(): void;
 };
 
-export type PlaceOptions = {
+type PlaceOptions = {
   SOURCES_FILE?: string | undefined;
   env: Record<string, string | undefined>;
   option: string;

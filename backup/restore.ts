@@ -11,7 +11,7 @@ import { copyMedia, readMediaList } from './media-files.ts';
 import type { ProgramSearch } from './pg-programs.ts';
 import type { BackupPlace } from './place.ts';
 
-export type RestoreOptions = {
+type RestoreOptions = {
   /** Of a role that may create tables. */
   databaseUrl: string;
   place: BackupPlace;

@@ -5,7 +5,7 @@ import { median } from './statistics.ts';
 import type { ExpectedVideo } from './video-sets.ts';
 
 /** One state of the stack that is compared with the other one. `prepare` puts the stack into it. */
-export type Variant = { name: string; prepare(): Promise<void> };
+type Variant = { name: string; prepare(): Promise<void> };
 
 type AlternatingOptions = {
   runs: number;

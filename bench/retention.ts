@@ -17,7 +17,7 @@ const IDLE_LOADS = 4;
 const DAY_MS = 86_400_000;
 
 /** Of one load: latencies of POST in ms, dead rows of `alerts` at its end, and the load average of the machine. */
-export type RetentionLoad = {
+type RetentionLoad = {
   when: 'before' | 'during' | 'after';
   p50: number;
   p95: number;
@@ -26,7 +26,7 @@ export type RetentionLoad = {
   machineLoad: number;
 };
 
-export type RetentionResult = {
+type RetentionResult = {
   stored: number;
   deleted: number;
   /** Of the deletion, or of the measurement if it was not finished. */

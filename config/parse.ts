@@ -9,6 +9,9 @@ export class ConfigError extends Error {
   }
 }
 
+/** An invalid command line. The message is printed with the usage. */
+export class UsageError extends Error {}
+
 /** The values of the given fields. */
 export type Config<Fields extends z.ZodRawShape> = z.output<z.ZodObject<Fields>>;
 

@@ -9,12 +9,12 @@ import {
   readOptionalSettings,
   readOptions,
   runCommand,
-  UsageError,
 } from '#backup/command.ts';
 import { createBackup } from '#backup/create.ts';
 import { drill } from '#backup/drill.ts';
 import { type BackupPlace, openPlace } from '#backup/place.ts';
 import { recordRun } from '#backup/runs.ts';
+import { UsageError } from '#config/parse.ts';
 import { hasLocalDatabase, withLocalDatabase } from './database.ts';
 import { startEmbeddedPostgres } from './postgres/embedded.ts';
 
@@ -47,7 +47,7 @@ function restoreDrill(args: string[], env: Environment): Promise<number> {
       const common = { place, search: settings, print };
       if (options.from === undefined) {
         if (DATABASE_URL === undefined) throw new UsageError('--from is required without a database to back up.');
-        await createBackup({ ...common, databaseUrl: DATABASE_URL, program: programVersion() });
+        await createBackup({ ...common, databaseUrl: DATABASE_URL, program: programVersion });
       }
       const { name, seconds } = await onTemporaryServer(folder, (databaseUrl) =>
         measure({ ...common, databaseUrl, name: options.name, secretsKey: settings.SECRETS_KEY }),

@@ -6,7 +6,7 @@ import { Prisma } from './generated/client.ts';
  * An alert as the archive keeps it. `day`: of the receipt, in UTC. `line`: JSON without line breaks that begins with {"uuid":"…".
  * `restored`: the row came from the archive, which has it already.
  */
-export type ArchiveRecord = Candidate & { uuid: string; day: string; store: string; line: string; restored: boolean };
+type ArchiveRecord = Candidate & { uuid: string; day: string; store: string; line: string; restored: boolean };
 
 /** Of the lines. */
 const VERSION = 1;

@@ -1,7 +1,7 @@
 import type { Database } from './client.ts';
 
 /** A kind of run, and when it last succeeded. */
-export type BackupRun = { kind: string; succeededAt: Date };
+type BackupRun = { kind: string; succeededAt: Date };
 
 /** Returns the last success of each kind: `backup`, `restore_drill`. */
 export function lastBackupRuns(db: Database): Promise<BackupRun[]> {

@@ -6,7 +6,7 @@ const CHECK_MS = 2_000;
 export const DISK_CHECK = `CREATE TEMPORARY TABLE disk_check ON COMMIT DROP AS
   SELECT repeat('x', 1000) AS filler FROM generate_series(1, 1000)`;
 
-export type DiskWatch = {
+type DiskWatch = {
   /** Returns the error, and remembers whether the disk was full. */
   notice<E extends Error>(error: E): E;
   /** Returns whether the disk of the database is full, as far as writes of this process have shown. */

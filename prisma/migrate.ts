@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { databaseFields } from '#config/fields.ts';
 import { parseConfig } from '#config/parse.ts';
+import { withConnection } from './connection.ts';
 import { MIGRATIONS, type MigrationFile, readMigration } from './migration-files.ts';
 import { assertMigrated, readMigrationState } from './migration-state.ts';
 
@@ -61,26 +62,8 @@ export async function markRolledBack(databaseUrl: string, name: string): Promise
   if (rowCount === 0) throw new Error(`the migration ${name} has not failed in this database`);
 }
 
-async function withClient<Result>(databaseUrl: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    connectionTimeoutMillis: 10_000,
-    options: SESSION_OPTIONS,
-  });
-  client.on('error', () => {}); // the same error rejects the query in progress, or the next one
-  try {
-    await client.connect();
-  } catch (cause) {
-    // A host name with several addresses fails with an AggregateError, whose message is empty.
-    const [first] = cause instanceof AggregateError ? cause.errors : [cause];
-    const message = first instanceof Error ? first.message : String(first);
-    throw new Error(`cannot open the database at ${new URL(databaseUrl).host}: ${message}`, { cause });
-  }
-  try {
-    return await work(client);
-  } finally {
-    await client.end(); // releases the lock
-  }
+function withClient<Result>(databaseUrl: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
+  return withConnection(databaseUrl, { options: SESSION_OPTIONS }, work);
 }
 
 // Polls instead of waiting inside PostgreSQL: CREATE INDEX CONCURRENTLY waits for every running statement, one that waits

@@ -7,7 +7,7 @@ import type { PictureRow } from './picture-row.ts';
 export type HoldRow = Pick<Hold, 'reason' | 'createdAt'> & { createdBy: string };
 
 /** What other tables have of an alert; null: nothing. Undefined: not read, because only processed alerts have a picture. */
-export type Related = {
+type Related = {
   picture?: PictureRow | null;
   hold?: HoldRow | null;
   /** Whether it was restored from the archive. */

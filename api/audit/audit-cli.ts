@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { databaseFields } from '#config/fields.ts';
-import { parseConfig } from '#config/parse.ts';
+import { parseConfig, UsageError } from '#config/parse.ts';
 import { type ChainPoint, type Verification, verifyAuditLog } from '#prisma/audit-chain.ts';
 import { openDatabase } from '#prisma/client.ts';
 import { checkMigrations } from '#prisma/readiness.ts';
@@ -15,9 +15,6 @@ this entry was replaced.
 
 DATABASE_URL or DATABASE_URL_FILE selects the database, as for the api.
 `;
-
-/** An invalid command line. The message is printed with the usage. */
-class UsageError extends Error {}
 
 async function main(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
   const { values, positionals } = readArguments(args);

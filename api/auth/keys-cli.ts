@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { databaseFields } from '#config/fields.ts';
-import { parseConfig } from '#config/parse.ts';
+import { parseConfig, UsageError } from '#config/parse.ts';
 import { type AuditActor, appendAudit } from '#prisma/audit.ts';
 import type { Database } from '#prisma/client.ts';
 import { openDatabase } from '#prisma/client.ts';
@@ -25,9 +25,6 @@ const USAGE = `Usage: npm run keys -- create --name NAME --scope SCOPE,… [--st
 
 DATABASE_URL or DATABASE_URL_FILE selects the database, as for the api.
 `;
-
-/** An invalid command line. The message is printed with the usage. */
-class UsageError extends Error {}
 
 const HOUR_MS = 3_600_000;
 const UNITS: Record<string, number> = { h: HOUR_MS, d: 24 * HOUR_MS };

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { databaseFields } from '#config/fields.ts';
-import { parseConfig } from '#config/parse.ts';
+import { parseConfig, UsageError } from '#config/parse.ts';
 import {
   type ArchiveCounts,
   type ArchiveCursor,
@@ -28,9 +28,6 @@ after the copies that users wait for. Run it again to continue; what is done is 
 DATABASE_URL or DATABASE_URL_FILE selects the database, as for the api.
 Exit codes: 0 all are made, 1 error, 2 invalid command line, 3 some could not be made, 130 interrupted.
 `;
-
-/** An invalid command line. The message is printed with the usage. */
-class UsageError extends Error {}
 
 const HOUR_MS = 3_600_000;
 const UNITS: Record<string, number> = { h: HOUR_MS, d: 24 * HOUR_MS, y: 365 * 24 * HOUR_MS };

@@ -96,17 +96,24 @@ async function startServer(runner: Runner, location: Location): Promise<Server> 
   }
 }
 
+const DURABLE = ['max_connections=100', 'shared_buffers=32MB'];
+// The tests' server may lose its data, and several stacks with a database each use it at the same time.
+const TESTS = [
+  'max_connections=300',
+  'shared_buffers=512MB',
+  'fsync=off',
+  'full_page_writes=off',
+  'synchronous_commit=off',
+];
+
 async function spawnServer(runner: Runner, { cluster, durable }: Location, port: number, logFile: string) {
   const settings = [
     'listen_addresses=127.0.0.1',
     `port=${port}`,
     'unix_socket_directories=',
-    // The tests' server is not durable, and several stacks use it at the same time.
-    `max_connections=${durable ? 100 : 300}`,
-    'shared_buffers=32MB',
     'timezone=UTC',
     'log_timezone=UTC',
-    ...(durable ? [] : ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off']),
+    ...(durable ? DURABLE : TESTS),
   ];
   const before = await stat(logFile).catch(unless('ENOENT'));
   // Every rejected statement adds a line, and nothing else truncates the file.

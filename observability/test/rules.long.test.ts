@@ -11,6 +11,10 @@ describe.skipIf('missing' in found)('the alerting rules', () => {
     return () => rm(folder, { recursive: true });
   });
 
+  it('fire and keep silent as rules.test.yml says', async () => {
+    expect(await promtool('test', 'rules', 'rules.test.yml')).toContain('SUCCESS');
+  });
+
   // Each test compares the alerts of one rule, so one run of promtool covers all rules.
   it.each([
     ['never fire', 'vector(1) > 2'],

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -18,8 +18,13 @@ declare module 'vitest' {
 }
 
 const PREFIX = 'alerts-test-';
+/** Linux's folder for files in memory. */
+export const MEMORY = '/dev/shm';
 
-/** Starts one PostgreSQL for the whole run: that of TEST_DATABASE_URL, or an embedded one in a temporary folder. */
+/**
+ * Starts one PostgreSQL for the whole run: that of TEST_DATABASE_URL, or an embedded one in a temporary folder. The folder is
+ * in memory if there is enough: copying a template, which each test file does, takes 10 ms there and 140 ms on a disk.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await openServer(process.env.TEST_DATABASE_URL);
   const templates = { alerts: `alerts_template_${process.pid}`, queue: `queue_template_${process.pid}` };
@@ -43,7 +48,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 async function openServer(url: string | undefined): Promise<{ url: string; close(): Promise<void> }> {
   if (url) return { url, close: async () => {} };
   await removeAbandoned();
-  const dataDir = await mkdtemp(join(tmpdir(), PREFIX));
+  const dataDir = await mkdtemp(join((await fitsInMemory()) ? MEMORY : tmpdir(), PREFIX));
   await chmod(dataDir, 0o755); // root may run PostgreSQL as nobody
   const server = await startEmbeddedPostgres({ dataDir, durable: false });
   return {
@@ -55,10 +60,19 @@ async function openServer(url: string | undefined): Promise<{ url: string; close
   };
 }
 
+async function fitsInMemory(): Promise<boolean> {
+  const files = await statfs(MEMORY).catch(unless('ENOENT'));
+  return files !== false && files.bavail * files.bsize > 4e9 && process.availableMemory() > 8e9;
+}
+
 /** Stops and removes the servers of runs that were killed. */
 export async function removeAbandoned(): Promise<void> {
-  const parent = await realpath(tmpdir());
-  for (const name of await readdir(parent)) {
+  for (const parent of [MEMORY, await realpath(tmpdir())]) await removeAbandonedIn(parent);
+}
+
+async function removeAbandonedIn(parent: string): Promise<void> {
+  const names = await readdir(parent).catch(unless('ENOENT'));
+  for (const name of names || []) {
     const folder = join(parent, name);
     if (!name.startsWith(PREFIX)) continue;
     const found = await stat(folder).catch(unless('ENOENT'));

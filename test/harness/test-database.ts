@@ -15,7 +15,7 @@ export async function createTestDatabase(options: { empty?: boolean; queue?: boo
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const { alerts, queue } = inject('postgresTemplates');
   const template = options.empty ? 'template0' : options.queue ? queue : alerts;
-  await query(server, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  await query(server, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`);
   const url = new URL(server);
   url.pathname = `/${name}`;
   return { url: url.href, drop: () => query(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };

@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, inject, it } from 'vitest';
-import { removeAbandoned } from '#test/harness/postgres-setup.ts';
+import { MEMORY, removeAbandoned } from '#test/harness/postgres-setup.ts';
 import { startProcess, waitUntilReady } from '#test/harness/process.ts';
 import type { EmbeddedPostgres } from '../embedded.ts';
 import { processInfo } from '../process-info.ts';
@@ -50,8 +51,10 @@ it('stops a PostgreSQL that a killed start left behind, and continues with its d
   expect(await query(postgres, 'SELECT answer FROM kept')).toEqual([42]);
 });
 
-it('a test run removes what a killed one left behind, and nothing else', async () => {
-  const abandoned = await mkdtemp(join(tmpdir(), 'alerts-test-'));
+const parents = [tmpdir(), MEMORY].filter((folder) => existsSync(folder));
+
+it.each(parents)('a test run removes what a killed one left behind in %s, and nothing else', async (parent) => {
+  const abandoned = await mkdtemp(join(parent, 'alerts-test-'));
   await chmod(abandoned, 0o755);
   const orphan = await leaveOrphan(abandoned);
   await removeAbandoned();

@@ -3,13 +3,17 @@ import { createPostgresBackend, createRedisBackend, type Job, type Telemetry, ty
 import { isRedis, postgresOptions, REDIS_OPTIONS, redisRetryMs } from './connection.ts';
 import { backoffMs, DELIVERIES, QUEUE_TIMEOUT_MS, type QueueName } from './contract.ts';
 
-/** A processor throws it to have the job delivered again after `delayMs`. */
+type Redelivery = { reason: string; delayMs?: number | undefined; onDelayed?: (() => void) | undefined };
+
+/** A processor throws it to have the job delivered again after `delayMs`. Once the job is delayed, `onDelayed` is called. */
 export class Redeliver extends Error {
   readonly delayMs: number | undefined;
+  readonly onDelayed: (() => void) | undefined;
 
-  constructor(reason: string, delayMs: number | undefined) {
+  constructor({ reason, delayMs, onDelayed }: Redelivery) {
     super(reason);
     this.delayMs = delayMs;
+    this.onDelayed = onDelayed;
   }
 }
 
@@ -65,6 +69,10 @@ export function openWorker(
       }),
     options,
   );
+  // BullMQ emits it after it has moved the job.
+  opened.bull.on('failed', (_job, error) => {
+    if (error instanceof Redeliver) error.onDelayed?.();
+  });
   opened.bull.on('lockRenewalFailed', (jobIds) => {
     for (const id of jobIds) opened.bull.cancelJob(id, 'the job was assigned to another worker');
   });

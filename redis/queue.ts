@@ -67,8 +67,11 @@ export type JobResult =
   | { kind: 'done' }
   /** Not delivered again; listed among the failed jobs. */
   | { kind: 'failed'; reason: string }
-  /** Deliver again after `delayMs`; by default after backoffMs(number of the delivery). */
-  | { kind: 'retry'; reason: string; delayMs?: number | undefined };
+  /**
+   * Deliver again after `delayMs`; by default after backoffMs(number of the delivery). `onDelayed` is called once the queue
+   * has delayed the job: `promote` ignores it until then.
+   */
+  | { kind: 'retry'; reason: string; delayMs?: number | undefined; onDelayed?: (() => void) | undefined };
 
 export type AlertConsumer = Consumer;
 
@@ -163,5 +166,5 @@ async function handle(handler: Handler, received: ReceivedJob): Promise<void> {
     await received.update({ ...Object(received.data), stallsBefore: received.stalls });
   }
   if (result.kind === 'failed') throw new UnrecoverableError(result.reason);
-  if (result.kind === 'retry') throw new Redeliver(result.reason, result.delayMs);
+  if (result.kind === 'retry') throw new Redeliver(result);
 }

@@ -24,7 +24,7 @@ export async function waitForSource(run: Run, waiting: Waiting): Promise<JobResu
   const delayMs = waitingDelayMs(waiting, alert.roundAgeMs, deps.limits);
   const error = textOf(failure);
   await release(deps.db, attempt.lease, 0, { refund: true, error, delayMs });
-  return { kind: 'retry', reason: error, delayMs };
+  return { kind: 'retry', reason: error, delayMs, onDelayed: () => source.delayed(alert.uuid) };
 }
 
 /** The worker is stopping or has lost the job: the attempt does not count. */
@@ -40,6 +40,7 @@ export async function handleVideoError(run: Run, error: VideoError): Promise<Job
   const { deps, alert, source, attempt, ids, count } = run;
   const last = { code: error.code, detail: source.describe(error) };
   const outage = !error.permanent && source.failed(alert.uuid, last);
+  const onDelayed = source.isDown() ? () => source.delayed(alert.uuid) : undefined;
   if (error.permanent && attempt.meter.requests > 0) source.responded();
   const next = stepAfter(run, error, last);
   if ('failure' in next) {
@@ -54,7 +55,7 @@ export async function handleVideoError(run: Run, error: VideoError): Promise<Job
   const busyMs = count('retry', last.code);
   const reason = textOf(last);
   await release(deps.db, attempt.lease, attempt.meter.bytesFetched, { refund: false, error: reason, delayMs, busyMs });
-  return { kind: 'retry', reason, delayMs };
+  return { kind: 'retry', reason, delayMs, onDelayed };
 }
 
 /** Returns the delay until the next attempt, or the failure with which the alert ends. `last`: why the attempt failed. */

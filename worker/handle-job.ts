@@ -28,7 +28,8 @@ export async function handleJob(
     // The row shows the reason since the alert first waited; after that, waiting costs no write.
     if (admission.kind === 'wait' && !admission.first && ageMs < deps.limits.horizonMs) {
       const delayMs = waitingDelayMs(admission, ageMs, deps.limits);
-      return { kind: 'retry', reason: `the source is down: ${admission.failure.detail}`, delayMs };
+      const reason = `the source is down: ${admission.failure.detail}`;
+      return { kind: 'retry', reason, delayMs, onDelayed: () => hinted.delayed(job.uuid) };
     }
     const claimed = await inSpan('claim', () => claim(deps.db, job.uuid, delivery.queuedAt));
     if (claimed.kind === 'unknown') {

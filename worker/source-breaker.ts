@@ -27,6 +27,11 @@ export type SourceBreaker = {
   isDown(): boolean;
   /** Returns the milliseconds until the next probe, Infinity while the source is not down. */
   untilProbeMs(): number;
+  /**
+   * The job of an alert that waits is delayed now. If the source has recovered since the alert was admitted, it was promoted
+   * in vain.
+   */
+  delayed(alert: string): void;
   /** The alert is final. */
   forget(alert: string): void;
   /** Returns up to `count` alerts that waited and need not wait any more, each once; none while the source is down. */
@@ -90,6 +95,7 @@ export function createSourceBreaker(
     // After its recovery, another worker may have processed all alerts that waited.
     isDown: () => open !== undefined && now() - lastAdmission < FORGOTTEN_MS,
     untilProbeMs: () => (open ? Math.max(0, nextProbeAt(open) - now()) : Number.POSITIVE_INFINITY),
+    delayed: (alert) => void waiting.add(alert),
     forget: waiting.remove,
     takeWaiting: (count) => (open ? [] : waiting.take(count)),
   };

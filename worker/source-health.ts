@@ -11,7 +11,7 @@ import { createWaitingAlerts, type WaitingAlerts } from './waiting-alerts.ts';
 /** A source of videos as its attempts have found it. */
 export type SourceHealth = Pick<
   SourceBreaker,
-  'admit' | 'responded' | 'isDown' | 'untilProbeMs' | 'forget' | 'takeWaiting'
+  'admit' | 'responded' | 'isDown' | 'untilProbeMs' | 'delayed' | 'forget' | 'takeWaiting'
 > & {
   /** An attempt failed because of the source. Returns true during an outage. */
   failed(alert: string, failure: Failure): boolean;

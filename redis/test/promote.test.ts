@@ -46,6 +46,23 @@ for (const { name, missing } of BACKENDS) {
       await consumer.close(10_000);
     });
 
+    it('ends the delay of a job that its handler returned, once onDelayed was called', async () => {
+      const job = newJob();
+      await fixture.queue.enqueue(job);
+      const promoted: Promise<number>[] = [];
+      let deliveries = 0;
+      fixture.consume(async () => {
+        deliveries += 1;
+        if (deliveries === 2) return { kind: 'done' };
+        promoted.push(fixture.queue.promote([job.uuid]));
+        await promoted[0];
+        const onDelayed = () => void promoted.push(fixture.queue.promote([job.uuid]));
+        return { kind: 'retry', reason: 'the source is down', delayMs: HOUR_MS, onDelayed };
+      });
+      await expect.poll(() => deliveries, { timeout: 150_000 }).toBe(2);
+      expect(await Promise.all(promoted)).toEqual([0, 1]);
+    });
+
     it('promotes a job once if two workers do at the same time', async () => {
       const jobs = Array.from({ length: 50 }, delayed);
       await Promise.all(jobs.map(fixture.queue.enqueue));

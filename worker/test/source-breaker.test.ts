@@ -122,6 +122,23 @@ describe('an alert whose source is down', () => {
     expect(await worker.handle(next.uuid)).toEqual({ kind: 'done' });
   });
 
+  it('is promoted although the source recovers before the queue has delayed its job', async () => {
+    const breaker = createSourceBreaker({ alerts: 1, firstProbeMs: 5_000, maxProbeMs: 60_000 }, () => 0);
+    const worker = await startTestWorker({ breaker, maxAttempts: 100 });
+    onTestFinished(() => worker.close());
+    const failed = await worker.add('/broken/h264.mp4');
+    const waiting = await worker.add('/right/h264.mp4');
+    const uuids = [failed.uuid, waiting.uuid];
+    const results = [await worker.handle(failed.uuid), await worker.handle(waiting.uuid)];
+    const again = await worker.handle(waiting.uuid, { queuedAt: new Date() });
+    breaker.responded();
+    expect(breaker.takeWaiting(10)).toEqual(uuids); // promoted in vain: their jobs are active
+    for (const result of results) if (result.kind === 'retry') result.onDelayed?.();
+    expect(breaker.takeWaiting(10)).toEqual(uuids);
+    if (again.kind === 'retry') again.onDelayed?.();
+    expect(breaker.takeWaiting(10)).toEqual([waiting.uuid]);
+  });
+
   it('that has failed often returns for the next probe, and one whose horizon ends returns then', async () => {
     const breaker = createSourceBreaker({ alerts: 1, firstProbeMs: 250_000, maxProbeMs: 250_000 }, () => 0);
     const worker = await startTestWorker({ breaker, maxAttempts: Number.POSITIVE_INFINITY, horizonMs: 7_200_000 });

@@ -44,7 +44,7 @@ function postRetry(deps: Deps): RequestHandler {
     // Another request can have used the key since.
     if (!dispatch && (await replayRetry(deps, res, before, retryKey))) return;
     const alert = await withRelated(deps.db, (await findAlert(deps.db, uuid)) ?? before);
-    if (!dispatch) throw isOutdated(req, alert) ? outdated(req, alert) : notFailed(alert);
+    if (!dispatch) throw isOutdated(req, alert) ? outdated(req, alert) : notRetryable(alert);
     const body = JSON.stringify({ ...presentAlert(alert), dispatch });
     if (retryKey !== undefined) await saveRetryResponse(deps.db, alert.id, retryKey, body);
     sendRetried(res, uuid, body);
@@ -81,7 +81,8 @@ function isOutdated(req: Request, alert: RelatedAlert): boolean {
   return ifMatch !== undefined && !ifMatchIncludes(ifMatch, etagOf(req, alert));
 }
 
-function notFailed({ status }: Alert): Problem {
+function notRetryable({ status, archived }: RelatedAlert): Problem {
+  if (archived) return new Problem('alert-archived', 'The alert was restored from the archive: it is never retried.');
   return new Problem('not-retryable', `The alert is ${status}, not failed.`, { extra: { status_now: status } });
 }
 

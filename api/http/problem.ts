@@ -26,6 +26,11 @@ export const PROBLEMS = {
   ],
   'method-not-allowed': [405, 'Method not allowed', 'Use one of the methods in the Allow header.'],
   'alert-conflict': [409, 'UUID already in use', 'Give each alert its own uuid. `fields` lists what differs.'],
+  'alert-archived': [
+    409,
+    'Alert is from the archive',
+    'It is never processed again. Post the video as a new alert with another uuid.',
+  ],
   'alert-held': [409, 'Alert is held', 'Release the hold first: DELETE /alerts/{uuid}/hold.'],
   'alert-processing': [409, 'Alert is being processed', 'Try again after Retry-After seconds.'],
   'copy-not-needed': [

@@ -65,7 +65,7 @@ const retry = operation('post', '/alerts/{uuid}/retry', 'Operations', {
       'Idempotency-Replayed?',
     ),
   },
-  problems: ['not-found', 'not-retryable', 'precondition-failed'],
+  problems: ['not-found', 'not-retryable', 'alert-archived', 'precondition-failed'],
 });
 
 const filter = { store: FAILED.store, failure_code: 'video_timeout' } as const;

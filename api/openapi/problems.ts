@@ -61,6 +61,7 @@ const EXAMPLES: Partial<Record<ProblemName, ProblemExample>> = {
     reason: 'frame_damaged',
   },
   'copy-not-available': { detail: 'No copy was requested.', status_now: 'none', reason: 'disabled' },
+  'alert-archived': { detail: 'The alert was restored from the archive: it is never retried.' },
   'alert-held': { detail: 'The alert is under a legal hold.' },
   'alert-processing': { detail: 'A worker is processing the alert.' },
   'copy-not-needed': {

@@ -1,5 +1,6 @@
 // A virtual list: the document contains only the rows that are visible.
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { ArchivedBadge } from './archived-badge.js';
 import { formatAge, formatDuration, UntrustedText, withVisibleCharacters } from './format.js';
 import { HeldBadge } from './hold-box.js';
 import { html } from './html.js';
@@ -121,6 +122,7 @@ function Row({ alert, pictures, index, now, selected, focusable, url, onOpen, on
           <${UntrustedText}>${store}<//>
         </a>
         ${alert.hold && html`<${HeldBadge} />`}
+        ${alert.archived && html`<${ArchivedBadge} />`}
       </span>
       <span role="cell" class=${failure || alert.last_error ? 'result failure' : 'result'}>${alert.last_error ? html`<${WaitingCell} alert=${alert} now=${now} />` : result}</span>
       <span role="cell" class="codec">${codec ?? ''}</span>

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { AlertMedia } from './alert-media.js';
+import { ArchivedBadge } from './archived-badge.js';
 import { AlertDeliveries } from './deliveries.js';
 import { FailureBox } from './failure-box.js';
 import { formatBytes, UntrustedText } from './format.js';
@@ -41,7 +42,7 @@ export function Detail({ uuid, change, view, settings, onClose, onKept, notify }
   };
   const mayManage = settings.scopes.includes('manage') && settings.allStores;
   return html`
-    <${Panel} key=${uuid} title=${alert?.store ?? 'Alert'} badge=${alert && html`<${Status} status=${alert.status} />${alert.hold && html`<${HeldBadge} />`}`} onClose=${onClose}>
+    <${Panel} key=${uuid} title=${alert?.store ?? 'Alert'} badge=${alert && html`<${Status} status=${alert.status} />${alert.hold && html`<${HeldBadge} />`}${alert.archived && html`<${ArchivedBadge} />`}`} onClose=${onClose}>
       ${error && html`<${LoadError} error=${error} uuid=${uuid} onRetry=${refresh} />`}
       ${!alert && !error && html`<p class="note" role="status">Loading …</p>`}
       ${

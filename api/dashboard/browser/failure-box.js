@@ -15,7 +15,7 @@ export function FailureBox({ alert, mayRetry, onChange, notify }) {
   const [error, setError] = useState('');
   const { state, send } = useRetry(alert);
   const { button, message } = useFocusAfterButton();
-  const { failure } = alert;
+  const { failure, archived } = alert;
   if (failure === null && state === 'none') return null;
   const busy = state === 'sending' || state === 'queued';
   async function retry() {
@@ -34,8 +34,8 @@ export function FailureBox({ alert, mayRetry, onChange, notify }) {
   // The button stays while the retry runs, disabled for assistive technology only: so it keeps the focus.
   return html`
     <div class=${state === 'succeeded' || (busy && !failure) ? 'failure-box over' : 'failure-box'}>
-      ${failure && html`<${Failure} failure=${failure} again=${state === 'failed again'} />`}
-      ${mayRetry && state !== 'succeeded' && html`<button ref=${button} class="primary" aria-disabled=${busy} onClick=${retry}>Retry this alert</button>`}
+      ${failure && html`<${Failure} failure=${failure} again=${state === 'failed again'} archived=${archived} />`}
+      ${mayRetry && !archived && state !== 'succeeded' && html`<button ref=${button} class="primary" aria-disabled=${busy} onClick=${retry}>Retry this alert</button>`}
       <p ref=${message} role="status" tabindex="-1">${messageOf(state, failure)}</p>
       ${error !== '' && html`<p class="error" role="alert">${error}</p>`}
     </div>
@@ -50,13 +50,13 @@ function messageOf(state, failure) {
   return html`Retry failed again: <${UntrustedText}>${failure.detail}<//>`;
 }
 
-/** @param {{ failure: NonNullable<Alert['failure']>, again: boolean }} props */
-function Failure({ failure, again }) {
+/** @param {{ failure: NonNullable<Alert['failure']>, again: boolean, archived: boolean }} props archived: nothing can be done */
+function Failure({ failure, again, archived }) {
   const { meaning, action } = FAILURE_CODES[failure.code];
   return html`
     <p><code>${failure.code}</code></p>
     ${!again && html`<p class="failure-detail"><${UntrustedText}>${failure.detail}<//></p>`}
-    <p>${meaning} ${action}</p>
+    <p>${meaning} ${!archived && action}</p>
   `;
 }
 

@@ -20,6 +20,7 @@ import type { SourceOf } from './alerts/waiting.ts';
 import { type ReadLog, recordReads } from './audit/reads.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { type Auth, authenticate } from './auth/client.ts';
+import type { FailedLogins } from './auth/failed-logins.ts';
 import { loginRoutes } from './auth/login.ts';
 import { readAssets } from './dashboard/assets.ts';
 import { showProblemPage } from './dashboard/problem-page.ts';
@@ -81,6 +82,7 @@ export type AppDeps = {
   sourceOf: SourceOf;
   metrics: ApiMetrics;
   reads: ReadLog;
+  failedLogins: FailedLogins;
   media: MediaSettings;
   /** RETENTION_DAYS; undefined: alerts are kept forever unless a rule applies. */
   retentionDays?: number | undefined;
@@ -118,7 +120,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(sameOriginOnly(origins));
   app.use(docsRoutes());
   app.use(recordReads(deps.reads), linkRoutes(deps));
-  app.use(loginRoutes(deps.auth, deps.videos));
+  app.use(loginRoutes(deps));
   const assets = readAssets();
   app.use(assetRoutes(assets));
   // Routes above need no key; each route below declares its scope.

@@ -21,6 +21,7 @@ import { LongPoll } from './alerts/long-poll.ts';
 import { type AppDeps, createApp } from './app.ts';
 import { createReadLog } from './audit/reads.ts';
 import { keyIdOf } from './auth/client.ts';
+import { createFailedLogins } from './auth/failed-logins.ts';
 import { createKeyAuth } from './auth/key-auth.ts';
 import { createKeyCache } from './auth/key-cache.ts';
 import { createKeyUsage } from './auth/key-usage.ts';
@@ -81,9 +82,11 @@ const reads = createReadLog({
   append: (entries) => appendAudit(db, ...entries),
   onDropped: (count) => metrics.auditReadsDropped.inc(count),
 });
+const failedLogins = createFailedLogins({ append: (entries) => appendAudit(db, ...entries) });
 const app = createApp({
   db,
   reads,
+  failedLogins,
   queue,
   deliveryQueue,
   log,
@@ -136,6 +139,7 @@ server.listen(config.PORT, config.HOST, () => {
 });
 // After the server has closed: its last requests are recorded, too.
 onClose(() => reads.close());
+onClose(() => failedLogins.close());
 onClose(() => closeServer(server));
 // First: streams and waits end only here. Clients reconnect after 3 s, when the server no longer listens.
 onClose(() => changeFeed.close());

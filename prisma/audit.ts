@@ -3,7 +3,8 @@ import type { Prisma } from './generated/client.ts';
 
 /** Everything that the audit log records. */
 export const AUDIT_ACTIONS = [
-  ...['key.created', 'key.revoked'],
+  ...['key.created', 'key.revoked', 'session.started', 'session.ended', 'login.failed'],
+  ...['link.created', 'links.revoked'],
   ...['destination.created', 'destination.changed', 'destination.deleted', 'destination.secret_rotated'],
   ...['mute.created', 'mute.ended'],
   ...['alert.retried', 'alerts.retried', 'delivery.retried', 'deliveries.retried'],
@@ -14,7 +15,7 @@ export const AUDIT_ACTIONS = [
 
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
-/** Who acts. `id`: that of the API key, `anonymous` without authentication, `cli` or `worker`. */
+/** Who acts. `id`: that of the API key, `anonymous` without a valid one, `link` for a signed link, `cli` or `worker`. */
 export type AuditActor = { id: string; name?: string | null; address?: string | null };
 
 export const WORKER: AuditActor = { id: 'worker' };

@@ -1,3 +1,4 @@
+import { type AuditActor, appendAudit } from './audit.ts';
 import type { Database } from './client.ts';
 import type { ApiKey } from './keys.ts';
 
@@ -5,24 +6,32 @@ import type { ApiKey } from './keys.ts';
 export type Session = { sha256: Uint8Array; expiresAt: Date; key: ApiKey };
 
 /**
- * Stores a session, and deletes the one that it `replaces`, expired ones, and those of its key except the newest `keep`.
- * One statement, so that a crash cannot leave the replaced session.
+ * Stores a session of the key that `actor` has, and deletes the one that it `replaces`, expired ones, and those of the key except
+ * the newest `keep`. The audit log has the login.
  */
 export async function addSession(
   db: Database,
-  session: { sha256: Uint8Array; keyId: string; expiresAt: Date },
+  session: { sha256: Uint8Array; actor: AuditActor; expiresAt: Date },
   options: { replaces: Uint8Array | undefined; keep: number },
 ): Promise<void> {
-  const { sha256, keyId, expiresAt } = session;
-  await db.$executeRaw`
-    WITH deleted AS (
-      DELETE FROM sessions WHERE expires_at <= now() OR sha256 = ${options.replaces ?? null}::bytea OR sha256 IN (
-        SELECT sha256 FROM sessions WHERE key_id = ${keyId} ORDER BY created_at DESC OFFSET ${options.keep - 1}))
-    INSERT INTO sessions (sha256, key_id, expires_at) VALUES (${sha256}, ${keyId}, ${expiresAt})`;
+  const { sha256, actor, expiresAt } = session;
+  await db.transaction(async (tx) => {
+    await tx.$executeRaw`
+      WITH deleted AS (
+        DELETE FROM sessions WHERE expires_at <= now() OR sha256 = ${options.replaces ?? null}::bytea OR sha256 IN (
+          SELECT sha256 FROM sessions WHERE key_id = ${actor.id} ORDER BY created_at DESC OFFSET ${options.keep - 1}))
+      INSERT INTO sessions (sha256, key_id, expires_at) VALUES (${sha256}, ${actor.id}, ${expiresAt})`;
+    await appendAudit(tx, { actor, action: 'session.started' });
+  });
 }
 
-export async function deleteSession(db: Database, sha256: Uint8Array): Promise<void> {
-  await db.$executeRaw`DELETE FROM sessions WHERE sha256 = ${sha256}`;
+/** Ends a session. The audit log has the logout, unless the session had ended before. */
+export async function deleteSession(db: Database, sha256: Uint8Array, address: string | undefined): Promise<void> {
+  await db.transaction(async (tx) => {
+    const [key] = await tx.$queryRaw<{ id: string; name: string }[]>`
+      DELETE FROM sessions USING api_keys WHERE sessions.sha256 = ${sha256} AND api_keys.id = key_id RETURNING api_keys.id, name`;
+    if (key) await appendAudit(tx, { actor: { ...key, address: address ?? null }, action: 'session.ended' });
+  });
 }
 
 /** Returns the sessions that have not expired and whose key is valid. */

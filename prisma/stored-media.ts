@@ -1,4 +1,4 @@
-import type { Database } from './client.ts';
+import type { Database, Transaction } from './client.ts';
 import { Prisma } from './generated/client.ts';
 import type { AlertStatus, MediaStatus } from './generated/enums.ts';
 
@@ -34,7 +34,7 @@ export async function findStoredMedia(db: Database, of: 'picture' | 'copy', uuid
 }
 
 /** Makes all links of an alert invalid that were signed before. */
-export async function revokeLinks(db: Database, alertId: bigint): Promise<void> {
+export async function revokeLinks(db: Pick<Database | Transaction, '$executeRaw'>, alertId: bigint): Promise<void> {
   await db.$executeRaw`
     INSERT INTO link_versions (alert_id) SELECT id FROM alerts WHERE id = ${alertId} FOR KEY SHARE
     ON CONFLICT (alert_id) DO UPDATE SET version = link_versions.version + 1, revoked_at = now()`;

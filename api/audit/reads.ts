@@ -114,7 +114,8 @@ function readOf({ path, query }: Request): Pick<NewAuditEntry, 'action' | 'targe
   if (uuid !== undefined) return { action: 'alert.read', target: uuid.toLowerCase(), details: { of: part } };
   const [, linked, linkedUuid] = LINKED.exec(path) ?? [];
   if (linkedUuid !== undefined)
-    return { action: 'alert.read', target: linkedUuid.toLowerCase(), details: { of: `${linked}` } };
+    // Of a valid link: the key exists.
+    return { action: 'alert.read', target: linkedUuid, details: { of: `${linked}`, link_key: String(query.key) } };
   const [many, events] = MANY.exec(path) ?? [];
   if (many === undefined) return undefined;
   // Parsed and validated: each value is a short text.

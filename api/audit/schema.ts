@@ -6,7 +6,7 @@ const text = z.string().min(1, 'must not be empty').max(200, 'must be at most 20
 
 /** The query of GET /audit. */
 export const auditQuerySchema = z.strictObject({
-  actor: text.optional().meta({ description: 'The id of a key; `anonymous`, `cli` or `worker`.' }),
+  actor: text.optional().meta({ description: 'The id of a key; `anonymous`, `link`, `cli` or `worker`.' }),
   action: z.enum(AUDIT_ACTIONS).optional(),
   target: text.optional().meta({ description: 'The uuid of an alert, the id of a key, a destination or a mute.' }),
   from: dateTime.optional(),
@@ -20,7 +20,9 @@ export const auditEntrySchema = z
     id: z.int().meta({ description: 'Without gaps, in the order of the log.' }),
     at: z.iso.datetime(),
     actor: z.strictObject({
-      id: z.string().meta({ description: 'The id of a key; `anonymous` with AUTH=off, `cli` or `worker`.' }),
+      id: z.string().meta({
+        description: 'The id of a key; `anonymous` without one, `link` for a signed link, `cli` or `worker`.',
+      }),
       name: z.string().nullable().meta({ description: 'The name that the key had.' }),
       address: z.string().nullable().meta({ description: 'The IP address of the client.' }),
     }),

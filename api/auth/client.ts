@@ -34,11 +34,14 @@ export const EVERYONE: Client = { id: 'everyone', name: 'AUTH=off', scopes: new 
 
 /** The logins of browsers. A token is a random value: it is no key, and only the cookie can carry it. */
 export type Sessions = {
-  /** Returns the token of a new session. The session of the token `replaces` ends. */
-  start(keyId: string, replaces: string | undefined): Promise<string>;
+  /** Returns the token of a new session of the client's key. The session of the token `replaces` ends. */
+  start(
+    client: Pick<Client, 'id' | 'name'>,
+    request: { replaces?: string | undefined; address?: string | undefined },
+  ): Promise<string>;
   /** Returns the client of the session's key, or undefined if session or key is no longer valid. */
   clientOf(token: string): Promise<Client | undefined>;
-  end(token: string): Promise<void>;
+  end(token: string, address: string | undefined): Promise<void>;
 };
 
 export type KeyAuth = {

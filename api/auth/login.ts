@@ -4,16 +4,19 @@ import { htmlPage, PAGE_STYLE } from '../http/html-page.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { ANONYMOUS, type Auth } from './client.ts';
 import { clearSessionCookie, readSessionCookie, setSessionCookie } from './credentials.ts';
+import type { FailedLogins } from './failed-logins.ts';
 
 /** The origin of the video server as browsers reach it. */
 type Videos = string | undefined;
 
+type Deps = { auth: Auth; videos?: Videos; failedLogins: FailedLogins };
+
 /** GET /login shows a form for the key, POST /login starts a session with a cookie, POST /logout ends it. */
-export function loginRoutes(auth: Auth, videos: Videos): Router {
+export function loginRoutes({ auth, videos, failedLogins }: Deps): Router {
   const router = Router();
   const form = express.urlencoded({ extended: false, limit: '4kb', parameterLimit: 8 });
   if (auth !== 'off') router.use('/login', notOnVideoHost(videos));
-  router.route('/login').get(showForm(auth)).post(form, logIn(auth)).all(allow('GET', 'POST'));
+  router.route('/login').get(showForm(auth)).post(form, logIn(auth, failedLogins)).all(allow('GET', 'POST'));
   router
     .route('/login.css')
     .get((_req, res) => void res.type('css').set('Cache-Control', 'max-age=3600').send(PAGE_STYLE))
@@ -74,16 +77,17 @@ ${error}
   };
 }
 
-function logIn(auth: Auth): RequestHandler {
+function logIn(auth: Auth, failedLogins: FailedLogins): RequestHandler {
   return async (req, res) => {
     const { key = '', next = '/' }: Record<string, unknown> = req.body ?? {};
     const path = localPath(next);
     if (auth === 'off') return res.redirect(303, path);
     const client = await auth.clientOf(req, String(key).trim()).catch((error: unknown) => {
+      if (error instanceof Problem) failedLogins.count(req.ip);
       if (error instanceof Problem && error.problem === 'unauthorized') return undefined;
       throw error;
     });
-    const token = client && (await auth.sessions?.start(client.id, readSessionCookie(req)));
+    const token = client && (await auth.sessions?.start(client, { replaces: readSessionCookie(req), address: req.ip }));
     if (token === undefined) return res.redirect(303, `/login?${new URLSearchParams({ wrong: '1', next: path })}`);
     setSessionCookie(req, res, token);
     res.redirect(303, path);
@@ -94,7 +98,7 @@ function logOut(auth: Auth): RequestHandler {
   return async (req, res) => {
     const token = readSessionCookie(req);
     clearSessionCookie(req, res);
-    if (auth !== 'off' && token !== undefined) await auth.sessions?.end(token);
+    if (auth !== 'off' && token !== undefined) await auth.sessions?.end(token, req.ip);
     res.redirect(303, '/login');
   };
 }

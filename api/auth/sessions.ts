@@ -20,9 +20,10 @@ export function createSessions(db: Database): Sessions {
     ]),
   );
   return {
-    async start(keyId, replaces) {
+    async start({ id, name }, { replaces, address }) {
       const token = randomBytes(32).toString('base64url');
-      const session = { sha256: sha256Of(token), keyId, expiresAt: new Date(Date.now() + SESSION_MS) };
+      const actor = { id, name, address: address ?? null };
+      const session = { sha256: sha256Of(token), actor, expiresAt: new Date(Date.now() + SESSION_MS) };
       const replaced = replaces === undefined ? undefined : sha256Of(replaces);
       await addSession(db, session, { replaces: replaced, keep: SESSIONS_PER_KEY });
       if (replaced) sessions.delete(idOf(replaced));
@@ -32,9 +33,9 @@ export function createSessions(db: Database): Sessions {
       const session = await sessions.get(idOf(sha256Of(token)));
       return session && !isExpired(session) && !isExpired(session.key) ? session.client : undefined;
     },
-    async end(token) {
+    async end(token, address) {
       const sha256 = sha256Of(token);
-      await deleteSession(db, sha256);
+      await deleteSession(db, sha256, address);
       sessions.delete(idOf(sha256));
     },
   };

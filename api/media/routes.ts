@@ -1,9 +1,11 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { type LinkKey, signLink } from '#media/links.ts';
 import type { MediaKind } from '#media/store.ts';
+import { appendAudit } from '#prisma/audit.ts';
 import type { Database } from '#prisma/client.ts';
 import { findStoredMedia, revokeLinks, type StoredMedia } from '#prisma/stored-media.ts';
 import { alertPathSchema } from '../alerts/schema.ts';
+import { actorOf } from '../audit/actor.ts';
 import { canAccessStore, requireScope } from '../auth/client.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
@@ -69,6 +71,8 @@ function postLink({ db, media: settings }: Deps): RequestHandler {
     }
     const expiresAt = new Date(Math.floor(Date.now() / 1_000 + expires_in) * 1_000);
     const url = publicUrl.replace(/\/+$/, '') + signLink(linkKeys, { uuid, of, version, expiresAt });
+    const details = { of, expires_at: expiresAt.toISOString(), link_key: linkKeys[0]?.id ?? null };
+    await appendAudit(db, { actor: actorOf(req), action: 'link.created', target: uuid, details });
     req.log.info({ alert: uuid, of, key: req.apiClient.id, expiresAt }, 'link created');
     res.status(201).json({ url, expires_at: expiresAt.toISOString() });
   };
@@ -77,7 +81,10 @@ function postLink({ db, media: settings }: Deps): RequestHandler {
 function deleteLinks({ db }: Deps): RequestHandler {
   return async (req, res) => {
     const { alertId, uuid } = await findForClient(db, 'picture', req);
-    await revokeLinks(db, alertId);
+    await db.transaction(async (tx) => {
+      await revokeLinks(tx, alertId);
+      await appendAudit(tx, { actor: actorOf(req), action: 'links.revoked', target: uuid });
+    });
     req.log.info({ alert: uuid, key: req.apiClient.id }, 'links revoked');
     res.status(204).end();
   };

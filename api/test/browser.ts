@@ -26,7 +26,7 @@ export async function createKey(db: Database, ...scopes: Scope[]): Promise<strin
 
 /** Starts a session of a key, and returns the Cookie header of the browser that has it. */
 export async function createSessionCookie(db: Database, key: string): Promise<string> {
-  return `alerts-session=${await createSessions(db).start(key.split('_')[1] ?? '', undefined)}`;
+  return `alerts-session=${await createSessions(db).start({ id: key.split('_')[1] ?? '', name: 'test' }, {})}`;
 }
 
 export type RawInit = { method?: string; headers?: Record<string, string>; body?: string };

@@ -18,6 +18,7 @@ import { LongPoll } from '../alerts/long-poll.ts';
 import { type AppDeps, createApp } from '../app.ts';
 import { createReadLog } from '../audit/reads.ts';
 import type { Auth } from '../auth/client.ts';
+import { createFailedLogins } from '../auth/failed-logins.ts';
 import { registerBackupGauges } from '../operations/backup-gauges.ts';
 import { createMetrics } from '../operations/metrics.ts';
 import { createReadiness } from '../operations/readiness.ts';
@@ -94,9 +95,11 @@ export async function startTestApi(
     onDropped: () => violations.push('a read was not recorded'),
   });
   registerBackupGauges(metrics.registry, db);
+  const failedLogins = createFailedLogins({ append: (entries) => appendAudit(db, ...entries), intervalMs: 50 });
   const app = createApp({
     db,
     reads,
+    failedLogins,
     queue,
     deliveryQueue,
     log,
@@ -151,6 +154,7 @@ export async function startTestApi(
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await reads.close();
+      await failedLogins.close();
       await queue.close();
       await deliveryQueue.close();
       await db.$disconnect();

@@ -35,6 +35,11 @@ const ACTIONS = [
   ['mute.ended', 'Ended a mute'],
   ['key.created', 'Created a key'],
   ['key.revoked', 'Revoked a key'],
+  ['session.started', 'Logged in'],
+  ['session.ended', 'Logged out'],
+  ['login.failed', 'Failed to log in'],
+  ['link.created', 'Created a link'],
+  ['links.revoked', 'Revoked links'],
   ['retention.changed', 'Changed the retention'],
   ['retention.run', 'Deleted old alerts'],
   ['archive.restored', 'Restored from the archive'],
@@ -102,7 +107,8 @@ function AuditFilters({ view, navigate, onRefresh }) {
 
 /** @param {Pick<PageProps, 'view' | 'navigate'> & { entry: AuditEntry }} props */
 function Entry({ entry: { id, at, actor, action, target, details }, view, navigate }) {
-  const ofAlert = /^(alert|hold)\./.test(action) && action !== 'alert.deleted' && target !== null && UUID.test(target);
+  const ofAlert =
+    /^(alert|hold|links?)\./.test(action) && action !== 'alert.deleted' && target !== null && UUID.test(target);
   const open = viewOfAlerts(view, target ?? '');
   const by = actor.name ?? actor.id;
   return html`

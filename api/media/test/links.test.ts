@@ -1,7 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { linkKeys, signLink } from '#media/links.ts';
-import { json } from '../../test/test-api.ts';
+import { verifyAuditLog } from '#prisma/audit-chain.ts';
+import { keyClients } from '../../test/key-clients.ts';
+import { json, POLL } from '../../test/test-api.ts';
 import { KEY, type MediaApi, OTHER_KEY, startMediaApi } from './media-fixture.ts';
 
 const PICTURE = randomBytes(20_000);
@@ -162,5 +164,41 @@ describe('a signed link', () => {
     expect((await fetch(url)).status).toBe(200);
     expect(url).toContain(`key=${linkKeys({ LINK_KEYS: [OTHER_KEY] })[0]?.id}`);
     expect((await fetch(rotated.url + link({ uuid: alert }))).status).toBe(200);
+  });
+});
+
+describe('the audit log', () => {
+  it('has links that are created and revoked, and with AUDIT_READS what is read through them', async () => {
+    const { auth, client } = keyClients();
+    const headers = { 'content-type': 'application/json', ...client('operator', ['read', 'operate']) };
+    const audited = await startMediaApi({ auth, auditReads: 'all' });
+    onTestFinished(audited.close);
+    const alert = await audited.addAlert('picture', PICTURE);
+    const send = (method: string, body?: string) =>
+      fetch(`${audited.url}/alerts/${alert}/links`, { method, headers, ...(body !== undefined && { body }) });
+    const { url, expires_at } = await json(await send('POST', '{"of":"picture"}'));
+    expect((await send('POST', '{"of":"video"}')).status).toBe(422);
+    await (await fetch(url)).arrayBuffer();
+    const entries = () => audited.db.auditEntry.findMany({ orderBy: { id: 'asc' } });
+    await expect.poll(async () => (await entries()).length, POLL).toBe(2);
+    expect((await send('DELETE')).status).toBe(204);
+    expect((await fetch(url)).status).toBe(403);
+    const link_key = keys[0]?.id;
+    const by = { actor: 'id-operator', actorName: 'operator', address: '127.0.0.1', target: alert };
+    expect(await entries()).toMatchObject([
+      { ...by, action: 'link.created', details: { of: 'picture', expires_at, link_key } },
+      {
+        action: 'alert.read',
+        actor: 'link',
+        address: '127.0.0.1',
+        target: alert,
+        details: { of: 'picture', link_key },
+      },
+      { ...by, action: 'links.revoked', details: {} },
+    ]);
+    expect(JSON.stringify((await entries()).map(({ details }) => details))).not.toContain(
+      new URL(url).searchParams.get('signature'),
+    );
+    expect(await verifyAuditLog(audited.db)).toMatchObject({ entries: 3 });
   });
 });

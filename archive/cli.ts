@@ -127,9 +127,17 @@ async function verify({ store, url }: Archive, databaseUrl: string | undefined):
   print(
     `${manifests} manifests, ${files} files, ${rows} alerts: ${problems.length === 0 ? 'no problems' : `${problems.length} problems`}`,
   );
+  if (databaseUrl !== undefined && (head?.number ?? 0) < manifests) print(behindNote(manifests, head?.number ?? 0));
   if (problems.length > 0) print('Copy the files back from a backup, and verify again. See docs/archive.md.');
   if (databaseUrl === undefined) print('Without DATABASE_URL, missing manifests at the end are not noticed.');
   return problems.length > 0 ? 3 : 0;
+}
+
+function behindNote(manifests: number, known: number): string {
+  return (
+    `note     the archive has ${manifests} manifests, and the database knows ${known}: it was restored from a backup, or a run was ` +
+    'killed. Alerts that are in both are deleted by the next runs; the later state stays in the archive.'
+  );
 }
 
 async function restore(archive: Archive, options: Options, databaseUrl: string | undefined): Promise<number> {

@@ -43,8 +43,8 @@ export function uuidOf(line: string): string {
 }
 
 /**
- * Writes a file with the rows of `old`, each replaced by a row with the same uuid, and then the other rows: the same rows make
- * the same file again. Returns what its manifest says about it.
+ * Writes a file with the rows of `old`, each replaced by a row with the same uuid unless that is older, and then the other rows:
+ * the same rows make the same file again. Returns what its manifest says about it.
  */
 export async function writeDataFile(
   target: string,
@@ -68,10 +68,21 @@ async function* merge(old: AsyncIterable<string> | undefined, rows: Lines): Asyn
   const rest = new Map(rows);
   for await (const line of old ?? []) {
     const uuid = uuidOf(line);
-    yield rows.get(uuid) ?? line;
+    yield laterOf(line, rows.get(uuid));
     rest.delete(uuid);
   }
   yield* rest.values();
+}
+
+/** A database that was restored from a backup has states that are older than those in the archive. */
+function laterOf(archived: string, row: string | undefined): string {
+  return row === undefined || updatedAt(row) < updatedAt(archived) ? archived : row;
+}
+
+/** Returns NaN, which is never less, for a line without it. */
+function updatedAt(line: string): number {
+  const { alert } = JSON.parse(line) as { alert?: { updated_at?: string } }; // written by readArchiveRecords
+  return Date.parse(alert?.updated_at ?? '');
 }
 
 function hashing(hash: Hash): Transform {

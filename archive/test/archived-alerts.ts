@@ -30,8 +30,7 @@ export async function finishAlerts(fixture: Fixture): Promise<string[]> {
 }
 
 /** Archives all alerts and deletes those that the archive has. */
-export async function archiveAll(fixture: Fixture, { store, env }: Archive) {
-  const { db } = fixture;
+export async function archiveAll({ db }: Pick<Fixture, 'db'>, { store, env }: Archive) {
   const archiver = openArchiver({ db, store, url: env.ARCHIVE_URL });
   const due = await db.alert.findMany({ select: { id: true, updatedAt: true } });
   const confirmed = await archiver.archive(due);

@@ -41,7 +41,7 @@ function addDestination(db: Database, fields: Partial<NewDestination>) {
 }
 
 /** Receives, claims and finishes an alert, or retries and finishes the one with this uuid. */
-async function finish(db: Database, { uuid = randomUUID(), store = 'store-1', failure, picture }: Finish) {
+export async function finish(db: Database, { uuid = randomUUID(), store = 'store-1', failure, picture }: Finish) {
   await addPending(db, { uuid, video: '/a.mp4', store, camera: 'entrance', timestamp: 1.25, requestId: 'r' });
   await retryFailed(db, [uuid]);
   const claimed = await claim(db, uuid);

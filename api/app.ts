@@ -44,6 +44,7 @@ import { copyRoutes } from './media/copy-routes.ts';
 import { linkRoutes } from './media/link-routes.ts';
 import { type MediaSettings, mediaRoutes } from './media/routes.ts';
 import { docsRoutes } from './openapi/docs-route.ts';
+import { backupRoutes } from './operations/backup-routes.ts';
 import { queueRoutes } from './operations/bull-board.ts';
 import { healthRoutes, type Readiness } from './operations/health.ts';
 import type { ApiMetrics } from './operations/metrics.ts';
@@ -129,7 +130,7 @@ export function createApp(deps: AppDeps): Express {
   const longPollSlots = new LongPollSlots(deps.maxHeld);
   app.use(metricsRoutes(deps.metrics.registry));
   app.use(eventRoutes({ ...deps, longPollSlots }));
-  app.use(retryRoutes(deps), holdRoutes(deps), auditRoutes(deps));
+  app.use(retryRoutes(deps), holdRoutes(deps), auditRoutes(deps), backupRoutes(deps));
   app.use(pageRoutes(assets, { ...deps, doneJobs: deps.queue.keepsCompletedJobs, failureCodes: FAILURE_ADVICE }));
   const storeNames = createStoreNames(deps.db);
   app.use(reportRoutes({ ...deps, storeNames }));

@@ -1,9 +1,9 @@
 import type { Database } from './client.ts';
+import type { BackupRun } from './generated/client.ts';
 
-/** A kind of run, and when it last succeeded. */
-type BackupRun = { kind: string; succeededAt: Date };
+export type { BackupRun };
 
 /** Returns the last success of each kind: `backup`, `restore_drill`. */
 export function lastBackupRuns(db: Database): Promise<BackupRun[]> {
-  return db.backupRun.findMany({ select: { kind: true, succeededAt: true } });
+  return db.backupRun.findMany();
 }

@@ -3,6 +3,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { problemSchema } from '../alerts/schema.ts';
 import { alertActionPaths } from './alert-action-paths.ts';
 import { alertPaths } from './alert-paths.ts';
+import { backupPaths } from './backup-paths.ts';
 import { copyPaths } from './copy-paths.ts';
 import { deliveryPaths } from './delivery-paths.ts';
 import { destinationPaths } from './destination-paths.ts';
@@ -42,6 +43,7 @@ export function openApiDocument() {
       ...deliveryPaths,
       ...auditPaths,
       ...retentionPaths,
+      ...backupPaths,
       ...operationsPaths,
     },
     components: {

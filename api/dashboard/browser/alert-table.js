@@ -1,8 +1,8 @@
 // A virtual list: the document contains only the rows that are visible.
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { ArchivedBadge } from './archived-badge.js';
+import { ARCHIVED, ArchivedBadge } from './archived-badge.js';
 import { formatAge, formatDuration, UntrustedText, withVisibleCharacters } from './format.js';
-import { HeldBadge } from './hold-box.js';
+import { HELD, HeldBadge } from './hold-box.js';
 import { html } from './html.js';
 import { followLink } from './link.js';
 import { WaitingCell } from './outage.js';
@@ -118,7 +118,7 @@ function Row({ alert, pictures, index, now, selected, focusable, url, onOpen, on
       ${pictures && html`<${PictureCell} alert=${alert} onOpen=${() => onOpen(uuid)} />`}
       <span role="cell" class="status-cell"><${Status} status=${status} /></span>
       <span role="cell" class="store">
-        <a href=${url} tabindex=${focusable ? 0 : -1} aria-current=${selected ? 'true' : undefined} onClick=${open} onFocus=${() => onFocus(uuid)} title=${withVisibleCharacters(store)}>
+        <a href=${url} tabindex=${focusable ? 0 : -1} aria-current=${selected ? 'true' : undefined} onClick=${open} onFocus=${() => onFocus(uuid)} title=${titleOf(alert)}>
           <${UntrustedText}>${store}<//>
         </a>
         ${alert.hold && html`<${HeldBadge} />`}
@@ -131,6 +131,11 @@ function Row({ alert, pictures, index, now, selected, focusable, url, onOpen, on
       <span role="cell" class="age">${formatAge(Math.max(0, now - Date.parse(received_at)))}</span>
     </div>
   `;
+}
+
+/** Returns the tooltip of a row: its link covers the badges. @param {Alert} alert */
+function titleOf({ store, hold, archived }) {
+  return [withVisibleCharacters(store), hold && HELD, archived && ARCHIVED].filter(Boolean).join('\n');
 }
 
 /**

@@ -10,9 +10,11 @@ import { Time } from './time.js';
 
 const MAX_REASON = 500;
 
+export const HELD = 'Legal hold: it is not deleted';
+
 /** Marks an alert that is under a legal hold. */
 export function HeldBadge() {
-  return html`<span class="held" title="Legal hold: it is not deleted">Held</span>`;
+  return html`<span class="held" title=${HELD}>Held</span>`;
 }
 
 /** Shows why an alert is held, who held it, and since when. @param {{ hold: NonNullable<Alert['hold']> }} props */

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { BackupsSection } from './backups.js';
 import { Banners } from './banners.js';
 import { ConfirmDialog } from './confirm-dialog.js';
 import { formatNumber, UntrustedText } from './format.js';
@@ -6,6 +7,7 @@ import { html } from './html.js';
 import { asRequestError } from './requests.js';
 import { RetentionForm } from './retention-form.js';
 import { deleteRule, getRetention, previewRemoval, setRule } from './retention-requests.js';
+import { STATUS_LABELS } from './status.js';
 import { Time } from './time.js';
 
 /** @typedef {import('./retention-requests.js').Retention} Retention */
@@ -55,6 +57,7 @@ export function RetentionPage(props) {
         ${adding && html`<div class="panel"><${RetentionForm} onPreview=${(/** @type {NewRule} */ rule, /** @type {Preview} */ preview) => setChange({ rule, preview, removes: false })} onCancel=${close} /></div>`}
         ${retention ? html`<${Rules} retention=${retention} onRemove=${remove} />` : html`<p class="note" role="status">Loading …</p>`}
       </section>
+      ${props.settings.allStores && html`<${BackupsSection} />`}
       ${change && html`<${ConfirmChange} change=${change} run=${save} onClose=${() => setChange(null)} />`}
     </main>
   `;
@@ -71,7 +74,7 @@ function Rules({ retention: { default_days, rules, last_run }, onRemove }) {
           (rule) => html`
             <tr key=${rule.id}>
               <td>${rule.store === null ? 'All' : html`<${UntrustedText}>${rule.store}<//>`}</td>
-              <td>${rule.status ?? 'Processed and failed'}</td>
+              <td>${rule.status ? STATUS_LABELS[rule.status] : 'Processed and failed'}</td>
               <td>${durationOf(rule.days)}</td>
               <td><${Time} at=${rule.updated_at} /> by <${UntrustedText}>${rule.updated_by}<//></td>
               <td><button onClick=${() => onRemove(rule)} aria-label=${`Delete the rule of ${rule.store ?? 'all stores'}`}>Delete</button></td>

@@ -23,6 +23,7 @@ import { countAlerts, minutesOf } from '../statistics.ts';
 
 const ROWS = 200_000;
 const UNFINISHED = 100;
+const HELD = 200;
 /** Dead and neighbouring rows that a statement reads in addition to the rows that it returns. */
 const SPARE = 20;
 
@@ -43,7 +44,12 @@ beforeAll(async () => {
   // A sample of 300,000 rows covers the table. With the default of 30,000 the estimate of a rare value is random: once 40
   // instead of 100 rows, and the planner sorted all of them.
   await observer.query('SET default_statistics_target = 1000');
-  await observer.query('VACUUM ANALYZE alerts');
+  await observer.query(
+    `INSERT INTO holds (alert_id, reason, created_by, created_by_name)
+     SELECT id, 'case', 'k', 'k' FROM alerts WHERE status <> 'pending' AND id % $1 = 0`,
+    [ROWS / HELD],
+  );
+  await observer.query('VACUUM ANALYZE alerts, holds');
   db = openDatabase(database.url, { poolSize: 2, onError: () => {} });
   await db.$queryRaw`SELECT 1`;
 });
@@ -164,6 +170,22 @@ describe(`with ${ROWS} alerts stored`, () => {
     ['pending alerts of a store', { store: 'store-1', status: 'pending' }],
   ] as const)('a page of %s reads at most the unfinished alerts', async (_, filter) => {
     await expectFlat(UNFINISHED + SPARE, (db) => listAlerts(db, { ...filter }, { limit: LIMIT }));
+  });
+
+  it.each([
+    ['held alerts', {}, undefined],
+    ['held alerts, deep page', {}, MIDDLE],
+    ['held alerts of a store', { store: 'store-3' }, undefined],
+    ['held alerts of several stores', { stores: ['store-3', 'store-5'] }, undefined],
+    ['held alerts of a day', DAY, undefined],
+    ['held alerts that were processed', { status: 'processed' }, MIDDLE],
+  ] as const)('a page of %s reads only the held alerts', async (_, filter, after) => {
+    // PostgreSQL rounds the rows that a filter removes up to one per held alert.
+    await expectFlat(2 * HELD + SPARE, (db) => listAlerts(db, { ...filter, held: true }, { limit: LIMIT, after }));
+  });
+
+  it('a page of alerts that are not held reads few more rows than it returns', async () => {
+    await expectFlat(LIMIT + SPARE, (db) => listAlerts(db, { held: false }, { limit: LIMIT, after: MIDDLE }));
   });
 
   it('finding one alert, or failed alerts, reads no other rows', async () => {

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
+import { recordRun } from '#backup/runs.ts';
+import { setRetentionRule } from '#prisma/retention-rules.ts';
 import { findBrowser, goTo, launch, openPage, POLL_TIMEOUT } from './browser.ts';
 import { seed } from './seed.ts';
 import { seedDestinations } from './seed-destinations.ts';
 import { seedPictures } from './seed-pictures.ts';
-import { startPageStack } from './stack.ts';
+import { type PageStack, startPageStack } from './stack.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../docs/images/', import.meta.url));
 const MAX_BYTES = 150_000;
@@ -46,8 +48,23 @@ async function waitForPictures(page: Page): Promise<void> {
 
 async function waitForDestinations(page: Page, path: string): Promise<void> {
   await page.locator('.banner').first().waitFor();
-  if (path.endsWith('=new')) await page.getByLabel('Kind').selectOption('E-mail');
+  if (path.endsWith('=retention')) await page.locator('.backups .overdue').waitFor();
+  else if (path.endsWith('=new')) await page.getByLabel('Kind').selectOption('E-mail');
   else if (path.includes('destination=')) await page.locator('.delivery').first().waitFor();
+}
+
+/** Sets two rules, and records a backup and a restore drill that is overdue. */
+async function seedRetention({ db, databaseUrl }: PageStack): Promise<void> {
+  const rules = [
+    { store: null, status: null, days: 30 },
+    { store: 'harbour-store', status: 'failed', days: 90 },
+  ] as const;
+  for (const rule of rules) await setRetentionRule(db, { ...rule, updatedBy: 'operations' });
+  await recordRun(databaseUrl, { kind: 'backup', name: 'alerts-2026-11-27T02-30-00-114Z', seconds: 41.7 });
+  await recordRun(databaseUrl, { kind: 'restore_drill', name: 'alerts-2026-11-18T02-30-00-087Z', seconds: 68.3 });
+  await db.$executeRaw`
+    UPDATE backup_runs
+    SET succeeded_at = now() - CASE kind WHEN 'backup' THEN interval '6 hours' ELSE interval '8 days 2 hours' END`;
 }
 
 it('takes the screenshots', async () => {
@@ -97,6 +114,9 @@ it('takes the screenshots', async () => {
   await take('destinations-dark', destination, { ...DESKTOP, colorScheme: 'dark' });
   await take('destination-form', `${destinations}&destination=new`, { ...DESKTOP, colorScheme: 'light' });
   await take('destinations-phone', destinations, { ...PHONE, colorScheme: 'dark' });
+  await seedRetention(stack);
+  const small = { viewport: { width: 1000, height: 650 } };
+  await take('retention', '/?view=retention', { ...small, colorScheme: 'light' });
   await browser.close();
   await stack.close();
 });

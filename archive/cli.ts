@@ -4,6 +4,7 @@ import { databaseFields } from '#config/fields.ts';
 import { ConfigError, parseConfig, UsageError } from '#config/parse.ts';
 import type { ObjectStore } from '#media/objects.ts';
 import { readArchiveHead } from '#prisma/archive-records.ts';
+import { appendAudit, commandLine } from '#prisma/audit.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { checkMigrations } from '#prisma/readiness.ts';
 import { sourcesFields } from '#sources/config.ts';
@@ -149,9 +150,17 @@ async function restore(archive: Archive, options: Options, databaseUrl: string |
   }
   const total = files.reduce((sum, { rows }) => sum + rows, 0);
   const report = progress();
-  const { restored, existing } = await withDatabase(databaseUrl, (db) =>
-    restoreFiles(db, archive.store, files, (done) => report(`${done} of ${total} alerts`)),
-  );
+  const { restored, existing } = await withDatabase(databaseUrl, async (db) => {
+    const { from = null, to = null, store = null } = options;
+    const details = { from, to, store, files: files.length };
+    const record = (action: 'archive.restore_started' | 'archive.restored', counts: Record<string, number>) =>
+      appendAudit(db, { actor: commandLine(), action, target: archive.url, details: { ...details, ...counts } });
+    // Alerts are restored in many transactions: of a run that is killed, the log has the first entry.
+    await record('archive.restore_started', { alerts: total });
+    const counts = await restoreFiles(db, archive.store, files, (done) => report(`${done} of ${total} alerts`));
+    await record('archive.restored', counts);
+    return counts;
+  });
   print(`${restored} alerts restored, ${existing} skipped because they exist; from ${files.length} files`);
   if (restored > 0) print('They have `archived: true`. Retention deletes them again after RESTORED_DAYS.');
   return 0;

@@ -55,12 +55,13 @@ export function backup(args: string[], env: Environment): Promise<number> {
     const media = options.media ? openMedia(settings, env) : undefined;
     const place = openPlace(options.to, { SOURCES_FILE: settings.SOURCES_FILE, env, option: '--to' });
     try {
-      const { name, files } = await createBackup({
+      const { name, files, format } = await createBackup({
         ...{ databaseUrl: settings.DATABASE_URL, place, format: options.format, search: settings, media, print },
         program: programVersion,
       });
       const seconds = (performance.now() - started) / 1_000;
-      await recordRun(settings.DATABASE_URL, { kind: 'backup', name, seconds });
+      const details = { to: options.to, format, media: options.media };
+      await recordRun(settings.DATABASE_URL, { kind: 'backup', name, seconds, details });
       const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
       print(`${name}: complete, ${(bytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s`);
       for (const removed of await pruneBackups(place, options.keep)) print(`deleted ${removed}`);

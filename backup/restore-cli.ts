@@ -38,7 +38,7 @@ export function restore(args: string[], env: Environment): Promise<number> {
     const media = options.media ? openMedia(settings, env) : undefined;
     const place = openPlace(options.from, { SOURCES_FILE, env, option: '--from' });
     try {
-      const common = { databaseUrl: DATABASE_URL, place, name: options.name, media, print };
+      const common = { databaseUrl: DATABASE_URL, place, name: options.name, media, print, recordFrom: options.from };
       const report = await restoreBackup({ ...common, search: settings, secretsKey: SECRETS_KEY });
       const queue = QUEUE_URL === undefined ? undefined : await describeQueue(QUEUE_URL);
       if (queue !== undefined) report.problems.push(queue);

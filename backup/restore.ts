@@ -1,7 +1,9 @@
+import type pg from 'pg';
 import type { MediaStore } from '#media/store.ts';
 import { migrate } from '#prisma/migrate.ts';
 import { migrationNames } from '#prisma/migration-files.ts';
 import { endLeases, findSealedSecrets, type Released } from './after-restore.ts';
+import { appendEntry } from './audit.ts';
 import { inTransaction, withConnection } from './connection.ts';
 import { assertUnused, clearEmptyDatabase } from './empty-database.ts';
 import { verifyFiles } from './files.ts';
@@ -21,6 +23,8 @@ type RestoreOptions = {
   secretsKey?: Buffer | undefined;
   /** Copies the files of pictures and copies there, if the backup has them. */
   media?: MediaStore | undefined;
+  /** Records the restore in the audit log, from this place. Undefined: it is only a drill. */
+  recordFrom?: string | undefined;
   print: (line: string) => void;
 };
 
@@ -47,6 +51,8 @@ async function restoreFolder(folder: string, options: RestoreOptions): Promise<R
   print(`${manifest.name}: version ${manifest.program}, ${manifest.format}, PostgreSQL ${manifest.postgres}`);
   await assertKnown(manifest);
   await verifyFiles(folder, manifest);
+  // A backup of an earlier version has no audit log until this version's migrations create it.
+  const hasLog = manifest.tables.some((table) => table.name === 'audit_log');
   print(`checked ${manifest.files.length} files`);
   const released = await withConnection(databaseUrl, async (client) => {
     await assertUnused(client);
@@ -55,16 +61,23 @@ async function restoreFolder(folder: string, options: RestoreOptions): Promise<R
       await loadBackup(client, { folder, manifest, search, print });
       const ended = await endLeases(client);
       await recordMigrations(client, manifest);
+      if (hasLog) await recordRestore(client, manifest, options);
       return ended;
     });
   });
   const { applied } = await migrate(databaseUrl);
   const problems = await withConnection(databaseUrl, async (client) => {
+    if (!hasLog) await recordRestore(client, manifest, options);
     await client.query('ANALYZE');
     return findSealedSecrets(client, options.secretsKey);
   });
   problems.push(...(await restoreMedia(folder, manifest, options)));
   return { manifest, released, migrated: applied, problems };
+}
+
+async function recordRestore(client: pg.Client, { name, created_at }: Manifest, { recordFrom }: RestoreOptions) {
+  if (recordFrom === undefined) return;
+  await appendEntry(client, { action: 'backup.restored', target: name, details: { from: recordFrom, created_at } });
 }
 
 async function assertKnown({ migrations }: Manifest): Promise<void> {

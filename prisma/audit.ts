@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import type { Database, Transaction } from './client.ts';
 import type { Prisma } from './generated/client.ts';
 
@@ -10,7 +11,8 @@ export const AUDIT_ACTIONS = [
   ...['alert.retried', 'alerts.retried', 'delivery.retried', 'deliveries.retried'],
   ...['hold.placed', 'hold.changed', 'hold.released', 'alert.deleted'],
   ...['alert.read', 'alerts.listed'],
-  ...['retention.changed', 'retention.run', 'archive.restored', 'audit.pruned'],
+  ...['retention.changed', 'retention.run', 'archive.restore_started', 'archive.restored', 'audit.pruned'],
+  ...['copies.requested', 'backup.created', 'backup.restored'],
 ] as const;
 
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
@@ -19,6 +21,15 @@ export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 export type AuditActor = { id: string; name?: string | null; address?: string | null };
 
 export const WORKER: AuditActor = { id: 'worker' };
+
+/** Returns who runs a command: the user of the operating system. A container's may have no name. */
+export function commandLine(): AuditActor {
+  try {
+    return { id: 'cli', name: userInfo().username };
+  } catch {
+    return { id: 'cli', name: `user ${process.getuid?.() ?? 'unknown'}` };
+  }
+}
 
 export type NewAuditEntry = {
   actor: AuditActor;

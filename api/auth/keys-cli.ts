@@ -1,9 +1,8 @@
-import { userInfo } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { databaseFields } from '#config/fields.ts';
 import { parseConfig, UsageError } from '#config/parse.ts';
-import { type AuditActor, appendAudit } from '#prisma/audit.ts';
+import { appendAudit, commandLine } from '#prisma/audit.ts';
 import type { Database } from '#prisma/client.ts';
 import { openDatabase } from '#prisma/client.ts';
 import { type ApiKey, addKey, hasKeys, listKeys, revokeKey } from '#prisma/keys.ts';
@@ -106,7 +105,7 @@ function create(values: unknown, rest: string[]) {
       db.transaction(async (tx) => {
         const added = await addKey(tx, stored());
         const details = { name, scopes: scope, stores: store, expires_at: expires?.toISOString() ?? null };
-        if (added) await appendAudit(tx, { actor: cliActor(), action: 'key.created', target: key.id, details });
+        if (added) await appendAudit(tx, { actor: commandLine(), action: 'key.created', target: key.id, details });
         return added;
       });
     while (!(await add())) key = makeKey();
@@ -145,22 +144,13 @@ function revoke(rest: string[]) {
   return async (db: Database) => {
     const outcome = await db.transaction(async (tx) => {
       const result = await revokeKey(tx, id);
-      if (result === 'revoked') await appendAudit(tx, { actor: cliActor(), action: 'key.revoked', target: id });
+      if (result === 'revoked') await appendAudit(tx, { actor: commandLine(), action: 'key.revoked', target: id });
       return result;
     });
     if (outcome === 'unknown') throw new Error(`No key has the id ${id}. npm run keys -- list shows all keys.`);
     const text = outcome === 'revoked' ? 'revoked: every api rejects it within 5 seconds' : 'was already revoked';
     process.stdout.write(`Key ${id} ${text}.\n`);
   };
-}
-
-/** Returns the user of the operating system. A container's may have no name. */
-function cliActor(): AuditActor {
-  try {
-    return { id: 'cli', name: userInfo().username };
-  } catch {
-    return { id: 'cli', name: `user ${process.getuid?.() ?? 'unknown'}` };
-  }
 }
 
 /** Returns the time that a duration or a timestamp stands for. The Date is invalid for other text. */

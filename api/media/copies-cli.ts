@@ -10,6 +10,7 @@ import {
   countArchive,
   requestArchiveCopies,
 } from '#prisma/archive-copies.ts';
+import { appendAudit, commandLine } from '#prisma/audit.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
 import { checkMigrations } from '#prisma/readiness.ts';
 
@@ -105,6 +106,10 @@ async function archive(db: Database, options: Options): Promise<number> {
   if (options['dry-run'] || before.alerts === 0) return 0;
   if (open === 0 && before.pending === 0) return exitCodeOf(before);
   const total = Math.min(open, options.limit);
+  if (total > 0) {
+    const details = { store: options.store, before: filter.before.toISOString(), copies: total, retry: options.retry };
+    await appendAudit(db, { actor: commandLine(), action: 'copies.requested', details });
+  }
   const after = await requestAndWait(db, filter, { options, total });
   print(`${after.ready - before.ready} copies made, ${size(after.bytes - before.bytes)}`);
   print(summary(filter, after));

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findAlert, findFailed, retryFailed } from '#prisma/alerts.ts';
+import { verifyAuditLog } from '#prisma/audit-chain.ts';
 import { readChanges } from '#prisma/change-feed.ts';
 import { runCommand } from '#test/harness/run-command.ts';
 import { readChain } from '../chain.ts';
@@ -44,6 +45,25 @@ describe.each([
     expect((await run('restore', ...range)).out).toMatch(/3 alerts restored, 1 skipped/);
     expect((await run('restore', ...range)).out).toMatch(/\b0 alerts restored, 4 skipped/);
     expect((await run('restore', '--from', '2020-01-01', '--to', '2020-01-02')).out).toMatch(/has no alerts/);
+
+    const log = await db.auditEntry.findMany({ orderBy: { id: 'asc' } });
+    const target = archive.env.ARCHIVE_URL;
+    const two = { from: '2026-01-01', to: day, store: null, files: 2 };
+    expect(log.map(({ details }) => details)).toEqual([
+      { ...two, store: 'store-2', files: 1, alerts: 1 },
+      { ...two, store: 'store-2', files: 1, restored: 1, existing: 0 },
+      ...[
+        { ...two, alerts: 4 },
+        { ...two, restored: 3, existing: 1 },
+      ],
+      ...[
+        { ...two, alerts: 4 },
+        { ...two, restored: 0, existing: 4 },
+      ],
+    ]);
+    expect(log[0]).toMatchObject({ actor: 'cli', action: 'archive.restore_started', target });
+    expect(log[1]).toMatchObject({ actor: 'cli', action: 'archive.restored', target });
+    expect(await verifyAuditLog(db)).toMatchObject({ entries: 6 });
 
     expect(await rowsOf(fixture)).toEqual(before);
     expect(await db.archivedAlert.count()).toBe(4);

@@ -24,7 +24,8 @@ it('applies the migrations that are newer than the backup', async () => {
   const place = openTestPlace(await temporaryFolder());
   await backUp(url, place);
   const target = await testDatabase({ empty: true });
-  const { migrated } = await restoreInto(target, place);
+  const { migrated } = await restoreInto(target, place, { recordFrom: 'a folder' });
+  expect(await query(target, 'SELECT action FROM audit_log')).toEqual([{ action: 'backup.restored' }]);
   expect(migrated).toEqual(names.slice(old.length));
   expect(await query(target, 'SELECT uuid FROM alerts')).toEqual(await query(url, 'SELECT uuid FROM alerts'));
   expect(await query(target, 'SELECT count(*)::int AS n FROM _prisma_migrations')).toEqual([{ n: names.length }]);

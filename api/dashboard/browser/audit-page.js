@@ -42,6 +42,10 @@ const ACTIONS = [
   ['links.revoked', 'Revoked links'],
   ['retention.changed', 'Changed the retention'],
   ['retention.run', 'Deleted old alerts'],
+  ['copies.requested', 'Requested copies'],
+  ['backup.created', 'Made a backup'],
+  ['backup.restored', 'Restored a backup'],
+  ['archive.restore_started', 'Began to restore from the archive'],
   ['archive.restored', 'Restored from the archive'],
   ['audit.pruned', 'Deleted old audit entries'],
 ];

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { verifyAuditLog } from '#prisma/audit-chain.ts';
 import { recordNoCopy } from '#prisma/copies.ts';
 import { compileCache } from '#test/harness/process.ts';
 import { alert, api, claimed, makeCopy } from './copies-fixture.ts';
@@ -31,6 +32,15 @@ describe('npm run copies', () => {
     const rest = await copies([...OLD, '--no-wait']);
     expect(rest).toMatchObject({ code: 0, stdout: expect.stringContaining('4 pending, 0 not requested') });
     expect(await api.db.copy.count({ where: { archive: true } })).toBe(4);
+    // Neither the dry run nor a run without anything to request.
+    await copies([...OLD, '--no-wait']);
+    const log = await api.db.auditEntry.findMany({ where: { action: 'copies.requested' }, orderBy: { id: 'asc' } });
+    const details = { store: 'archive', before: expect.any(String), retry: false };
+    expect(log.map((entry) => [entry.actor, entry.details])).toEqual([
+      ['cli', { ...details, copies: 1 }],
+      ['cli', { ...details, copies: 3 }],
+    ]);
+    expect((await verifyAuditLog(api.db)).error).toBeUndefined();
   });
 
   it('waits until all are made, and exits with 3 if some could not be', async () => {

@@ -60,7 +60,8 @@ export function backup(args: string[], env: Environment): Promise<number> {
         program: programVersion,
       });
       const seconds = (performance.now() - started) / 1_000;
-      const details = { to: options.to, format, media: options.media };
+      const keep = Number.isFinite(options.keep) ? options.keep : 'all';
+      const details = { to: options.to, format, media: options.media, keep };
       await recordRun(settings.DATABASE_URL, { kind: 'backup', name, seconds, details });
       const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
       print(`${name}: complete, ${(bytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s`);

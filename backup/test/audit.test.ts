@@ -16,7 +16,7 @@ it('the audit log has each backup and each restore, and its chain stays intact',
   const created = before.pop();
   const user = { actor: 'cli', actor_name: expect.stringMatching(/./) };
   const name = expect.stringMatching(/^alerts-/);
-  const made = { to: folder, format: 'tables', media: false };
+  const made = { to: folder, format: 'tables', media: false, keep: 14 };
   expect(created).toEqual({ ...user, action: 'backup.created', target: name, details: made });
 
   const target = await testDatabase({ empty: true });

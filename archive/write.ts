@@ -22,8 +22,8 @@ const ABANDONED_AFTER_MS = 3_600_000;
 const intentSchema = z.object({ paths: z.array(z.string()) });
 
 /**
- * Adds rows to the archive; a row with the same uuid, day and store is replaced, unless it is the later state of the alert. Resolves after a manifest, the last one of the
- * chain, names the files that contain them. Throws ObjectExists if another process has written this manifest, and
+ * Adds rows to the archive; a row with the same uuid, day and store is replaced unless it is later. Resolves after a
+ * manifest, the last one of the chain, names the files that contain them. Throws ObjectExists if another process has written this manifest, and
  * ArchiveDamaged. After an error, the chain is not valid any more.
  *
  * In this order: a record of the files, the files, the manifest, the deletion of what is replaced, the deletion of the record.

@@ -9,7 +9,7 @@ const SETTINGS = [
   "SET lock_timeout = '1min'",
 ];
 
-/** Runs the work with a connection of its own that has these settings. Throws one sentence, without the password, if there is none. */
+/** Runs the work with a connection that has these settings. Throws one sentence, without the password, if there is none. */
 export function withConnection<Result>(url: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
   return openConnection(url, { application_name: 'backup' }, async (client) => {
     await client.query(SETTINGS.join('; '));

@@ -3,9 +3,13 @@ import { createPostgresBackend, createRedisBackend, type Job, type Telemetry, ty
 import { isRedis, postgresOptions, REDIS_OPTIONS, redisRetryMs } from './connection.ts';
 import { backoffMs, DELIVERIES, QUEUE_TIMEOUT_MS, type QueueName } from './contract.ts';
 
-type Redelivery = { reason: string; delayMs?: number | undefined; onDelayed?: (() => void) | undefined };
+/**
+ * Deliver a job again after `delayMs`; by default after backoffMs(number of the delivery). `onDelayed` is called once the queue
+ * has delayed the job: `promote` ignores it until then.
+ */
+export type Redelivery = { reason: string; delayMs?: number | undefined; onDelayed?: (() => void) | undefined };
 
-/** A processor throws it to have the job delivered again after `delayMs`. Once the job is delayed, `onDelayed` is called. */
+/** A processor throws it to have the job delivered again. */
 export class Redeliver extends Error {
   readonly delayMs: number | undefined;
   readonly onDelayed: (() => void) | undefined;

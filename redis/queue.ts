@@ -1,6 +1,6 @@
 import { type Queue, type Telemetry, UnrecoverableError } from 'bullmq';
 import { createMicroBatcher } from '#async/micro-batch.ts';
-import { openWorker, type ReceivedJob, Redeliver } from './backend.ts';
+import { openWorker, type ReceivedJob, Redeliver, type Redelivery } from './backend.ts';
 import { type Consumer, startConsumer } from './consumer.ts';
 import { type AlertJob, jobId, jobSchema, QUEUE_NAME } from './contract.ts';
 import { createFairOrder } from './fair-order.ts';
@@ -67,11 +67,7 @@ export type JobResult =
   | { kind: 'done' }
   /** Not delivered again; listed among the failed jobs. */
   | { kind: 'failed'; reason: string }
-  /**
-   * Deliver again after `delayMs`; by default after backoffMs(number of the delivery). `onDelayed` is called once the queue
-   * has delayed the job: `promote` ignores it until then.
-   */
-  | { kind: 'retry'; reason: string; delayMs?: number | undefined; onDelayed?: (() => void) | undefined };
+  | ({ kind: 'retry' } & Redelivery);
 
 export type AlertConsumer = Consumer;
 

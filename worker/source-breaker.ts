@@ -28,8 +28,8 @@ export type SourceBreaker = {
   /** Returns the milliseconds until the next probe, Infinity while the source is not down. */
   untilProbeMs(): number;
   /**
-   * The job of an alert that waits is delayed now. If the source has recovered since the alert was admitted, it was promoted
-   * in vain.
+   * The queue has delayed the job of an alert that waits. If the source has recovered since `admit`, the alert was taken while
+   * its job was active, and must be taken again.
    */
   delayed(alert: string): void;
   /** The alert is final. */

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from 'express';
+import { createDelayedCall } from '#async/delayed-call.ts';
 import type { AuditActor, NewAuditEntry } from '#prisma/audit.ts';
 import { actorOf } from './actor.ts';
 import type { READ_MODES } from './read-modes.ts';
@@ -35,8 +36,6 @@ export function createReadLog({ mode, append, onDropped, intervalMs = 1_000 }: S
   if (mode === 'off') return { record: () => {}, close: async () => {} };
   const waiting = new Map<string, Waiting>();
   let seen = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let writing: Promise<unknown> = Promise.resolve();
   const write = async () => {
     while (waiting.size > 0) {
       const batch = [...waiting].slice(0, BATCH);
@@ -46,20 +45,12 @@ export function createReadLog({ mode, append, onDropped, intervalMs = 1_000 }: S
       } catch {
         // The request log and /readyz report the database. These are tried again with the next ones.
         for (const [key, each] of batch) if (!waiting.has(key)) waiting.set(key, each);
-        return;
+        return true;
       }
     }
+    return false;
   };
-  const schedule = () => {
-    if (timer !== undefined) return;
-    timer = setTimeout(() => {
-      writing = write().finally(() => {
-        timer = undefined;
-        if (waiting.size > 0) schedule();
-      });
-    }, intervalMs);
-    timer.unref();
-  };
+  const writing = createDelayedCall(write, intervalMs);
   return {
     record(read) {
       seen += 1;
@@ -69,12 +60,10 @@ export function createReadLog({ mode, append, onDropped, intervalMs = 1_000 }: S
       if (same) same.count += 1;
       else if (waiting.size >= MAX_WAITING) onDropped(1);
       else waiting.set(key, { read, at: new Date(), count: 1 });
-      schedule();
+      writing.plan();
     },
     async close() {
-      await writing;
-      clearTimeout(timer);
-      await write();
+      await writing.flush();
       if (waiting.size > 0) onDropped(waiting.size);
     },
   };
@@ -114,7 +103,7 @@ function readOf({ path, query }: Request): Pick<NewAuditEntry, 'action' | 'targe
   if (uuid !== undefined) return { action: 'alert.read', target: uuid.toLowerCase(), details: { of: part } };
   const [, linked, linkedUuid] = LINKED.exec(path) ?? [];
   if (linkedUuid !== undefined)
-    // Of a valid link: the key exists.
+    // The response was successful, so the link is valid and names its key.
     return { action: 'alert.read', target: linkedUuid, details: { of: `${linked}`, link_key: String(query.key) } };
   const [many, events] = MANY.exec(path) ?? [];
   if (many === undefined) return undefined;

@@ -1,3 +1,4 @@
+import { createDelayedCall } from '#async/delayed-call.ts';
 import type { NewAuditEntry } from '#prisma/audit.ts';
 
 export type FailedLogins = {
@@ -20,8 +21,6 @@ type Waiting = { attempts: number; firstAt: Date };
  */
 export function createFailedLogins({ append, intervalMs = 60_000 }: Settings): FailedLogins {
   const waiting = new Map<string | null, Waiting>();
-  let timer: NodeJS.Timeout | undefined;
-  let writing: Promise<unknown> = Promise.resolve();
   const add = (from: string | null, { attempts, firstAt }: Waiting) => {
     const own = waiting.has(from) || waiting.size < MAX_ADDRESSES;
     const before = waiting.get(own ? from : null) ?? { attempts: 0, firstAt };
@@ -32,27 +31,15 @@ export function createFailedLogins({ append, intervalMs = 60_000 }: Settings): F
     waiting.clear();
     // The request log and /readyz report the database. After an error, these are tried again with the next ones.
     if (batch.length > 0) await append(batch.map(entryOf)).catch(() => batch.forEach((each) => void add(...each)));
+    return waiting.size > 0;
   };
-  const schedule = () => {
-    if (timer !== undefined) return;
-    timer = setTimeout(() => {
-      writing = write().finally(() => {
-        timer = undefined;
-        if (waiting.size > 0) schedule();
-      });
-    }, intervalMs);
-    timer.unref();
-  };
+  const writing = createDelayedCall(write, intervalMs);
   return {
     count(address) {
       add(address ?? null, { attempts: 1, firstAt: new Date() });
-      schedule();
+      writing.plan();
     },
-    async close() {
-      await writing;
-      clearTimeout(timer);
-      await write();
-    },
+    close: writing.flush,
   };
 }
 

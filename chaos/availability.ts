@@ -1,20 +1,18 @@
 import { type Component, FAULTS } from './faults.ts';
-import type { InjectedFault } from './history.ts';
-import { RESUME_MS } from './recovery.ts';
+import type { Observation } from './history.ts';
+
+/** The faults of a run, and its time limits. */
+type Faults = Pick<Observation, 'faults' | 'limits'>;
 
 /** Returns whether the component was unavailable, or had been until shortly before, at any time between `from` and `to`. */
-export function isUnavailable(component: Component, faults: InjectedFault[], from: number, to: number): boolean {
+export function isUnavailable(component: Component, { faults, limits }: Faults, from: number, to: number): boolean {
   return faults.some(
-    (fault) => FAULTS[fault.kind].component === component && fault.from <= to && fault.to + RESUME_MS >= from,
+    (fault) => FAULTS[fault.kind].component === component && fault.from <= to && fault.to + limits.resume >= from,
   );
 }
 
 /** Returns whether Redis was full, or had been until shortly before, at any time between `from` and `to`. */
-export function isFull(faults: InjectedFault[], from: number, to: number): boolean {
-  return isUnavailable(
-    'queue',
-    faults.filter(({ kind }) => kind === 'fill redis'),
-    from,
-    to,
-  );
+export function isFull({ faults, limits }: Faults, from: number, to: number): boolean {
+  const fills = faults.filter(({ kind }) => kind === 'fill redis');
+  return isUnavailable('queue', { faults: fills, limits }, from, to);
 }

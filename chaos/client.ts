@@ -60,7 +60,10 @@ export async function sendAlerts(options: SendOptions, signal: AbortSignal): Pro
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 2_000;
 
-/** Retries with the same uuid, as a camera does, on the other api each time, until the alert is accepted or gets a 4xx. */
+/**
+ * Retries with the same uuid, as a camera does, on the other api each time, until the alert is accepted, or gets a 4xx other
+ * than 408.
+ */
 async function deliver(
   alert: SentAlert,
   { apiOrigins, history }: SendOptions,
@@ -98,7 +101,7 @@ async function post(origin: string, body: string, uuid: string, history: History
     const retryAfter = response.headers.get('retry-after');
     const { status } = response;
     history.responses.push({ uuid, from, to: Date.now(), status, retryAfter: retryAfter !== null });
-    return { done: status < 500, retryAfterMs: Number(retryAfter ?? 0) * 1_000 };
+    return { done: status < 500 && status !== 408, retryAfterMs: Number(retryAfter ?? 0) * 1_000 };
   } catch (error) {
     history.failedRequests.push({ uuid, from, to: Date.now(), kind: failureKind(error) });
     return { done: false, retryAfterMs: 0 };

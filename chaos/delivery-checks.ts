@@ -1,4 +1,3 @@
-import { LATE_LIMIT_MS } from './destinations.ts';
 import type { DeliveryRecord, DestinationFilter, Observation, Row } from './history.ts';
 import { isAccepted, unexplainedRepeats } from './repeated-deliveries.ts';
 
@@ -67,11 +66,8 @@ function unstableDeliveries({ deliveries, received }: Observation): string[] {
   return [...otherIds, ...changed];
 }
 
-/** A claim that was being executed when the destination was disabled. */
-const CLAIM_MS = 1_000;
-
 /** Requests in flight are allowed: those of attempts that began before the destination was disabled. */
-function sentWhileDisabled({ received, disabled, deliveryChanges }: Observation): string[] {
+function sentWhileDisabled({ received, disabled, deliveryChanges, limits }: Observation): string[] {
   const claims = Map.groupBy(
     deliveryChanges.filter(({ isClaim }) => isClaim),
     ({ id }) => id,
@@ -82,18 +78,18 @@ function sentWhileDisabled({ received, disabled, deliveryChanges }: Observation)
     );
     if (!period) return [];
     const claimedAt = claims.get(request.id)?.findLast(({ at }) => at <= request.at)?.at ?? 0;
-    if (claimedAt <= period.from + CLAIM_MS) return [];
+    if (claimedAt <= period.from + limits.executeClaim) return [];
     return [`${labelOf(request)}, claimed ${claimedAt - period.from} ms after ${request.destination} was disabled`];
   });
 }
 
-function missedLateness({ changes, late, destinations }: Observation): string[] {
+function missedLateness({ changes, late, destinations, limits }: Observation): string[] {
   if (!destinations.some(({ events }) => events.length === 0 || events.includes('alert.late'))) return [];
   const lateAlerts = new Set(late);
   return [...Map.groupBy(changes, ({ uuid }) => uuid)].flatMap(([uuid, ofAlert]) => {
     const from = ofAlert[0]?.at ?? 0;
     const to = ofAlert.find(({ status }) => status === 'processed' || status === 'failed')?.at ?? from;
-    return to - from > LATE_LIMIT_MS && !lateAlerts.has(uuid) ? [`${uuid} was unfinished for ${to - from} ms`] : [];
+    return to - from > limits.late && !lateAlerts.has(uuid) ? [`${uuid} was unfinished for ${to - from} ms`] : [];
   });
 }
 

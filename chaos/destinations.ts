@@ -29,9 +29,6 @@ export const DESTINATION_SETTINGS = {
   DELIVERY_BACKLOG_RATE: '200',
 };
 
-/** Alerts that are unfinished for longer are late: LATE_AFTER, and the time for outages of the database. */
-export const LATE_LIMIT_MS = 95_000;
-
 /** The body of a request is limited to 16 KiB. */
 const MAX_FILTERED_STORES = 400;
 

@@ -1,8 +1,5 @@
 import type { InjectedFault, Notification, Observation } from './history.ts';
 
-// A line is read shortly after it was printed, and a fault is recorded shortly before it takes effect.
-const READ_DELAY_MS = 1_000;
-
 /** Returns each repeated notification of a store, together with the one before it. */
 export function repeatedNotifications({
   notifications,
@@ -22,7 +19,7 @@ export function repeatedNotifications({
  * notification was paused or blocked before it printed, or the database was unavailable and the mark could not be written.
  */
 export function unexplainedDuplicates(
-  observation: Pick<Observation, 'notifications' | 'faults' | 'sent' | 'changes'>,
+  observation: Pick<Observation, 'notifications' | 'faults' | 'sent' | 'changes' | 'limits'>,
   databaseUnavailable: (from: number, to: number) => boolean,
 ): string[] {
   const uuids = new Map(observation.sent.map(({ store, uuid }) => [store, uuid]));
@@ -35,7 +32,7 @@ export function unexplainedDuplicates(
   return repeatedNotifications(observation)
     .filter(([earlier, later]) => {
       const marked = markedAt.get(uuids.get(earlier.store) ?? '') ?? later.at;
-      const [from, to] = [earlier.at - READ_DELAY_MS, Math.min(later.at, marked)];
+      const [from, to] = [earlier.at - observation.limits.readDelay, Math.min(later.at, marked)];
       const explained = observation.faults.some((fault) => explainsDuplicate(fault, earlier, later, from, to));
       return !explained && !databaseUnavailable(from, to);
     })

@@ -1,5 +1,6 @@
 import type { Exit } from '#test/harness/service.ts';
 import type { FaultKind } from './faults.ts';
+import type { Limits } from './limits.ts';
 import type { Unpictured } from './pictures.ts';
 
 // The history of a run as plain data. Times are milliseconds since 1970, all from this machine's clock. A process is named
@@ -100,6 +101,7 @@ export type Observation = History & {
   /** Processed alerts without a picture and without a reason. */
   unpictured: Unpictured[];
   timedOut: boolean;
+  limits: Limits;
 };
 
 export function newHistory(): History {

@@ -10,6 +10,7 @@ import { filtersOf } from './destinations.ts';
 import { eventViolations } from './event-checks.ts';
 import { listenToEvents } from './event-listeners.ts';
 import { type Change, type History, newHistory, type Observation } from './history.ts';
+import { limitsFor } from './limits.ts';
 import {
   readChanges,
   readDeliveries,
@@ -30,8 +31,7 @@ import { type ChaosStack, type Opened, openStack } from './stack.ts';
 // and checks every invariant at the end. Exit code 0 only if all of them held.
 
 const NOTIFY_TIMEOUT_MS = 120_000;
-/** Two workers make ten pictures per second, and a claim of a killed one lasts a minute. */
-/** Without any further picture. They have the lowest priority, and the workers of a busy machine make two per second. */
+/** How long the run waits for further pictures. They have the lowest priority, and the workers of a busy machine make two per second. */
 const PICTURE_STALL_MS = 300_000;
 const QUEUE_TIMEOUT_MS = 60_000;
 const EVENTS_TIMEOUT_MS = 20_000;
@@ -88,7 +88,7 @@ async function testOwnStack(options: Options): Promise<boolean> {
   opened.unshift(listeners);
   const { timedOut, findings, measurements } = await runUntilLimit(stack, history, options);
   log('fault injection has ended; waiting until every alert is final and notified');
-  const observation = await observe(stack, history, { timedOut, pictures });
+  const observation = await observe(stack, history, { timedOut, options });
   if (logs !== undefined) await writeFile(join(logs, 'observation.json'), JSON.stringify(observation));
   const all = [...checkInvariants(observation, { onlyRestarts: options.scenario === 'rolling' }), ...findings];
   Object.assign(measurements, { pictures: await describePictures(stack.database) });
@@ -117,31 +117,39 @@ async function runUntilLimit(
 async function observe(
   stack: ChaosStack,
   history: History,
-  { timedOut, pictures }: { timedOut: boolean; pictures: Options['pictures'] },
+  { timedOut, options }: { timedOut: boolean; options: Options },
 ): Promise<Observation> {
   const { database } = stack;
-  const allNotified = await waitUntilAllNotified(database, NOTIFY_TIMEOUT_MS, stop.signal);
-  if (!allNotified) log(`some alerts are not notified after ${NOTIFY_TIMEOUT_MS / 1_000} s`);
+  const { pictures, slowdown } = options;
+  const notifyMs = NOTIFY_TIMEOUT_MS * slowdown;
+  const allNotified = await waitUntilAllNotified(database, notifyMs, stop.signal);
+  if (!allNotified) log(`some alerts are not notified after ${notifyMs / 1_000} s`);
   const backlog = await deliverBacklog(stack, stop.signal);
   log(`${backlog} deliveries were still pending and were sent again`);
   const queue = stack.openQueue();
   try {
-    const leftoverJobs = await readLeftoverJobs(queue, await readRows(database), QUEUE_TIMEOUT_MS, stop.signal);
+    const leftoverJobs = await readLeftoverJobs(
+      queue,
+      await readRows(database),
+      QUEUE_TIMEOUT_MS * slowdown,
+      stop.signal,
+    );
     const [rows, changes] = [await readRows(database), await readChanges(database)];
-    await waitForEvents(history, changes);
+    await waitForEvents(history, changes, EVENTS_TIMEOUT_MS * slowdown);
     const [deliveries, late] = [await readDeliveries(database), await readLate(database)];
     const deliveryChanges = await readDeliveryChanges(database);
-    const unpictured = pictures === 'off' ? [] : await readUnpictured(database, PICTURE_STALL_MS, stop.signal);
+    const unpictured =
+      pictures === 'off' ? [] : await readUnpictured(database, PICTURE_STALL_MS * slowdown, stop.signal);
     const final = { rows, changes, leftoverJobs, deliveries, deliveryChanges, backlog, late, unpictured, timedOut };
-    return { ...structuredClone(history), ...final };
+    return { ...structuredClone(history), ...final, limits: limitsFor(slowdown) };
   } finally {
     await queue.close();
   }
 }
 
 /** Waits until every stream has received what is in the feed, or until the time limit. */
-async function waitForEvents({ events }: History, changes: Change[]): Promise<void> {
-  for (const deadline = Date.now() + EVENTS_TIMEOUT_MS; Date.now() < deadline; await sleep(500)) {
+async function waitForEvents({ events }: History, changes: Change[], timeoutMs: number): Promise<void> {
+  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(500)) {
     if (eventViolations({ events, changes }).length === 0) return;
   }
 }

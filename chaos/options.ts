@@ -30,6 +30,7 @@ ${listOf([...FAULT_SCENARIOS.keys()])}
   --alerts N                 number of alerts, 10 to 100000 (default 200)
   --seed N                   the same seed gives the same schedule (default 1)
   --pace N                   multiplies the time between faults, 1 to 10 (default 1): for a busy machine
+  --slowdown N               multiplies the time limits of the invariants, 1 to 20 (default 1): for a slow machine
   --rate N                   alerts per second (default: at most 12; flush: 100)
   --minutes N                time limit; a run that reaches it fails (default: depends on alerts and rate)
   --destinations N           number of webhook destinations, 0 to 3 (default 3)
@@ -58,6 +59,7 @@ const fields = z.object({
     .max(2 ** 32 - 1, 'must be a whole number below 2^32')
     .default(1),
   pace: z.coerce.number().min(1).max(10, 'must be 1 to 10').default(1),
+  slowdown: z.coerce.number().min(1).max(20, 'must be 1 to 20').default(1),
   rate: z.coerce.number().min(0.1).max(500, 'must be 0.1 to 500').optional(),
   minutes: z.coerce.number().min(1).max(240, 'must be 1 to 240').optional(),
   destinations: z.coerce.number().int().min(0).max(DESTINATION_COUNT, 'must be 0 to 3').default(DESTINATION_COUNT),
@@ -113,7 +115,7 @@ export function readOptions(args: string[]): Options | ComposeOptions | undefine
       args,
       options: {
         ...{ target: text, backend: text, scenario: text, alerts: text, seed: text, pace: text, rate: text },
-        ...{ minutes: text, destinations: text, pictures: text, logs: text, json: flag, help: flag },
+        ...{ slowdown: text, minutes: text, destinations: text, pictures: text, logs: text, json: flag, help: flag },
       },
     });
     if (values.help) return undefined;
@@ -132,6 +134,6 @@ function withDefaults(given: z.output<typeof fields>): Options {
   const steady = Math.min(STEADY_RATE, given.alerts / SHORTEST_S);
   const rate = given.rate ?? (given.scenario === 'flush' ? BACKLOG_RATE : steady);
   // The time to send all alerts, the same again for outages, and 8 minutes to start and to finish every alert.
-  const minutes = given.minutes ?? Math.ceil((given.alerts / rate / 60) * 2 + 8);
+  const minutes = given.minutes ?? Math.ceil((given.alerts / rate / 60) * 2 + 8 * given.slowdown);
   return { ...given, target: 'local', rate, minutes };
 }

@@ -21,9 +21,6 @@ export function recoveries({ faults, changes }: Pick<Observation, 'faults' | 'ch
   );
 }
 
-/** The time within which everything must work again after the database is back: the longest timeout plus a second try. */
-export const RESUME_MS = 15_000;
-
 /** The end (`at`) of an outage that overlapped no other: `durationMs` until a worker claimed the next alert. */
 export type Resumption = { kind: FaultKind; at: number; durationMs: number };
 

@@ -2,9 +2,6 @@ import { isUnavailable } from './availability.ts';
 import type { FaultKind } from './faults.ts';
 import type { DeliveryChange, InjectedFault, Observation, ReceivedRequest } from './history.ts';
 
-// A request is recorded shortly after it arrived, and a fault shortly before it takes effect.
-const READ_DELAY_MS = 1_000;
-
 /** A request that followed another one of the same delivery, although that one had been accepted. */
 export type Repeat = { earlier: ReceivedRequest; later: ReceivedRequest };
 
@@ -32,7 +29,7 @@ export function isAccepted({ status, respondedAt }: ReceivedRequest): boolean {
 export function unexplainedRepeats(observation: Observation): string[] {
   const changes = Map.groupBy(observation.deliveryChanges, ({ id }) => id);
   return repeatedDeliveries(observation)
-    .filter((repeat) => !isExplained(repeat, changes.get(repeat.earlier.id) ?? [], observation.faults))
+    .filter((repeat) => !isExplained(repeat, changes.get(repeat.earlier.id) ?? [], observation))
     .map(
       ({ earlier, later }) =>
         `${earlier.destination} accepted ${earlier.id}, and received it again ${later.at - earlier.at} ms later`,
@@ -43,21 +40,25 @@ const CUTS_CONNECTIONS: FaultKind[] = ['stop receiver', 'stall receiver', 'cut r
 // A worker whose output is blocked waits in its next log line.
 const FREEZES_WORKER: FaultKind[] = ['pause worker', 'block notifier'];
 
-function isExplained({ earlier, later }: Repeat, changes: DeliveryChange[], faults: InjectedFault[]): boolean {
+function isExplained(
+  { earlier, later }: Repeat,
+  changes: DeliveryChange[],
+  { faults, limits }: Pick<Observation, 'faults' | 'limits'>,
+): boolean {
   const recordedAt = changes.find(({ status }) => status === 'delivered')?.at ?? later.at;
   const responded = earlier.respondedAt ?? earlier.at;
-  const [from, to] = [responded - READ_DELAY_MS, Math.min(later.at, recordedAt)];
+  const [from, to] = [responded - limits.readDelay, Math.min(later.at, recordedAt)];
   const claims = changes.filter(({ isClaim, at }) => isClaim && at <= later.at);
   const explains = (fault: InjectedFault) => {
     const hits = (since: number, until: number) => fault.from <= until && fault.to >= since;
     if (CUTS_CONNECTIONS.includes(fault.kind)) {
-      return fault.process === earlier.destination && hits(from, responded + READ_DELAY_MS);
+      return fault.process === earlier.destination && hits(from, responded + limits.readDelay);
     }
     const ofWorker = claims.filter(({ by }) => by === fault.process);
     if (fault.kind === 'kill worker') return ofWorker.length > 0 && hits(from, to);
     return FREEZES_WORKER.includes(fault.kind) && ofWorker.some(({ at }) => hits(at, later.at));
   };
-  return isUnavailable('database', faults, from, to) || faults.some(explains);
+  return isUnavailable('database', { faults, limits }, from, to) || faults.some(explains);
 }
 
 /** Returns the milliseconds from the record of each delivery to the receiver's response, for those that needed one attempt. */

@@ -94,10 +94,11 @@ export function createScoreboard(
   };
 }
 
-function commandOf({ backend, alerts, seed, scenario, pace, rate, destinations, pictures }: Options): string {
+function commandOf({ backend, alerts, seed, scenario, pace, slowdown, rate, destinations, pictures }: Options): string {
   const other = [
     ...(scenario === 'faults' ? [] : [` --scenario ${scenario}`]),
     ...(pace === 1 ? [] : [` --pace ${pace}`]),
+    ...(slowdown === 1 ? [] : [` --slowdown ${slowdown}`]),
     ...(destinations === DESTINATION_COUNT ? [] : [` --destinations ${destinations}`]),
     ...(pictures === 'on' ? [] : [' --pictures off']),
   ].join('');

@@ -1,5 +1,6 @@
 import { type CheckOptions, checkInvariants } from '../checker.ts';
 import { type Change, type FeedEvent, newHistory, type Observation, type Row } from '../history.ts';
+import { limitsFor } from '../limits.ts';
 
 // The checker must be able to fail: each case changes one detail in the observation of a correct run.
 
@@ -39,6 +40,7 @@ export function correctRun(): Observation {
     events: [event({ id: '900.1', event: 'alert.pending' }), event({})],
     ...{ leftoverJobs: [], deliveries: [], deliveryChanges: [], late: [], backlog: 0, unpictured: [] },
     timedOut: false,
+    limits: limitsFor(1),
   };
 }
 

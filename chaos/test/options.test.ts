@@ -37,6 +37,12 @@ it('has three destinations by default, and requires at least one for their fault
   expect(() => readOptions(['--destinations', '4'])).toThrow('--destinations: must be 0 to 3');
 });
 
+it('gives a slow machine more time', () => {
+  expect(readOptions(['--slowdown', '10'])).toMatchObject({ slowdown: 10, minutes: 82 });
+  expect(readOptions([])).toMatchObject({ slowdown: 1, minutes: 10 });
+  expect(() => readOptions(['--slowdown', '0.5'])).toThrow('--slowdown: ');
+});
+
 it('takes only --rate for the target compose', () => {
   expect(readOptions(['--target', 'compose'])).toEqual({ target: 'compose', rate: 20 });
   expect(readOptions(['--target', 'compose', '--rate', '5'])).toEqual({ target: 'compose', rate: 5 });

@@ -10,6 +10,6 @@ it.each([
   'cut-receiver',
   'disable-destination',
   'deny-media',
-])('holds every invariant in the scenario %s on PostgreSQL', { timeout: 1_200_000 }, (scenario) =>
+])('holds every invariant in the scenario %s on PostgreSQL', { timeout: 6_000_000 }, (scenario) =>
   expectInvariants(scenario, 'postgres'),
 );

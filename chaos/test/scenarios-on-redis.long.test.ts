@@ -10,7 +10,7 @@ describe.skipIf(inject('redisCommand') === null)('with the queue on Redis', () =
     'kill-worker',
     'stall-receiver',
     'kill-decoder',
-  ])('holds every invariant in the scenario %s', { timeout: 1_200_000 }, (scenario) =>
+  ])('holds every invariant in the scenario %s', { timeout: 6_000_000 }, (scenario) =>
     expectInvariants(scenario, 'redis'),
   );
 });

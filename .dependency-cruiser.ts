@@ -36,6 +36,7 @@ const MODULES: Record<string, Module> = {
     modules: ['config', 'destinations', 'sources', 'media', 'prisma', 'redis'],
     packages: ['pg', 'pg-copy-streams'],
   },
+  deploy: { modules: [], packages: ['yaml'] },
   local: {
     modules: ['config', 'destinations', 'sources', 'media', 'prisma', 'redis', 'observability', 'backup'],
     // It reports the errors of all variables before it starts a process.

@@ -17,10 +17,11 @@ const MODULES: Record<string, Module> = {
   sources: { modules: ['config'], packages: ['yaml', 'aws4fetch'] },
   media: { modules: ['config', 'sources'], packages: ['undici'] },
   archive: { modules: ['config', 'sources', 'media', 'prisma'], packages: [] },
+  postgres: { modules: ['config'], packages: ['pg'] },
   observability: { modules: ['config'], packages: ['pino-pretty', '@opentelemetry/', 'close-with-grace'] },
-  prisma: { modules: ['config'], packages: ['@prisma/', 'pg'] },
+  prisma: { modules: ['config', 'postgres'], packages: ['@prisma/', 'pg'] },
   // pg: the tables of the queue's and the rate limiter's PostgreSQL backends.
-  redis: { modules: ['config'], packages: ['bullmq', 'bullmq-otel', 'ioredis', 'pg'] },
+  redis: { modules: ['config', 'postgres'], packages: ['bullmq', 'bullmq-otel', 'ioredis', 'pg'] },
   api: {
     modules: ['config', 'destinations', 'sources', 'media', 'prisma', 'redis', 'observability'],
     packages: [

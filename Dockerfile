@@ -45,6 +45,7 @@ COPY --from=build /app/node_modules/@ffprobe-installer node_modules/@ffprobe-ins
 COPY --from=build /app/prisma/generated prisma/generated
 COPY package.json ./
 COPY prisma prisma
+COPY postgres postgres
 COPY redis redis
 COPY config config
 COPY async async

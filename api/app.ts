@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Cidr } from '#destinations/address-rules.ts';
 import type { Database } from '#prisma/client.ts';
 import { FAILURE_ADVICE } from '#prisma/failure-codes.ts';
+import type { StaleReads } from '#prisma/replica.ts';
 import type { DeliveryQueue } from '#redis/delivery-queue.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 import type { Backpressure } from './alerts/backpressure.ts';
@@ -55,6 +56,8 @@ import { retentionRoutes } from './retention/routes.ts';
 
 export type AppDeps = {
   db: Database;
+  /** For lists and statistics. */
+  staleReads: StaleReads;
   queue: AlertQueue;
   deliveryQueue: DeliveryQueue;
   readiness: Readiness;
@@ -132,7 +135,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(eventRoutes({ ...deps, longPollSlots }));
   app.use(retryRoutes(deps), holdRoutes(deps), auditRoutes(deps), backupRoutes(deps));
   app.use(pageRoutes(assets, { ...deps, doneJobs: deps.queue.keepsCompletedJobs, failureCodes: FAILURE_ADVICE }));
-  const storeNames = createStoreNames(deps.db);
+  const storeNames = createStoreNames(deps.staleReads);
   app.use(reportRoutes({ ...deps, storeNames }));
   const newAlertSchema = newAlertSchemaFor(deps.videoExtensions);
   app.use(batchRoutes({ ...deps, newAlertSchema }));

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { allowedHostsField } from '#config/allowed-hosts.ts';
-import { databaseFields, logFields, publicUrlField, retentionFields, wholeNumber } from '#config/fields.ts';
+import { databaseUrlField } from '#config/database-url.ts';
+import { databaseFields, duration, logFields, publicUrlField, retentionFields, wholeNumber } from '#config/fields.ts';
 import { type Config, parseConfig } from '#config/parse.ts';
 import { allowedCidrsField } from '#destinations/address-rules.ts';
 import { secretsKeyField } from '#destinations/secret-box.ts';
@@ -20,6 +21,9 @@ export const apiFields = {
   ...sourcesFields,
   ...mediaFields,
   ...retentionFields,
+  /** A standby for reads whose result may be some seconds old. */
+  DATABASE_REPLICA_URL: databaseUrlField.optional(),
+  REPLICA_MAX_LAG: duration('1s', '10m').prefault('5s'),
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).prefault('8000'),
   AUTH: z.enum(['keys', 'off'], 'must be keys or off').default('keys'),

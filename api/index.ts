@@ -1,3 +1,4 @@
+import { directUrl, isPooled } from '#config/fields.ts';
 import { linkKeys } from '#media/links.ts';
 import { openConfiguredStore } from '#media/store.ts';
 import { databaseDisk, folderDisk, registerDisks } from '#observability/disks.ts';
@@ -8,6 +9,7 @@ import { openDatabase } from '#prisma/client.ts';
 import { hasKeys, markKeyUsed, validKeys } from '#prisma/keys.ts';
 import { registerPoolMetrics } from '#prisma/pool-metrics.ts';
 import { waitUntilReady } from '#prisma/readiness.ts';
+import { openReplica, type Replica } from '#prisma/replica.ts';
 import { openDeliveryQueue } from '#redis/delivery-queue.ts';
 import { openAlertQueue } from '#redis/queue.ts';
 import { openRateLimiters } from '#redis/rate-limit.ts';
@@ -31,6 +33,7 @@ import { createRateLimits } from './http/rate-limit.ts';
 import { registerBackupGauges } from './operations/backup-gauges.ts';
 import { createMetrics } from './operations/metrics.ts';
 import { createReadiness } from './operations/readiness.ts';
+import { registerReplicaGauges } from './operations/replica-gauges.ts';
 import { registerSystemGauges } from './operations/system-gauges.ts';
 import { closeServer, createAlertServer } from './server.ts';
 
@@ -41,7 +44,7 @@ const service = await startService('api', () => {
   return { ...values, sources, mediaStore: openConfiguredStore(values, process.env) };
 });
 const { config, log, onClose, stopping } = service;
-const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
+const queueUrl = config.QUEUE_URL ?? directUrl(config);
 const { SOURCES_FILE } = config;
 let { sources } = config;
 if (SOURCES_FILE !== undefined) {
@@ -53,11 +56,14 @@ if (SOURCES_FILE !== undefined) {
 
 const db = openDatabase(config.DATABASE_URL, {
   poolSize: 10,
+  pooled: isPooled(config),
   pictures: config.PICTURES === 'on',
   onError: (err) => log.warn({ err }, 'database connection lost'),
 });
 onClose(() => db.$disconnect());
 await service.orExit(waitUntilReady(db, (err) => log.warn({ err }, 'waiting for the database')));
+
+const replica = config.DATABASE_REPLICA_URL === undefined ? undefined : openReadReplica(config.DATABASE_REPLICA_URL);
 
 const telemetry = service.traced ? await queueTelemetry() : undefined;
 const queue = openAlertQueue(queueUrl, (err) => log.warn({ err }, 'queue connection lost'), telemetry);
@@ -67,6 +73,7 @@ onClose(() => deliveryQueue.close());
 
 const metrics = createMetrics(createProcessRegistry());
 registerPoolMetrics(metrics.registry, db);
+if (replica) registerReplicaGauges(metrics.registry, replica);
 const feedLag = new FeedLag(db, log);
 onClose(() => feedLag.close());
 registerSystemGauges(metrics.registry, { db, queue, feedLag });
@@ -85,6 +92,7 @@ const reads = createReadLog({
 const failedLogins = createFailedLogins({ append: (entries) => appendAudit(db, ...entries) });
 const app = createApp({
   db,
+  staleReads: replica?.reads ?? ((read) => read(db)),
   reads,
   failedLogins,
   queue,
@@ -116,7 +124,7 @@ const app = createApp({
     backlogRate: config.DELIVERY_BACKLOG_RATE,
   },
   retentionDays: config.RETENTION_DAYS,
-  readiness: createReadiness({ db, queue, disks, stopping }),
+  readiness: createReadiness({ db, queue, disks, replica, stopping }),
 });
 
 onClose(() => config.mediaStore?.close());
@@ -144,6 +152,19 @@ onClose(() => closeServer(server));
 // First: streams and waits end only here. Clients reconnect after 3 s, when the server no longer listens.
 onClose(() => changeFeed.close());
 onClose(() => longPoll.close());
+
+function openReadReplica(url: string): Replica {
+  const opened = openReplica({
+    ...{ primary: db, url, maxLagMs: config.REPLICA_MAX_LAG, pictures: config.PICTURES === 'on' },
+    onError: (err) => log.warn({ err }, 'connection to the replica lost'),
+    onChange: ({ problem }) => {
+      if (problem === undefined) log.info('lists and statistics are read from the replica');
+      else log.warn({ problem }, 'lists and statistics are read from the primary');
+    },
+  });
+  onClose(() => opened.close());
+  return opened;
+}
 
 function openAuth(): Pick<AppDeps, 'auth' | 'rateLimits'> {
   if (config.AUTH === 'off') return { auth: 'off' };

@@ -41,6 +41,7 @@ const cliFields = {
   ARCHIVE_URL: archiveFields.ARCHIVE_URL.unwrap(),
   ...sourcesFields,
   DATABASE_URL: databaseFields.DATABASE_URL.optional(),
+  DATABASE_DIRECT_URL: databaseFields.DATABASE_DIRECT_URL,
 };
 
 type Command = 'list' | 'verify' | 'restore';
@@ -58,10 +59,11 @@ async function main(args: string[], env: NodeJS.ProcessEnv): Promise<number> {
   if (store === undefined) throw new ConfigError(['ARCHIVE_URL: is required and not set']);
   const archive = { store, url: config.ARCHIVE_URL };
   const { command, options } = parsed;
+  const databaseUrl = config.DATABASE_DIRECT_URL ?? config.DATABASE_URL;
   try {
     if (command === 'list') return list(await readChain(archive.store), options);
-    if (command === 'restore') return await restore(archive, options, config.DATABASE_URL);
-    return await verify(archive, config.DATABASE_URL);
+    if (command === 'restore') return await restore(archive, options, databaseUrl);
+    return await verify(archive, databaseUrl);
   } finally {
     archive.store.close();
   }

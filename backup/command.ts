@@ -1,6 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { z } from 'zod';
-import { databaseFields } from '#config/fields.ts';
+import { databaseFields, directUrl } from '#config/fields.ts';
 import { type Config, parseConfig, UsageError } from '#config/parse.ts';
 import { secretsKeyField } from '#destinations/secret-box.ts';
 import { mediaFields } from '#media/config.ts';
@@ -20,15 +20,18 @@ const fields = {
   PG_DUMP_PATH: z.string().optional(),
 };
 
-/** Returns the variables of the commands of this folder. Throws ConfigError. */
+/** Returns the variables of the commands of this folder, with the direct URL as DATABASE_URL. Throws ConfigError. */
 export function readSettings(env: Environment): Config<typeof fields> & { PATH: string | undefined } {
-  return { ...parseConfig(fields, env), PATH: env.PATH };
+  const settings = parseConfig(fields, env);
+  return { ...settings, DATABASE_URL: directUrl(settings), PATH: env.PATH };
 }
 
 /** Returns the same variables for a command that can do without DATABASE_URL. Throws ConfigError. */
 export function readOptionalSettings(env: Environment) {
   const optional = { ...fields, DATABASE_URL: fields.DATABASE_URL.optional() };
-  return { ...parseConfig(optional, env), PATH: env.PATH };
+  const settings = parseConfig(optional, env);
+  const { DATABASE_URL, DATABASE_DIRECT_URL } = settings;
+  return { ...settings, DATABASE_URL: DATABASE_DIRECT_URL ?? DATABASE_URL, PATH: env.PATH };
 }
 
 /** Returns the store of MEDIA_URL. Throws UsageError without one. */

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
+import { hostsOf } from '#config/database-url.ts';
 
 type Program = { path: string; major: number };
 
@@ -117,12 +118,14 @@ function run(program: Program, args: string[], env: Record<string, string>): { s
   return { stdout: child.stdout, done };
 }
 
-/** Returns libpq's variables for a URL. */
+/** Returns libpq's variables for a URL. With several hosts, it connects to the primary. */
 function connectionEnvironment(text: string): Record<string, string> {
   const url = new URL(text);
+  const hosts = hostsOf(text);
   const given = {
-    PGHOST: url.searchParams.get('host') ?? url.hostname.replace(/^\[(.*)\]$/, '$1'),
-    PGPORT: url.port || '5432',
+    PGHOST: url.searchParams.get('host') ?? hosts.map(({ host }) => host).join(','),
+    PGPORT: hosts.map(({ port }) => port).join(','),
+    PGTARGETSESSIONATTRS: hosts.length > 1 ? 'read-write' : '',
     PGUSER: decodeURIComponent(url.username),
     PGPASSWORD: decodeURIComponent(url.password),
     PGDATABASE: decodeURIComponent(url.pathname.slice(1)),

@@ -1,12 +1,24 @@
 import { z } from 'zod';
+import { databaseUrlField } from './database-url.ts';
 
 /** Every entry file needs the database. */
 export const databaseFields = {
-  DATABASE_URL: z.url({
-    protocol: /^postgres(ql)?$/,
-    error: 'must be a URL like postgres://user:password@host:5432/name',
-  }),
+  DATABASE_URL: databaseUrlField,
+  /** For what needs a session. If set, DATABASE_URL is that of a pooler such as PgBouncer. */
+  DATABASE_DIRECT_URL: databaseUrlField.optional(),
 };
+
+type DatabaseUrls = { DATABASE_URL: string; DATABASE_DIRECT_URL?: string | undefined };
+
+/** Returns the URL for what needs a session: migrations, session locks, LISTEN, the queue on PostgreSQL, and commands. */
+export function directUrl({ DATABASE_URL, DATABASE_DIRECT_URL }: DatabaseUrls): string {
+  return DATABASE_DIRECT_URL ?? DATABASE_URL;
+}
+
+/** Returns whether DATABASE_URL is that of a pooler, which gives each transaction another session. */
+export function isPooled({ DATABASE_DIRECT_URL }: Pick<DatabaseUrls, 'DATABASE_DIRECT_URL'>): boolean {
+  return DATABASE_DIRECT_URL !== undefined;
+}
 
 /** Returns a field for a whole number from `min` to `max`. An invalid value is an error and never replaced by a default. */
 export function wholeNumber(min: number, max: number) {

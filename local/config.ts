@@ -37,6 +37,7 @@ export function readStartConfig(env: NodeJS.ProcessEnv): StartConfig {
   return parseConfig(startFields, env, (valid) => [
     ...combinationErrors({ ...valid, VIDEO_PUBLIC_URL: videoUrls(valid).VIDEO_PUBLIC_URL }),
     ...videosFolderErrors(valid),
+    ...databaseErrors(valid),
   ]);
 }
 
@@ -78,6 +79,13 @@ function videoUrls(config: Partial<StartConfig>) {
   const name = config.HOST === 'localhost' ? '127.0.0.1' : 'localhost';
   const forBrowsers = server.replace(/(?<=\/\/)127\.0\.0\.1(?=[:/]|$)/, name);
   return { VIDEO_SERVER: server, VIDEO_PUBLIC_URL: config.VIDEO_PUBLIC_URL ?? forBrowsers };
+}
+
+/** The embedded database has neither a pooler nor a replica. */
+function databaseErrors(valid: Partial<StartConfig>): string[] {
+  if (valid.DATABASE_URL !== undefined) return [];
+  const given = (['DATABASE_DIRECT_URL', 'DATABASE_REPLICA_URL'] as const).filter((name) => valid[name] !== undefined);
+  return given.map((name) => `${name}: needs DATABASE_URL`);
 }
 
 function videosFolderErrors({ VIDEO_SERVER, VIDEOS_DIR }: Partial<StartConfig>): string[] {

@@ -46,11 +46,13 @@ async function startAll(): Promise<void> {
   if (bundledVideos) await assertPortIsFree(VIDEO_HOST, config.VIDEO_PORT, 'VIDEO_PORT');
   if (config.QUEUE_URL !== undefined) await waitForQueue(config.QUEUE_URL, print);
   const database =
-    config.DATABASE_URL === undefined ? await startDatabase(config.DATA_DIR) : givenDatabase(config.DATABASE_URL);
-  await migrateAll(config, database.owner);
+    config.DATABASE_URL === undefined
+      ? await startDatabase(config.DATA_DIR)
+      : givenDatabase(config.DATABASE_URL, config.DATABASE_DIRECT_URL);
+  await migrateAll(config, database.direct ?? database.owner);
 
   const secretsKeyFile = config.SECRETS_KEY === undefined ? await ensureSecretsKey(config.DATA_DIR) : undefined;
-  const urls = { database: database.app, queue: config.QUEUE_URL ?? database.app, secretsKeyFile };
+  const urls = { database: database.app, queue: config.QUEUE_URL ?? database.direct ?? database.app, secretsKeyFile };
   const env = serviceEnvironment(process.env, config, urls);
   const services: LocalService[] = [];
   if (bundledVideos) services.push(await startService('file server', { ...env, HOST: VIDEO_HOST }));
@@ -69,10 +71,10 @@ async function startAll(): Promise<void> {
   printReady(api, env.VIDEO_SERVER, config.AUTH);
 }
 
-type DatabaseUrls = Pick<RoleUrls, 'owner' | 'app'> & { appFile?: string };
+type DatabaseUrls = Pick<RoleUrls, 'owner' | 'app'> & { appFile?: string; direct?: string | undefined };
 
-function givenDatabase(url: string): DatabaseUrls {
-  return { owner: url, app: url };
+function givenDatabase(url: string, direct: string | undefined): DatabaseUrls {
+  return { owner: url, app: url, direct };
 }
 
 async function startDatabase(dataDir: string): Promise<DatabaseUrls> {
@@ -84,11 +86,12 @@ async function startDatabase(dataDir: string): Promise<DatabaseUrls> {
   return roles;
 }
 
-type GivenUrls = { DATABASE_URL?: string | undefined; QUEUE_URL?: string | undefined };
+type GivenUrls = Partial<Record<'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'QUEUE_URL', string | undefined>>;
 
-async function migrateAll({ DATABASE_URL, QUEUE_URL }: GivenUrls, embedded: string): Promise<void> {
-  const { applied } = await migrate(DATABASE_URL ?? embedded).catch(blame(DATABASE_URL && 'DATABASE_URL'));
-  await migrateQueue(QUEUE_URL ?? DATABASE_URL ?? embedded).catch(blame(QUEUE_URL && 'QUEUE_URL'));
+async function migrateAll({ DATABASE_URL, DATABASE_DIRECT_URL, QUEUE_URL }: GivenUrls, url: string): Promise<void> {
+  const variable = DATABASE_DIRECT_URL ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL';
+  const { applied } = await migrate(url).catch(blame(DATABASE_URL && variable));
+  await migrateQueue(QUEUE_URL ?? url).catch(blame(QUEUE_URL && 'QUEUE_URL'));
   print(applied.length > 0 ? `Applied migrations: ${applied.join(', ')}` : 'The database is up to date.');
 }
 

@@ -1,11 +1,15 @@
+import type { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
+import { connectionTo } from '#postgres/connection.ts';
 import { openAlertWrites } from './alert-writes.ts';
 import type { RunQuery } from './batched-statement.ts';
 import { DISK_CHECK, watchDisk } from './disk.ts';
 import { translateDatabaseError } from './errors.ts';
 import { PrismaClient } from './generated/client.ts';
 import { openRelatedReads } from './related-reads.ts';
+import { sessionSettings } from './session-settings.ts';
 
 /** With `transaction` instead of `$transaction`, whose errors of BEGIN and COMMIT would bypass the translation below. */
 export type Database = Omit<ReturnType<typeof openDatabase>, '$transaction'>;
@@ -13,26 +17,24 @@ export type Database = Omit<ReturnType<typeof openDatabase>, '$transaction'>;
 /** Longest wait for the response to a query. No request may hang on a dead server: pg waits forever by default. */
 const QUERY_TIMEOUT_MS = 10_000;
 
+type DatabaseOptions = {
+  poolSize: number;
+  onError: (error: Error) => void;
+  queryTimeoutMs?: number;
+  pictures?: boolean;
+  pooled?: boolean;
+};
+
 /**
  * Opens a pool of at most `poolSize` connections, lazily. Queries throw DatabaseUnavailable or DatabaseError, never a
- * Prisma error; `onError` receives the same for connections that are lost while idle. `pictures` false: none are read. Close
- * it with `$disconnect()`.
+ * Prisma error; `onError` receives the same for connections that are lost while idle. `pictures` false: none are read.
+ * `pooled`: the URL is that of a pooler, whose sessions must have the settings of the role. Close it with `$disconnect()`.
  */
-export function openDatabase(
-  url: string,
-  options: { poolSize: number; onError: (error: Error) => void; queryTimeoutMs?: number; pictures?: boolean },
-) {
-  const { poolSize, queryTimeoutMs = QUERY_TIMEOUT_MS, pictures = true } = options;
+export function openDatabase(url: string, options: DatabaseOptions) {
+  const { poolSize, queryTimeoutMs = QUERY_TIMEOUT_MS, pictures = true, pooled = false } = options;
   // pg attaches the whole client, with settings and sockets, to the error of an idle connection.
   const onLost = (error: Error) => options.onError(translateDatabaseError(error));
-  const pool = new pg.Pool({
-    connectionString: withSessionOptions(url, queryTimeoutMs),
-    max: poolSize,
-    connectionTimeoutMillis: 3_000,
-    query_timeout: queryTimeoutMs,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 5_000,
-  });
+  const pool = openPool(pooled ? url : withSessionOptions(url, queryTimeoutMs), { poolSize, queryTimeoutMs });
   pool.on('error', onLost);
   const adapter = new PrismaPg(pool, { onConnectionError: onLost });
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
@@ -42,7 +44,7 @@ export function openDatabase(
     });
   const disk = watchDisk(checkDisk);
   const translate = (error: unknown) => disk.notice(translateDatabaseError(error));
-  const runQuery = queryRunner(pool, translate);
+  const runQuery = queryRunner(pool, { translate, pooled });
   const writes = openAlertWrites(runQuery, { queryTimeoutMs });
   const relatedReads = openRelatedReads(runQuery, { pictures });
   let closed: Promise<void> | undefined;
@@ -57,6 +59,7 @@ export function openDatabase(
       writes,
       relatedReads,
       queryTimeoutMs,
+      pooled,
       transaction: transactionRunner(translating, queryTimeoutMs, translate),
       /** Returns whether a write failed because the disk is full, and the disk still is. */
       isDiskFull: disk.isFull,
@@ -68,6 +71,18 @@ export function openDatabase(
       },
     },
   });
+}
+
+function openPool(url: string, { poolSize, queryTimeoutMs }: { poolSize: number; queryTimeoutMs: number }): pg.Pool {
+  const pool = new pg.Pool({
+    ...connectionTo(url),
+    max: poolSize,
+    connectionTimeoutMillis: 3_000,
+    query_timeout: queryTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5_000,
+  });
+  return pool.on('connect', closeIfReadOnly);
 }
 
 type Translate = (error: unknown) => Error;
@@ -111,35 +126,34 @@ function transactionRunner(translating: Translating, timeout: number, translate:
   };
 }
 
-/**
- * Returns the URL with the settings of a session as its startup `options`. Options that the URL has are kept and win.
- *
- * PostgreSQL must abort a statement before pg gives up on it. Otherwise the statement continues behind a lock, commits
- * later although it was reported as failed, and keeps its backend: after 80 s of a locked table there were 21 backends,
- * whose claims then ended every alert as crashed.
- */
+/** Returns the URL with the settings of a session as its startup `options`. Options that the URL has are kept and win. */
 function withSessionOptions(url: string, queryTimeoutMs: number): string {
-  const settings = {
-    // A prepared statement would keep the plan for an empty table for minutes, and scan the whole table once it has grown:
-    // 0.37 ms of PostgreSQL's CPU per alert at 24,000 rows instead of 0.13. A plan per execution costs 0.03 ms.
-    plan_cache_mode: 'force_custom_plan',
-    statement_timeout: Math.round(queryTimeoutMs * 0.8),
-    lock_timeout: Math.round(queryTimeoutMs * 0.7),
-    idle_in_transaction_session_timeout: queryTimeoutMs,
-  };
   const withOptions = new URL(url);
-  const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
+  const options = Object.entries(sessionSettings(queryTimeoutMs)).map(([name, value]) => `-c ${name}=${value}`);
   const own = withOptions.searchParams.get('options');
   withOptions.searchParams.set('options', [...options, ...(own ? [own] : [])].join(' '));
   return withOptions.href;
 }
 
-function queryRunner(pool: pg.Pool, translate: Translate): RunQuery {
-  return async <Row extends object>(statement: Parameters<RunQuery>[0]) => {
+/** Sends no names of prepared statements if the pool is behind a pooler: the next transaction may have another session. */
+function queryRunner(pool: pg.Pool, { translate, pooled }: { translate: Translate; pooled: boolean }): RunQuery {
+  return async <Row extends object>({ name, ...statement }: Parameters<RunQuery>[0]) => {
     try {
-      return (await pool.query<Row>(statement)).rows;
+      return (await pool.query<Row>(pooled ? statement : { name, ...statement })).rows;
     } catch (error) {
       throw translate(error);
     }
   };
+}
+
+/** SQLSTATE read_only_sql_transaction. */
+const READ_ONLY = '25006';
+
+/** Closes a connection whose server has become a standby: behind a proxy, the next one is to the new primary. */
+function closeIfReadOnly(client: pg.PoolClient): void {
+  // The pool closes it by itself after an error, but not when the error was in a transaction.
+  const { connection } = client as unknown as { connection: EventEmitter & { stream: Duplex } }; // @types/pg lacks it
+  connection.on('errorMessage', ({ code }: { code?: string }) => {
+    if (code === READ_ONLY) setImmediate(() => connection.stream.destroy());
+  });
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { databaseFields } from '#config/fields.ts';
+import { databaseFields, directUrl } from '#config/fields.ts';
 import { parseConfig } from '#config/parse.ts';
 import { withConnection } from './connection.ts';
 import { MIGRATIONS, type MigrationFile, readMigration } from './migration-files.ts';
@@ -175,13 +175,13 @@ function isLockTimeout(error: unknown): boolean {
 }
 
 async function main([command, name]: string[]): Promise<string> {
-  const { DATABASE_URL } = parseConfig(databaseFields, process.env);
+  const databaseUrl = directUrl(parseConfig(databaseFields, process.env));
   if (command === 'rolled-back' && name) {
-    await markRolledBack(DATABASE_URL, name);
+    await markRolledBack(databaseUrl, name);
     return `${name} is marked as rolled back`;
   }
   if (command !== undefined) throw new Error('usage: node prisma/migrate.ts [rolled-back NAME]');
-  const { applied } = await migrate(DATABASE_URL);
+  const { applied } = await migrate(databaseUrl);
   return applied.length === 0 ? 'nothing to migrate' : `migrated: ${applied.join(', ')}`;
 }
 

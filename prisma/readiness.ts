@@ -3,6 +3,7 @@ import { singleFlight } from '#async/single-flight.ts';
 import type { Database } from './client.ts';
 import { DatabaseUnavailable } from './errors.ts';
 import { assertMigrated, type MigrationRow, readMigrationState } from './migration-state.ts';
+import { assertSessionSettings, READ_SETTINGS, type Setting } from './session-settings.ts';
 
 /** Returns undefined, or a message that says what is wrong. */
 type Check = () => Promise<string | undefined>;
@@ -40,7 +41,10 @@ export function checkMigrations(db: Database): Promise<string | undefined> {
   return databaseChecks(db).migrations();
 }
 
-/** Waits until the database is available, then behaves like assertReady. Calls `onWait` after each failed try. */
+/**
+ * Waits until the database is available, then behaves like assertReady. Calls `onWait` after each failed try. Also throws if
+ * the sessions of a pooler lack settings that this program needs.
+ */
 export async function waitUntilReady(
   db: Database,
   onWait: (error: Error) => void,
@@ -48,7 +52,9 @@ export async function waitUntilReady(
 ): Promise<void> {
   for (;;) {
     try {
-      return await assertReady(db);
+      await assertReady(db);
+      if (db.pooled) assertSessionSettings(await db.$queryRawUnsafe<Setting[]>(READ_SETTINGS), db.queryTimeoutMs);
+      return;
     } catch (error) {
       if (!(error instanceof DatabaseUnavailable)) throw error;
       onWait(error);

@@ -65,6 +65,12 @@ BEGIN
     SELECT 'REVOKE UPDATE, DELETE ON audit_log FROM alerts_app' WHERE to_regclass('public.audit_log') IS NOT NULL
     UNION ALL
     SELECT 'REVOKE INSERT, UPDATE, DELETE ON audit_head FROM alerts_app' WHERE to_regclass('public.audit_head') IS NOT NULL
+    UNION ALL
+    -- The sessions of api and worker behind PgBouncer, which does not pass on what they send at their start. The values are
+    -- those of prisma/session-settings.ts; what a direct connection sends overrides them.
+    SELECT format('ALTER ROLE alerts_app IN DATABASE %I SET %I = %L', current_database(), name, value)
+    FROM (VALUES ('plan_cache_mode', 'force_custom_plan'), ('statement_timeout', '8s'), ('lock_timeout', '7s'),
+      ('idle_in_transaction_session_timeout', '10s')) AS settings (name, value)
   LOOP
     EXECUTE statement;
   END LOOP;

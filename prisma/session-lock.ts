@@ -1,8 +1,10 @@
 import pg from 'pg';
+import { connectionTo } from '#postgres/connection.ts';
 
 /**
  * Runs the task while no other process holds the lock of this number, and returns true. Returns false if another one holds it.
- * The lock is that of a connection, outside of a transaction: a long transaction would delay the event feed.
+ * The lock is that of a connection, outside of a transaction: a long transaction would delay the event feed. So `databaseUrl`
+ * must not be that of a pooler.
  */
 export async function withSessionLock(
   databaseUrl: string,
@@ -10,7 +12,7 @@ export async function withSessionLock(
   task: () => Promise<void>,
 ): Promise<boolean> {
   const client = new pg.Client({
-    ...{ connectionString: databaseUrl, connectionTimeoutMillis: 10_000, query_timeout: 10_000, keepAlive: true },
+    ...{ ...connectionTo(databaseUrl), connectionTimeoutMillis: 10_000, query_timeout: 10_000, keepAlive: true },
     application_name: `video-alerts ${name}`,
   });
   // A lost connection only releases the lock earlier.

@@ -1,3 +1,4 @@
+import { connectionTo } from '#postgres/connection.ts';
 import { QUEUE_TIMEOUT_MS } from './contract.ts';
 
 /** Returns whether the queue is on Redis; otherwise it is on PostgreSQL. */
@@ -20,7 +21,7 @@ export function redisRetryMs(times: number): number {
 /** Returns the settings of a PostgreSQL connection for the queue. */
 export function postgresOptions(url: string) {
   return {
-    connectionString: url,
+    ...connectionTo(url),
     connectionTimeoutMillis: QUEUE_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { toOneHost } from '#config/database-url.ts';
 import { wholeNumber } from '#config/fields.ts';
 
 /** What the producers (api, reconciler) and the consumer (worker) of the queue agree on. */
@@ -81,10 +82,13 @@ function growingDelay(count: number, max: number, random: () => number): number 
 export const queueFields = {
   /** Unset: the queue is in DATABASE_URL's database. */
   QUEUE_URL: z
-    .url({
-      protocol: /^(rediss?|postgres(ql)?)$/,
-      error: 'must be a URL of redis://, rediss:// or postgres://',
-    })
+    .preprocess(
+      toOneHost,
+      z.url({
+        protocol: /^(rediss?|postgres(ql)?)$/,
+        error: 'must be a URL of redis://, rediss:// or postgres://',
+      }),
+    )
     .optional(),
   /** Jobs that may wait. While there are more, new alerts are rejected, and lost jobs and retries wait in their rows. */
   QUEUE_MAX_DEPTH: wholeNumber(1, 100_000_000).prefault('100000'),

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { runMigrations } from 'bullmq';
 import pg from 'pg';
 import { z } from 'zod';
+import { addressOf, databaseUrlField } from '#config/database-url.ts';
+import { connectionTo } from '#postgres/connection.ts';
 import { QUEUE_NAMES, queueFields } from './contract.ts';
 
 /**
@@ -11,7 +13,7 @@ import { QUEUE_NAMES, queueFields } from './contract.ts';
 export async function migrateQueue(url: string): Promise<'migrated' | 'nothing to do'> {
   if (/^rediss?:/.test(url)) return 'nothing to do';
   // query_timeout: for a peer that accepts and never responds; the first migration takes less than a second.
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000, query_timeout: 60_000 });
+  const client = new pg.Client({ ...connectionTo(url), connectionTimeoutMillis: 5_000, query_timeout: 60_000 });
   client.on('error', () => {}); // the same error rejects the query in progress, or the next one
   try {
     await client.connect();
@@ -23,7 +25,7 @@ export async function migrateQueue(url: string): Promise<'migrated' | 'nothing t
     // A host name with several addresses fails with an AggregateError, whose message is empty.
     const [first] = cause instanceof AggregateError ? cause.errors : [cause];
     const message = first instanceof Error ? first.message : String(first);
-    throw new Error(`cannot prepare the queue in the database at ${new URL(url).host}: ${message}`, { cause });
+    throw new Error(`cannot prepare the queue in the database at ${addressOf(url)}: ${message}`, { cause });
   } finally {
     await client.end();
   }
@@ -43,19 +45,19 @@ const MESSAGES = { 'nothing to do': 'the queue is on Redis: nothing to prepare',
 
 const FIELDS = z.object({
   QUEUE_URL: queueFields.QUEUE_URL,
-  // The same as in config/fields.ts, but optional.
-  DATABASE_URL: z
-    .url({ protocol: /^postgres(ql)?$/, error: 'must be a URL like postgres://user:password@host:5432/name' })
-    .optional(),
+  DATABASE_URL: databaseUrlField.optional(),
+  DATABASE_DIRECT_URL: databaseUrlField.optional(),
 });
 
 async function main(env: NodeJS.ProcessEnv): Promise<string> {
   const parsed = FIELDS.safeParse({
     QUEUE_URL: settingOf(env, 'QUEUE_URL'),
     DATABASE_URL: settingOf(env, 'DATABASE_URL'),
+    DATABASE_DIRECT_URL: settingOf(env, 'DATABASE_DIRECT_URL'),
   });
   if (!parsed.success) throw new Error(parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('\n'));
-  const url = parsed.data.QUEUE_URL ?? parsed.data.DATABASE_URL;
+  const { QUEUE_URL, DATABASE_DIRECT_URL, DATABASE_URL } = parsed.data;
+  const url = QUEUE_URL ?? DATABASE_DIRECT_URL ?? DATABASE_URL;
   if (url === undefined) throw new Error('QUEUE_URL or DATABASE_URL: one of them is required');
   return MESSAGES[await migrateQueue(url)];
 }

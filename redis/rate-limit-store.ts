@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { connectionTo } from '#postgres/connection.ts';
 
 /** Counters with a window: a counter starts at zero again when its window has ended. */
 export type CounterStore = {
@@ -61,7 +62,7 @@ const CLEANUP_MS = 60_000;
 
 function openOnPostgres(url: string, onError: (error: Error) => void): CounterStore {
   const pool = new pg.Pool({
-    connectionString: url,
+    ...connectionTo(url),
     max: 2,
     connectionTimeoutMillis: 3_000,
     query_timeout: 3_000,

@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { openConfiguredArchive } from '#archive/store.ts';
+import { directUrl, isPooled } from '#config/fields.ts';
 import { parseConfig } from '#config/parse.ts';
 import { openConfiguredStore } from '#media/store.ts';
 import { checkDisks, databaseDisk, folderDisk, registerDisks } from '#observability/disks.ts';
@@ -68,11 +69,12 @@ onClose(() => watchdog.close());
 const db = openDatabase(config.DATABASE_URL, {
   // Two connections for each of the five batched writes, two for reads: more concurrency makes larger batches, not more.
   poolSize: 12,
+  pooled: isPooled(config),
   onError: (err) => log.warn({ err }, 'database connection lost'),
 });
 onClose(() => db.$disconnect());
 
-const queueUrl = config.QUEUE_URL ?? config.DATABASE_URL;
+const queueUrl = config.QUEUE_URL ?? directUrl(config);
 // A lost connection, or a lock that a busy machine renewed too late: see the error.
 const onQueueError = (err: Error) => log.warn({ err }, 'queue error');
 const queue = openAlertQueue(queueUrl, onQueueError, telemetry);
@@ -189,7 +191,7 @@ const reconciler = startReconciler({ db, queue, log, metrics, maxDepth: config.Q
 onClose(() => reconciler.close());
 if (store) {
   const mediaMetrics = createMediaMetrics(metrics.registry);
-  const check = startMediaCheck({ databaseUrl: config.DATABASE_URL, db, store, log, metrics: mediaMetrics });
+  const check = startMediaCheck({ databaseUrl: directUrl(config), db, store, log, metrics: mediaMetrics });
   onClose(() => check.close());
 }
 const retentionMetrics = createRetentionMetrics(metrics.registry);
@@ -199,7 +201,7 @@ const archive =
     ? createArchive(db, { store: archiveStore, url: ARCHIVE_URL }, retentionMetrics.archive)
     : undefined;
 const retention = startRetention({
-  ...{ databaseUrl: config.DATABASE_URL, db, store, log, defaultDays: config.RETENTION_DAYS },
+  ...{ databaseUrl: directUrl(config), db, store, log, defaultDays: config.RETENTION_DAYS },
   ...{ archive, wholeDays: archive !== undefined, restoredDays: config.RESTORED_DAYS, metrics: retentionMetrics },
 });
 onClose(() => retention.close().finally(() => archiveStore?.close()));

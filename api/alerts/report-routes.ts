@@ -1,6 +1,7 @@
 import { type RequestHandler, Router } from 'express';
 import { findAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
+import type { StaleReads } from '#prisma/replica.ts';
 import { listRounds } from '#prisma/rounds.ts';
 import { canAccessStore, requireScope } from '../auth/client.ts';
 import { allow, Problem } from '../http/problem.ts';
@@ -11,19 +12,19 @@ import { type StoreNames, storeQuerySchema } from './store-names.ts';
 import { timelineOf } from './timeline.ts';
 import type { SourceOf } from './waiting.ts';
 
-type Deps = { db: Database; storeNames: StoreNames; sourceOf: SourceOf };
+type Deps = { db: Database; staleReads: StaleReads; storeNames: StoreNames; sourceOf: SourceOf };
 
 /** GET /alerts/statistics, GET /alerts/stores and GET /alerts/:uuid/timeline, made for the operator's page. */
-export function reportRoutes({ db, storeNames, sourceOf }: Deps): Router {
+export function reportRoutes({ db, staleReads, storeNames, sourceOf }: Deps): Router {
   const router = Router();
-  router.route('/alerts/statistics').get(requireScope('read'), getStatistics(db, sourceOf)).all(allow('GET'));
+  router.route('/alerts/statistics').get(requireScope('read'), getStatistics(staleReads, sourceOf)).all(allow('GET'));
   router.route('/alerts/stores').get(requireScope('read'), getStores(storeNames)).all(allow('GET'));
   router.route('/alerts/:uuid/timeline').get(requireScope('read'), getTimeline(db)).all(allow('GET'));
   return router;
 }
 
-function getStatistics(db: Database, sourceOf: SourceOf): RequestHandler {
-  const readStatistics = createStatistics(db, sourceOf);
+function getStatistics(staleReads: StaleReads, sourceOf: SourceOf): RequestHandler {
+  const readStatistics = createStatistics(staleReads, sourceOf);
   return async (req, res) => {
     const { store, from, to } = parse(statisticsQuerySchema, req.query, 'query');
     const statistics = await readStatistics({ store, stores: req.apiClient.stores, from, to });

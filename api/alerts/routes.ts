@@ -2,11 +2,13 @@ import { type Request, type RequestHandler, type Response, Router } from 'expres
 import { TimeoutError, withTimeout } from '#async/timeout.ts';
 import type { MediaStore } from '#media/store.ts';
 import { type AlertCursor, type AlertFilter, findAlert, listAlerts } from '#prisma/alerts.ts';
+import type { Database } from '#prisma/client.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
 import type { AlertStatus } from '#prisma/generated/enums.ts';
 import { presentAlert } from '#prisma/present-alert.ts';
 import type { RelatedAlert } from '#prisma/related-reads.ts';
 import { allWithRelated, withRelated } from '#prisma/related-reads.ts';
+import type { StaleReads } from '#prisma/replica.ts';
 import { type Found, searchAlerts } from '#prisma/search.ts';
 import { type Auth, canAccessStore, recheckScope, requireScope, slotHolderOf } from '../auth/client.ts';
 import type { LongPollSlots } from '../http/long-poll-slots.ts';
@@ -21,6 +23,7 @@ import { alertPathSchema, alertQuerySchema, type newAlertSchema } from './schema
 import type { StoreNames } from './store-names.ts';
 
 type Deps = AdmitDeps & {
+  staleReads: StaleReads;
   media: { store: MediaStore | undefined };
   auth: Auth;
   longPoll: LongPoll;
@@ -138,33 +141,36 @@ function getAlerts(deps: Deps): RequestHandler {
     };
     // One more than requested shows whether there is a next page.
     const limits = { limit: query.limit + 1, after };
-    const found =
-      query.q === undefined
-        ? { alerts: await listAlerts(deps.db, filter, limits) }
-        : await search(deps, filter, query.q, limits);
-    const rows = found.alerts;
-    const page = rows.slice(0, query.limit);
+    const stores = query.q === undefined ? [] : await deps.storeNames.containing(query.q, filter.stores);
+    const { found, page } = await deps.staleReads((db) => readPage(db, filter, { text: query.q, stores }, limits));
     const last = page.at(-1);
-    const cursor = rows.length > page.length && last ? encodeCursor(last) : null;
+    const cursor = found.alerts.length > page.length && last ? encodeCursor(last) : null;
     if (cursor !== null) {
       const next = new URLSearchParams({ ...req.query, cursor } as Record<string, string>); // parsed above: only strings
       res.set('Link', `</alerts?${next}>; rel="next"`);
     }
     res.set('Cache-Control', 'private, no-cache').json({
-      data: (await allWithRelated(deps.db, page)).map((alert) => presentAlert(alert)),
+      data: page.map((alert) => presentAlert(alert)),
       next_cursor: cursor,
       ...('comparedFrom' in found && { searched_from: found.comparedFrom?.toISOString() ?? null }),
     });
   };
 }
 
-async function search(
-  { db, storeNames }: Deps,
+type Limits = { limit: number; after: AlertCursor | undefined };
+
+/** Returns the alerts that were found, and the page of them, which is one shorter if there are more. */
+async function readPage(
+  db: Database,
   filter: AlertFilter,
-  text: string,
-  page: { limit: number; after: AlertCursor | undefined },
-): Promise<Found> {
-  return searchAlerts(db, filter, { text, stores: await storeNames.containing(text, filter.stores) }, page);
+  { text, stores }: { text: string | undefined; stores: string[] },
+  limits: Limits,
+) {
+  const found: Pick<Found, 'alerts'> | Found =
+    text === undefined
+      ? { alerts: await listAlerts(db, filter, limits) }
+      : await searchAlerts(db, filter, { text, stores }, limits);
+  return { found, page: await allWithRelated(db, found.alerts.slice(0, limits.limit - 1)) };
 }
 
 function encodeCursor({ receivedAt, id }: AlertCursor): string {

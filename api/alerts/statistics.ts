@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Database } from '#prisma/client.ts';
 import { AlertStatus, FailureCode } from '#prisma/generated/enums.ts';
+import type { StaleReads } from '#prisma/replica.ts';
 import {
   type AlertCount,
   type AlertMinute,
@@ -68,13 +69,16 @@ export type Statistics = z.infer<typeof statisticsSchema>;
 export type StatisticsQuery = StatisticsFilter & { from?: Date | undefined; to?: Date | undefined };
 
 /** Returns a function that reads statistics and caches them for 2 s per query. It throws DatabaseUnavailable. */
-export function createStatistics(db: Database, sourceOf: SourceOf): (query: StatisticsQuery) => Promise<Statistics> {
+export function createStatistics(
+  staleReads: StaleReads,
+  sourceOf: SourceOf,
+): (query: StatisticsQuery) => Promise<Statistics> {
   const cache = new Map<string, { expiresAt: number; statistics: Promise<Statistics> }>();
   return (query) => {
     const key = JSON.stringify([query.store, query.stores, query.from, query.to]);
     const cached = cache.get(key);
     if (cached && cached.expiresAt > performance.now()) return cached.statistics;
-    const statistics = readStatistics(db, query, sourceOf);
+    const statistics = staleReads((db) => readStatistics(db, query, sourceOf));
     cache.delete(key); // so that the new entry is the last one
     cache.set(key, { expiresAt: performance.now() + CACHE_MS, statistics });
     const [oldest] = cache.keys();

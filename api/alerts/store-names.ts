@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { singleFlight } from '#async/single-flight.ts';
-import type { Database } from '#prisma/client.ts';
+import type { StaleReads } from '#prisma/replica.ts';
 import { listStores } from '#prisma/stores.ts';
 import { pageLimit } from '../http/query-fields.ts';
 import { searchText } from './schema.ts';
@@ -37,12 +37,12 @@ export type StoreNames = {
 };
 
 /** Returns the names of the stores that have alerts, read again when they are 5 s old. */
-export function createStoreNames(db: Database): StoreNames {
+export function createStoreNames(staleReads: StaleReads): StoreNames {
   let names: string[] = [];
   let nextReadAt = 0;
   const read = singleFlight(async () => {
     const startedAt = performance.now();
-    names = (await listStores(db, MAX_STORES)).sort((a, b) => a.localeCompare(b));
+    names = (await staleReads((db) => listStores(db, MAX_STORES))).sort((a, b) => a.localeCompare(b));
     const now = performance.now();
     nextReadAt = now + Math.max(REFRESH_MS, (now - startedAt) * INTERVAL_PER_DURATION);
   });

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { databaseFields } from '#config/fields.ts';
+import { databaseFields, directUrl } from '#config/fields.ts';
 import { parseConfig, UsageError } from '#config/parse.ts';
 import { type ChainPoint, type Verification, verifyAuditLog } from '#prisma/audit-chain.ts';
 import { openDatabase } from '#prisma/client.ts';
@@ -22,8 +22,7 @@ async function main(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
   if (values.help || command === undefined) return void process.stdout.write(USAGE);
   if (command !== 'verify' || rest.length > 0) throw new UsageError(`Unknown command ${positionals.join(' ')}.`);
   const known = (values.known ?? []).map(pointOf);
-  const { DATABASE_URL } = parseConfig(databaseFields, env);
-  const db = openDatabase(DATABASE_URL, { poolSize: 1, onError: () => {} }); // the query in flight throws
+  const db = openDatabase(directUrl(parseConfig(databaseFields, env)), { poolSize: 1, onError: () => {} }); // the query in flight throws
   try {
     const problem = await checkMigrations(db);
     if (problem !== undefined) throw new Error(`${problem}.`);

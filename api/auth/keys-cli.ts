@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { databaseFields } from '#config/fields.ts';
+import { databaseFields, directUrl } from '#config/fields.ts';
 import { parseConfig, UsageError } from '#config/parse.ts';
 import { appendAudit, commandLine } from '#prisma/audit.ts';
 import type { Database } from '#prisma/client.ts';
@@ -59,8 +59,7 @@ async function main(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
           ? revoke(rest)
           : undefined;
   if (!run) throw new UsageError(`Unknown command ${command}.`);
-  const { DATABASE_URL } = parseConfig(databaseFields, env);
-  const db = openDatabase(DATABASE_URL, { poolSize: 1, onError: () => {} }); // the query in flight throws
+  const db = openDatabase(directUrl(parseConfig(databaseFields, env)), { poolSize: 1, onError: () => {} }); // the query in flight throws
   try {
     const problem = await checkMigrations(db);
     if (problem !== undefined) throw new Error(`${problem}.`);

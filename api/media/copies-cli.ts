@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { databaseFields } from '#config/fields.ts';
+import { databaseFields, directUrl } from '#config/fields.ts';
 import { parseConfig, UsageError } from '#config/parse.ts';
 import {
   type ArchiveCounts,
@@ -63,8 +63,7 @@ async function main(args: string[], env: NodeJS.ProcessEnv): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const { DATABASE_URL } = parseConfig(databaseFields, env);
-  const db = openDatabase(DATABASE_URL, { poolSize: 1, onError: () => {} }); // the query in flight throws
+  const db = openDatabase(directUrl(parseConfig(databaseFields, env)), { poolSize: 1, onError: () => {} }); // the query in flight throws
   try {
     const problem = await checkMigrations(db);
     if (problem !== undefined) throw new Error(`${problem}.`);

@@ -97,6 +97,7 @@ export async function startTestApi(
   registerBackupGauges(metrics.registry, db);
   const failedLogins = createFailedLogins({ append: (entries) => appendAudit(db, ...entries), intervalMs: 50 });
   const app = createApp({
+    staleReads: (read) => read(db),
     db,
     reads,
     failedLogins,

@@ -40,6 +40,15 @@ describe('the environment of the services', () => {
     expect(() => of({ SECRETS_KEY: 'short' })).toThrow('SECRETS_KEY: must be 32 bytes in base64');
   });
 
+  it('has no pooler and no replica of the embedded database', () => {
+    const url = 'postgres://alerts@127.0.0.1/alerts';
+    expect(() => environmentOf({ DATABASE_DIRECT_URL: url, DATABASE_REPLICA_URL: url })).toThrow(
+      'DATABASE_DIRECT_URL: needs DATABASE_URL\n  DATABASE_REPLICA_URL: needs DATABASE_URL',
+    );
+    const DATABASE_URL = 'postgres://alerts@a:5432,b:5432/alerts';
+    expect(environmentOf({ DATABASE_URL, DATABASE_DIRECT_URL: url })).toMatchObject({ DATABASE_DIRECT_URL: url });
+  });
+
   it('has other variables as given, and none of those that are decided in a file', () => {
     const env = environmentOf({ QUEUE_URL_FILE: '', MAX_HELD: '7', FFPROBE_PATH_FILE: '/dev/null', HOME: '/x' });
     expect(env).toMatchObject({ MAX_HELD: '7', FFPROBE_PATH_FILE: '/dev/null', HOME: '/x' });

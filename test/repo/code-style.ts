@@ -37,6 +37,7 @@ const FOLDERS = [
     'local',
     'nginx',
     'observability',
+    'postgres',
   ],
   ...['prisma', 'redis', 'test', 'worker'],
 ];

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Registry } from '@prometheus-io/client';
 import type { Logger } from 'pino';
+import { isPooled } from '#config/fields.ts';
 import type { Config } from '#config/parse.ts';
 import { storageLocation } from '#media/config.ts';
 import type { MediaStore } from '#media/store.ts';
@@ -36,6 +37,7 @@ export function startCopies({ config, log, registry, store, decoder }: Options) 
   };
   const db = openDatabase(config.DATABASE_URL, {
     poolSize: 2,
+    pooled: isPooled(config),
     onError: (err) => log.warn({ err }, 'database connection lost'),
   });
   const sources = createVideoSources({

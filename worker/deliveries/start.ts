@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { isPooled } from '#config/fields.ts';
 import type { Config } from '#config/parse.ts';
 import { isBlockedAddress } from '#destinations/address-rules.ts';
 import { linkKeys } from '#media/links.ts';
@@ -32,7 +33,7 @@ const TRIGGERS = 2;
  */
 export function startDeliveries({ config, store, queueUrl, log, metrics, onQueueError }: Options) {
   const onError = (err: unknown) => log.warn({ err }, 'deliveries failed, to be sent later');
-  const db = openDatabase(config.DATABASE_URL, { poolSize: 4, onError });
+  const db = openDatabase(config.DATABASE_URL, { poolSize: 4, pooled: isPooled(config), onError });
   const isBlocked = (address: string) => isBlockedAddress(address, config.DESTINATION_ALLOW_CIDRS);
   const kinds = openKinds(createAddressGuard({ isBlocked }));
   const deliverer = createDeliverer({

@@ -1,5 +1,6 @@
 import type { Registry } from '@prometheus-io/client';
 import type { Logger } from 'pino';
+import { isPooled } from '#config/fields.ts';
 import type { Config } from '#config/parse.ts';
 import { PICTURE_REASONS, type PictureReason } from '#media/reasons.ts';
 import type { MediaStore } from '#media/store.ts';
@@ -44,7 +45,7 @@ export async function startPictures(options: Options): Promise<Pictures | undefi
   if ('missing' in decoder) return withoutPictures(log, 'no_decoder', decoder.missing);
   log.info({ ffmpegPath: decoder.ffmpegPath, version: decoder.version, ...decoder.sandbox }, 'ffmpeg sandboxed');
   const onError = (err: unknown) => log.warn({ err }, 'a picture failed, to be made later');
-  const db = openDatabase(config.DATABASE_URL, { poolSize: 2, onError });
+  const db = openDatabase(config.DATABASE_URL, { poolSize: 2, pooled: isPooled(config), onError });
   const runner = createRunner({
     ...options,
     db,

@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import pg from 'pg';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { migrate } from '#prisma/migrate.ts';
+import { withSessionLock } from '#prisma/session-lock.ts';
+import { migrateQueue } from '#redis/migrate.ts';
+import { startPgBouncer } from '#test/harness/pgbouncer.ts';
+import { startPostgresCluster } from '#test/harness/postgres-cluster.ts';
+import { startProcess } from '#test/harness/process.ts';
+import { type Backend, startStack } from '#test/harness/stack.ts';
+
+const PATIENTLY = { timeout: 240_000, interval: 250 };
+const ROLES = new URL('../../prisma/roles.sql', import.meta.url);
+const ALERTS = 60;
+
+/** Starts a PostgreSQL with the two roles behind PgBouncer. Returns undefined if there is no PgBouncer here. */
+async function startFixture() {
+  const { primary: server, close } = await startPostgresCluster({ synchronous: false });
+  onTestFinished(() => close());
+  const bouncer = await startPgBouncer({ port: server.port, roles: ['alerts_app', 'postgres'] });
+  if ('missing' in bouncer) return undefined;
+  onTestFinished(() => bouncer.close());
+  await server.query(await readFile(ROLES, 'utf8'));
+  const urlOf = (role: string, port: number) => `postgres://${role}@127.0.0.1:${port}/alerts`;
+  const owner = urlOf('alerts_owner', server.port);
+  await migrate(owner);
+  await migrateQueue(owner);
+  const urls = { pooled: urlOf('alerts_app', bouncer.port), direct: urlOf('alerts_app', server.port) };
+  return { server, bouncer, ...urls };
+}
+
+describe('behind PgBouncer in transaction mode', () => {
+  it.each<Backend>(['redis', 'postgres'])('alerts are processed, with the queue on %s', async (backend) => {
+    if (backend === 'redis' && inject('redisUrl') === null) return;
+    const fixture = await startFixture();
+    if (fixture === undefined) return;
+    const { server, pooled, direct } = fixture;
+    const stack = await startStack({
+      backend,
+      database: { url: server.url, urlFor: () => pooled },
+      env: { DATABASE_DIRECT_URL: direct, ...(backend === 'postgres' && { QUEUE_URL: '' }) },
+    });
+    onTestFinished(() => stack.close());
+    const uuids = await Promise.all(Array.from({ length: ALERTS }, () => stack.post()));
+    for (const uuid of uuids) {
+      expect(await stack.waitUntilNotified(uuid)).toMatchObject({ status: 'processed', attempts: 1 });
+    }
+    // Sessions are shared: each needs what PgBouncer does not pass on from its role.
+    const statistics = await stack.request('/alerts/statistics');
+    expect(await statistics.json()).toMatchObject({ counts: { processed: ALERTS } });
+    const again = await stack.request(`/alerts?limit=200`);
+    expect(((await again.json()) as { data: unknown[] }).data).toHaveLength(ALERTS);
+    const lines = [...stack.apis, ...stack.workers].flatMap(({ lines: each }) => each);
+    expect(lines.filter((line) => /prepared statement|the database (rejected|is unavailable)/.test(line))).toEqual([]);
+    expect(await withSessionLock(direct, { key: 1, name: 'test' }, async () => {})).toBe(true);
+  });
+
+  it(
+    'a role without the settings is refused with what to do',
+    async () => {
+      const fixture = await startFixture();
+      if (fixture === undefined) return;
+      const { server, bouncer, pooled, direct } = fixture;
+      await server.query('ALTER ROLE alerts_app IN DATABASE alerts RESET ALL');
+      const env = { DATABASE_URL: pooled, DATABASE_DIRECT_URL: direct, AUTH: 'off', PORT: '0' };
+      const start = (name: string) => startProcess({ name, entry: 'api/index.ts', env });
+      const refused = start(`api-${randomUUID()}`);
+      refused.ready.catch(() => {});
+      expect(await refused.ended).toBe('1');
+      const text = refused.lines.join('\n');
+      expect(text).toContain('statement_timeout is 0');
+      const [, sql = ''] = /and run: (.*) Then let/.exec(text) ?? [];
+      expect(sql).toContain("ALTER ROLE CURRENT_USER SET lock_timeout = '7000';");
+      // As the role itself, without an administrator.
+      for (const statement of sql.split(';').filter((each) => each.trim())) await queryAs(direct, statement);
+      await bouncer.command('RECONNECT');
+      const started = start(`api-${randomUUID()}`);
+      onTestFinished(async () => void (await started.stop()));
+      await expect(started.ready).resolves.toMatchObject({ ready: true });
+    },
+    PATIENTLY.timeout,
+  );
+});
+
+async function queryAs(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(sql).finally(() => client.end());
+}

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '#test/harness/ports.ts';
 import { type AlternatingResult, measureAlternating } from './alternating.ts';
 import type { Bench } from './bench.ts';
+import { measureLoad } from './measure.ts';
 import type { BenchStack } from './stack.ts';
 import { runDriver } from './subprocess.ts';
 import { videosOf } from './video-sets.ts';
@@ -12,6 +13,7 @@ import { videosOf } from './video-sets.ts';
 const UNREACHABLE = 'unreachable';
 const WAITING = 10_000;
 const SETTLE_MS = 15_000;
+const WARM_UP = { count: 500, pace: { kind: 'open', perSecond: 50 } } as const;
 
 /** Writes a SOURCES_FILE with the unreachable source; returns its path. */
 export async function writeOutageSources(folder: string): Promise<string> {
@@ -26,11 +28,17 @@ export async function writeOutageSources(folder: string): Promise<string> {
  * The stack must have the file of `writeOutageSources`.
  */
 export async function measureOutage(stack: BenchStack, { options, log, signal }: Bench): Promise<AlternatingResult[]> {
-  await stack.startWorker('current');
   const videos = videosOf('avi');
+  // A worker that has known other waiting alerts would let these return later.
+  const startWorker = async () => {
+    await stack.startWorker('current');
+    await measureLoad(stack, videos, { ...WARM_UP, keepRows: true }, signal);
+  };
+  await startWorker();
   const waiting = {
     name: `${WAITING} alerts wait`,
     async prepare() {
+      await startWorker();
       const plan = { count: WAITING, port: stack.apiPort, videos: ['/absent.mp4'], stores: ['outage'], headers: [] };
       const pace = { kind: 'closed', inFlight: 16 } as const;
       await runDriver({ ...plan, source: UNREACHABLE, pace }, signal);
@@ -40,7 +48,7 @@ export async function measureOutage(stack: BenchStack, { options, log, signal }:
       await sleep(SETTLE_MS, undefined, { signal });
     },
   };
-  const alone = { name: 'no alert waits', prepare: async () => {} };
+  const alone = { name: 'no alert waits', prepare: startWorker };
   return measureAlternating(stack, videos, [alone, waiting], { ...options, saturated: 0, log, signal });
 }
 

@@ -185,7 +185,7 @@ const deliveries = startDeliveries({ config, store, queueUrl, log, metrics: deli
 onClose(() =>
   Promise.all([consumer?.close(DRAIN_MS), deliveries.close(DRAIN_MS), pictures?.close(DRAIN_MS), copies.close()]),
 );
-const promoting = startPromoting({ sources: sourcesHealth, queue, log });
+const promoting = startPromoting({ db, sources: sourcesHealth, queue, log });
 onClose(() => promoting.close());
 const reconciler = startReconciler({ db, queue, log, metrics, maxDepth: config.QUEUE_MAX_DEPTH });
 onClose(() => reconciler.close());

@@ -32,6 +32,8 @@ export type SourceBreaker = {
    * its job was active, and must be taken again.
    */
   delayed(alert: string): void;
+  /** The alert waits for the source, or did when this worker started. */
+  learn(alert: string): void;
   /** The alert is final. */
   forget(alert: string): void;
   /** Returns up to `count` alerts that waited and need not wait any more, each once; none while the source is down. */
@@ -96,6 +98,7 @@ export function createSourceBreaker(
     isDown: () => open !== undefined && now() - lastAdmission < FORGOTTEN_MS,
     untilProbeMs: () => (open ? Math.max(0, nextProbeAt(open) - now()) : Number.POSITIVE_INFINITY),
     delayed: (alert) => void waiting.add(alert),
+    learn: (alert) => void waiting.add(alert),
     forget: waiting.remove,
     takeWaiting: (count) => (open ? [] : waiting.take(count)),
   };

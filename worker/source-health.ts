@@ -11,7 +11,7 @@ import { createWaitingAlerts, type WaitingAlerts } from './waiting-alerts.ts';
 /** A source of videos as its attempts have found it. */
 export type SourceHealth = Pick<
   SourceBreaker,
-  'admit' | 'responded' | 'isDown' | 'untilProbeMs' | 'delayed' | 'forget' | 'takeWaiting'
+  'admit' | 'responded' | 'isDown' | 'untilProbeMs' | 'delayed' | 'learn' | 'forget' | 'takeWaiting'
 > & {
   /** An attempt failed because of the source. Returns true during an outage. */
   failed(alert: string, failure: Failure): boolean;
@@ -24,6 +24,8 @@ export type SourcesHealth = {
   of(location: Omit<VideoLocation, 'video'>): SourceHealth;
   /** The file was read again: forgets the sources that `changed`, and the metrics show all `names`. */
   update(names: Iterable<string>, changed?: Iterable<string>): void;
+  /** Returns whether alerts wait for a source. */
+  isAnyDown(): boolean;
   /** Returns up to `count` alerts of all sources that waited and need not wait any more, each once. */
   takeWaiting(count: number): string[];
 };
@@ -68,6 +70,7 @@ export function createSourcesHealth({ nameOf, several, log, registry }: Options)
       for (const name of changed) byName.delete(name);
       for (const name of names) ofName(name);
     },
+    isAnyDown: () => [...byName.values()].some((source) => source.isDown()),
     takeWaiting(count) {
       const taken: string[] = [];
       for (const source of byName.values()) taken.push(...source.takeWaiting(count - taken.length));

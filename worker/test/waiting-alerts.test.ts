@@ -1,6 +1,7 @@
 import { Registry } from '@prometheus-io/client';
 import { pino } from 'pino';
 import { expect, it, onTestFinished } from 'vitest';
+import { openDatabase } from '#prisma/client.ts';
 import { openAlertQueue } from '#redis/queue.ts';
 import { createTestDatabase } from '#test/harness/test-database.ts';
 import { startPromoting } from '../promote-waiting.ts';
@@ -10,17 +11,17 @@ import { createWaitingAlerts } from '../waiting-alerts.ts';
 const FAILURE = { code: 'video_server_unreachable', detail: 'refused' } as const;
 const uuidOf = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 
-it('20 waiting alerts return per second; of more than 6,000, all within five minutes', () => {
+it('5 waiting alerts return per second; of more than 9,000, all within half an hour', () => {
   const waiting = createWaitingAlerts();
   const times = Array.from({ length: 401 }, (_, n) => {
     waiting.add(`${n}`);
     return waiting.nextReturn(5_000);
   });
-  expect([times[0], times[200], times[400]]).toEqual([5_000, 15_000, 25_000]);
+  expect([times[0], times[200], times[400]]).toEqual([5_000, 45_000, 85_000]);
   for (let n = 0; n < 12_000; n += 1) waiting.add(`${n}`);
   const first = waiting.nextReturn(0);
   for (let n = 1; n < 12_000; n += 1) waiting.nextReturn(0);
-  expect(waiting.nextReturn(0) - first).toBeCloseTo(300_000);
+  expect(waiting.nextReturn(0) - first).toBeCloseTo(1_800_000);
   waiting.restart();
   expect(waiting.nextReturn(7_000)).toBe(7_000);
 });
@@ -42,6 +43,8 @@ it('alerts that wait continue when their source responds, and when the file has 
   onTestFinished(database.drop);
   const queue = openAlertQueue(database.url, () => {});
   onTestFinished(() => queue.close());
+  const db = openDatabase(database.url, { poolSize: 2, onError: () => {} });
+  onTestFinished(() => db.$disconnect());
   const log = pino({ enabled: false });
   const nameOf = ({ source }: { source: string | null }) => source ?? 'default';
   const sources = createSourcesHealth({ nameOf, several: true, log, registry: new Registry() });
@@ -62,11 +65,78 @@ it('alerts that wait continue when their source responds, and when the file has 
     const states = await Promise.all((uuids[source] ?? []).map((uuid) => queue.bull().getJobState(uuid)));
     return states.filter((state) => state === 'delayed').length;
   };
-  const promoting = startPromoting({ sources, queue, log });
+  const promoting = startPromoting({ db, sources, queue, log });
   onTestFinished(promoting.close);
   of('paris').responded();
   await expect.poll(() => delayed('paris'), { timeout: 150_000 }).toBe(0);
   sources.update(['paris', 'berlin', 'rome'], ['berlin']);
   await expect.poll(() => delayed('berlin'), { timeout: 150_000 }).toBe(0);
   expect(await delayed('rome')).toBe(60);
+});
+
+it('a worker that starts ends the delay of alerts whose server did not respond, and of no others', async () => {
+  const database = await createTestDatabase({ queue: true });
+  onTestFinished(database.drop);
+  const queue = openAlertQueue(database.url, () => {});
+  onTestFinished(() => queue.close());
+  const db = openDatabase(database.url, { poolSize: 2, onError: () => {} });
+  onTestFinished(() => db.$disconnect());
+  const nextAttemptAt = new Date(Date.now() + 3_600_000);
+  const errors = [
+    'video_server_unreachable: refused',
+    'video_timeout: 10 s',
+    'video_server_error: 503',
+    'video_not_found: 404',
+  ];
+  // More than a page of the first kind.
+  const waiting = [...Array.from({ length: 1_100 }, () => errors[0]), ...errors.slice(1)].map((lastError, n) => ({
+    ...{ uuid: uuidOf(n), video: '/video.avi', store: 'paris', timestamp: 1e9, requestId: 'test' },
+    ...{ status: 'pending' as const, nextAttemptAt, lastError: lastError ?? null },
+  }));
+  await db.alert.createMany({ data: waiting });
+  await queue.enqueueAgain(waiting.map(({ uuid }) => ({ uuid, requestId: 'test', notBefore: nextAttemptAt })));
+  const log = pino({ enabled: false });
+  const sources = createSourcesHealth({ nameOf: () => 'default', several: false, log, registry: new Registry() });
+  const promoting = startPromoting({ db, sources, queue, log });
+  onTestFinished(promoting.close);
+  await expect.poll(() => queue.bull().getDelayedCount(), { timeout: 150_000 }).toBe(2);
+  const delayed = await queue.bull().getDelayed();
+  expect(delayed.map(({ id }) => id).sort()).toEqual([uuidOf(1_101), uuidOf(1_102)]);
+});
+
+it('a worker learns of alerts that others let wait while their source is down', { timeout: 400_000 }, async () => {
+  const database = await createTestDatabase({ queue: true });
+  onTestFinished(database.drop);
+  const queue = openAlertQueue(database.url, () => {});
+  onTestFinished(() => queue.close());
+  const db = openDatabase(database.url, { poolSize: 2, onError: () => {} });
+  onTestFinished(() => db.$disconnect());
+  const log = pino({ enabled: false });
+  const nameOf = ({ source }: { source: string | null }) => source ?? 'default';
+  const sources = createSourcesHealth({ nameOf, several: true, log, registry: new Registry() });
+  for (let n = 0; n < 5; n += 1) sources.of({ store: '', source: 'paris' }).failed(uuidOf(n), FAILURE);
+  const learned = new Set<string>();
+  const of: typeof sources.of = (location) => {
+    const source = sources.of(location);
+    return {
+      ...source,
+      learn(alert) {
+        learned.add(alert);
+        source.learn(alert);
+      },
+    };
+  };
+  const promoting = startPromoting({ db, sources: { ...sources, of }, queue, log, readMs: 500 });
+  onTestFinished(promoting.close);
+  const nextAttemptAt = new Date(Date.now() + 3_600_000);
+  const waiting = ['paris', 'paris', 'rome'].map((source, n) => ({
+    ...{ uuid: uuidOf(100 + n), video: '/video.avi', store: 'a', source, timestamp: 1e9, requestId: 'test' },
+    ...{ status: 'pending' as const, nextAttemptAt, lastError: 'video_server_error: 500' },
+  }));
+  await db.alert.createMany({ data: waiting });
+  await queue.enqueueAgain(waiting.map(({ uuid }) => ({ uuid, requestId: 'test', notBefore: nextAttemptAt })));
+  await expect.poll(() => [...learned].sort(), { timeout: 150_000 }).toEqual([uuidOf(100), uuidOf(101)]);
+  sources.of({ store: '', source: 'paris' }).responded();
+  await expect.poll(() => queue.bull().getDelayedCount(), { timeout: 150_000 }).toBe(1);
+  expect(await queue.bull().getJobState(uuidOf(102))).toBe('delayed');
 });

@@ -77,7 +77,8 @@ export async function openWorkerFixture(
       const uuid = randomUUID();
       const key = { uuid, requestId: 'r', store: store ?? uuid };
       await addPending(db, { ...key, video, timestamp: 1 });
-      await queue.enqueue(key);
+      // On a busy machine the queue may not respond in time; the api would leave the job to the reconciler.
+      await vi.waitFor(() => queue.enqueue(key), PATIENTLY);
       return uuid;
     },
     waitUntilNotified: (uuid) =>

@@ -268,6 +268,12 @@ describe('the program', () => {
 
   it.each([
     ['no database', { DATABASE_URL }, [], 'cannot open the database at 127.0.0.1:1: '],
+    [
+      'no database behind a pooler',
+      { DATABASE_URL: 'postgres://u:secret@127.0.0.1:2/x', DATABASE_DIRECT_URL: DATABASE_URL },
+      [],
+      'cannot open the database at 127.0.0.1:1: ',
+    ],
     ['no DATABASE_URL', {}, [], 'DATABASE_URL: is required and not set\n'],
     ['an unknown command', { DATABASE_URL }, ['up'], 'usage: node prisma/migrate.ts'],
   ])('ends with a sentence and code 1: %s', async (_, env, args, sentence) => {

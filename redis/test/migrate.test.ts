@@ -62,6 +62,11 @@ describe('node redis/migrate.ts', () => {
     await expectAcceptsJobs(url);
   });
 
+  it('prefers DATABASE_DIRECT_URL to DATABASE_URL, which is then that of a pooler', async () => {
+    const DATABASE_DIRECT_URL = await createDatabase({ onTestFinished });
+    expect(await runProgram({ DATABASE_URL: UNREACHABLE, DATABASE_DIRECT_URL })).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('prefers QUEUE_URL to DATABASE_URL', async () => {
     const done = await runProgram({ DATABASE_URL: UNREACHABLE, QUEUE_URL: 'redis://127.0.0.1:1' });
     expect(done).toEqual({ code: 0, stdout: 'the queue is on Redis: nothing to prepare\n', stderr: '' });

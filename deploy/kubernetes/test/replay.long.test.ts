@@ -18,8 +18,9 @@ let ticks = 0;
 
 beforeAll(async () => {
   if (inject('redisUrl') === null) return;
-  // The paused video server holds every attempt.
-  stack = await createStack({ backend: 'redis', workers: 0, env: { FETCH_TIMEOUT_MS: '600000' } });
+  // The paused video server holds every attempt. Ten workers open 320 connections: above 511, the system rejects some.
+  const env = { FETCH_TIMEOUT_MS: '600000', WORKER_CONCURRENCY: '32' };
+  stack = await createStack({ backend: 'redis', workers: 0, env });
   await stack.start();
   client = new pg.Client(stack.databaseUrl);
   await client.connect();
@@ -77,20 +78,20 @@ describe.skipIf(inject('redisUrl') === null)('workers that are scaled by their m
     await post(4_800);
     await tickUntil(10);
     expect(history).toEqual([0, 0, 1, 5, 10]);
-    await expect.poll(() => countOf("status = 'processing'"), POLL).toBeGreaterThan(500);
+    await expect.poll(() => countOf("status = 'processing'"), POLL).toBeGreaterThan(200);
     stack.videoServer?.resume();
     await expect.poll(unfinished, POLL).toBe(0);
 
     // Nine workers are removed while attempts are in progress.
     stack.videoServer?.pause();
-    for (const count of [20, 40, 60, 80, 100]) {
-      await post(20);
+    for (const count of [4, 8, 12, 16, 20]) {
+      await post(4);
       await expect.poll(() => countOf("status = 'processing'"), POLL).toBe(count);
     }
     while (workers.length > 1) {
       await tick();
       // The last worker has place for all of them: nothing waits.
-      await expect.poll(() => countOf("status = 'processing'"), POLL).toBe(100);
+      await expect.poll(() => countOf("status = 'processing'"), POLL).toBe(20);
     }
     expect(await countOf('claims > attempts')).toBeGreaterThan(0);
     stack.videoServer?.resume();
@@ -100,7 +101,7 @@ describe.skipIf(inject('redisUrl') === null)('workers that are scaled by their m
     await post(1);
     expect(await tick()).toBe(1);
     await expect.poll(unfinished, POLL).toBe(0);
-    expect(await countOf("status = 'processed' AND attempts = 1 AND crashes = 0")).toBe(4_901);
-    expect(await countOf('true')).toBe(4_901);
+    expect(await countOf("status = 'processed' AND attempts = 1 AND crashes = 0")).toBe(4_821);
+    expect(await countOf('true')).toBe(4_821);
   });
 });

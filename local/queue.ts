@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRedis } from '#redis/connection.ts';
+import { isRedis, redisHostsOf } from '#redis/address.ts';
 import { messageOnly } from '#redis/errors.ts';
 import { openAlertQueue } from '#redis/queue.ts';
 
@@ -22,7 +22,7 @@ export async function waitForQueue(
   const queue = openAlertQueue(url, (error) => {
     reason = error.message;
   });
-  const problem = () => `QUEUE_URL: Redis at ${new URL(url).host} is unavailable (${reason}).`;
+  const problem = () => `QUEUE_URL: Redis at ${redisHostsOf(url)} is unavailable (${reason}).`;
   const notice = setTimeout(() => print(`${problem()} Trying for ${limitMs / 1000} s.`), noticeMs);
   try {
     for (const deadline = Date.now() + limitMs; ; await sleep(RETRY_MS)) {

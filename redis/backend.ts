@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createPostgresBackend, createRedisBackend, type Job, type Telemetry, type Worker, withBackend } from 'bullmq';
-import { isRedis, postgresOptions, REDIS_OPTIONS, redisRetryMs } from './connection.ts';
+import { Cluster } from 'ioredis';
+import { isRedis } from './address.ts';
+import { keyPrefix, postgresOptions, redisConnection, redisRetryMs } from './connection.ts';
 import { backoffMs, DELIVERIES, QUEUE_TIMEOUT_MS, type QueueName } from './contract.ts';
 
 /**
@@ -95,14 +97,12 @@ function openRedisWorker(
   options: WorkerOptions,
 ): CancellableWorker {
   let closing = false;
-  const connection = {
-    url,
-    ...REDIS_OPTIONS,
+  const connection = redisConnection(url, {
     socketTimeout: (MAX_BLOCK_S + 2) * 1_000,
     maxRetriesPerRequest: null,
     retryStrategy: (times: number) => (closing ? null : redisRetryMs(times)),
-  };
-  const bull = new RedisWorker(name, processor, { ...options, connection });
+  });
+  const bull = new RedisWorker(name, processor, { ...options, connection, prefix: keyPrefix(url) });
   return {
     bull,
     async close() {
@@ -110,7 +110,7 @@ function openRedisWorker(
       // BullMQ's close waits forever for a client between two connection attempts; the next attempt is the last.
       const client = bull.isRunning() ? await bull.getBackend().blockingClient : undefined;
       if (client?.status === 'reconnecting') await new Promise((resolve) => client.once('connecting', resolve));
-      await bull.close();
+      await bull.close().finally(() => connection instanceof Cluster && connection.disconnect());
     },
   };
 }

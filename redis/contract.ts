@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { toOneHost } from '#config/database-url.ts';
 import { wholeNumber } from '#config/fields.ts';
+import { isRedis, parseRedisUrl } from './address.ts';
 
 /** What the producers (api, reconciler) and the consumer (worker) of the queue agree on. */
 export const QUEUE_NAME = 'alerts';
@@ -78,18 +79,21 @@ function growingDelay(count: number, max: number, random: () => number): number 
   return Math.round(full * (1 - random() / 4));
 }
 
+function checkQueueUrl(url: string, context: z.RefinementCtx): void {
+  try {
+    if (isRedis(url)) parseRedisUrl(url);
+    else if (!/^postgres(ql)?:/.test(url) || !URL.canParse(url)) throw new Error(`must be a URL of ${QUEUE_URLS}`);
+  } catch (error) {
+    context.addIssue(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const QUEUE_URLS = 'redis://, rediss://, redis+sentinel://, redis+cluster:// or postgres://';
+
 /** The variables of the queue. */
 export const queueFields = {
   /** Unset: the queue is in DATABASE_URL's database. */
-  QUEUE_URL: z
-    .preprocess(
-      toOneHost,
-      z.url({
-        protocol: /^(rediss?|postgres(ql)?)$/,
-        error: 'must be a URL of redis://, rediss:// or postgres://',
-      }),
-    )
-    .optional(),
+  QUEUE_URL: z.preprocess(toOneHost, z.string().superRefine(checkQueueUrl)).optional(),
   /** Jobs that may wait. While there are more, new alerts are rejected, and lost jobs and retries wait in their rows. */
   QUEUE_MAX_DEPTH: wholeNumber(1, 100_000_000).prefault('100000'),
 };

@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 import { type FindLostJobs, MAX_LOCK_MS } from './lost-jobs.ts';
 
 /** Jobs per script, which takes 2 to 4 ms. Redis runs nothing else during that time. */
@@ -105,7 +105,7 @@ end
 return lost`;
 
 /** Returns the lookup in BullMQ's keys on Redis, which begin with the prefix `bull:alerts:`. */
-export function findLostJobsOnRedis(client: Redis, queue: Pick<Queue, 'toKey' | 'waitUntilReady'>): FindLostJobs {
+export function findLostJobsOnRedis(client: RedisClient, queue: Pick<Queue, 'toKey' | 'waitUntilReady'>): FindLostJobs {
   const prefix = queue.toKey('');
   return async (jobs, { remove }) => {
     await queue.waitUntilReady();

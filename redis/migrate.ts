@@ -4,6 +4,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { addressOf, databaseUrlField } from '#config/database-url.ts';
 import { connectionTo } from '#postgres/connection.ts';
+import { isRedis } from './address.ts';
 import { QUEUE_NAMES, queueFields } from './contract.ts';
 
 /**
@@ -11,7 +12,7 @@ import { QUEUE_NAMES, queueFields } from './contract.ts';
  * waits for the first. Throws if the database is unreachable.
  */
 export async function migrateQueue(url: string): Promise<'migrated' | 'nothing to do'> {
-  if (/^rediss?:/.test(url)) return 'nothing to do';
+  if (isRedis(url)) return 'nothing to do';
   // query_timeout: for a peer that accepts and never responds; the first migration takes less than a second.
   const client = new pg.Client({ ...connectionTo(url), connectionTimeoutMillis: 5_000, query_timeout: 60_000 });
   client.on('error', () => {}); // the same error rejects the query in progress, or the next one

@@ -1,6 +1,6 @@
 import { createPostgresBackend, createRedisBackend, type Queue, type Telemetry, withBackend } from 'bullmq';
-import { Redis } from 'ioredis';
-import { isRedis, postgresOptions, REDIS_OPTIONS } from './connection.ts';
+import { isRedis } from './address.ts';
+import { keyPrefix, openRedis, postgresOptions, sendToServerOf } from './connection.ts';
 import { KEEP_COMPLETED, QUEUE_NAME, QUEUE_TIMEOUT_MS, type QueueName } from './contract.ts';
 import type { Waiting } from './fair-order.ts';
 import type { FindLostJobs } from './lost-jobs.ts';
@@ -36,8 +36,7 @@ export function keepsCompletedJobs(url: string): boolean {
 
 function openRedisQueue(url: string, name: QueueName, telemetry?: Telemetry): OpenQueue {
   // Our own client: BullMQ cannot close one that waits for its next connection attempt.
-  const client = new Redis(url, {
-    ...REDIS_OPTIONS,
+  const client = openRedis(url, {
     socketTimeout: QUEUE_TIMEOUT_MS,
     // While Redis is unavailable, commands fail at once instead of waiting for it.
     enableOfflineQueue: false,
@@ -46,13 +45,14 @@ function openRedisQueue(url: string, name: QueueName, telemetry?: Telemetry): Op
   client.on('error', () => {}); // BullMQ forwards them until it is closed; without a listener ioredis prints them
   const bull = new (withBackend(createRedisBackend).Queue)(name, {
     connection: client,
+    prefix: keyPrefix(url),
     // A trigger has no result to look at.
     defaultJobOptions: { removeOnComplete: name === QUEUE_NAME ? KEEP_COMPLETED : true },
     ...(telemetry ? { telemetry } : {}),
   });
   const memory = async () => {
     await bull.waitUntilReady();
-    return parseMemory(await client.info('memory'));
+    return parseMemory(String(await sendToServerOf(client, bull.toKey(''), 'INFO', 'memory')));
   };
   return {
     bull,
@@ -63,7 +63,7 @@ function openRedisQueue(url: string, name: QueueName, telemetry?: Telemetry): Op
     async probe() {
       await bull.waitUntilReady();
       // Rejected like writes while the append-only file cannot be written, for example because the disk is full.
-      await client.ping();
+      await sendToServerOf(client, bull.toKey(''), 'PING');
     },
     relieve: async () => removeNewestJobs(client, bull, excessJobs(await memory())),
     async close() {

@@ -1,6 +1,7 @@
-import { Redis } from 'ioredis';
 import pg from 'pg';
 import { connectionTo } from '#postgres/connection.ts';
+import { isRedis } from './address.ts';
+import { openRedis } from './connection.ts';
 
 /** Counters with a window: a counter starts at zero again when its window has ended. */
 export type CounterStore = {
@@ -15,7 +16,7 @@ export const STORE_TIMEOUT_MS = 1_000;
 
 /** Opens the counters lazily in the queue's backend: keys `limits:…` on Redis, the schema `limits` on PostgreSQL. */
 export function openCounterStore(url: string, onError: (error: Error) => void): CounterStore {
-  return /^rediss?:/.test(url) ? openOnRedis(url, onError) : openOnPostgres(url, onError);
+  return isRedis(url) ? openOnRedis(url, onError) : openOnPostgres(url, onError);
 }
 
 const ADD = `
@@ -28,15 +29,12 @@ end
 return { total, left }`;
 
 function openOnRedis(url: string, onError: (error: Error) => void): CounterStore {
-  const client = new Redis(url, {
+  const client = openRedis(url, {
     lazyConnect: true,
-    connectTimeout: 3_000,
     commandTimeout: STORE_TIMEOUT_MS,
     // Closes a connection whose peer is gone, not only the command.
     socketTimeout: 2_000,
     maxRetriesPerRequest: 0,
-    keepAlive: 5_000,
-    retryStrategy: (times) => Math.min(times * 100, 1_000),
   });
   // The message alone: ioredis attaches the command to its errors, AUTH with the password too.
   client.on('error', (error: Error) => onError(new Error(error.message)));

@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 
 /** Jobs per script: Redis runs nothing else during it, about 5 ms. */
 const JOBS_PER_SCRIPT = 1_000;
@@ -39,7 +39,11 @@ deleteLast('delayed')
 return removed`;
 
 /** Removes this many jobs from a full Redis, so that workers can take the others. Returns the number removed. */
-export async function removeNewestJobs(client: Redis, queue: Pick<Queue, 'toKey'>, count: number): Promise<number> {
+export async function removeNewestJobs(
+  client: RedisClient,
+  queue: Pick<Queue, 'toKey'>,
+  count: number,
+): Promise<number> {
   let removed = 0;
   for (let script = 0; script < MAX_SCRIPTS && removed < count; script += 1) {
     const batch = Math.min(count - removed, JOBS_PER_SCRIPT);

@@ -1,5 +1,5 @@
 import type { PostgresQueueBackend, Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 import type { Waiting } from './fair-order.ts';
 
 /** BullMQ's score of a waiting job: its priority times 2^32, plus a counter. */
@@ -7,7 +7,7 @@ const SCORES_PER_PRIORITY = 2 ** 32;
 
 /** Reads what waits from BullMQ's keys on Redis: two commands in one round trip. */
 export async function readWaitingOnRedis(
-  client: Redis,
+  client: RedisClient,
   queue: Pick<Queue, 'toKey' | 'waitUntilReady'>,
 ): Promise<Waiting> {
   await queue.waitUntilReady();

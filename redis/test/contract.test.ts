@@ -55,16 +55,21 @@ describe('a job', () => {
 describe('QUEUE_URL', () => {
   const parse = (QUEUE_URL?: string) => z.object(queueFields).safeParse({ QUEUE_URL });
 
-  it.each([undefined, 'redis://h', 'rediss://u:p@h:6379/1', 'postgres://h/db', 'postgresql://h/db'])(
-    'may be %s',
-    (url) => {
-      expect(parse(url)).toMatchObject({ success: true, data: url === undefined ? {} : { QUEUE_URL: url } });
-    },
-  );
+  it.each([
+    undefined,
+    'redis://h',
+    'rediss://u:p@h:6379/1',
+    'redis+sentinel://a,b/alerts',
+    'redis+cluster://a,b',
+    'postgres://h/db',
+    'postgresql://h/db',
+  ])('may be %s', (url) => {
+    expect(parse(url)).toMatchObject({ success: true, data: url === undefined ? {} : { QUEUE_URL: url } });
+  });
 
-  it.each(['http://h', 'redis', 'mysql://h/db', 'xredis://h'])('cannot be %s', (url) => {
+  it.each(['http://h', 'redis', 'mysql://h/db', 'xredis://h', 'redis+other://h'])('cannot be %s', (url) => {
     expect(parse(url).error?.issues.map((issue) => issue.message)).toEqual([
-      'must be a URL of redis://, rediss:// or postgres://',
+      'must be a URL of redis://, rediss://, redis+sentinel://, redis+cluster:// or postgres://',
     ]);
   });
 });

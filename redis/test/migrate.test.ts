@@ -82,7 +82,10 @@ describe('node redis/migrate.ts', () => {
 
   it.each([
     [{}, 'QUEUE_URL or DATABASE_URL: one of them is required\n'],
-    [{ QUEUE_URL: 'http://s3cret' }, 'QUEUE_URL: must be a URL of redis://, rediss:// or postgres://\n'],
+    [
+      { QUEUE_URL: 'http://s3cret' },
+      'QUEUE_URL: must be a URL of redis://, rediss://, redis+sentinel://, redis+cluster:// or postgres://\n',
+    ],
     [{ DATABASE_URL: 's3cret' }, 'DATABASE_URL: must be a URL like postgres://user:password@host:5432/name\n'],
     [{ DATABASE_URL: 'redis://s3cret' }, 'DATABASE_URL: must be a URL like postgres://user:password@host:5432/name\n'],
     [{ QUEUE_URL: 'redis://a', QUEUE_URL_FILE: '/b' }, 'QUEUE_URL: set QUEUE_URL or QUEUE_URL_FILE, not both\n'],

@@ -27,6 +27,8 @@ export type RedisOptions = {
   /** Path of the program. Default: redis-server, else valkey-server, from the PATH. */
   command?: string | undefined;
   logFile?: string | undefined;
+  /** More settings, as in redis.conf. */
+  settings?: Record<string, string | number>;
 } & Pick<ServiceOptions, 'supervised' | 'onExit'>;
 
 export type RedisServer = {
@@ -141,10 +143,8 @@ function createRedisService(options: StartOptions, port: number): Service {
   const { command, folder, persistent, fsync = 'always', logFile, supervised, onExit } = options;
   const persistence = persistent ? { appendonly: 'yes', appendfsync: fsync } : { appendonly: 'no' };
   const settings = { port, bind: '127.0.0.1', dir: folder, daemonize: 'no', save: '', ...persistence };
-  const args = Object.entries({ ...settings, 'maxmemory-policy': 'noeviction' }).flatMap(([k, v]) => [
-    `--${k}`,
-    `${v}`,
-  ]);
+  const all = { ...settings, 'maxmemory-policy': 'noeviction', ...options.settings };
+  const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, ...`${value}`.split(' ')]);
   const launch = (name: string) => startProcess({ name, file: command, args, readyLine: READY_LINE, logFile });
   return createService({ name: 'redis', launch, supervised, onExit });
 }

@@ -6,6 +6,7 @@ import { type Backend, startStack } from '#test/harness/stack.ts';
 import { startSteadyLoad } from '#test/harness/steady-load.ts';
 
 const PATIENTLY = { timeout: 240_000, interval: 250 };
+const OPTIONS = { timeout: 600_000 };
 const PER_SECOND = 20;
 const CHECK = "application_name = 'video-alerts server check'";
 
@@ -41,6 +42,7 @@ describe.each<Backend>(['redis', 'postgres'])('with the queue on %s', (backend) 
 
   it.skipIf(skip).each(['kill', 'freeze'] as const)(
     'no accepted alert is lost when the primary is gone: %s',
+    OPTIONS,
     async (how) => {
       const { primary, standby, load } = await startFixture(backend);
       const failedAt = Date.now();
@@ -69,6 +71,7 @@ describe.each<Backend>(['redis', 'postgres'])('with the queue on %s', (backend) 
 
   it.skipIf(skip).each(['kill', 'freeze'] as const)(
     'a former primary that comes back as it was is not used: %s',
+    OPTIONS,
     async (how) => {
       const { primary, standby, load, apiUrl } = await startFixture(backend);
       await load.stop();

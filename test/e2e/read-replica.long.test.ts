@@ -6,6 +6,7 @@ import { startPostgresCluster } from '#test/harness/postgres-cluster.ts';
 import { type Stack, startStack } from '#test/harness/stack.ts';
 import { createStackClient } from '#test/harness/stack-client.ts';
 
+const OPTIONS = { timeout: 600_000 };
 const PATIENTLY = { timeout: 240_000, interval: 100 };
 
 type Client = Pick<Stack, 'request'>;
@@ -44,35 +45,40 @@ async function startFixture() {
   return { primary, standby, stack, patientApi };
 }
 
-it('lists come from the replica unless it lags more than REPLICA_MAX_LAG, and a GET after a POST never does', async () => {
-  const { standby, stack, patientApi } = await startFixture();
-  const first = await stack.post();
-  for (const api of [stack, patientApi]) await expect.poll(() => listed(api), PATIENTLY).toEqual([first]);
-  expect(await checkOf(stack)).toMatchObject({ code: 200, status: 'ready', replica: 'ok' });
+it(
+  'lists come from the replica unless it lags more than REPLICA_MAX_LAG, and a GET after a POST never does',
+  OPTIONS,
+  async () => {
+    const { standby, stack, patientApi } = await startFixture();
+    const first = await stack.post();
+    for (const api of [stack, patientApi]) await expect.poll(() => listed(api), PATIENTLY).toEqual([first]);
+    expect(await checkOf(stack)).toMatchObject({ code: 200, status: 'ready', replica: 'ok' });
 
-  await standby.set('recovery_min_apply_delay', '5min');
-  const second = await stack.post();
-  // The patient one reads what the replica has. A single alert is read from the primary.
-  expect(await listed(patientApi)).toEqual([first]);
-  expect((await patientApi.request(`/alerts/${second}`)).status).toBe(200);
-  const waited = await patientApi.request(`/alerts/${second}`, { headers: { prefer: 'wait=1' } });
-  expect(waited.status).toBe(200);
+    await standby.set('recovery_min_apply_delay', '5min');
+    const second = await stack.post();
+    // The patient one reads what the replica has. A single alert is read from the primary.
+    expect(await listed(patientApi)).toEqual([first]);
+    expect((await patientApi.request(`/alerts/${second}`)).status).toBe(200);
+    const waited = await patientApi.request(`/alerts/${second}`, { headers: { prefer: 'wait=1' } });
+    expect(waited.status).toBe(200);
 
-  await expect.poll(() => isUsed(stack), PATIENTLY).toBe(0);
-  expect(await gaugeOf(stack, 'database_replica_lag_seconds')).toBeGreaterThan(5);
-  expect(await listed(stack)).toEqual([second, first]);
-  expect(await listed(patientApi)).toEqual([first]);
-  const check = await checkOf(stack);
-  expect(check).toMatchObject({ code: 200, status: 'degraded' });
-  expect(check.replica).toMatch(/^the replica lags [\d.]+ s behind, REPLICA_MAX_LAG is 5 s$/);
+    await expect.poll(() => isUsed(stack), PATIENTLY).toBe(0);
+    expect(await gaugeOf(stack, 'database_replica_lag_seconds')).toBeGreaterThan(5);
+    expect(await listed(stack)).toEqual([second, first]);
+    expect(await listed(patientApi)).toEqual([first]);
+    const check = await checkOf(stack);
+    expect(check).toMatchObject({ code: 200, status: 'degraded' });
+    expect(check.replica).toMatch(/^the replica lags [\d.]+ s behind, REPLICA_MAX_LAG is 5 s$/);
 
-  await standby.set('recovery_min_apply_delay', '0');
-  await expect.poll(() => isUsed(stack), PATIENTLY).toBe(1);
-  expect(await listed(stack)).toEqual([second, first]);
-});
+    await standby.set('recovery_min_apply_delay', '0');
+    await expect.poll(() => isUsed(stack), PATIENTLY).toBe(1);
+    expect(await listed(stack)).toEqual([second, first]);
+  },
+);
 
 it.each(['kill', 'freeze'] as const)(
   'no list fails while the replica is gone, and it is used again: %s',
+  OPTIONS,
   async (how) => {
     const { standby, stack } = await startFixture();
     const uuid = await stack.post();
@@ -104,7 +110,7 @@ it.each(['kill', 'freeze'] as const)(
   },
 );
 
-it('a promoted replica is a database of its own, and is not used', async () => {
+it('a promoted replica is a database of its own, and is not used', OPTIONS, async () => {
   const { standby, stack } = await startFixture();
   await standby.query('SELECT pg_promote(true, 60)');
   await expect.poll(() => isUsed(stack), PATIENTLY).toBe(0);

@@ -142,7 +142,10 @@ function getAlerts(deps: Deps): RequestHandler {
     // One more than requested shows whether there is a next page.
     const limits = { limit: query.limit + 1, after };
     const stores = query.q === undefined ? [] : await deps.storeNames.containing(query.q, filter.stores);
-    const { found, page } = await deps.staleReads((db) => readPage(db, filter, { text: query.q, stores }, limits));
+    // A client that applies events to a list needs one that is as new as the events.
+    const isFresh = /\bno-cache\b/i.test(req.get('cache-control') ?? '');
+    const read: StaleReads = isFresh ? (query) => query(deps.db) : deps.staleReads;
+    const { found, page } = await read((db) => readPage(db, filter, { text: query.q, stores }, limits));
     const last = page.at(-1);
     const cursor = found.alerts.length > page.length && last ? encodeCursor(last) : null;
     if (cursor !== null) {

@@ -54,7 +54,9 @@ const post = operation('post', '/alerts', 'Alerts', {
 const list = operation('get', '/alerts', 'Alerts', {
   id: 'listAlerts',
   summary: 'List alerts, newest first',
-  description: '`from` (inclusive) and `to` (exclusive) limit the time of receipt.',
+  description:
+    '`from` (inclusive) and `to` (exclusive) limit the time of receipt. With a read replica, the list may be some seconds ' +
+    'old, unless the request has the header `Cache-Control: no-cache`.',
   scope: 'read',
   params: { query: alertQuerySchema },
   validates: { schema: alertQuerySchema, ...invalidQuery },

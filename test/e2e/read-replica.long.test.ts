@@ -18,8 +18,8 @@ const gaugeOf = async ({ request }: Client, name: string) => {
 };
 const isUsed = (api: Client) => gaugeOf(api, 'database_replica_used');
 
-const listed = async ({ request }: Client) => {
-  const response = await request('/alerts?limit=200');
+const listed = async ({ request }: Client, headers = {}) => {
+  const response = await request('/alerts?limit=200', { headers });
   if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
   return ((await response.json()) as { data: { uuid: string }[] }).data.map(({ uuid }) => uuid); // the form of openapi.json
 };
@@ -58,6 +58,7 @@ it(
     const second = await stack.post();
     // The patient one reads what the replica has. A single alert is read from the primary.
     expect(await listed(patientApi)).toEqual([first]);
+    expect(await listed(patientApi, { 'cache-control': 'no-cache' })).toEqual([second, first]);
     expect((await patientApi.request(`/alerts/${second}`)).status).toBe(200);
     const waited = await patientApi.request(`/alerts/${second}`, { headers: { prefer: 'wait=1' } });
     expect(waited.status).toBe(200);

@@ -77,7 +77,9 @@ export function toQuery(values) {
 
 /** @param {Filter} filter @param {string | null} cursor @param {AbortSignal} signal @returns {Promise<AlertPage>} */
 export function listAlerts(filter, cursor, signal) {
-  return send(`/alerts${toQuery({ ...filter, limit: cursor === null ? 100 : 200, cursor })}`, { signal });
+  const query = toQuery({ ...filter, limit: cursor === null ? 100 : 200, cursor });
+  // Not from a replica that lags: the page applies the events that follow.
+  return send(`/alerts${query}`, { signal, headers: { 'cache-control': 'no-cache' } });
 }
 
 /** @param {string} q @param {AbortSignal} signal @returns {Promise<StoreList>} */

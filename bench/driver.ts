@@ -7,7 +7,8 @@ import { type Connection, openConnection } from './connection.ts';
 // message, sends the alerts, sends back its result and exits.
 
 export type DriverPlan = {
-  port: number;
+  /** Of the apis; connections use these in turn. */
+  ports: number[];
   /** Alerts use these in turn. */
   videos: string[];
   /** Alerts use these in turn. */
@@ -35,6 +36,8 @@ export type DriverResult = {
   responseMs: number[];
   /** From the due time until a GET returned a final status. Only for the pace `sequential`. */
   finalMs: number[];
+  /** Bytes of all requests, with their headers. */
+  sentBytes: number;
   /** Responses by status; `error` for requests without one. */
   statuses: Record<string, number>;
   /** Processor time of this process. */
@@ -49,12 +52,21 @@ function now(): number {
 }
 
 class Driver {
-  readonly result: DriverResult = { uuids: [], sentAt: [], responseMs: [], finalMs: [], statuses: {}, cpuMs: 0 };
+  readonly result: DriverResult = {
+    uuids: [],
+    sentAt: [],
+    responseMs: [],
+    finalMs: [],
+    sentBytes: 0,
+    statuses: {},
+    cpuMs: 0,
+  };
   readonly #plan: DriverPlan;
   readonly #headers: string;
   readonly #idle: Connection[] = [];
   readonly #waiting: ((connection: Connection) => void)[] = [];
   #open = 0;
+  #opened = 0;
 
   constructor(plan: DriverPlan) {
     this.#plan = plan;
@@ -110,6 +122,7 @@ class Driver {
     const request =
       `POST /alerts HTTP/1.1\r\n${this.#headers}content-type: application/json\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+    this.result.sentBytes += Buffer.byteLength(request);
     const response = await this.#send(request);
     this.result.responseMs[index] = now() - dueAt;
     const status = response?.status ?? 'error';
@@ -151,8 +164,9 @@ class Driver {
   }
 
   #openConnection(): Connection {
+    const { ports } = this.#plan;
     this.#open += 1;
-    return openConnection(this.#plan.port);
+    return openConnection(ports[this.#opened++ % ports.length] ?? 0);
   }
 }
 

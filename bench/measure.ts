@@ -8,8 +8,8 @@ import { percentile } from './statistics.ts';
 import { runDriver } from './subprocess.ts';
 import type { ExpectedVideo } from './video-sets.ts';
 
-/** `keepRows`: rows and jobs are not deleted first. */
-export type LoadOptions = Pick<DriverPlan, 'count' | 'pace'> & { keepRows?: boolean };
+/** `keepRows`: rows and jobs are not deleted first. `apis`: how many of them receive the alerts; default: all. */
+export type LoadOptions = Pick<DriverPlan, 'count' | 'pace'> & { keepRows?: boolean; apis?: number };
 
 /** The number of stores whose cameras send at the same time. */
 const STORES = 50;
@@ -19,7 +19,7 @@ const MIB = 1024 * 1024;
 export async function measureLoad(
   stack: BenchStack,
   videos: readonly ExpectedVideo[],
-  { keepRows = false, ...plan }: LoadOptions,
+  { keepRows = false, apis, ...plan }: LoadOptions,
   signal: AbortSignal,
 ): Promise<LoadResult> {
   if (!keepRows) await stack.deleteAll();
@@ -27,9 +27,9 @@ export async function measureLoad(
   const stores = Array.from({ length: STORES }, (_, index) => `bench ${load} ${index}`);
   await resetPeaks(SERVICES.flatMap(stack.pids));
   const before = await readCpu(stack);
-  const { apiPort: port } = stack;
+  const ports = stack.apiPorts.slice(0, apis);
   const paths = videos.map(({ path }) => path);
-  const driver = await runDriver({ ...plan, port, videos: paths, stores, headers: [] }, signal);
+  const driver = await runDriver({ ...plan, ports, videos: paths, stores, headers: [] }, signal);
   await waitUntilNotified(stack.database, stores, signal);
   const deliveries = stack.destinations > 0 ? await measureDeliveries(stack, driver, signal) : null;
   const after = await readCpu(stack);
@@ -45,6 +45,7 @@ export async function measureLoad(
     cpuMsPerAlert,
     cpuMsPerAlertTotal: SERVICES.reduce((sum, service) => sum + cpuMsPerAlert[service], 0),
     driverCpuMsPerAlert: perAlert(driver.cpuMs),
+    requestBytesPerAlert: perAlert(driver.sentBytes),
     bytesPerAlert: perAlert([...rows.values()].reduce((sum, { bytes }) => sum + bytes, 0)),
     served: served
       ? {

@@ -39,7 +39,7 @@ export async function measureOutage(stack: BenchStack, { options, log, signal }:
     name: `${WAITING} alerts wait`,
     async prepare() {
       await startWorker();
-      const plan = { count: WAITING, port: stack.apiPort, videos: ['/absent.mp4'], stores: ['outage'], headers: [] };
+      const plan = { count: WAITING, ports: stack.apiPorts, videos: ['/absent.mp4'], stores: ['outage'], headers: [] };
       const pace = { kind: 'closed', inFlight: 16 } as const;
       await runDriver({ ...plan, source: UNREACHABLE, pace }, signal);
       await waitUntilAllWait(stack, signal);

@@ -23,6 +23,7 @@ export const loadSchema = z.strictObject({
   cpuMsPerAlert: services,
   cpuMsPerAlertTotal: amount,
   driverCpuMsPerAlert: amount,
+  requestBytesPerAlert: amount,
   /** Body bytes, from the rows. */
   bytesPerAlert: amount,
   /** As counted by the video server; null: it does not count. */

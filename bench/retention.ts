@@ -73,7 +73,14 @@ async function measurePosts(stack: BenchStack, { options, signal }: Bench, when:
   const { rate, seconds } = options;
   const videos = videosOf('avi').map(({ path }) => path);
   const pace = { kind: 'open', perSecond: rate } as const;
-  const plan = { count: Math.round(rate * seconds), pace, port: stack.apiPort, videos, stores: ['bench'], headers: [] };
+  const plan = {
+    count: Math.round(rate * seconds),
+    pace,
+    ports: stack.apiPorts,
+    videos,
+    stores: ['bench'],
+    headers: [],
+  };
   const { responseMs } = await runDriver(plan, signal);
   stack.throwIfAnyExited();
   const [row] = await stack.database.$queryRaw<[{ dead: number }]>`

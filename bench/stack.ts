@@ -25,24 +25,26 @@ export type BenchStackOptions = {
   profiles: string | undefined;
   /** The number of webhook destinations, each for all alerts. */
   destinations: number;
+  /** The number of apis; default 1. */
+  apis?: number;
 };
 
 /** The services whose cost is reported separately. */
 export const SERVICES = ['api', 'worker', 'postgres', 'redis', 'videoServer'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
-/** A stack with one process of each service. */
+/** A stack with one process of each service, or with more apis and workers. */
 export type BenchStack = {
   backend: Backend;
-  apiPort: number;
+  apiPorts: number[];
   database: Database;
   databaseUrl: string;
   destinations: number;
   videoServer: { kind: 'nginx' | 'local/file-server.ts'; origin: string; served: Stack['served'] };
   /** Undefined if the queue is on PostgreSQL. */
   redis: RedisServer | undefined;
-  /** Stops the current worker and starts this one. */
-  startWorker(kind: WorkerKind): Promise<void>;
+  /** Stops the current workers and starts this one, or several of its kind. */
+  startWorker(kind: WorkerKind, count?: number): Promise<void>;
   /** Returns the running processes of a service, without their children. */
   pids(service: ServiceName): number[];
   /** Deletes every row and every job. */
@@ -63,11 +65,6 @@ export async function openStack(options: BenchStackOptions, opened: Opened): Pro
     if (sent === undefined) failures.push(`${process} exited (${how}): ${lastLines}`);
   };
   const { redis, postgres, stack, videoServer } = await openServices(options, onExit, opened);
-  const workers = {
-    current: stack.addService('worker', 'worker/index.ts'),
-    'without pictures': stack.addService('worker-without-pictures', 'worker/index.ts', { PICTURES: 'off' }),
-    baseline: stack.addService('baseline', 'bench/baseline.ts'),
-  };
   const database = openDatabase(postgres.url, { poolSize: 1, onError: () => {} });
   opened.unshift({ close: () => database.$disconnect() });
   await stack.start();
@@ -75,16 +72,16 @@ export async function openStack(options: BenchStackOptions, opened: Opened): Pro
   return {
     backend: options.backend,
     destinations: options.destinations,
-    apiPort: Number(new URL(stack.apiUrl).port),
+    apiPorts: stack.apiUrls.map((url) => Number(new URL(url).port)),
     database,
     databaseUrl: postgres.url,
     videoServer,
     redis,
-    ...workerSwitch(workers, {
-      api: () => stack.apis[0]?.pid(),
-      postgres: () => postgres.pid,
-      redis: () => redis?.pid,
-      videoServer: () => stack.videoServer?.pid(),
+    ...workerSwitch(stack, {
+      api: () => stack.apis.map((api) => api.pid()),
+      postgres: () => [postgres.pid],
+      redis: () => [redis?.pid],
+      videoServer: () => [stack.videoServer?.pid()],
     }),
     async deleteAll() {
       await database.$executeRaw`TRUNCATE alerts CASCADE`;
@@ -98,7 +95,7 @@ export async function openStack(options: BenchStackOptions, opened: Opened): Pro
 }
 
 async function openServices(options: BenchStackOptions, onExit: (exit: Exit) => void, opened: Opened) {
-  const { backend, folder, videos, searchPath, profiles, settings } = options;
+  const { backend, folder, videos, searchPath, profiles, settings, apis = 1 } = options;
   const redis = backend === 'redis' ? await openRedis(join(folder, 'redis'), onExit, opened) : undefined;
   const postgres = await openPostgres(join(folder, 'postgres'), opened);
   const hasNginx = (await findProgram(['nginx'], searchPath)) !== undefined;
@@ -106,6 +103,7 @@ async function openServices(options: BenchStackOptions, onExit: (exit: Exit) => 
     backend,
     database: postgres,
     ...(redis && { redis }),
+    apis,
     workers: 0,
     videos: hasNginx ? 'nginx' : 'file-server',
     videosFolder: videos,
@@ -120,22 +118,36 @@ async function openServices(options: BenchStackOptions, onExit: (exit: Exit) => 
   return { redis, postgres, stack, videoServer: { kind, origin: stack.videosUrl, served: stack.served } };
 }
 
+/** The names, entries and additional variables of the kinds of workers. */
+const WORKERS: Record<WorkerKind, [name: string, entry: string, env?: Record<string, string>]> = {
+  current: ['worker', 'worker/index.ts'],
+  'without pictures': ['worker-without-pictures', 'worker/index.ts', { PICTURES: 'off' }],
+  baseline: ['baseline', 'bench/baseline.ts'],
+};
+
+type Pids = () => (number | undefined)[];
+
 function workerSwitch(
-  workers: Record<WorkerKind, Service>,
-  others: Record<Exclude<ServiceName, 'worker'>, () => number | undefined>,
+  { addService }: Stack,
+  others: Record<Exclude<ServiceName, 'worker'>, Pids>,
 ): Pick<BenchStack, 'startWorker' | 'pids'> {
-  let current: Service | undefined;
-  const pidOf = { ...others, worker: () => current?.pid() };
+  const services = new Map<string, Service>();
+  let current: Service[] = [];
+  const pidsOf = { ...others, worker: () => current.map((worker) => worker.pid()) };
+  const workerOf = (kind: WorkerKind, index: number) => {
+    const [name, entry, env] = WORKERS[kind];
+    const numbered = index === 0 ? name : `${name}-${index + 1}`;
+    const service = services.get(numbered) ?? addService(numbered, entry, env);
+    services.set(numbered, service);
+    return service;
+  };
   return {
-    async startWorker(kind) {
-      await current?.stop();
-      current = workers[kind];
-      await current.start();
+    async startWorker(kind, count = 1) {
+      await Promise.all(current.map((worker) => worker.stop()));
+      current = Array.from({ length: count }, (_, index) => workerOf(kind, index));
+      await Promise.all(current.map((worker) => worker.start()));
     },
-    pids(service) {
-      const pid = pidOf[service]();
-      return pid === undefined ? [] : [pid];
-    },
+    pids: (service) => pidsOf[service]().filter((pid) => pid !== undefined),
   };
 }
 

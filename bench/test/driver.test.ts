@@ -23,7 +23,7 @@ const LENGTH = { 'content-length': 2 };
 
 function plan(port: number, load: Pick<DriverPlan, 'count' | 'pace'>): DriverPlan {
   return {
-    port,
+    ports: [port],
     videos: ['/videos/a.mp4', '/videos/b.mp4'],
     stores: ['north', 'south', 'west'],
     headers: ['x-key: k'],

@@ -8,6 +8,7 @@ const ENTRIES = [
   'backup/backup-cli.ts',
   'backup/restore-cli.ts',
   'bench/baseline.ts',
+  'bench/capacity/index.ts',
   'bench/index.ts',
   'chaos/index.ts',
   'local/backup.ts',

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { apiFields } from '#api/config.ts';
 import { PROBLEMS } from '#api/http/problem.ts';
+import { USAGE as CAPACITY_USAGE } from '#bench/capacity/options.ts';
 import { USAGE as BENCH_USAGE } from '#bench/options.ts';
 import { USAGE as CHAOS_USAGE } from '#chaos/options.ts';
 import { startFields } from '#local/config.ts';
@@ -56,9 +57,11 @@ describe('documentation', () => {
   // The changelog also names what was removed.
   const current = pages.filter((page) => page !== 'CHANGELOG.md');
 
-  it.each(current)('%s names only options of chaos and bench that exist', (page) => {
-    const usages: Record<string, string> = { chaos: CHAOS_USAGE, bench: BENCH_USAGE };
-    for (const [, script = '', options = ''] of read(page).matchAll(/npm run (chaos|bench) --((?: [^\s`#]+)+)/g)) {
+  it.each(current)('%s names only options of chaos, bench and capacity that exist', (page) => {
+    const usages: Record<string, string> = { chaos: CHAOS_USAGE, bench: BENCH_USAGE, capacity: CAPACITY_USAGE };
+    for (const [, script = '', options = ''] of read(page).matchAll(
+      /npm run (chaos|bench|capacity) --((?: [^\s`#]+)+)/g,
+    )) {
       for (const [option] of options.matchAll(/--[a-z-]+/g)) expect(usages[script], option).toContain(option);
     }
   });

@@ -1,0 +1,99 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import closeWithGrace from 'close-with-grace';
+import { describeMachine, measureReference } from '../machine.ts';
+import { type BenchStack, type Opened, openStack } from '../stack.ts';
+import { prepareVideos, videosOf } from '../video-sets.ts';
+import { type CapacityLoad, costsOf, measureConfiguration, readFreeBytes } from './measure.ts';
+import { CONFIGURATIONS, type Configuration, efficiencyOf, measurable, predict } from './model.ts';
+import { type CapacityOptions, readCapacityOptions, USAGE } from './options.ts';
+import type { CapacityReport, Measurement } from './report.ts';
+import { renderCapacity } from './table.ts';
+
+// `npm run capacity`: measures what an alert costs in each component, predicts the throughput of other configurations, and
+// compares that with measurements. It has a time limit and leaves only the video that it generated.
+
+const ONE: Configuration = { apis: 1, workers: 1 };
+const opened: Opened = [];
+const stop = new AbortController();
+let succeeded = false;
+
+const { close } = closeWithGrace({ delay: 120_000, logger: false }, async ({ err }) => {
+  stop.abort();
+  if (err) log(err.message);
+  for (const each of opened.splice(0)) await each.close().catch((error: Error) => log(error.message));
+  process.exit(succeeded ? 0 : 1);
+});
+
+const args = process.argv.slice(2);
+
+try {
+  const options = readCapacityOptions(args);
+  if (options) await main(options);
+  else process.stdout.write(`${USAGE}\n`);
+  succeeded = true;
+} catch (error) {
+  log(stop.signal.aborted ? 'stopped' : `${error instanceof Error ? error.message : error}`);
+}
+await close();
+
+async function main(options: CapacityOptions): Promise<void> {
+  const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(options.minutes * 60_000)]);
+  const folder = await mkdtemp(join(tmpdir(), 'capacity-'));
+  opened.unshift({ close: () => rm(folder, { recursive: true, force: true }) });
+  const [videos, searchPath] = [join(folder, 'videos'), process.env.PATH ?? ''];
+  await prepareVideos([options.set], videos, log);
+  const machine = await describeMachine();
+  const configurations = measurable(machine.cores, await readFreeBytes());
+  const apis = Math.max(1, ...configurations.map((each) => each.apis));
+  const { backend } = options;
+  const base = { settings: {}, profiles: undefined, destinations: 0 };
+  log(`starting a stack with its queue on ${backend}`);
+  const stack = await openStack({ ...base, backend, apis, folder: join(folder, backend), videos, searchPath }, opened);
+  const measured = await measureAll(stack, configurations, options, signal);
+  machine.referenceMs.push(measureReference());
+  const command = ['npm run capacity', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
+  const report: CapacityReport = { command, machine, backend, set: options.set, ...measured };
+  process.stdout.write(`${options.json ? JSON.stringify(report, null, 2) : renderCapacity(report)}\n`);
+}
+
+/** Measures one api and one worker, predicts the rest from them, and then measures the other configurations. */
+async function measureAll(
+  stack: BenchStack,
+  configurations: Configuration[],
+  options: CapacityOptions,
+  signal: AbortSignal,
+): Promise<Pick<CapacityReport, 'costs' | 'bytesPerAlert' | 'efficiency' | 'predictions' | 'measurements'>> {
+  const [here = 1] = options.cores;
+  const measure = (configuration: Configuration) =>
+    measureConfiguration(stack, videosOf(options.set), configuration, { ...options, signal });
+  log('1 api, 1 worker');
+  const reference = await measure(ONE);
+  const costs = costsOf(reference.load);
+  const efficiency = efficiencyOf(costs, ONE, here, reference.load.processedPerS);
+  const predictions = options.cores.flatMap((cores) =>
+    CONFIGURATIONS.map((configuration) => predict(costs, configuration, cores, efficiency)),
+  );
+  const predicted = (configuration: Configuration) => predict(costs, configuration, here, efficiency).perSecond;
+  const measurements = [measurementOf(ONE, reference, predict(costs, ONE, here).perSecond)];
+  const others = configurations.filter(({ apis, workers }) => apis * workers > 1);
+  for (const configuration of options.quick ? others.slice(-1) : others) {
+    log(`apis: ${configuration.apis}, workers: ${configuration.workers}`);
+    measurements.push(measurementOf(configuration, await measure(configuration), predicted(configuration)));
+  }
+  return { costs, bytesPerAlert: reference.bytesPerAlert, efficiency, predictions, measurements };
+}
+
+function measurementOf(
+  { apis, workers }: Configuration,
+  { load, otherCores }: CapacityLoad,
+  predicted: number,
+): Measurement {
+  const wrong = load.wrong + load.missing + load.refused;
+  return { apis, workers, alerts: load.alerts, perSecond: load.processedPerS, predicted, otherCores, wrong };
+}
+
+function log(line: string): void {
+  process.stderr.write(`▸ ${line}\n`);
+}

@@ -23,6 +23,8 @@ export type DriverPlan = {
     | { kind: 'closed'; inFlight: number }
     /** Each request starts at its due time, whatever the state of earlier ones. */
     | { kind: 'open'; perSecond: number }
+    /** As `open`, each at its own time in milliseconds after the start, in ascending order. */
+    | { kind: 'planned'; dueMs: number[] }
     /** One alert after another, each polled without a pause until it is final. */
     | { kind: 'sequential' };
 };
@@ -82,7 +84,9 @@ class Driver {
       };
       await Promise.all(Array.from({ length: Math.min(pace.inFlight, count) }, postInTurn));
     } else if (pace.kind === 'open') {
-      await this.#postOnTime(pace.perSecond);
+      await this.#postOnTime((index) => (index * 1000) / pace.perSecond);
+    } else if (pace.kind === 'planned') {
+      await this.#postOnTime((index) => pace.dueMs[index] ?? 0);
     } else {
       for (let index = 0; index < count; index += 1) {
         await this.#post(index, now());
@@ -95,10 +99,10 @@ class Driver {
     return this.result;
   }
 
-  async #postOnTime(perSecond: number): Promise<void> {
+  async #postOnTime(msAfterStart: (index: number) => number): Promise<void> {
     const posts: Promise<void>[] = [];
     const startedAt = now();
-    const dueAt = (index: number) => startedAt + (index * 1000) / perSecond;
+    const dueAt = (index: number) => startedAt + msAfterStart(index);
     for (let index = 0; index < this.#plan.count; ) {
       for (; index < this.#plan.count && dueAt(index) <= now(); index += 1) posts.push(this.#post(index, dueAt(index)));
       await sleep(1);

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '#prisma/client.ts';
-import type { ExpectedVideo } from './video-sets.ts';
 
 /** A final row. `finalAt`: when the last change of its status was committed, in milliseconds since 1970. */
 export type FinalRow = { uuid: string; resolution: string | null; bytes: number; finalAt: number };
@@ -60,7 +59,7 @@ export type Mismatches = {
 export function countMismatches(
   rows: ReadonlyMap<string, FinalRow>,
   uuids: readonly string[],
-  videos: readonly ExpectedVideo[],
+  videos: readonly { resolution: string | null }[],
 ): Mismatches {
   const mismatches = { wrong: 0, missing: 0 };
   uuids.forEach((uuid, index) => {

@@ -1,14 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import { describeMachine, measureReference } from '../machine.ts';
 import { type BenchStack, type Opened, openStack } from '../stack.ts';
 import { prepareVideos, videosOf } from '../video-sets.ts';
+import { renderChart } from './chart.ts';
 import { type CapacityLoad, costsOf, measureConfiguration, readFreeBytes } from './measure.ts';
 import { CONFIGURATIONS, type Configuration, efficiencyOf, measurable, predict } from './model.ts';
 import { type CapacityOptions, readCapacityOptions, USAGE } from './options.ts';
 import type { CapacityReport, Measurement } from './report.ts';
+import { prepareBrokenVideo, renderSimulation, simulateDay } from './simulate.ts';
 import { renderCapacity } from './table.ts';
 
 // `npm run capacity`: measures what an alert costs in each component, predicts the throughput of other configurations, and
@@ -44,18 +46,32 @@ async function main(options: CapacityOptions): Promise<void> {
   opened.unshift({ close: () => rm(folder, { recursive: true, force: true }) });
   const [videos, searchPath] = [join(folder, 'videos'), process.env.PATH ?? ''];
   await prepareVideos([options.set], videos, log);
+  if (options.simulate) await prepareBrokenVideo(videos);
   const machine = await describeMachine();
   const configurations = measurable(machine.cores, await readFreeBytes());
-  const apis = Math.max(1, ...configurations.map((each) => each.apis));
+  const apis = options.simulate ? 1 : Math.max(1, ...configurations.map((each) => each.apis));
   const { backend } = options;
   const base = { settings: {}, profiles: undefined, destinations: 0 };
   log(`starting a stack with its queue on ${backend}`);
   const stack = await openStack({ ...base, backend, apis, folder: join(folder, backend), videos, searchPath }, opened);
+  if (options.simulate) return runSimulation(stack, options, signal);
   const measured = await measureAll(stack, configurations, options, signal);
   machine.referenceMs.push(measureReference());
   const command = ['npm run capacity', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
   const report: CapacityReport = { command, machine, backend, set: options.set, ...measured };
   process.stdout.write(`${options.json ? JSON.stringify(report, null, 2) : renderCapacity(report)}\n`);
+}
+
+/** Simulates a day; prints the result and writes the chart. */
+async function runSimulation(stack: BenchStack, options: CapacityOptions, signal: AbortSignal): Promise<void> {
+  const { stores, rate, seconds, seed, set, chart, json } = options;
+  const [video] = videosOf(set);
+  if (!video) throw new Error(`the set ${set} has no video`);
+  const day = { stores, seconds, seed, alerts: options.alerts ?? Math.round(rate * seconds) };
+  log(`simulating a day of ${stores} stores: ${day.alerts} alerts in ${seconds} s`);
+  const simulation = await simulateDay(stack, video, day, signal);
+  if (chart !== undefined) await writeFile(chart, renderChart(simulation));
+  process.stdout.write(`${json ? JSON.stringify(simulation, null, 2) : renderSimulation(simulation)}\n`);
 }
 
 /** Measures one api and one worker, predicts the rest from them, and then measures the other configurations. */

@@ -68,6 +68,31 @@ it('keeps its pace while the server is blocked, and measures each response from 
   expect(result.responseMs.filter((ms) => ms > 200).length).toBeGreaterThan(20);
 });
 
+it('sends planned alerts at their times, over connections to each api in turn', async ({ signal }) => {
+  const received: number[] = [];
+  const port = await serve((_req, res) => void res.writeHead(202, LENGTH).end('{}'));
+  const other = createServer((req, res) => {
+    received.push(req.socket.localPort ?? 0);
+    res.writeHead(202, LENGTH).end('{}');
+  }).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  try {
+    const address = other.address();
+    const ports = [port, typeof address === 'object' && address ? address.port : 0];
+    const dueMs = [0, 0, 30, 200];
+    const result = await runDriver({ ...plan(port, { count: 4, pace: { kind: 'planned', dueMs } }), ports }, signal);
+    const [first = 0] = result.sentAt;
+    expect(result.sentAt.map((at) => Math.round(at - first))).toEqual(dueMs);
+    expect(result.statuses).toEqual({ 202: 4 });
+    // The first two are due at the same time, so that they need two connections.
+    expect(received.length).toBeGreaterThan(0);
+    expect(result.sentBytes).toBeGreaterThan(4 * 150);
+  } finally {
+    other.closeAllConnections();
+    other.close();
+  }
+});
+
 it('polls an alert until it is final before it sends the next one', async ({ signal }) => {
   let gets = 0;
   const port = await serve((req, res) => {

@@ -22,6 +22,7 @@ describe('npm run dev', () => {
       'local',
       'media',
       'observability',
+      'postgres',
       'prisma',
       'redis',
       'sources',

@@ -34,7 +34,11 @@ const videos: [name: string, size: string, args: string[]][] = [
   ['hevc-1080p.mp4', '1920x1080', HEVC],
   ['hevc-2160p-10-bit.mkv', '3840x2160', [...HEVC, '-pix_fmt', 'yuv420p10le']],
   ['vp8-720p.webm', '1280x720', ['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8', '-b:v', '2M']],
-  ['vp9-1080p.webm', '1920x1080', ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-b:v', '2M']],
+  [
+    'vp9-1080p.webm',
+    '1920x1080',
+    ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-crf', '45', '-b:v', '0'],
+  ],
   ['mpeg4-720p.avi', '1280x720', ['-c:v', 'mpeg4', '-q:v', '6']],
   ['mjpeg-1080p.avi', '1920x1080', ['-c:v', 'mjpeg', '-q:v', '6', '-pix_fmt', 'yuvj420p']],
 ];

@@ -39,7 +39,9 @@ describe.skipIf(inject('redisUrl') === null)('a stack on Redis', { timeout: LIMI
   it('exposes the metrics that alert rules and dashboard use, in Prometheus’s format', async () => {
     const media = await mkdtemp(join(tmpdir(), 'media-'));
     onTestFinished(() => rm(media, { recursive: true }));
-    const stack = await start({ env: await mediaSettings(media) });
+    // Only an api with a replica has its metrics, also if the replica cannot be reached.
+    const replica = { DATABASE_REPLICA_URL: 'postgres://127.0.0.1:1/none' };
+    const stack = await start({ env: { ...(await mediaSettings(media)), ...replica } });
     await addFailingDestination(stack.databaseUrl);
     await addBackupRuns(stack.databaseUrl);
     await stack.waitUntilNotified(await stack.post());

@@ -16,8 +16,8 @@ export function renderCapacity(report: CapacityReport): string {
     [
       command,
       `${machine.at.slice(0, 16).replace('T', ' ')} UTC, ${machine.cores} cores, ${machine.cpu}, ${machine.memoryGib} GiB`,
-      `node ${machine.node}${machine.commit && `, commit ${machine.commit}`}, queue on ${backend}, videos ${set}, driver on the same machine`,
-      `reference: SHA-256 of 64 MiB took ${machine.referenceMs.map((ms) => ms.toFixed(0)).join(', then ')} ms`,
+      `node ${machine.node}${machine.commit && `, commit ${machine.commit}`}, queue on ${backend}, videos ${set}`,
+      `reference: SHA-256 of 64 MiB took ${machine.referenceMs.map((ms) => ms.toFixed(0)).join(', then ')} ms; load driver on the same machine`,
     ].join('\n'),
     renderCosts(report),
     `stored per alert: ${figure(bytesPerAlert.stored)} bytes with indexes; efficiency: ${efficiency.toFixed(2)} of the formula`,

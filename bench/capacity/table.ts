@@ -7,7 +7,7 @@ const LABELS = { api: 'api', worker: 'worker', postgres: 'PostgreSQL', redis: 'R
 
 /** Other programs that keep more cores busy than this make the figures of a run useless for other machines. */
 const MAX_OTHER_CORES = 0.2;
-const BUSY = 'Other programs kept the machine busy: costs are too high, and the predictions hold for this state only.';
+const BUSY = 'Other programs kept the machine busy: costs are too high, and predictions hold for this state only.';
 
 /** Returns the report as text, at most 100 columns wide except for the command. */
 export function renderCapacity(report: CapacityReport): string {

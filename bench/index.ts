@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import closeWithGrace from 'close-with-grace';
 import { mediaSettings } from '#test/harness/media.ts';
 import { findRedisProgram } from '#test/harness/redis.ts';
 import { type AlternatingResult, renderAlternating } from './alternating.ts';
 import { type Bench, compareWorkers, openBenchStack } from './bench.ts';
+import { closeAll, commandLine, log, runMeasurement } from './command.ts';
 import { sweepDataSizes } from './data-size.ts';
 import { describeMachine, measureReference } from './machine.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
@@ -24,34 +24,12 @@ import { prepareVideos, videosOf } from './video-sets.ts';
 // `npm run bench`: starts complete stacks on 127.0.0.1, loads them to saturation, and prints a table of the results. It has
 // a time limit and leaves only the videos that it generated.
 
-const opened: Opened = [];
-const stop = new AbortController();
-let succeeded = false;
-
-const { close } = closeWithGrace({ delay: 120_000, logger: false }, async ({ err }) => {
-  stop.abort();
-  if (err) log(err.message);
-  await closeAll(opened);
-  process.exit(succeeded ? 0 : 1);
-});
-
 const SOAK_ALERTS = 100_000;
 
-const args = process.argv.slice(2);
-const command = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
+await runMeasurement({ usage: USAGE, readOptions, run });
 
-try {
-  const options = readOptions(args);
-  if (options) await main(options);
-  else process.stdout.write(`${USAGE}\n`);
-  succeeded = true;
-} catch (error) {
-  log(stop.signal.aborted ? 'stopped' : `${error instanceof Error ? error.message : error}`);
-}
-await close();
-
-async function main(options: Options): Promise<void> {
-  const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(options.minutes * 60_000)]);
+async function run(options: Options, opened: Opened, stopped: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([stopped, AbortSignal.timeout(options.minutes * 60_000)]);
   const folder = await mkdtemp(join(tmpdir(), 'bench-'));
   opened.unshift({ close: () => rm(folder, { recursive: true, force: true }) });
   if (options.mode === 'pictures') {
@@ -65,7 +43,7 @@ async function main(options: Options): Promise<void> {
   const profile = options.profile && resolve(options.profile);
   const bench = { options: { ...options, profile }, folder, searchPath, log, signal };
   const report: Report = {
-    command,
+    command: commandLine('bench'),
     machine: await describeMachine(),
     runs: options.runs,
     comparisons: [],
@@ -127,13 +105,4 @@ async function availableBackends({ backends }: Options, searchPath: string): Pro
     log(`${error instanceof Error ? error.message : error}; measuring PostgreSQL only`);
     return ['postgres'];
   }
-}
-
-/** Closes the last opened first. */
-async function closeAll(toClose: Opened): Promise<void> {
-  for (const each of toClose.splice(0)) await each.close().catch((error: Error) => log(error.message));
-}
-
-function log(line: string): void {
-  process.stderr.write(`▸ ${line}\n`);
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { usageError } from './command.ts';
 import type { Backend } from './stack.ts';
 import { SET_NAMES, type SetName } from './video-sets.ts';
 
@@ -102,11 +103,7 @@ export function readOptions(args: string[]): Options | undefined {
     });
     return values.help ? undefined : withDefaults(fields.parse(values));
   } catch (error) {
-    const message =
-      error instanceof z.ZodError
-        ? error.issues.map(({ path, message }) => `--${path[0]?.toString()}: ${message}`).join('\n')
-        : String(error instanceof Error ? error.message : error);
-    throw new Error(`${message}\n\n${USAGE}`, { cause: error });
+    throw usageError(error, USAGE);
   }
 }
 

@@ -13,7 +13,7 @@ export type RedisAddress =
 
 const SCHEME = /^rediss?(\+(sentinel|cluster))?:\/\//;
 const SEVERAL_HOSTS =
-  /^(?<scheme>rediss?)\+(?<kind>sentinel|cluster):\/\/(?:(?<login>[^@/]*)@)?(?<hosts>[^/?#@]+)(?:\/(?<path>[^?#]*))?(?:\?(?<query>[^#]*))?$/;
+  /^(?<scheme>rediss?)\+(?<kind>sentinel|cluster):\/\/(?:(?<login>[^@/]*)@)?(?<hosts>[^/?#@]+)(?:\/(?<path>[^?#@]*))?(?:\?(?<query>[^#]*))?$/;
 const HOST = /^(?<host>\[[0-9a-f:.]+\]|[^:[\]\s]+)(?::(?<port>\d{1,5}))?$/i;
 const DEFAULT_PORTS = { sentinel: 26_379, cluster: 6_379 };
 const SENTINEL_LOGIN = ['sentinel_username', 'sentinel_password'];
@@ -73,7 +73,8 @@ export function redisHostsOf(url: string): string {
 
 function parseHost(text: string, defaultPort: number): Host {
   const { host, port } = HOST.exec(text)?.groups ?? {};
-  if (host === undefined || Number(port) > 65_535) throw new Error(`has an invalid host: ${text}`);
+  // Without the text: it is a part of the password if that contains a character that is not encoded.
+  if (host === undefined || Number(port) > 65_535) throw new Error('has an invalid host or port');
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port ?? defaultPort) };
 }
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import closeWithGrace from 'close-with-grace';
+import { commandLine, log, runMeasurement } from '../command.ts';
 import { describeMachine, measureReference } from '../machine.ts';
 import { type BenchStack, type Opened, openStack } from '../stack.ts';
 import { prepareVideos, videosOf } from '../video-sets.ts';
@@ -17,31 +17,11 @@ import { renderCapacity } from './table.ts';
 // compares that with measurements. It has a time limit and leaves only the video that it generated.
 
 const ONE: Configuration = { apis: 1, workers: 1 };
-const opened: Opened = [];
-const stop = new AbortController();
-let succeeded = false;
 
-const { close } = closeWithGrace({ delay: 120_000, logger: false }, async ({ err }) => {
-  stop.abort();
-  if (err) log(err.message);
-  for (const each of opened.splice(0)) await each.close().catch((error: Error) => log(error.message));
-  process.exit(succeeded ? 0 : 1);
-});
+await runMeasurement({ usage: USAGE, readOptions: readCapacityOptions, run });
 
-const args = process.argv.slice(2);
-
-try {
-  const options = readCapacityOptions(args);
-  if (options) await main(options);
-  else process.stdout.write(`${USAGE}\n`);
-  succeeded = true;
-} catch (error) {
-  log(stop.signal.aborted ? 'stopped' : `${error instanceof Error ? error.message : error}`);
-}
-await close();
-
-async function main(options: CapacityOptions): Promise<void> {
-  const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(options.minutes * 60_000)]);
+async function run(options: CapacityOptions, opened: Opened, stopped: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([stopped, AbortSignal.timeout(options.minutes * 60_000)]);
   const folder = await mkdtemp(join(tmpdir(), 'capacity-'));
   opened.unshift({ close: () => rm(folder, { recursive: true, force: true }) });
   const [videos, searchPath] = [join(folder, 'videos'), process.env.PATH ?? ''];
@@ -57,8 +37,7 @@ async function main(options: CapacityOptions): Promise<void> {
   if (options.simulate) return runSimulation(stack, options, signal);
   const measured = await measureAll(stack, configurations, options, signal);
   machine.referenceMs.push(measureReference());
-  const command = ['npm run capacity', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
-  const report: CapacityReport = { command, machine, backend, set: options.set, ...measured };
+  const report: CapacityReport = { command: commandLine('capacity'), machine, backend, set: options.set, ...measured };
   process.stdout.write(`${options.json ? JSON.stringify(report, null, 2) : renderCapacity(report)}\n`);
 }
 
@@ -108,8 +87,4 @@ function measurementOf(
 ): Measurement {
   const wrong = load.wrong + load.missing + load.refused;
   return { apis, workers, alerts: load.alerts, perSecond: load.processedPerS, predicted, otherCores, wrong };
-}
-
-function log(line: string): void {
-  process.stderr.write(`▸ ${line}\n`);
 }

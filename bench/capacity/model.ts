@@ -56,12 +56,6 @@ export function efficiencyOf(costs: Costs, configuration: Configuration, cores: 
   return Math.min(1, perSecond / predict(costs, configuration, cores).perSecond);
 }
 
-/** Returns the cores that a number of alerts per second keeps busy, of each component, without video server and driver. */
-export function busyCores(costs: Costs, perSecond: number): Record<Component, number> {
-  const [api, worker, postgres, redis] = COMPONENTS.map((component) => (perSecond * costs[component]) / 1000);
-  return { api, worker, postgres, redis } as Record<Component, number>; // each component has an entry
-}
-
 /** Returns the configurations that a machine can run: not too many processes for its cores and free memory. */
 export function measurable(cores: number, freeBytes: number): Configuration[] {
   return CONFIGURATIONS.filter(({ apis, workers }) => {

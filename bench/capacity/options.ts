@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { usageError } from '../command.ts';
 import type { Backend } from '../stack.ts';
 
 export const USAGE = `Usage: npm run capacity -- [options]
@@ -90,11 +91,7 @@ export function readCapacityOptions(args: string[], here = availableParallelism(
       cores: [...new Set([here, ...others])],
     };
   } catch (error) {
-    const message =
-      error instanceof z.ZodError
-        ? error.issues.map(({ path, message }) => `--${path[0]?.toString()}: ${message}`).join('\n')
-        : String(error instanceof Error ? error.message : error);
-    throw new Error(`${message}\n\n${USAGE}`, { cause: error });
+    throw usageError(error, USAGE);
   }
 }
 

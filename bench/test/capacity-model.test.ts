@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { busyCores, CONFIGURATIONS, type Costs, efficiencyOf, measurable, predict } from '../capacity/model.ts';
+import { CONFIGURATIONS, type Costs, efficiencyOf, measurable, predict } from '../capacity/model.ts';
 
 /** Milliseconds of processor time per alert. */
 const COSTS: Costs = { api: 0.2, worker: 0.5, postgres: 0.25, redis: 0.1, rest: 0.2 };
@@ -43,11 +43,6 @@ it('never predicts less for more processes or more cores', () => {
     expect(predict(COSTS, { apis, workers: workers + 1 }, 4).perSecond).toBeGreaterThanOrEqual(base);
     expect(predict(COSTS, { apis, workers }, 5).perSecond).toBeGreaterThanOrEqual(base);
   }
-});
-
-it('counts the cores that a rate keeps busy', () => {
-  const busy = busyCores(COSTS, 1_000);
-  expect(busy).toEqual({ api: 0.2, worker: 0.5, postgres: 0.25, redis: 0.1 });
 });
 
 it('predicts 1, 2 and 4 workers with 1 and 2 apis, and measures those that fit on the machine', () => {

@@ -50,8 +50,10 @@ describe('parseRedisUrl', () => {
   it.each([
     ['redis+sentinel://s1,s2', 'needs the name of the primary after the hosts, as in …/mymaster'],
     ['redis+sentinel://s1/alerts/one', 'needs the name of the primary'],
-    ['redis+sentinel://:s3cret@s1:99999/alerts', 'has an invalid host: s1:99999'],
-    ['redis+sentinel://s1,,s2/alerts', 'has an invalid host: '],
+    ['redis+sentinel://:s3cret@s1:99999/alerts', 'has an invalid host or port'],
+    ['redis+sentinel://user:s3cret/x@s1/alerts', 'must be a URL like redis+sentinel://'],
+    ['redis+cluster://user:12/s3cret@n1', 'must be a URL like redis+sentinel://'],
+    ['redis+sentinel://s1,,s2/alerts', 'has an invalid host or port'],
     ['redis+sentinel://s1/alerts?password=s3cret', 'has an unknown parameter: password'],
     ['redis+cluster://:s3cret@n1/1', 'has a path: a cluster has only one database'],
     ['redis+cluster://', 'must be a URL like redis+sentinel://host1,host2,host3/name or redis+cluster://'],

@@ -1,13 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, inject, it, onTestFinished } from 'vitest';
 import { openDatabase } from '#prisma/client.ts';
 import { type RedisGroup, startRedisCluster, startRedisSentinels } from '#test/harness/redis-groups.ts';
-import { type Stack, startStack } from '#test/harness/stack.ts';
+import { startStack } from '#test/harness/stack.ts';
+import { startSteadyLoad } from '#test/harness/steady-load.ts';
 
-const ALERTS = 400;
 const PER_SECOND = 20;
-/** The alert before which the primary fails. */
-const FAILS_AT = 100;
+/** Before the failure, and in all. */
+const ALERTS_BEFORE = 100;
+const ALERTS = 400;
 const LIMITS = { timeout: 300_000, interval: 500 };
 
 const GROUPS = { 'redis+sentinel': startRedisSentinels, 'redis+cluster': startRedisCluster };
@@ -30,19 +30,23 @@ it.skipIf(inject('redisCommand') === null).each(CASES)(
     onTestFinished(() => database.$disconnect());
     const before = await group.primary();
 
-    const failed = { at: new Date() };
-    const uuids = await sendAlerts(stack, async () => {
-      failed.at = new Date();
-      await FAILURES[failure]?.(group);
-    });
+    const load = startSteadyLoad(stack.apiUrl, PER_SECOND);
+    await expect.poll(() => load.accepted.size, LIMITS).toBeGreaterThan(ALERTS_BEFORE);
+    const failedAt = new Date();
+    await FAILURES[failure]?.(group);
+    await expect.poll(() => load.accepted.size, LIMITS).toBeGreaterThan(ALERTS);
+    await load.stop();
 
-    const finished = () => database.alert.count({ where: { status: 'processed', notifiedAt: { not: null } } });
-    await expect.poll(finished, LIMITS).toBe(ALERTS);
-    expect(new Set(uuids).size).toBe(ALERTS);
-    expect((await group.primary()).port).not.toBe(before.port);
+    const unfinished = async () => {
+      const done = await database.alert.findMany({ where: { status: 'processed', notifiedAt: { not: null } } });
+      const uuids = new Set(done.map(({ uuid }) => uuid));
+      return [...load.accepted.keys()].filter((uuid) => !uuids.has(uuid));
+    };
+    await expect.poll(unfinished, LIMITS).toEqual([]);
+    await expect.poll(async () => (await group.primary()).port, LIMITS).not.toBe(before.port);
     const [resumed] = await database.$queryRaw<[{ ms: number }]>`
-      SELECT extract(epoch FROM min(processed_at) - ${failed.at}::timestamptz)::float8 * 1000 AS ms
-      FROM alerts WHERE received_at > ${failed.at}`;
+      SELECT extract(epoch FROM min(processed_at) - ${failedAt}::timestamptz)::float8 * 1000 AS ms
+      FROM alerts WHERE received_at > ${failedAt}`;
     process.stdout.write(`${kind}, ${failure}: results of new alerts after ${Math.round(resumed.ms)} ms\n`);
 
     // The page of the queue reads the new primary.
@@ -52,17 +56,3 @@ it.skipIf(inject('redisCommand') === null).each(CASES)(
     expect(queues.find(({ name }) => name === 'alerts')?.counts).toMatchObject({ active: 0, waiting: 0 });
   },
 );
-
-/** Sends all alerts at a steady rate, and calls `fail` in between. A response of 202 promises that the alert is not lost. */
-async function sendAlerts(stack: Stack, fail: () => Promise<void>): Promise<string[]> {
-  const startedAt = Date.now();
-  const posts: Promise<string>[] = [];
-  for (let index = 0; index < ALERTS; index += 1) {
-    await sleep(Math.max(0, startedAt + (index * 1_000) / PER_SECOND - Date.now()));
-    if (index === FAILS_AT) await fail();
-    const post = stack.post({ video: '/videos/test_1.avi', store: `failover-${index % 10}` });
-    post.catch(() => {}); // reported below
-    posts.push(post);
-  }
-  return Promise.all(posts);
-}

@@ -9,7 +9,31 @@ import { createSourcesHealth } from '../source-health.ts';
 import { createWaitingAlerts } from '../waiting-alerts.ts';
 
 const FAILURE = { code: 'video_server_unreachable', detail: 'refused' } as const;
+const NEXT_ATTEMPT = new Date(Date.now() + 3_600_000);
 const uuidOf = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+
+async function openFixture() {
+  const database = await createTestDatabase({ queue: true });
+  onTestFinished(database.drop);
+  const queue = openAlertQueue(database.url, () => {});
+  onTestFinished(() => queue.close());
+  const db = openDatabase(database.url, { poolSize: 2, onError: () => {} });
+  onTestFinished(() => db.$disconnect());
+  const log = pino({ enabled: false });
+  const nameOf = ({ source }: { source: string | null }) => source ?? 'default';
+  const sources = createSourcesHealth({ nameOf, several: true, log, registry: new Registry() });
+  return { db, queue, log, sources };
+}
+
+/** Stores alerts that wait for an hour after an error, with their jobs. */
+async function storeWaiting(
+  { db, queue }: Pick<Awaited<ReturnType<typeof openFixture>>, 'db' | 'queue'>,
+  alerts: { uuid: string; lastError: string; source?: string }[],
+) {
+  const common = { video: '/video.avi', store: 'a', timestamp: 1e9, requestId: 'test', nextAttemptAt: NEXT_ATTEMPT };
+  await db.alert.createMany({ data: alerts.map((alert) => ({ ...common, status: 'pending', ...alert })) });
+  await queue.enqueueAgain(alerts.map(({ uuid }) => ({ uuid, requestId: 'test', notBefore: NEXT_ATTEMPT })));
+}
 
 it('5 waiting alerts return per second; of more than 9,000, all within half an hour', () => {
   const waiting = createWaitingAlerts();
@@ -39,15 +63,7 @@ it('knows at most 100,000 alerts, and takes those first that waited first', () =
 });
 
 it('alerts that wait continue when their source responds, and when the file has another source of its name', async () => {
-  const database = await createTestDatabase({ queue: true });
-  onTestFinished(database.drop);
-  const queue = openAlertQueue(database.url, () => {});
-  onTestFinished(() => queue.close());
-  const db = openDatabase(database.url, { poolSize: 2, onError: () => {} });
-  onTestFinished(() => db.$disconnect());
-  const log = pino({ enabled: false });
-  const nameOf = ({ source }: { source: string | null }) => source ?? 'default';
-  const sources = createSourcesHealth({ nameOf, several: true, log, registry: new Registry() });
+  const { db, queue, log, sources } = await openFixture();
   const of = (source: string) => sources.of({ store: '', source });
   const uuids: Record<string, string[]> = {};
   for (const [index, source] of ['paris', 'berlin', 'rome'].entries()) {
@@ -75,28 +91,14 @@ it('alerts that wait continue when their source responds, and when the file has 
 });
 
 it('a worker that starts ends the delay of alerts whose server did not respond, and of no others', async () => {
-  const database = await createTestDatabase({ queue: true });
-  onTestFinished(database.drop);
-  const queue = openAlertQueue(database.url, () => {});
-  onTestFinished(() => queue.close());
-  const db = openDatabase(database.url, { poolSize: 2, onError: () => {} });
-  onTestFinished(() => db.$disconnect());
-  const nextAttemptAt = new Date(Date.now() + 3_600_000);
-  const errors = [
-    'video_server_unreachable: refused',
-    'video_timeout: 10 s',
-    'video_server_error: 503',
-    'video_not_found: 404',
-  ];
+  const { db, queue, log, sources } = await openFixture();
+  const others = ['video_timeout: 10 s', 'video_server_error: 503', 'video_not_found: 404'];
   // More than a page of the first kind.
-  const waiting = [...Array.from({ length: 1_100 }, () => errors[0]), ...errors.slice(1)].map((lastError, n) => ({
-    ...{ uuid: uuidOf(n), video: '/video.avi', store: 'paris', timestamp: 1e9, requestId: 'test' },
-    ...{ status: 'pending' as const, nextAttemptAt, lastError: lastError ?? null },
-  }));
-  await db.alert.createMany({ data: waiting });
-  await queue.enqueueAgain(waiting.map(({ uuid }) => ({ uuid, requestId: 'test', notBefore: nextAttemptAt })));
-  const log = pino({ enabled: false });
-  const sources = createSourcesHealth({ nameOf: () => 'default', several: false, log, registry: new Registry() });
+  const errors = [...Array<string>(1_100).fill('video_server_unreachable: refused'), ...others];
+  await storeWaiting(
+    { db, queue },
+    errors.map((lastError, n) => ({ uuid: uuidOf(n), lastError })),
+  );
   const promoting = startPromoting({ db, sources, queue, log });
   onTestFinished(promoting.close);
   await expect.poll(() => queue.bull().getDelayedCount(), { timeout: 150_000 }).toBe(2);
@@ -105,15 +107,7 @@ it('a worker that starts ends the delay of alerts whose server did not respond, 
 });
 
 it('a worker learns of alerts that others let wait while their source is down', { timeout: 400_000 }, async () => {
-  const database = await createTestDatabase({ queue: true });
-  onTestFinished(database.drop);
-  const queue = openAlertQueue(database.url, () => {});
-  onTestFinished(() => queue.close());
-  const db = openDatabase(database.url, { poolSize: 2, onError: () => {} });
-  onTestFinished(() => db.$disconnect());
-  const log = pino({ enabled: false });
-  const nameOf = ({ source }: { source: string | null }) => source ?? 'default';
-  const sources = createSourcesHealth({ nameOf, several: true, log, registry: new Registry() });
+  const { db, queue, log, sources } = await openFixture();
   for (let n = 0; n < 5; n += 1) sources.of({ store: '', source: 'paris' }).failed(uuidOf(n), FAILURE);
   const learned = new Set<string>();
   const of: typeof sources.of = (location) => {
@@ -128,13 +122,12 @@ it('a worker learns of alerts that others let wait while their source is down', 
   };
   const promoting = startPromoting({ db, sources: { ...sources, of }, queue, log, readMs: 500 });
   onTestFinished(promoting.close);
-  const nextAttemptAt = new Date(Date.now() + 3_600_000);
   const waiting = ['paris', 'paris', 'rome'].map((source, n) => ({
-    ...{ uuid: uuidOf(100 + n), video: '/video.avi', store: 'a', source, timestamp: 1e9, requestId: 'test' },
-    ...{ status: 'pending' as const, nextAttemptAt, lastError: 'video_server_error: 500' },
+    uuid: uuidOf(100 + n),
+    source,
+    lastError: 'video_server_error: 500',
   }));
-  await db.alert.createMany({ data: waiting });
-  await queue.enqueueAgain(waiting.map(({ uuid }) => ({ uuid, requestId: 'test', notBefore: nextAttemptAt })));
+  await storeWaiting({ db, queue }, waiting);
   await expect.poll(() => [...learned].sort(), { timeout: 150_000 }).toEqual([uuidOf(100), uuidOf(101)]);
   sources.of({ store: '', source: 'paris' }).responded();
   await expect.poll(() => queue.bull().getDelayedCount(), { timeout: 150_000 }).toBe(1);

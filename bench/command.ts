@@ -1,0 +1,57 @@
+import closeWithGrace from 'close-with-grace';
+import { z } from 'zod';
+import type { Opened } from './stack.ts';
+
+type Command<Options> = {
+  usage: string;
+  /** Returns undefined if the command line requests help. Throws what to print. */
+  readOptions(args: string[]): Options | undefined;
+  /** Adds what has to be closed to `opened`. The signal aborts when the process is stopped. */
+  run(options: Options, opened: Opened, signal: AbortSignal): Promise<void>;
+};
+
+/** Runs a command that measures something: closes what it opened, also after an error or a signal, and ends the process. */
+export async function runMeasurement<Options>({ usage, readOptions, run }: Command<Options>): Promise<void> {
+  const opened: Opened = [];
+  const stop = new AbortController();
+  let succeeded = false;
+  const { close } = closeWithGrace({ delay: 120_000, logger: false }, async ({ err }) => {
+    stop.abort();
+    if (err) log(err.message);
+    await closeAll(opened);
+    process.exit(succeeded ? 0 : 1);
+  });
+  try {
+    const options = readOptions(process.argv.slice(2));
+    if (options) await run(options, opened, stop.signal);
+    else process.stdout.write(`${usage}\n`);
+    succeeded = true;
+  } catch (error) {
+    log(stop.signal.aborted ? 'stopped' : `${error instanceof Error ? error.message : error}`);
+  }
+  await close();
+}
+
+/** Returns the command line as it was given, for the report. */
+export function commandLine(name: string): string {
+  const args = process.argv.slice(2);
+  return [`npm run ${name}`, ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
+}
+
+/** Returns an error of one sentence for each invalid option, and the usage. */
+export function usageError(error: unknown, usage: string): Error {
+  const message =
+    error instanceof z.ZodError
+      ? error.issues.map(({ path, message }) => `--${path[0]?.toString()}: ${message}`).join('\n')
+      : String(error instanceof Error ? error.message : error);
+  return new Error(`${message}\n\n${usage}`, { cause: error });
+}
+
+/** Closes the last opened first. */
+export async function closeAll(toClose: Opened): Promise<void> {
+  for (const each of toClose.splice(0)) await each.close().catch((error: Error) => log(error.message));
+}
+
+export function log(line: string): void {
+  process.stderr.write(`▸ ${line}\n`);
+}

@@ -7,7 +7,7 @@ export type WaitingAlert = OverduePosition & { uuid: string; store: string; sour
 const START: OverduePosition = { updatedAt: new Date(0), id: 0n };
 
 /**
- * Returns at most `limit` alerts that wait for their next attempt after an error with one of these codes, in the order of their
+ * Returns at most `limit` alerts that are pending after an error with one of these codes, in the order of their
  * last update, after the position.
  */
 export async function listWaiting(
@@ -18,7 +18,6 @@ export async function listWaiting(
   return db.$queryRaw<WaitingAlert[]>`
     SELECT id, uuid::text, updated_at AS "updatedAt", store, source FROM alerts
     WHERE notified_at IS NULL AND status = 'pending' AND split_part(last_error, ':', 1) = ANY(${codes})
-      AND next_attempt_at > now()
       AND updated_at >= ${time}::timestamptz AND (updated_at, id) > (${time}::timestamptz, ${after.id}::bigint)
     ORDER BY updated_at, id LIMIT ${limit}`;
 }

@@ -38,8 +38,8 @@ export function predict(costs: Costs, configuration: Configuration, cores: numbe
   const all = COMPONENTS.reduce((sum, component) => sum + costs[component], costs.rest);
   const limits: [Limit, coresFor: number, ms: number][] = [
     ['machine', cores, all],
-    ['api', Math.min(apis, cores), costs.api],
-    ['worker', Math.min(workers, cores), costs.worker],
+    ['api', apis, costs.api],
+    ['worker', workers, costs.worker],
     ['redis', 1, costs.redis],
     ['postgres', cores, costs.postgres],
   ];

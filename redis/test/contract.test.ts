@@ -67,6 +67,11 @@ describe('QUEUE_URL', () => {
     expect(parse(url)).toMatchObject({ success: true, data: url === undefined ? {} : { QUEUE_URL: url } });
   });
 
+  it('of sentinels needs the name of the primary', () => {
+    const [issue] = parse('redis+sentinel://a,b').error?.issues ?? [];
+    expect(issue?.message).toBe('needs the name of the primary after the hosts, as in …/mymaster');
+  });
+
   it.each(['http://h', 'redis', 'mysql://h/db', 'xredis://h', 'redis+other://h'])('cannot be %s', (url) => {
     expect(parse(url).error?.issues.map((issue) => issue.message)).toEqual([
       'must be a URL of redis://, rediss://, redis+sentinel://, redis+cluster:// or postgres://',

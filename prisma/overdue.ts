@@ -32,7 +32,8 @@ export async function listFuture(db: Database, limit: number): Promise<OverdueAl
     FROM alerts WHERE notified_at IS NULL AND updated_at > now() + interval '1 minute' ORDER BY updated_at LIMIT ${limit}`;
 }
 
-const START: OverduePosition = { updatedAt: new Date(0), id: 0n };
+/** Before all alerts. */
+export const START: OverduePosition = { updatedAt: new Date(0), id: 0n };
 
 /** Every overdue alert is listed this often, also those that the scan has passed. */
 const FULL_SCAN_MS = 15_000;

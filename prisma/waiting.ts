@@ -1,10 +1,8 @@
 import type { Database } from './client.ts';
 import type { FailureCode } from './generated/enums.ts';
-import type { OverduePosition } from './overdue.ts';
+import { type OverduePosition, START } from './overdue.ts';
 
 export type WaitingAlert = OverduePosition & { uuid: string; store: string; source: string | null };
-
-const START: OverduePosition = { updatedAt: new Date(0), id: 0n };
 
 /**
  * Returns at most `limit` alerts that are pending after an error with one of these codes, in the order of their

@@ -12,6 +12,8 @@ const ROOT = join(import.meta.dirname, '../..');
 const PORTS = { PORT: '18200', VIDEO_PORT: '18280' };
 const START_TIMEOUT_MS = 900_000;
 const COMMAND_TIMEOUT_MS = 120_000;
+// Attacks lock and fill tables for longer than the role of api and worker may.
+const NO_TIMEOUTS = '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0';
 // The logs of a stack that has been attacked.
 const MAX_OUTPUT = 256 * 1024 * 1024;
 
@@ -63,7 +65,7 @@ async function run(program: string, args: string[], env: Record<string, string> 
 }
 
 async function querySession(url: string, statements: string): Promise<string> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new pg.Client({ connectionString: url, options: NO_TIMEOUTS });
   await client.connect();
   try {
     const results = [await client.query({ text: statements, rowMode: 'array' })].flat();
@@ -129,8 +131,10 @@ export async function startCompose(
       },
       apiProcesses: 2,
       // The image trusts its local socket.
-      sql: (statements) =>
-        docker('compose', 'exec', '-T', 'postgres', 'psql', '-qXAtU', 'alerts_app', '-c', statements, 'alerts'),
+      sql: (statements) => {
+        const psql = ['postgres', 'psql', '-qXAtU', 'alerts_app', '-c', statements, 'alerts'];
+        return docker('compose', 'exec', '-T', '-e', `PGOPTIONS=${NO_TIMEOUTS}`, ...psql);
+      },
       databaseUrl: () => docker('compose', 'exec', '-T', 'api', 'cat', '/run/secrets/database_url'),
       runWithWorker: (script) => docker('compose', 'exec', '-T', 'worker', 'node', '--input-type=module', '-e', script),
       output: () => docker('compose', 'logs', '--no-color'),

@@ -1,5 +1,6 @@
 import express, { type Express, type Router } from 'express';
 import type { Logger } from 'pino';
+import type { DescribedVariable } from '#config/describe.ts';
 import type { Cidr } from '#destinations/address-rules.ts';
 import type { Database } from '#prisma/client.ts';
 import { FAILURE_ADVICE } from '#prisma/failure-codes.ts';
@@ -41,6 +42,7 @@ import { logResponse, requestContext } from './http/request-context.ts';
 import { endSpan, requestTracing } from './http/request-tracing.ts';
 import { observeResponses } from './http/response-observer.ts';
 import { securityHeaders } from './http/security-headers.ts';
+import { keyRoutes } from './keys/routes.ts';
 import { copyRoutes } from './media/copy-routes.ts';
 import { linkRoutes } from './media/link-routes.ts';
 import { type MediaSettings, mediaRoutes } from './media/routes.ts';
@@ -51,8 +53,8 @@ import { healthRoutes, type Readiness } from './operations/health.ts';
 import type { ApiMetrics } from './operations/metrics.ts';
 import { metricsRoutes } from './operations/metrics-route.ts';
 import { responseMetrics } from './operations/response-metrics.ts';
-
 import { retentionRoutes } from './retention/routes.ts';
+import { settingsRoutes } from './settings/routes.ts';
 
 export type AppDeps = {
   db: Database;
@@ -61,6 +63,8 @@ export type AppDeps = {
   queue: AlertQueue;
   deliveryQueue: DeliveryQueue;
   readiness: Readiness;
+  /** The variables of this process, without secrets. */
+  configuration: readonly DescribedVariable[];
   log: Logger;
   trustProxy: number;
   /** Whether pictures are made. */
@@ -133,7 +137,7 @@ export function createApp(deps: AppDeps): Express {
   const longPollSlots = new LongPollSlots(deps.maxHeld);
   app.use(metricsRoutes(deps.metrics.registry));
   app.use(eventRoutes({ ...deps, longPollSlots }));
-  app.use(retryRoutes(deps), holdRoutes(deps), auditRoutes(deps), backupRoutes(deps));
+  app.use(retryRoutes(deps), holdRoutes(deps), auditRoutes(deps), backupRoutes(deps), keyRoutes(deps));
   app.use(pageRoutes(assets, { ...deps, doneJobs: deps.queue.keepsCompletedJobs, failureCodes: FAILURE_ADVICE }));
   const storeNames = createStoreNames(deps.staleReads);
   app.use(reportRoutes({ ...deps, storeNames }));
@@ -141,7 +145,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(batchRoutes({ ...deps, newAlertSchema }));
   app.use(alertRoutes({ ...deps, longPollSlots, storeNames, newAlertSchema }));
   app.use(mediaRoutes(deps), copyRoutes(deps));
-  app.use(...allDestinationRoutes(deps, longPollSlots), retentionRoutes(deps));
+  app.use(...allDestinationRoutes(deps, longPollSlots), retentionRoutes(deps), settingsRoutes(deps));
   app.use(queueRoutes(deps));
   app.use(notFound);
   app.use(showProblemPage);

@@ -1,3 +1,4 @@
+import { describeConfig } from '#config/describe.ts';
 import { directUrl, isPooled } from '#config/fields.ts';
 import { linkKeys } from '#media/links.ts';
 import { openConfiguredStore } from '#media/store.ts';
@@ -28,7 +29,7 @@ import { createKeyAuth } from './auth/key-auth.ts';
 import { createKeyCache } from './auth/key-cache.ts';
 import { createKeyUsage } from './auth/key-usage.ts';
 import { createSessions } from './auth/sessions.ts';
-import { readApiConfig } from './config.ts';
+import { apiFields, readApiConfig } from './config.ts';
 import { createRateLimits } from './http/rate-limit.ts';
 import { registerBackupGauges } from './operations/backup-gauges.ts';
 import { createMetrics } from './operations/metrics.ts';
@@ -41,7 +42,8 @@ const service = await startService('api', () => {
   const values = readApiConfig(process.env);
   const { SOURCES_FILE } = values;
   const sources = SOURCES_FILE === undefined ? undefined : readSourceNames(SOURCES_FILE);
-  return { ...values, sources, mediaStore: openConfiguredStore(values, process.env) };
+  const configuration = describeConfig(apiFields, process.env);
+  return { ...values, sources, configuration, mediaStore: openConfiguredStore(values, process.env) };
 });
 const { config, log, onClose, stopping } = service;
 const queueUrl = config.QUEUE_URL ?? directUrl(config);
@@ -98,6 +100,7 @@ const app = createApp({
   queue,
   deliveryQueue,
   log,
+  configuration: config.configuration,
   changeFeed,
   longPoll,
   metrics,

@@ -41,7 +41,8 @@ export function parseConfig<Fields extends z.ZodRawShape>(
   return z.object(fields).parse(settings);
 }
 
-function readSetting(
+/** Returns the text of a variable, or of the file that `NAME_FILE` names. */
+export function readSetting(
   name: string,
   env: Record<string, string | undefined>,
 ): { value?: string | undefined; error?: string } {

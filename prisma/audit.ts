@@ -4,7 +4,7 @@ import type { Prisma } from './generated/client.ts';
 
 /** Everything that the audit log records. */
 export const AUDIT_ACTIONS = [
-  ...['key.created', 'key.revoked', 'session.started', 'session.ended', 'login.failed'],
+  ...['key.created', 'key.rotated', 'key.revoked', 'session.started', 'session.ended', 'login.failed'],
   ...['link.created', 'links.revoked'],
   ...['destination.created', 'destination.changed', 'destination.deleted', 'destination.secret_rotated'],
   ...['mute.created', 'mute.ended'],

@@ -4,7 +4,7 @@ import type { ApiKey } from './generated/client.ts';
 export type { ApiKey } from './generated/client.ts';
 
 /** The columns that authentication needs. */
-export type ValidKey = Omit<ApiKey, 'lastUsedAt'>;
+export type ValidKey = Omit<ApiKey, 'lastUsedAt' | 'replacedBy'>;
 
 export type NewApiKey = Pick<ApiKey, 'id' | 'name' | 'sha256' | 'scopes' | 'stores' | 'expiresAt'>;
 
@@ -17,6 +17,27 @@ export async function addKey(db: Pick<Database | Transaction, 'apiKey'>, key: Ne
 /** Returns all keys, revoked and expired ones too, oldest first. */
 export async function listKeys(db: Database): Promise<ApiKey[]> {
   return db.apiKey.findMany({ orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
+}
+
+/** Returns the key, also a revoked or expired one, or null. */
+export function findKey(db: Pick<Database | Transaction, 'apiKey'>, id: string): Promise<ApiKey | null> {
+  return db.apiKey.findUnique({ where: { id } });
+}
+
+/**
+ * Lets `by` replace a key, which stays valid for `overlapMs` at most. Returns until when, or undefined, and changes nothing, if
+ * the key is not valid or was replaced before.
+ */
+export async function replaceKey(
+  tx: Pick<Transaction, '$queryRaw'>,
+  id: string,
+  { by, overlapMs }: { by: string; overlapMs: number },
+): Promise<Date | undefined> {
+  const [row] = await tx.$queryRaw<{ until: Date }[]>`
+    UPDATE api_keys SET replaced_by = ${by}, expires_at = least(expires_at, now() + make_interval(secs => ${overlapMs / 1_000}))
+    WHERE id = ${id} AND replaced_by IS NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+    RETURNING expires_at AS until`;
+  return row?.until;
 }
 
 /** Returns the keys that are neither revoked nor expired, by the database's clock. */

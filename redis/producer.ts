@@ -17,6 +17,8 @@ export type OpenQueue = {
   waiting: () => Promise<Waiting>;
   promote: PromoteJobs;
   memory?: () => Promise<RedisMemory>;
+  /** Returns the version of Redis. */
+  version?: () => Promise<string>;
   /** Returns the number of jobs removed from a full Redis. */
   relieve?: () => Promise<number>;
   /** One round trip. Rejects if the queue cannot be used. */
@@ -50,16 +52,18 @@ function openRedisQueue(url: string, name: QueueName, telemetry?: Telemetry): Op
     defaultJobOptions: { removeOnComplete: name === QUEUE_NAME ? KEEP_COMPLETED : true },
     ...(telemetry ? { telemetry } : {}),
   });
-  const memory = async () => {
+  const info = async (section: string) => {
     await bull.waitUntilReady();
-    return parseMemory(String(await sendToServerOf(client, bull.toKey(''), 'INFO', 'memory')));
+    return String(await sendToServerOf(client, bull.toKey(''), 'INFO', section));
   };
+  const memory = async () => parseMemory(await info('memory'));
   return {
     bull,
     findLost: findLostJobsOnRedis(client, bull),
     waiting: () => readWaitingOnRedis(client, bull),
     promote: promoteOnRedis(bull),
     memory,
+    version: async () => /^redis_version:(\S+)/m.exec(await info('server'))?.[1] ?? 'unknown',
     async probe() {
       await bull.waitUntilReady();
       // Rejected like writes while the append-only file cannot be written, for example because the disk is full.

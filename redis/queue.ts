@@ -38,6 +38,8 @@ export type AlertQueue = {
   ping(): Promise<void>;
   /** Returns the number of jobs per state, and the memory of Redis. Throws QueueUnavailable. */
   state(): Promise<QueueState>;
+  /** Returns the version of Redis; undefined on PostgreSQL. Throws QueueUnavailable. */
+  redisVersion(): Promise<string | undefined>;
   /** Whether completed jobs are kept for a while, for Bull Board. */
   keepsCompletedJobs: boolean;
   /** BullMQ's queue, for Bull Board. A new object after a failed connection. */
@@ -135,6 +137,7 @@ export function openAlertQueue(url: string, onError: (error: Error) => void, tel
       const { waiting = 0, prioritized = 0, active = 0, delayed = 0, failed = 0 } = jobs;
       return { jobs: { waiting: waiting + prioritized, active, delayed, failed }, memory };
     },
+    redisVersion: () => breaker.run(async () => openNow().version?.()),
     keepsCompletedJobs: keepsCompletedJobs(url),
     bull,
     close,

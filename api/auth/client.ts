@@ -1,13 +1,9 @@
 import type { Request, RequestHandler } from 'express';
 import { isAllowedHost } from '#config/allowed-hosts.ts';
 import { Problem } from '../http/problem.ts';
+import { SCOPES, type Scope } from './scopes.ts';
 
-/**
- * `write`: post alerts. `read`: read alerts, destinations and deliveries. `operate`: retry alerts. `manage`: change
- * destinations and mutes, retry deliveries, hold and delete alerts, read the audit log. `metrics`: GET /metrics.
- */
-export const SCOPES = ['write', 'read', 'operate', 'manage', 'metrics'] as const;
-export type Scope = (typeof SCOPES)[number];
+export type { Scope } from './scopes.ts';
 
 /** Who sends a request, as far as the api knows. */
 export type Client = {

@@ -1,8 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { ValidKey } from '#prisma/keys.ts';
-import { type Client, SCOPES, type Scope } from './client.ts';
+import type { Client } from './client.ts';
 import { digest, parseKey } from './key.ts';
 import { createLoadedMap } from './loaded-map.ts';
+import { SCOPES, type Scope } from './scopes.ts';
 
 export type KeyCache = {
   /** Returns the client of a key, or undefined if the key is invalid. Throws DatabaseUnavailable. */

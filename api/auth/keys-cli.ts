@@ -2,24 +2,27 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { databaseFields, directUrl } from '#config/fields.ts';
 import { parseConfig, UsageError } from '#config/parse.ts';
-import { appendAudit, commandLine } from '#prisma/audit.ts';
+import { commandLine } from '#prisma/audit.ts';
 import type { Database } from '#prisma/client.ts';
 import { openDatabase } from '#prisma/client.ts';
-import { type ApiKey, addKey, hasKeys, listKeys, revokeKey } from '#prisma/keys.ts';
+import { type ApiKey, findKey, hasKeys, listKeys } from '#prisma/keys.ts';
 import { checkMigrations } from '#prisma/readiness.ts';
-import { SCOPES } from './client.ts';
-import { digest, formatKey, makeKey } from './key.ts';
+import { formatKey } from './key.ts';
+import { createKey, DEFAULT_OVERLAP, revokeKeyAs, rotateKey } from './manage-keys.ts';
+import { SCOPES } from './scopes.ts';
 
 const USAGE = `Usage: npm run keys -- create --name NAME --scope SCOPE,… [--store STORE]… [--expires 90d] [--first]
        npm run keys -- list
+       npm run keys -- rotate ID [--overlap 24h] [--expires 90d]
        npm run keys -- revoke ID
 
   --name     who uses the key, shown by list
   --scope    write: post alerts; read: read alerts and destinations; operate: retry alerts, act on Bull Board;
-             manage: hold and delete alerts, and without --store: change destinations, retry deliveries, read the
-             audit log; metrics: GET /metrics
+             manage: hold and delete alerts, administer keys, and without --store: change destinations, retry
+             deliveries, read the audit log; metrics: GET /metrics
   --store    limit the key to this store; repeat for several stores; default: all
-  --expires  12h, 90d or a time such as 2027-01-31T00:00:00Z; default: never
+  --expires  12h, 90d or a time such as 2027-01-31T00:00:00Z; default: never; of rotate: as long as at first
+  --overlap  how long the old key stays valid next to the new one: 0h, 12h, 7d; default: 24h
   --first    do nothing if a key exists already
 
 DATABASE_URL or DATABASE_URL_FILE selects the database, as for the api.
@@ -27,6 +30,25 @@ DATABASE_URL or DATABASE_URL_FILE selects the database, as for the api.
 
 const HOUR_MS = 3_600_000;
 const UNITS: Record<string, number> = { h: HOUR_MS, d: 24 * HOUR_MS };
+const MAX_OVERLAP_MS = 30 * 24 * HOUR_MS;
+
+const expires = z
+  .string()
+  .transform((text) => expiryOf(text))
+  .refine(
+    (expiry) => expiry.getTime() > Date.now(),
+    '--expires takes 12h, 90d or a time in the future such as 2027-01-31T00:00:00Z',
+  )
+  .optional();
+
+const rotationSchema = z.object({
+  overlap: z
+    .string()
+    .default(DEFAULT_OVERLAP)
+    .transform(durationMs)
+    .refine((ms) => ms <= MAX_OVERLAP_MS, '--overlap takes hours or days such as 12h, 7d, at most 30d'),
+  expires,
+});
 
 const newKeySchema = z.object({
   name: z.string('--name is required').trim().min(1, '--name is empty').max(100, '--name is over 100 characters'),
@@ -35,14 +57,7 @@ const newKeySchema = z.object({
     .transform((given) => [...new Set(given.flatMap((each) => each.split(',')).map((each) => each.trim()))])
     .pipe(z.array(z.enum(SCOPES, `--scope takes ${SCOPES.join(', ')}`)).min(1)),
   store: z.array(z.string().min(1, '--store is empty').max(128, '--store is over 128 characters')).default([]),
-  expires: z
-    .string()
-    .transform((text) => expiryOf(text))
-    .refine(
-      (expiry) => expiry.getTime() > Date.now(),
-      '--expires takes 12h, 90d or a time in the future such as 2027-01-31T00:00:00Z',
-    )
-    .optional(),
+  expires,
   first: z.boolean().default(false),
 });
 
@@ -50,14 +65,7 @@ async function main(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
   const { values, positionals } = readArguments(args);
   const [command, ...rest] = positionals;
   if (values.help || command === undefined) return void process.stdout.write(USAGE);
-  const run =
-    command === 'create'
-      ? create(values, rest)
-      : command === 'list'
-        ? list(rest)
-        : command === 'revoke'
-          ? revoke(rest)
-          : undefined;
+  const run = commandOf(command, values, rest);
   if (!run) throw new UsageError(`Unknown command ${command}.`);
   const db = openDatabase(directUrl(parseConfig(databaseFields, env)), { poolSize: 1, onError: () => {} }); // the query in flight throws
   try {
@@ -67,6 +75,13 @@ async function main(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
   } finally {
     await db.$disconnect();
   }
+}
+
+function commandOf(command: string, values: unknown, rest: string[]): ((db: Database) => Promise<void>) | undefined {
+  if (command === 'create') return create(values, rest);
+  if (command === 'list') return list(rest);
+  if (command === 'rotate') return rotate(values, rest);
+  return command === 'revoke' ? revoke(rest) : undefined;
 }
 
 function readArguments(args: string[]) {
@@ -79,6 +94,7 @@ function readArguments(args: string[]) {
         scope: { type: 'string', multiple: true },
         store: { type: 'string', multiple: true },
         expires: { type: 'string' },
+        overlap: { type: 'string' },
         first: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -90,25 +106,30 @@ function readArguments(args: string[]) {
 
 function create(values: unknown, rest: string[]) {
   if (rest.length > 0) throw new UsageError(`create takes no argument ${rest.join(' ')}.`);
-  const parsed = newKeySchema.safeParse(values);
-  if (!parsed.success) throw new UsageError(parsed.error.issues.map(({ message }) => `${message}.`).join('\n'));
-  const { name, scope, store, expires, first } = parsed.data;
+  const { name, scope, store, expires: expiresAt = null, first } = parseOptions(newKeySchema, values);
   return async (db: Database) => {
     if (first && (await hasKeys(db))) return;
-    let key = makeKey();
-    const stored = () => {
-      const sha256 = new Uint8Array(digest(key.secret));
-      return { id: key.id, name, sha256, scopes: scope, stores: store, expiresAt: expires ?? null };
-    };
-    const add = () =>
-      db.transaction(async (tx) => {
-        const added = await addKey(tx, stored());
-        const details = { name, scopes: scope, stores: store, expires_at: expires?.toISOString() ?? null };
-        if (added) await appendAudit(tx, { actor: commandLine(), action: 'key.created', target: key.id, details });
-        return added;
-      });
-    while (!(await add())) key = makeKey();
-    process.stderr.write(`Key ${key.id} for ${name}: ${summaryOf(scope, store, expires)}. It is shown only once:\n`);
+    const { key, row } = await createKey(db, { name, scopes: scope, stores: store, expiresAt }, commandLine());
+    process.stderr.write(`Key ${key.id} for ${name}: ${summaryOf(row)}. It is shown only once:\n`);
+    process.stdout.write(`${formatKey(key)}\n`);
+  };
+}
+
+function parseOptions<Schema extends z.ZodType>(schema: Schema, values: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(values);
+  if (!parsed.success) throw new UsageError(parsed.error.issues.map(({ message }) => `${message}.`).join('\n'));
+  return parsed.data;
+}
+
+function rotate(values: unknown, rest: string[]) {
+  const id = readId('rotate', rest);
+  const { overlap: overlapMs, expires: expiresAt } = parseOptions(rotationSchema, values);
+  return async (db: Database) => {
+    const old = await findKey(db, id);
+    if (!old) throw unknownKey(id);
+    const { key, row, until } = await rotateKey(db, old, { overlapMs, expiresAt }, commandLine());
+    process.stderr.write(`Key ${key.id} replaces ${id}, which is valid until ${until.toISOString()}.
+Key ${key.id} for ${row.name}: ${summaryOf(row)}. It is shown only once:\n`);
     process.stdout.write(`${formatKey(key)}\n`);
   };
 }
@@ -136,37 +157,48 @@ function list(rest: string[]) {
 }
 
 function revoke(rest: string[]) {
-  const [keyOrId, ...more] = rest;
-  // Accepts the whole key too: that is what people have at hand when they revoke a leaked one.
-  const id = /^(?:va_)?([0-9a-f]{10})(?:_[\w-]*)?$/.exec(keyOrId ?? '')?.[1];
-  if (id === undefined || more.length > 0) throw new UsageError('revoke takes one ID, as shown by list.');
+  const id = readId('revoke', rest);
   return async (db: Database) => {
-    const outcome = await db.transaction(async (tx) => {
-      const result = await revokeKey(tx, id);
-      if (result === 'revoked') await appendAudit(tx, { actor: commandLine(), action: 'key.revoked', target: id });
-      return result;
-    });
-    if (outcome === 'unknown') throw new Error(`No key has the id ${id}. npm run keys -- list shows all keys.`);
+    const outcome = await revokeKeyAs(db, id, commandLine());
+    if (outcome === 'unknown') throw unknownKey(id);
     const text = outcome === 'revoked' ? 'revoked: every api rejects it within 5 seconds' : 'was already revoked';
     process.stdout.write(`Key ${id} ${text}.\n`);
   };
 }
 
+/** Returns the id in the only argument. The whole key is accepted, too: people have it at hand when they revoke a leaked one. */
+function readId(command: string, [keyOrId, ...more]: string[]): string {
+  const id = /^(?:va_)?([0-9a-f]{10})(?:_[\w-]*)?$/.exec(keyOrId ?? '')?.[1];
+  if (id === undefined || more.length > 0) throw new UsageError(`${command} takes one ID, as shown by list.`);
+  return id;
+}
+
+function unknownKey(id: string): Error {
+  return new Error(`No key has the id ${id}. npm run keys -- list shows all keys.`);
+}
+
+/** Returns the milliseconds of a duration such as 12h or 90d; NaN for other text. */
+function durationMs(text: string): number {
+  const [, count, unit = ''] = /^(\d{1,5})([hd])$/.exec(text) ?? [];
+  return Number(count) * (UNITS[unit] ?? Number.NaN);
+}
+
 /** Returns the time that a duration or a timestamp stands for. The Date is invalid for other text. */
 function expiryOf(text: string): Date {
-  const [, count, unit = ''] = /^(\d{1,5})([hd])$/.exec(text) ?? [];
-  if (count !== undefined) return new Date(Date.now() + Number(count) * (UNITS[unit] ?? Number.NaN));
+  const ms = durationMs(text);
+  if (!Number.isNaN(ms)) return new Date(Date.now() + ms);
   return new Date(z.iso.datetime({ offset: true }).safeParse(text).success ? text : Number.NaN);
 }
 
-function summaryOf(scopes: string[], stores: string[], expires: Date | undefined): string {
+function summaryOf({ scopes, stores, expiresAt }: ApiKey): string {
   const storeList = stores.length > 0 ? `stores ${stores.join(', ')}` : 'all stores';
-  return `${scopes.join(', ')}; ${storeList}; ${expires ? `until ${expires.toISOString()}` : 'never expires'}`;
+  return `${scopes.join(', ')}; ${storeList}; ${expiresAt ? `until ${expiresAt.toISOString()}` : 'never expires'}`;
 }
 
-function stateOf({ revokedAt, expiresAt }: ApiKey): string {
+function stateOf({ revokedAt, expiresAt, replacedBy }: ApiKey): string {
   if (revokedAt) return `revoked ${minuteOf(revokedAt)}`;
-  return expiresAt && expiresAt.getTime() <= Date.now() ? 'expired' : 'active';
+  if (expiresAt && expiresAt.getTime() <= Date.now()) return 'expired';
+  return replacedBy === null ? 'active' : `replaced by ${replacedBy}`;
 }
 
 const minuteOf = (time: Date) => time.toISOString().slice(0, 16).replace('T', ' ');

@@ -1,16 +1,10 @@
 import { z } from 'zod';
 import { line } from '#destinations/events.ts';
 import { store } from '../alerts/schema.ts';
-import { dateTime } from '../http/query-fields.ts';
+import { dateTime, duration } from '../http/query-fields.ts';
 import { failureCode, instant, uuid } from './schema.ts';
 
-const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const MAX_MS = 366 * 86_400_000;
-
-const duration = z
-  .string('must be a string')
-  .regex(/^[1-9]\d{0,6}[smhd]$/, 'must be a duration such as 30m, 2h or 7d')
-  .transform((text) => Number(text.slice(0, -1)) * (UNITS[text.slice(-1)] ?? Number.NaN));
 
 type Issue = { path: string; code: string; message: string };
 

@@ -56,6 +56,8 @@ export const PROBLEMS = {
     'Delivery has not failed',
     'Only a failed delivery can be retried. `status_now` is its current status.',
   ],
+  'own-key': [409, 'Key of this request', 'Use another key with the scope manage, or `npm run keys`.'],
+  'key-not-active': [409, 'Key is not active', 'It was revoked or replaced, or has expired. Create another key.'],
   'too-slow': [408, 'Request timeout', 'Send the headers within 10 s and the whole request within 30 s.'],
   'link-expired': [410, 'Link expired', 'Create another link: POST /alerts/{uuid}/links.'],
   'precondition-failed': [

@@ -21,3 +21,11 @@ export function pageLimit(byDefault: number) {
       },
     });
 }
+
+const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A duration in a body, such as `30m`; its value is in milliseconds. */
+export const duration = z
+  .string('must be a string')
+  .regex(/^[1-9]\d{0,6}[smhd]$/, 'must be a duration such as 30m, 2h or 7d')
+  .transform((text) => Number(text.slice(0, -1)) * (UNITS[text.slice(-1)] ?? Number.NaN));

@@ -8,10 +8,12 @@ import { copyPaths } from './copy-paths.ts';
 import { deliveryPaths } from './delivery-paths.ts';
 import { destinationPaths } from './destination-paths.ts';
 import { auditPaths, holdPaths } from './hold-paths.ts';
+import { keyPaths } from './key-paths.ts';
 import { mediaPaths } from './media-paths.ts';
 import { operationsPaths } from './operations-paths.ts';
 import { problemSchemas } from './problems.ts';
 import { retentionPaths } from './retention-paths.ts';
+import { settingsPaths } from './settings-paths.ts';
 
 /** Returns the contract as OpenAPI 3.1, generated from the schemas that validate the requests. */
 export function openApiDocument() {
@@ -31,6 +33,7 @@ export function openApiDocument() {
       { name: 'Operations', description: 'Retry failed alerts and find out why an alert is late.' },
       { name: 'Destinations', description: 'Deliver alerts to other systems.' },
       { name: 'Keeping', description: 'Retention, legal holds, deletion and the audit log.' },
+      { name: 'Administration', description: 'API keys, configuration and the state of the installation.' },
       { name: 'System', description: 'Health, metrics and documentation.' },
     ],
     paths: {
@@ -44,6 +47,8 @@ export function openApiDocument() {
       ...auditPaths,
       ...retentionPaths,
       ...backupPaths,
+      ...keyPaths,
+      ...settingsPaths,
       ...operationsPaths,
     },
     components: {

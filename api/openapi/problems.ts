@@ -61,6 +61,8 @@ const EXAMPLES: Partial<Record<ProblemName, ProblemExample>> = {
     reason: 'frame_damaged',
   },
   'copy-not-available': { detail: 'No copy was requested.', status_now: 'none', reason: 'disabled' },
+  'own-key': { detail: 'The key 7d3c1f0a2b sends this request, so it cannot revoke itself.' },
+  'key-not-active': { detail: 'The key 3f9c2a71d0 is revoked.' },
   'alert-archived': { detail: 'The alert was restored from the archive: it is never retried.' },
   'alert-held': { detail: 'The alert is under a legal hold.' },
   'alert-processing': { detail: 'A worker is processing the alert.' },

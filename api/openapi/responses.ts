@@ -10,8 +10,8 @@ const HEADERS = {
     'Identifies the request in the log. The client’s own value if it sent a valid one.',
   ),
   Location: text(
-    /^\/(alerts|destinations|deliveries)\/[0-9a-f-]{36}(\/copy)?$/,
-    'URL of the alert, its copy, the destination or delivery.',
+    /^\/((alerts|destinations|deliveries)\/[0-9a-f-]{36}(\/copy)?|keys\/[0-9a-f]{10})$/,
+    'URL of the alert, its copy, the destination, delivery or key.',
   ),
   'Retry-After': text(/^[1-9]\d*$/, 'Seconds to wait before the next request.'),
   ETag: text(/^"[^"]+"$/, 'A strong ETag; send it as If-None-Match or If-Match.'),

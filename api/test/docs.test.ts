@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DELIVERY_ID } from '../openapi/destination-examples.ts';
 import { openApiDocument } from '../openapi/document.ts';
 import { UUID } from '../openapi/examples.ts';
+import { KEY_ID } from '../openapi/key-paths.ts';
 import { contractErrors } from './contract.ts';
 import { json, newAlert, startTestApi, type TestApi } from './test-api.ts';
 
@@ -95,12 +96,15 @@ describe('/openapi.json', () => {
         '/alerts/{uuid}/links',
         '/destinations',
         '/deliveries/retry',
+        '/keys',
+        '/keys/{id}/rotate',
         '/mutes',
         '/retention/preview',
       ]),
     );
+    await api.db.apiKey.create({ data: { id: KEY_ID, name: 'x', sha256: new Uint8Array(32), scopes: [], stores: [] } });
     for (const { path, value } of bodies) {
-      const response = await fetch(`${api.url}${path.replace('{uuid}', UUID)}`, {
+      const response = await fetch(`${api.url}${path.replace('{uuid}', UUID).replace('{id}', KEY_ID)}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(value),

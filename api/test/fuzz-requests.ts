@@ -205,6 +205,7 @@ const PATHS = [
     '/deliveries',
     '/deliveries/retry',
     '/mutes',
+    '/keys',
     '/livez',
     '/readyz',
     '/openapi.json',

@@ -100,6 +100,16 @@ describe('npm run keys', () => {
     expect((await keys(['revoke', key])).stdout).toContain('was already revoked');
   });
 
+  it('rotates a key: both work until the overlap ends', async () => {
+    const key = await create('--store', 'harbour');
+    const { code, stdout, stderr } = await keys(['rotate', idOf(key), '--overlap', '7d']);
+    const next = stdout.trim();
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringMatching(/replaces .+valid until 20/) });
+    expect([await status(key), await status(next)]).toEqual([200, 200]);
+    const list = (await keys(['list'])).stdout;
+    expect(list).toMatch(new RegExp(`${idOf(key)}.+ harbour .+ replaced by ${idOf(next)}`));
+  });
+
   it('does nothing with --first if there is a key', async () => {
     await create();
     expect(await keys(['create', '--first', '--name', 'x', '--scope', 'read'])).toMatchObject({ code: 0, stdout: '' });

@@ -5,6 +5,7 @@ import { Registry } from '@prometheus-io/client';
 import type { Express } from 'express';
 import { pino } from 'pino';
 import { afterEach, expect } from 'vitest';
+import { describeConfig } from '#config/describe.ts';
 import { linkKeys } from '#media/links.ts';
 import { appendAudit } from '#prisma/audit.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
@@ -19,6 +20,7 @@ import { type AppDeps, createApp } from '../app.ts';
 import { createReadLog } from '../audit/reads.ts';
 import type { Auth } from '../auth/client.ts';
 import { createFailedLogins } from '../auth/failed-logins.ts';
+import { apiFields } from '../config.ts';
 import { registerBackupGauges } from '../operations/backup-gauges.ts';
 import { createMetrics } from '../operations/metrics.ts';
 import { createReadiness } from '../operations/readiness.ts';
@@ -74,6 +76,8 @@ export async function startTestApi(
     feedLag?: { checkMs: number; warnMs: number };
     destinations?: Partial<AppDeps['destinations']>;
     retentionDays?: number;
+    /** What GET /settings shows. */
+    env?: Record<string, string>;
   } = {},
 ): Promise<TestApi> {
   const database = await createTestDatabase({ queue: options.queueUrl === undefined });
@@ -104,6 +108,7 @@ export async function startTestApi(
     queue,
     deliveryQueue,
     log,
+    configuration: describeConfig(apiFields, { DATABASE_URL: queueUrl, ...options.env }),
     changeFeed,
     longPoll,
     metrics,

@@ -47,8 +47,10 @@ for (const { name, missing } of BACKENDS) {
       expect(stored?.opts).toMatchObject({ removeOnComplete, removeOnFail: KEEP_FAILED });
     });
 
-    it('responds to a ping', async () => {
+    it('responds to a ping, and knows the version of Redis', async () => {
       await expect(fixture.queue.ping()).resolves.toBeUndefined();
+      const version = name === 'redis' ? expect.stringMatching(/^\d+\.\d+/) : undefined;
+      expect(await fixture.queue.redisVersion()).toEqual(version);
     });
 
     it('enqueueAgain adds a job that never existed', async () => {

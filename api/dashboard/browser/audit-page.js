@@ -34,6 +34,7 @@ const ACTIONS = [
   ['mute.created', 'Muted'],
   ['mute.ended', 'Ended a mute'],
   ['key.created', 'Created a key'],
+  ['key.rotated', 'Rotated a key'],
   ['key.revoked', 'Revoked a key'],
   ['session.started', 'Logged in'],
   ['session.ended', 'Logged out'],

@@ -33,6 +33,7 @@ import { type DestinationDeps, destinationRoutes } from './destinations/routes.t
 import { createSecretStore } from './destinations/secrets.ts';
 import { destinationTestRoutes, TEST_WAIT_MS } from './destinations/test-routes.ts';
 import { createDeliveryTrigger } from './destinations/trigger.ts';
+import { exportRoutes } from './exports/routes.ts';
 import { cors } from './http/cors.ts';
 import { sameOriginOnly } from './http/cross-site.ts';
 import { LongPollSlots } from './http/long-poll-slots.ts';
@@ -143,7 +144,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(reportRoutes({ ...deps, storeNames }));
   const newAlertSchema = newAlertSchemaFor(deps.videoExtensions);
   app.use(batchRoutes({ ...deps, newAlertSchema }));
-  app.use(alertRoutes({ ...deps, longPollSlots, storeNames, newAlertSchema }));
+  app.use(exportRoutes(deps), alertRoutes({ ...deps, longPollSlots, storeNames, newAlertSchema }));
   app.use(mediaRoutes(deps), copyRoutes(deps));
   app.use(...allDestinationRoutes(deps, longPollSlots), retentionRoutes(deps), settingsRoutes(deps));
   app.use(queueRoutes(deps));

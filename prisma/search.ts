@@ -53,21 +53,55 @@ async function findByStore(db: Database, filter: AlertFilter, stores: readonly s
 /** Reads the index of uuids if the text is the beginning of one. */
 async function findByUuid(db: Database, text: string): Promise<Id[]> {
   const digits = text.replaceAll('-', '').toLowerCase();
-  if (!/^[0-9a-f]{4,32}$/.test(digits)) return [];
+  if (!isUuidPart(digits)) return [];
   return db.$queryRaw<Id[]>`
     SELECT id FROM alerts
     WHERE uuid BETWEEN ${digits.padEnd(32, '0')}::uuid AND ${digits.padEnd(32, 'f')}::uuid LIMIT ${MAX_UUIDS}`;
 }
 
+/** Returns whether the digits may be the beginning of a uuid. */
+function isUuidPart(digits: string): boolean {
+  return /^[0-9a-f]{4,32}$/.test(digits);
+}
+
 async function compare(db: Database, filter: AlertFilter, text: string, page: Page): Promise<Id[]> {
-  const pattern = `%${text.replace(/[\\%_]/g, '\\$&')}%`;
-  const name = text.includes('/') ? Prisma.sql`video` : Prisma.sql`split_part(video, '/', -1)`;
-  const uuid = /^[0-9a-f-]+$/i.test(text) ? Prisma.sql`uuid::text ILIKE ${pattern}` : Prisma.sql`false`;
   const status = filter.status === undefined ? Prisma.sql`true` : Prisma.sql`status = ${filter.status}::alert_status`;
   return db.$queryRaw<Id[]>`
     SELECT id FROM (${newest(filter, page)}) AS newest
-    WHERE ${status} AND (${name} ILIKE ${pattern} OR store ILIKE ${pattern} OR ${uuid})
+    WHERE ${status} AND ${contains(text)}
     ORDER BY received_at DESC, id DESC LIMIT ${page.limit}`;
+}
+
+/** Returns the condition for alerts whose file name, store or uuid contains the text. */
+function contains(text: string): Prisma.Sql {
+  const pattern = `%${text.replace(/[\\%_]/g, '\\$&')}%`;
+  const name = text.includes('/') ? Prisma.sql`video` : Prisma.sql`split_part(video, '/', -1)`;
+  const uuid = /^[0-9a-f-]+$/i.test(text) ? Prisma.sql`uuid::text ILIKE ${pattern}` : Prisma.sql`false`;
+  return Prisma.sql`(${name} ILIKE ${pattern} OR store ILIKE ${pattern} OR ${uuid})`;
+}
+
+/**
+ * Compares the next MAX_COMPARED alerts after the cursor, of one store or of all, and returns the ids of those that contain the text,
+ * newest first. `last`: the last one compared, undefined if there are no more. The ids match the store, the times and the camera
+ * of the filter, and perhaps not the rest of it.
+ */
+export async function compareNext(
+  db: Database,
+  filter: AlertFilter,
+  text: string,
+  after: AlertCursor | undefined,
+): Promise<{ matching: bigint[]; last: AlertCursor | undefined }> {
+  const digits = text.replaceAll('-', '').toLowerCase();
+  // The beginning of a uuid may lack the hyphens, as in findByUuid.
+  const byUuid = isUuidPart(digits) ? Prisma.sql`replace(uuid::text, '-', '') LIKE ${`${digits}%`}` : Prisma.sql`false`;
+  const rows = await db.$queryRaw<(AlertCursor & { matches: boolean })[]>`
+    WITH newest AS MATERIALIZED (${newest(filter, { limit: MAX_COMPARED, after })}),
+      compared AS (SELECT id, received_at, ${contains(text)} OR ${byUuid} AS matches FROM newest)
+    SELECT id, received_at AS "receivedAt", matches FROM compared
+    WHERE matches OR id = (SELECT id FROM newest ORDER BY received_at, id LIMIT 1)
+    ORDER BY received_at DESC, id DESC`;
+  const matching = rows.filter(({ matches }) => matches).map(({ id }) => id);
+  return { matching, last: rows.at(-1) };
 }
 
 async function oldestCompared(db: Database, filter: AlertFilter, page: Page): Promise<Date | null> {

@@ -18,6 +18,7 @@ import { parse, readJson } from '../http/request-body.ts';
 import { type AdmitDeps, admitAlert } from './admission.ts';
 import { etagOf } from './etag.ts';
 import { deleteOneAlert } from './hold-routes.ts';
+import { filterOf } from './list-filter.ts';
 import type { LongPoll } from './long-poll.ts';
 import { alertPathSchema, alertQuerySchema, type newAlertSchema } from './schema.ts';
 import type { StoreNames } from './store-names.ts';
@@ -129,16 +130,7 @@ function getAlerts(deps: Deps): RequestHandler {
   return async (req, res) => {
     const query = parse(alertQuerySchema, req.query, 'query');
     const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
-    const filter = {
-      store: query.store,
-      stores: req.apiClient.stores,
-      camera: query.camera,
-      status: query.status,
-      failureCode: query.failure_code,
-      held: query.held,
-      from: query.from,
-      to: query.to,
-    };
+    const filter = filterOf(query, req.apiClient);
     // One more than requested shows whether there is a next page.
     const limits = { limit: query.limit + 1, after };
     const stores = query.q === undefined ? [] : await deps.storeNames.containing(query.q, filter.stores);

@@ -7,6 +7,7 @@ import { backupPaths } from './backup-paths.ts';
 import { copyPaths } from './copy-paths.ts';
 import { deliveryPaths } from './delivery-paths.ts';
 import { destinationPaths } from './destination-paths.ts';
+import { exportPaths } from './export-paths.ts';
 import { auditPaths, holdPaths } from './hold-paths.ts';
 import { keyPaths } from './key-paths.ts';
 import { mediaPaths } from './media-paths.ts';
@@ -38,6 +39,7 @@ export function openApiDocument() {
     ],
     paths: {
       ...alertPaths,
+      ...exportPaths,
       ...holdPaths,
       ...alertActionPaths,
       ...mediaPaths,

@@ -75,10 +75,10 @@ function validationExample({ subject, schema, invalid }: NonNullable<Operation['
   return { detail: message, ...extra };
 }
 
-/** Every GET response with a body has an ETag. */
+/** Every GET response with a body has an ETag, unless it is streamed. */
 function notModified(responses: ZodOpenApiResponsesObject): ZodOpenApiResponsesObject {
   const ok = responses['200'];
-  if (!ok || '$ref' in ok || ok.content?.['text/event-stream']) return {};
+  if (!ok || '$ref' in ok || ok.content?.['text/event-stream'] || ok.content?.['text/csv']) return {};
   return {
     304: {
       description: 'Not modified since the ETag in If-None-Match',

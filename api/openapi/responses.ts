@@ -20,7 +20,7 @@ const HEADERS = {
   'Preference-Applied': text(/^wait=([1-9]|1\d|2[0-5])$/, 'The maximum wait in seconds that was applied.'),
   'Accept-Ranges': text(/^bytes$/, 'Ranges are supported.'),
   'Content-Range': text(/^bytes (\d+-\d+|\*)\/\d+$/, 'The range of this response and the size of the file.'),
-  'Content-Disposition': text(/^inline; filename="[\w.-]+"$/, 'The name of the file for saving it.'),
+  'Content-Disposition': text(/^(inline|attachment); filename="[\w.-]+"$/, 'The name of the file for saving it.'),
   Link: text(/^<\/(alerts|deliveries|audit)\?.+>; rel="next"$/, 'The next page, if there is one.'),
   'X-Accel-Buffering': text(/^no$/, 'Disables buffering in proxies.'),
   'WWW-Authenticate': text(/^Bearer realm="alerts"/, 'The supported authentication schemes.'),

@@ -199,6 +199,7 @@ const PATHS = [
     '/alerts/batch',
     '/alerts/retry',
     '/alerts/events',
+    '/alerts/export',
     '/alerts/statistics',
     '/destinations',
     '/destinations/console',

@@ -23,6 +23,7 @@ const ACTIONS = [
   ['alert.deleted', 'Deleted an alert'],
   ['alert.read', 'Read an alert'],
   ['alerts.listed', 'Listed alerts'],
+  ['alerts.exported', 'Exported alerts'],
   ['alert.retried', 'Retried an alert'],
   ['alerts.retried', 'Retried alerts'],
   ['delivery.retried', 'Retried a delivery'],

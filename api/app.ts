@@ -56,6 +56,7 @@ import { metricsRoutes } from './operations/metrics-route.ts';
 import { responseMetrics } from './operations/response-metrics.ts';
 import { retentionRoutes } from './retention/routes.ts';
 import { settingsRoutes } from './settings/routes.ts';
+import { storeRoutes } from './stores/routes.ts';
 
 export type AppDeps = {
   db: Database;
@@ -146,7 +147,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(batchRoutes({ ...deps, newAlertSchema }));
   app.use(exportRoutes(deps), alertRoutes({ ...deps, longPollSlots, storeNames, newAlertSchema }));
   app.use(mediaRoutes(deps), copyRoutes(deps));
-  app.use(...allDestinationRoutes(deps, longPollSlots), retentionRoutes(deps), settingsRoutes(deps));
+  app.use(...allDestinationRoutes(deps, longPollSlots), retentionRoutes(deps), settingsRoutes(deps), storeRoutes(deps));
   app.use(queueRoutes(deps));
   app.use(notFound);
   app.use(showProblemPage);

@@ -15,6 +15,7 @@ import { operationsPaths } from './operations-paths.ts';
 import { problemSchemas } from './problems.ts';
 import { retentionPaths } from './retention-paths.ts';
 import { settingsPaths } from './settings-paths.ts';
+import { storePaths } from './store-paths.ts';
 
 /** Returns the contract as OpenAPI 3.1, generated from the schemas that validate the requests. */
 export function openApiDocument() {
@@ -48,6 +49,7 @@ export function openApiDocument() {
       ...deliveryPaths,
       ...auditPaths,
       ...retentionPaths,
+      ...storePaths,
       ...backupPaths,
       ...keyPaths,
       ...settingsPaths,

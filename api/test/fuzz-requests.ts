@@ -200,6 +200,7 @@ const PATHS = [
     '/alerts/retry',
     '/alerts/events',
     '/alerts/export',
+    '/stores',
     '/alerts/statistics',
     '/destinations',
     '/destinations/console',

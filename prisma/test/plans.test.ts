@@ -20,6 +20,7 @@ import { readChanges, readFeedBounds } from '../change-feed.ts';
 import { type Database, openDatabase } from '../client.ts';
 import { listOverdue } from '../overdue.ts';
 import { countAlerts, minutesOf } from '../statistics.ts';
+import { countBuckets, summarizeStores } from '../store-overview.ts';
 
 const ROWS = 200_000;
 const UNFINISHED = 100;
@@ -235,5 +236,15 @@ describe(`with ${ROWS} alerts stored`, () => {
     await expectFlat(rows + SPARE, (db) => countAlerts(db, { store: 'store-3' }, DAY));
     const lastHours = new Date(Date.parse('2026-01-01') + ROWS * 5_000 - 3_600_000);
     await expectFlat(720 + SPARE, (db) => minutesOf(db, {}, lastHours));
+  });
+
+  it('the overview of the stores reads only its two periods and the stores', async () => {
+    const { from, to } = DAY;
+    const previousFrom = new Date('2026-01-04');
+    await expectFlat((2 * 24 * 3_600) / 5 + SPARE, (db) => summarizeStores(db, { previousFrom, from, to }));
+    const ofStore = (24 * 3_600) / 5 / 200;
+    await expectFlat(3 * ofStore + SPARE, (db) =>
+      countBuckets(db, ['store-3', 'store-5'], { from, to, seconds: 3_600 }),
+    );
   });
 });

@@ -76,11 +76,7 @@ export const PROBLEMS = {
     'Too many open streams and waits',
     'Close an event stream, or let a `Prefer: wait` request finish. Retry-After says when to try again.',
   ],
-  'too-many-exports': [
-    429,
-    'Too many exports',
-    'Wait until another export has ended. Retry-After says when to try again.',
-  ],
+  'too-many-exports': [429, 'Too many exports', 'Wait until one has ended. Retry-After says when to try again.'],
   'too-many-requests': [429, 'Too many requests', 'Wait Retry-After seconds. RateLimit shows what remains.'],
   'headers-too-large': [431, 'Headers too large', 'The limit for all headers together is 16 KiB.'],
   internal: [500, 'Internal server error', 'Try again. If it happens again, send the request_id to the operator.'],

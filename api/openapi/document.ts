@@ -1,4 +1,4 @@
-import { createDocument } from 'zod-openapi';
+import { createDocument, type ZodOpenApiPathsObject } from 'zod-openapi';
 import packageJson from '../../package.json' with { type: 'json' };
 import { problemSchema } from '../alerts/schema.ts';
 import { alertActionPaths } from './alert-action-paths.ts';
@@ -16,6 +16,24 @@ import { problemSchemas } from './problems.ts';
 import { retentionPaths } from './retention-paths.ts';
 import { settingsPaths } from './settings-paths.ts';
 import { storePaths } from './store-paths.ts';
+
+const PATHS: ZodOpenApiPathsObject = {
+  ...alertPaths,
+  ...exportPaths,
+  ...holdPaths,
+  ...alertActionPaths,
+  ...mediaPaths,
+  ...copyPaths,
+  ...destinationPaths,
+  ...deliveryPaths,
+  ...auditPaths,
+  ...retentionPaths,
+  ...storePaths,
+  ...backupPaths,
+  ...keyPaths,
+  ...settingsPaths,
+  ...operationsPaths,
+};
 
 /** Returns the contract as OpenAPI 3.1, generated from the schemas that validate the requests. */
 export function openApiDocument() {
@@ -38,23 +56,7 @@ export function openApiDocument() {
       { name: 'Administration', description: 'API keys, configuration and the state of the installation.' },
       { name: 'System', description: 'Health, metrics and documentation.' },
     ],
-    paths: {
-      ...alertPaths,
-      ...exportPaths,
-      ...holdPaths,
-      ...alertActionPaths,
-      ...mediaPaths,
-      ...copyPaths,
-      ...destinationPaths,
-      ...deliveryPaths,
-      ...auditPaths,
-      ...retentionPaths,
-      ...storePaths,
-      ...backupPaths,
-      ...keyPaths,
-      ...settingsPaths,
-      ...operationsPaths,
-    },
+    paths: PATHS,
     components: {
       schemas: { Problem: problemSchema, ...problemSchemas() },
       securitySchemes: {

@@ -21,7 +21,7 @@ let url: string;
 beforeAll(async () => {
   api = await startMediaApi({ media: { accel: '/_media/' }, trustProxy: 1 });
   chmodSync(api.folder, 0o755); // nginx started by root serves as nobody
-  endpoint = await startPublicEndpoint({ api: Number(new URL(api.url).port), mediaFolder: api.folder });
+  endpoint = await startPublicEndpoint({ apis: [Number(new URL(api.url).port)], mediaFolder: api.folder });
   if ('missing' in endpoint) return;
   url = `http://127.0.0.1:${endpoint.ports.api}`;
   picture = await api.addAlert('picture', PICTURE);

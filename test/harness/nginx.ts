@@ -20,8 +20,8 @@ export type PublicEndpointOptions = {
   env?: Record<string, string>;
   /** Size of a memory file system for the bodies that nginx writes, as in "1m". Needs root. Default: a folder. */
   bodySpace?: string;
-  /** The port of an api that runs already. Default: one that only echoes. */
-  api?: number;
+  /** The ports of apis that run already. Default: one that only echoes. */
+  apis?: number[];
   /** The folder of pictures and copies. */
   mediaFolder?: string;
 };
@@ -60,12 +60,12 @@ export async function startPublicEndpoint(
   await makeCertificate(openssl.path, folder);
   await copyServedFiles(folder);
   await writeConfiguration(folder, ports, {
-    upstream: options.api ?? upstream,
+    upstreams: options.apis ?? [upstream],
     media: options.mediaFolder ?? `${folder}/media`,
   });
   const unmount = options.bodySpace === undefined ? undefined : await mountBodySpace(folder, options.bodySpace);
   const requests: ApiRequest[] = [];
-  let server = options.api === undefined ? await startApi(upstream, requests) : undefined;
+  let server = options.apis === undefined ? await startApi(upstream, requests) : undefined;
   const proxy = startProcess({
     name: 'nginx',
     file: '/bin/sh',
@@ -118,11 +118,13 @@ type Change = [from: string | RegExp, to: string];
 async function writeConfiguration(
   folder: string,
   ports: PublicEndpoint['ports'],
-  { upstream, media }: { upstream: number; media: string },
+  { upstreams, media }: { upstreams: number[]; media: string },
 ): Promise<void> {
+  const [first] = upstreams;
+  const isOne = upstreams.length === 1;
   const main = replaceAll(await readFile(join(FOLDER, 'nginx.conf'), 'utf8'), [
-    ['http://$api:8000', `http://$api:${upstream}`],
-    ['set $api api;', 'set $api 127.0.0.1;'],
+    ['http://$api:8000', isOne ? `http://$api:${first}` : 'http://$api'],
+    ['set $api api;', isOne ? 'set $api 127.0.0.1;' : 'set $api apis;'],
     ['listen 8000;', `listen 127.0.0.1:${ports.api};`],
     ['listen 8080;', `listen 127.0.0.1:${ports.videos};`],
     ['/tmp/', `${folder}/`],
@@ -142,6 +144,9 @@ async function writeConfiguration(
   await mkdir(join(folder, 'extra'));
   await writeFile(join(folder, 'nginx.conf'), main);
   await writeFile(join(folder, 'extra/tls.conf'), tls);
+  // As the addresses that Docker's name server returns: each request knows nothing of earlier failures.
+  const servers = upstreams.map((port) => `server 127.0.0.1:${port} max_fails=0;`).join(' ');
+  await writeFile(join(folder, 'extra/apis.conf'), `upstream apis { ${servers} }\n`);
 }
 
 function replaceAll(text: string, changes: Change[]): string {

@@ -25,6 +25,15 @@ RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional --ign
     && find node_modules/@prisma/client/runtime -regex '.*\(cockroachdb\|mysql\|sqlite\|sqlserver\).*' -delete \
     && find node_modules -name '*.map' -delete
 
+# The pooler of compose's profile `ha`.
+FROM base AS pgbouncer
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends pgbouncer \
+    && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /usr/share/doc /usr/share/man
+USER 1000:1000
+ENTRYPOINT []
+CMD ["pgbouncer", "/etc/pgbouncer/pgbouncer.ini"]
+
 FROM base
 # Makes pictures of videos; Debian updates it. Drivers of graphics cards and a compiler for them, which ffmpeg does not need,
 # are 160 MB.

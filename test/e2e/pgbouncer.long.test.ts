@@ -1,39 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
-import { migrate } from '#prisma/migrate.ts';
 import { withSessionLock } from '#prisma/session-lock.ts';
-import { migrateQueue } from '#redis/migrate.ts';
-import { startPgBouncer } from '#test/harness/pgbouncer.ts';
-import { startPostgresCluster } from '#test/harness/postgres-cluster.ts';
+import { startPooledDatabase } from '#test/harness/pooled-database.ts';
 import { startProcess } from '#test/harness/process.ts';
 import { type Backend, startStack } from '#test/harness/stack.ts';
 
 const OPTIONS = { timeout: 600_000 };
-const ROLES = new URL('../../prisma/roles.sql', import.meta.url);
 const ALERTS = 60;
-
-/** Starts a PostgreSQL with the two roles behind PgBouncer. Returns undefined if there is no PgBouncer here. */
-async function startFixture() {
-  const { primary: server, close } = await startPostgresCluster({ synchronous: false });
-  onTestFinished(() => close());
-  const bouncer = await startPgBouncer({ port: server.port, roles: ['alerts_app', 'postgres'] });
-  if ('missing' in bouncer) return undefined;
-  onTestFinished(() => bouncer.close());
-  await server.query(await readFile(ROLES, 'utf8'));
-  const urlOf = (role: string, port: number) => `postgres://${role}@127.0.0.1:${port}/alerts`;
-  const owner = urlOf('alerts_owner', server.port);
-  await migrate(owner);
-  await migrateQueue(owner);
-  const urls = { pooled: urlOf('alerts_app', bouncer.port), direct: urlOf('alerts_app', server.port) };
-  return { server, bouncer, ...urls };
-}
 
 describe('behind PgBouncer in transaction mode', () => {
   it.each<Backend>(['redis', 'postgres'])('alerts are processed, with the queue on %s', OPTIONS, async (backend) => {
     if (backend === 'redis' && inject('redisUrl') === null) return;
-    const fixture = await startFixture();
+    const fixture = await startPooledDatabase(onTestFinished);
     if (fixture === undefined) return;
     const { server, pooled, direct } = fixture;
     const stack = await startStack({
@@ -57,7 +36,7 @@ describe('behind PgBouncer in transaction mode', () => {
   });
 
   it('a role without the settings is refused with what to do', OPTIONS, async () => {
-    const fixture = await startFixture();
+    const fixture = await startPooledDatabase(onTestFinished);
     if (fixture === undefined) return;
     const { server, bouncer, pooled, direct } = fixture;
     await server.query('ALTER ROLE alerts_app IN DATABASE alerts RESET ALL');

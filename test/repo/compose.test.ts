@@ -1,9 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { watchedFolders } from '#local/watch.ts';
 
 // AUTH=off is safe in a container only while its port is published on the address that PUBLISHED_ON names.
 const compose = readFileSync(new URL('../../compose.yml', import.meta.url), 'utf8');
+
+type Service = {
+  profiles?: string[];
+  volumes?: (string | object)[];
+  ports?: string[];
+  depends_on?: Record<string, { required?: boolean }>;
+  [key: string]: unknown;
+};
+const services = Object.entries(parse(compose, { merge: true }).services as Record<string, Service>);
+
 const withTls = readFileSync(new URL('../../nginx/tls/compose.yml', import.meta.url), 'utf8');
 
 it('publishes every port on loopback, the address that PUBLISHED_ON names', () => {
@@ -15,12 +26,13 @@ it('publishes every port on loopback, the address that PUBLISHED_ON names', () =
 });
 
 it('mounts in each service only the secrets that it needs', () => {
-  const services = compose
-    .slice(compose.indexOf('\nservices:'), compose.indexOf('\nnetworks:'))
-    .split(/\n {2}(?=[a-z-]+:\n)/);
-  const mounts = services.flatMap((service) =>
-    [...service.matchAll(/"(secrets[a-z-]*):\/run/g)].map(([, volume]) => [/^[a-z-]+/.exec(service)?.[0], volume]),
-  );
+  const mounts = services
+    .filter(([name]) => name !== 'secrets' && name !== 'ha-secrets')
+    .flatMap(([name, { volumes = [] }]) =>
+      volumes
+        .map((volume) => /^(secrets[a-z-]*):\/run\/.+:ro$/.exec(`${volume}`)?.[1])
+        .flatMap((volume) => (volume ? [[name, volume]] : [])),
+    );
   expect(mounts).toEqual([
     ['postgres', 'secrets-postgres'],
     ['redis', 'secrets-redis'],
@@ -32,8 +44,39 @@ it('mounts in each service only the secrets that it needs', () => {
     ['worker', 'secrets-destinations'],
     ['backup', 'secrets-migrate'],
     ['backup', 'secrets-destinations'],
+    ['redis-replica', 'secrets-redis'],
+    ['sentinel', 'secrets-redis'],
+    ['postgres-replica', 'secrets-replica'],
+    ['pgbouncer', 'secrets-pgbouncer'],
     ['observability-secrets', 'secrets-app'],
   ]);
+});
+
+it('restricts every service, publishes no port of the profile ha, and requires none of its services', () => {
+  const profiled = new Set(services.filter(([, { profiles }]) => profiles !== undefined).map(([name]) => name));
+  for (const [name, service] of services) {
+    expect(service, name).toMatchObject({
+      read_only: true,
+      cap_drop: ['ALL'],
+      security_opt: ['no-new-privileges:true'],
+    });
+    expect(service, name).toMatchObject({ mem_limit: expect.anything(), pids_limit: expect.any(Number) });
+    if (service.profiles?.includes('ha')) expect(service.ports, name).toBeUndefined();
+    for (const [dependency, { required }] of Object.entries(service.depends_on ?? {})) {
+      if (!profiled.has(name) && profiled.has(dependency)) expect(required, `${name} → ${dependency}`).toBe(false);
+    }
+  }
+  expect([...profiled]).toEqual(expect.arrayContaining(['sentinel', 'redis-replica', 'postgres-replica', 'pgbouncer']));
+});
+
+it('lets a new release replace only what runs it: PostgreSQL, Redis and nginx depend on nothing with its image', () => {
+  const byName = new Map(services);
+  const dependenciesOf = (name: string): string[] =>
+    Object.keys(byName.get(name)?.depends_on ?? {}).flatMap((each) => [each, ...dependenciesOf(each)]);
+  for (const name of ['postgres', 'redis', 'nginx']) {
+    for (const each of dependenciesOf(name))
+      expect(byName.get(each)?.image, `${name} → ${each}`).not.toBe('video-alerts');
+  }
 });
 
 it('mounts the media in nginx where its image has no folder, whose owner the empty volume would get', () => {

@@ -147,7 +147,7 @@ describe('configuration variables', () => {
 
   it('are all in .env.example, and no others', () => {
     const names = [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z_]+)=/gm)].map(([, name = '']) => name);
-    expect(names.toSorted()).toEqual([...fields, ...composeOnly, 'COMPOSE_FILE'].toSorted());
+    expect(names.toSorted()).toEqual([...fields, ...composeOnly, 'COMPOSE_FILE', 'COMPOSE_PROFILES'].toSorted());
   });
 
   it.each([
@@ -157,8 +157,9 @@ describe('configuration variables', () => {
     const [, block = ''] = compose.split(`\n  ${service}:\n`);
     const [environment = ''] = (block.split('    environment:\n')[1] ?? '').split(/\n {4}\w/);
     const set = [...environment.matchAll(/^ {6}([A-Z][A-Z_]+):/gm)].map(([, name = '']) => name);
-    // compose gives the first three as files; ffprobe and ffmpeg are in the image.
-    const elsewhere = ['DATABASE_URL', 'QUEUE_URL', 'SECRETS_KEY', 'FFPROBE_PATH', 'FFMPEG_PATH'];
+    // compose gives URLs and the key as files; ffprobe and ffmpeg are in the image.
+    const urls = ['DATABASE_URL', 'DATABASE_DIRECT_URL', 'DATABASE_REPLICA_URL', 'QUEUE_URL'];
+    const elsewhere = [...urls, 'SECRETS_KEY', 'FFPROBE_PATH', 'FFMPEG_PATH'];
     expect(set.toSorted()).toEqual(
       Object.keys(ofService)
         .filter((name) => !elsewhere.includes(name))

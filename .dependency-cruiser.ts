@@ -51,7 +51,7 @@ type Rule = IForbiddenRuleType & { name: string; comment: string };
 /** Layers of the api, from the entry down: a layer imports only layers below it. */
 const API_LAYERS = [
   ['openapi'],
-  ['destinations', 'media', 'retention', 'keys', 'settings', 'exports', 'stores'],
+  ['destinations', 'media', 'retention', 'triage', 'keys', 'settings', 'exports', 'stores'],
   ['alerts'],
   ['operations', 'dashboard'],
   ['audit'],
@@ -93,7 +93,7 @@ function layerRule(lower: string[], upper: string[]): Rule {
   return {
     name: `api-layers-${lower.join('-')}`,
     comment:
-      'the layers of the api: index → app → openapi → destinations, media, retention, keys, settings, exports, stores → alerts → operations, dashboard → audit → auth → http',
+      'the layers of the api: index → app → openapi → destinations, media, retention, triage, keys, settings, exports, stores → alerts → operations, dashboard → audit → auth → http',
     severity: 'error',
     from: { path: `^api/(${lower.join('|')})/`, pathNot: TESTS },
     to: { path: `^api/(${[...upper.map((layer) => `${layer}/`), 'index\\.', 'app\\.'].join('|')})` },

@@ -57,6 +57,7 @@ import { responseMetrics } from './operations/response-metrics.ts';
 import { retentionRoutes } from './retention/routes.ts';
 import { settingsRoutes } from './settings/routes.ts';
 import { storeRoutes } from './stores/routes.ts';
+import { triageRoutes } from './triage/routes.ts';
 
 export type AppDeps = {
   db: Database;
@@ -144,7 +145,7 @@ export function createApp(deps: AppDeps): Express {
   const storeNames = createStoreNames(deps.staleReads);
   app.use(reportRoutes({ ...deps, storeNames }));
   const newAlertSchema = newAlertSchemaFor(deps.videoExtensions);
-  app.use(batchRoutes({ ...deps, newAlertSchema }));
+  app.use(batchRoutes({ ...deps, newAlertSchema }), triageRoutes(deps));
   app.use(exportRoutes(deps), alertRoutes({ ...deps, longPollSlots, storeNames, newAlertSchema }));
   app.use(mediaRoutes(deps), copyRoutes(deps));
   app.use(...allDestinationRoutes(deps, longPollSlots), retentionRoutes(deps), settingsRoutes(deps), storeRoutes(deps));

@@ -161,10 +161,8 @@ class Driver {
   }
 
   #connection(): Connection | Promise<Connection> {
-    for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) {
-      if (idle.isOpen()) return idle;
-      this.#open -= 1;
-    }
+    const idle = this.#idle.pop();
+    if (idle) return idle;
     if (this.#open < MAX_CONNECTIONS) return this.#openConnection();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }

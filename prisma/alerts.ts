@@ -7,6 +7,8 @@ import { type Lease, type NewPicture, type Recorded, type Resolution, recordedOf
 import type { Alert, Prisma } from './generated/client.ts';
 import type { AlertStatus, FailureCode } from './generated/enums.ts';
 import { newestOfStores } from './newest-of-stores.ts';
+import { openIds } from './open-alerts.ts';
+import { type TriageFilter, whereTriage } from './triage-filter.ts';
 
 export type { ClaimedAlert, NewAlert } from './alert-writes.ts';
 export type { Lease, NewPicture } from './finish.ts';
@@ -64,6 +66,7 @@ export type AlertFilter = {
   failureCode?: FailureCode | undefined;
   /** Only those under a legal hold; false: only others. */
   held?: boolean | undefined;
+  triage?: TriageFilter | undefined;
   /** Received at or after this time. */
   from?: Date | undefined;
   /** Received before this time. */
@@ -101,12 +104,13 @@ export function wherePage(filter: AlertFilter, after: AlertCursor | undefined): 
   return where;
 }
 
-function pageOf(db: Database, filter: AlertFilter, page: { limit: number; after?: AlertCursor | undefined }) {
+async function pageOf(db: Database, filter: AlertFilter, page: { limit: number; after?: AlertCursor | undefined }) {
   const where = wherePage(filter, page.after);
+  if (filter.triage === 'open') where.id = { in: await openIds(db, filter, page) };
   return db.alert.findMany({ where, orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }], take: page.limit });
 }
 
-function whereOf({ camera, status, failureCode, held, ...filter }: AlertFilter): Prisma.AlertWhereInput {
+function whereOf({ camera, status, failureCode, held, triage, ...filter }: AlertFilter): Prisma.AlertWhereInput {
   const where: Prisma.AlertWhereInput = {};
   const store: Prisma.StringFilter = {};
   if (filter.store !== undefined) store.equals = filter.store;
@@ -119,6 +123,7 @@ function whereOf({ camera, status, failureCode, held, ...filter }: AlertFilter):
   if (filter.from) received.gte = filter.from;
   if (filter.to) received.lt = filter.to;
   where.receivedAt = received;
+  if (triage !== undefined) Object.assign(where, whereTriage(triage));
   // In the terms of the partial indexes: exactly the failed rows have a code, and unfinished alerts are not notified.
   if (failureCode !== undefined) where.failureCode = failureCode;
   else if (status === 'failed') where.failureCode = { not: null };

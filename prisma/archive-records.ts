@@ -11,7 +11,7 @@ type ArchiveRecord = Candidate & { uuid: string; day: string; store: string; lin
 /** Of the lines. */
 const VERSION = 1;
 
-/** Returns those of the alerts that were not changed since, with their rounds, outcomes of deliveries and pictures. */
+/** Returns those of the alerts that were not changed since, with their rounds, outcomes of deliveries, pictures, triage and comments. */
 export async function readArchiveRecords(db: Database, candidates: readonly Candidate[]): Promise<ArchiveRecord[]> {
   const ids = candidates.map(({ id }) => id);
   const times = candidates.map(({ updatedAt }) => updatedAt.toISOString());
@@ -29,7 +29,10 @@ export async function readArchiveRecords(db: Database, candidates: readonly Cand
           FROM deliveries sent JOIN destinations ON destinations.id = destination_id WHERE sent.alert_id = alerts.id),
         'picture', (SELECT json_build_object('status', status, 'reason', reason, 'detail', detail, 'sha256',
             encode(sha256, 'hex'), 'width', width, 'height', height, 'bytes', bytes)
-          FROM pictures WHERE pictures.alert_id = alerts.id))::text AS line
+          FROM pictures WHERE pictures.alert_id = alerts.id),
+        'triage', (SELECT to_jsonb(triage) - 'alert_id' FROM alert_triage triage WHERE triage.alert_id = alerts.id),
+        'comments', (SELECT COALESCE(json_agg(to_jsonb(comments) - 'alert_id' ORDER BY number), '[]')
+          FROM alert_comments comments WHERE comments.alert_id = alerts.id))::text AS line
     FROM alerts JOIN unnest(${ids}::bigint[], ${times}::timestamptz[]) AS candidate (id, updated_at)
       ON alerts.id = candidate.id AND alerts.updated_at = candidate.updated_at
     LEFT JOIN archived_alerts archived ON archived.alert_id = alerts.id
@@ -92,6 +95,16 @@ async function insertRecords(
       SELECT inserted.id, attempts, started_at, ended_at, failure_code, failure_detail
       FROM records JOIN inserted ON inserted.uuid = (record ->> 'uuid')::uuid,
         jsonb_populate_recordset(NULL::alert_rounds, record -> 'rounds')),
+    triaged AS (
+      INSERT INTO alert_triage (alert_id, acknowledged_at, acknowledged_by, assignee, comment_count, updated_at)
+      SELECT inserted.id, acknowledged_at, acknowledged_by, assignee, comment_count, triage.updated_at
+      FROM records JOIN inserted ON inserted.uuid = (record ->> 'uuid')::uuid,
+        jsonb_populate_recordset(NULL::alert_triage, jsonb_path_query_array(record, '$.triage ? (@ != null)')) triage),
+    commented AS (
+      INSERT INTO alert_comments (alert_id, number, text, author, created_at)
+      SELECT inserted.id, number, text, author, created_at
+      FROM records JOIN inserted ON inserted.uuid = (record ->> 'uuid')::uuid,
+        jsonb_populate_recordset(NULL::alert_comments, jsonb_path_query_array(record, '$.comments[*]'))),
     pictured AS (
       INSERT INTO pictures (alert_id, status, reason, detail, finished_at)
       SELECT id, 'none', 'not_archived', ${NO_PICTURE}, now() FROM inserted WHERE status = 'processed')

@@ -10,6 +10,7 @@ export const AUDIT_ACTIONS = [
   ...['mute.created', 'mute.ended'],
   ...['alert.retried', 'alerts.retried', 'delivery.retried', 'deliveries.retried'],
   ...['hold.placed', 'hold.changed', 'hold.released', 'alert.deleted'],
+  ...['alert.acknowledged', 'alert.reopened', 'alert.assigned', 'alert.commented'],
   ...['alert.read', 'alerts.listed', 'alerts.exported'],
   ...['retention.changed', 'retention.run', 'archive.restore_started', 'archive.restored', 'audit.pruned'],
   ...['copies.requested', 'backup.created', 'backup.restored'],

@@ -3,7 +3,7 @@ import { FAILURE_ADVICE } from './failure-codes.ts';
 import type { Alert } from './generated/client.ts';
 import { FailureCode } from './generated/enums.ts';
 import type { PictureRow } from './picture-row.ts';
-import type { HoldRow } from './related-reads.ts';
+import type { HoldRow, TriageRow } from './related-reads.ts';
 
 type Column = Exclude<
   keyof Alert,
@@ -32,10 +32,18 @@ export type AlertSnapshot = { [Name in Column as SnakeCase<Name>]: InJson<Alert[
 type Joined = {
   picture?: PictureRow | null | undefined;
   hold?: HoldRow | null | undefined;
+  triage?: TriageRow | null | undefined;
   archived?: boolean | undefined;
 };
 
 export type PictureJson = Omit<PictureRow, 'sha256'>;
+
+export type TriageJson = {
+  acknowledged_at: string | null;
+  acknowledged_by: string | null;
+  assignee: string | null;
+  comments: number;
+};
 
 /** An alert in responses and messages. Times are RFC 3339. */
 export type AlertJson = Pick<
@@ -50,6 +58,7 @@ export type AlertJson = Pick<
     late: { since: string; reason: string; next_attempt_at: string | null } | null;
     picture: PictureJson | null;
     hold: { reason: string; created_by: string; created_at: string } | null;
+    triage: TriageJson | null;
     archived: boolean;
     received_at: string;
     round_started_at: string;
@@ -83,6 +92,7 @@ export function presentAlert(source: (Alert & Joined) | AlertSnapshot, now = new
     late: isLate(alert) ? lateOf(alert, now) : null,
     picture: pictureOf(alert),
     hold: holdOf(alert),
+    triage: triageOf(alert.triage),
     archived: alert.archived ?? false,
     received_at: new Date(alert.received_at).toISOString(),
     round_started_at: new Date(alert.round_started_at ?? alert.received_at).toISOString(),
@@ -108,6 +118,18 @@ function pictureOf({ status, picture }: AlertSnapshot): PictureJson | null {
 
 function holdOf({ hold }: AlertSnapshot): AlertJson['hold'] {
   return hold ? { reason: hold.reason, created_by: hold.createdBy, created_at: hold.createdAt.toISOString() } : null;
+}
+
+/** Returns null if nothing is left: the acknowledgement and the assignment ended, and there is no comment. */
+export function triageOf(triage: TriageRow | null | undefined): TriageJson | null {
+  if (!triage || (triage.acknowledgedAt === null && triage.assignee === null && triage.commentCount === 0)) return null;
+  const { acknowledgedAt, acknowledgedBy, assignee, commentCount } = triage;
+  return {
+    acknowledged_at: acknowledgedAt?.toISOString() ?? null,
+    acknowledged_by: acknowledgedBy,
+    assignee,
+    comments: commentCount,
+  };
 }
 
 /** An alert is late after its first failed attempt, and once the event alert.late was recorded. */
@@ -165,6 +187,7 @@ function snapshotOf(alert: Alert & Joined): AlertSnapshot {
     late_at: alert.lateAt?.toISOString() ?? null,
     picture: alert.picture,
     hold: alert.hold,
+    triage: alert.triage,
     archived: alert.archived,
   };
 }

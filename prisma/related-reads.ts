@@ -1,15 +1,18 @@
 import { createMicroBatcher } from '#async/micro-batch.ts';
 import type { RunQuery } from './batched-statement.ts';
-import type { Alert, Hold } from './generated/client.ts';
+import type { Alert, Hold, Triage } from './generated/client.ts';
 import type { PictureRow } from './picture-row.ts';
 
 /** The columns of a hold. `createdBy`: the name of the API key. */
 export type HoldRow = Pick<Hold, 'reason' | 'createdAt'> & { createdBy: string };
 
+export type TriageRow = Pick<Triage, 'acknowledgedAt' | 'acknowledgedBy' | 'assignee' | 'commentCount'>;
+
 /** What other tables have of an alert; null: nothing. Undefined: not read, because only processed alerts have a picture. */
 type Related = {
   picture?: PictureRow | null;
   hold?: HoldRow | null;
+  triage?: TriageRow | null;
   /** Whether it was restored from the archive. */
   archived?: boolean;
 };
@@ -22,9 +25,11 @@ const NO_PICTURE = 'NULL AS status';
 
 const textOf = (pictures: boolean) => `
   SELECT wanted.id, holds.reason AS held_for, created_by_name, holds.created_at AS held_at, archived_alerts.alert_id IS NOT NULL AS archived,
+    comment_count, acknowledged_at, acknowledged_by, assignee,
     ${pictures ? PICTURE_COLUMNS : NO_PICTURE}
   FROM unnest($1::bigint[]) AS wanted (id) LEFT JOIN holds ON holds.alert_id = wanted.id
     LEFT JOIN archived_alerts ON archived_alerts.alert_id = wanted.id
+    LEFT JOIN alert_triage ON alert_triage.alert_id = wanted.id
   ${pictures ? 'LEFT JOIN pictures ON pictures.alert_id = wanted.id' : ''}`;
 
 type Row = PictureRow & {
@@ -33,7 +38,13 @@ type Row = PictureRow & {
   created_by_name: string;
   held_at: Date;
   archived: boolean;
+  comment_count: number | null;
+  acknowledged_at: Date | null;
+  acknowledged_by: string | null;
+  assignee: string | null;
 };
+
+const NONE: Required<Related> = { picture: null, hold: null, triage: null, archived: false };
 
 /** Returns the reads. Those requested at the same time share one statement. `pictures` false: none are read. */
 export function openRelatedReads(runQuery: RunQuery, { pictures }: { pictures: boolean }) {
@@ -42,7 +53,7 @@ export function openRelatedReads(runQuery: RunQuery, { pictures }: { pictures: b
     async run(ids) {
       const rows = await runQuery<Row>({ ...statement, values: [[...new Set(ids)].map(String)] });
       const byId = new Map(rows.map((row) => [row.id, relatedOf(row)]));
-      return ids.map((id) => byId.get(`${id}`) ?? { picture: null, hold: null, archived: false });
+      return ids.map((id) => byId.get(`${id}`) ?? NONE);
     },
     maxBatchSize: 500,
     concurrency: 2,
@@ -56,15 +67,18 @@ export function openRelatedReads(runQuery: RunQuery, { pictures }: { pictures: b
 
 type Reads = { relatedReads: ReturnType<typeof openRelatedReads> };
 
-function relatedOf({ id: _, held_for, created_by_name, held_at, archived, ...picture }: Row): Required<Related> {
+function relatedOf({ id: _, held_for, created_by_name, held_at, archived, ...row }: Row): Required<Related> {
+  const { comment_count, acknowledged_at, acknowledged_by, assignee, ...picture } = row;
+  const triage = { acknowledgedAt: acknowledged_at, acknowledgedBy: acknowledged_by, assignee };
   return {
     picture: picture.status === null ? null : picture,
     hold: held_for === null ? null : { reason: held_for, createdBy: created_by_name, createdAt: held_at },
+    triage: comment_count === null ? null : { ...triage, commentCount: comment_count },
     archived,
   };
 }
 
-/** Returns the alert with its picture, its hold, and whether it was archived. */
+/** Returns the alert with its picture, its hold, its triage, and whether it was archived. */
 export async function withRelated(db: Reads, alert: Alert): Promise<RelatedAlert> {
   const { picture, ...others } = await db.relatedReads.find(alert.id);
   return alert.status === 'processed' ? { ...alert, picture, ...others } : { ...alert, ...others };

@@ -1,6 +1,7 @@
 import { type Alert, type AlertCursor, type AlertFilter, listAlerts, newestFirst, wherePage } from './alerts.ts';
 import type { Database } from './client.ts';
 import { Prisma } from './generated/client.ts';
+import { triageSql } from './triage-filter.ts';
 
 /**
  * Alerts whose file name one search compares: the newest ones. No index finds a part of a file name: an index of its
@@ -122,6 +123,7 @@ function newest(filter: AlertFilter, { after }: Page): Prisma.Sql {
   // In the terms of the partial indexes, as in whereOf.
   if (filter.failureCode !== undefined) where.push(Prisma.sql`failure_code = ${filter.failureCode}::failure_code`);
   else if (filter.status === 'failed') where.push(Prisma.sql`failure_code IS NOT NULL`);
+  if (filter.triage !== undefined) where.push(triageSql(filter.triage));
   if (filter.status === 'pending' || filter.status === 'processing') where.push(Prisma.sql`notified_at IS NULL`);
   const select = (part: Prisma.Sql, condition: Prisma.Sql) => Prisma.sql`
     SELECT id, uuid, video, store, status, received_at, ${part} AS part FROM alerts

@@ -6,6 +6,7 @@ import { dateTime, pageLimit } from '../http/query-fields.ts';
 import { holdSchema } from './hold-schema.ts';
 import { lastErrorSchema } from './last-error.ts';
 import { pictureSchema } from './picture-schema.ts';
+import { triageFilter, triageSchema } from './triage-schema.ts';
 import { CONTROL_CHARACTER, videoPathError } from './video-path.ts';
 
 const DAY_S = 86_400;
@@ -142,6 +143,9 @@ export const alertSchema = z
       }),
     picture: pictureSchema.nullable().meta({ description: 'The picture of a processed alert; null for others.' }),
     hold: holdSchema.nullable().meta({ description: 'The legal hold: the alert cannot be deleted. Null: none.' }),
+    triage: triageSchema.nullable().meta({
+      description: 'Who has acknowledged it and who works on it, and the number of comments. Null: nothing.',
+    }),
     archived: z.boolean().meta({
       description: 'Restored from the archive: it is never processed, retried or delivered again. See docs/archive.md.',
     }),
@@ -190,6 +194,7 @@ export const alertQuerySchema = z.strictObject({
     .transform((text) => text === 'true')
     .optional()
     .meta({ description: 'Only alerts under a legal hold; `false`: only others.' }),
+  triage: triageFilter.optional(),
   from: dateTime.optional(),
   to: dateTime.optional(),
   limit: pageLimit(50),

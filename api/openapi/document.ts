@@ -16,12 +16,14 @@ import { problemSchemas } from './problems.ts';
 import { retentionPaths } from './retention-paths.ts';
 import { settingsPaths } from './settings-paths.ts';
 import { storePaths } from './store-paths.ts';
+import { triagePaths } from './triage-paths.ts';
 
 const PATHS: ZodOpenApiPathsObject = {
   ...alertPaths,
   ...exportPaths,
   ...holdPaths,
   ...alertActionPaths,
+  ...triagePaths,
   ...mediaPaths,
   ...copyPaths,
   ...destinationPaths,
@@ -50,7 +52,7 @@ export function openApiDocument() {
     servers: [{ url: '/' }],
     tags: [
       { name: 'Alerts', description: 'Create alerts and follow them.' },
-      { name: 'Operations', description: 'Retry failed alerts and find out why an alert is late.' },
+      { name: 'Operations', description: 'Retry and triage failed alerts, and find out why an alert is late.' },
       { name: 'Destinations', description: 'Deliver alerts to other systems.' },
       { name: 'Keeping', description: 'Retention, legal holds, deletion and the audit log.' },
       { name: 'Administration', description: 'API keys, configuration and the state of the installation.' },

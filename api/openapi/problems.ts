@@ -19,6 +19,7 @@ const EXTRA_MEMBERS: Partial<Record<ProblemName, Record<string, object>>> = {
   'alert-conflict': { fields: strings, existing: { type: 'string', pattern: '^/alerts/[0-9a-f-]{36}$' } },
   'batch-rejected': { results: { type: 'array', items: { $ref: '#/components/schemas/BatchResult' }, minItems: 1 } },
   'not-retryable': { status_now: { enum: ['pending', 'processing', 'processed'] } },
+  'triage-not-needed': { status_now: { enum: ['pending', 'processing', 'processed'] } },
   'name-taken': { existing: { type: 'string', pattern: '^/destinations(/[0-9a-z-]+)?$' } },
   'delivery-not-failed': { status_now: { enum: ['pending', 'delivered', 'muted'] } },
   'copy-not-needed': { video: { type: 'string' }, source: { anyOf: [{ type: 'string' }, { type: 'null' }] } },
@@ -48,6 +49,8 @@ const EXAMPLES: Partial<Record<ProblemName, ProblemExample>> = {
   },
   'batch-rejected': { detail: 'No alert of the batch was accepted.', results: [REJECTED_RESULT] },
   'not-retryable': { detail: 'The alert is processing, not failed.', status_now: 'processing' },
+  'triage-not-needed': { detail: 'The alert is processed: nothing is to be done.', status_now: 'processed' },
+  'too-many-comments': { detail: 'The alert has 500 comments.' },
   'name-taken': {
     detail: 'Another destination has the name back office.',
     existing: `/destinations/${DESTINATION_ID}`,

@@ -93,6 +93,8 @@ describe('/openapi.json', () => {
         '/alerts',
         '/alerts/batch',
         '/alerts/retry',
+        '/alerts/triage',
+        '/alerts/{uuid}/comments',
         '/alerts/{uuid}/links',
         '/destinations',
         '/deliveries/retry',

@@ -35,6 +35,7 @@ describe('a new alert', () => {
       next_attempt_at: null,
       picture: null,
       hold: null,
+      triage: null,
       archived: false,
       late: null,
       received_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),

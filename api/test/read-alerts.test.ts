@@ -81,6 +81,7 @@ describe('GET /alerts/:uuid', () => {
       late: null,
       picture: expect.objectContaining({ status: 'none', reason: 'disabled' }),
       hold: null,
+      triage: null,
       archived: false,
       received_at: instant,
       round_started_at: instant,

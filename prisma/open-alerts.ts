@@ -1,0 +1,42 @@
+import type { Database } from './client.ts';
+import { Prisma } from './generated/client.ts';
+import type { AlertStatus, FailureCode } from './generated/enums.ts';
+import { triageSql } from './triage-filter.ts';
+
+/** That of `listAlerts`; here, because it imports this file. */
+type Filter = {
+  store?: string | undefined;
+  stores?: readonly string[] | undefined;
+  camera?: string | undefined;
+  status?: AlertStatus | undefined;
+  failureCode?: FailureCode | undefined;
+  held?: boolean | undefined;
+  from?: Date | undefined;
+  to?: Date | undefined;
+};
+
+/**
+ * Returns the ids of the newest open alerts after the cursor that match the filter, of one store at most. PostgreSQL reads the
+ * index of failed alerts until the page is full. For the same condition as Prisma writes it, with an OR, it expects almost no
+ * rows, and reads all failed alerts.
+ */
+export async function openIds(
+  db: Database,
+  filter: Filter,
+  { limit, after }: { limit: number; after?: { receivedAt: Date; id: bigint } | undefined },
+): Promise<bigint[]> {
+  const { store, stores, camera, status, failureCode, held, from, to } = filter;
+  const where = [triageSql('open')];
+  if (store !== undefined) where.push(Prisma.sql`store = ${store}`);
+  if (stores !== undefined) where.push(Prisma.sql`store = ANY (${[...stores]}::text[])`);
+  if (camera !== undefined) where.push(Prisma.sql`camera = ${camera}`);
+  if (status !== undefined) where.push(Prisma.sql`status = ${status}::alert_status`);
+  if (failureCode !== undefined) where.push(Prisma.sql`failure_code = ${failureCode}::failure_code`);
+  if (held !== undefined) where.push(Prisma.sql`EXISTS (SELECT FROM holds WHERE alert_id = alerts.id) = ${held}::bool`);
+  if (from) where.push(Prisma.sql`received_at >= ${from}`);
+  if (to) where.push(Prisma.sql`received_at < ${to}`);
+  if (after) where.push(Prisma.sql`(received_at, id) < (${after.receivedAt}, ${after.id})`);
+  const rows = await db.$queryRaw<{ id: bigint }[]>`
+    SELECT id FROM alerts WHERE ${Prisma.join(where, ' AND ')} ORDER BY received_at DESC, id DESC LIMIT ${limit}`;
+  return rows.map(({ id }) => id);
+}

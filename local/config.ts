@@ -57,6 +57,7 @@ export function serviceEnvironment(
     PUBLIC_URL: config.PUBLIC_URL ?? apiOrigin(config),
     MEDIA_URL: config.MEDIA_URL ?? pathToFileURL(join(config.DATA_DIR, 'media')).href,
     VIDEO_PORT: String(config.VIDEO_PORT),
+    OPS_PORT: env.OPS_PORT || 'off',
     LOG_LEVEL: config.LOG_LEVEL,
     // Of a key that is given, the variable is passed on.
     ...(urls.secretsKeyFile !== undefined && { SECRETS_KEY_FILE: urls.secretsKeyFile }),

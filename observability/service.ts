@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { ConfigError } from '#config/parse.ts';
 import { createLog } from './log.ts';
 import { profileOnSignal } from './profile.ts';
+import type { SamplerName } from './sampler.ts';
 import { startTracing } from './tracing.ts';
 
 // Requests and attempts in progress get this long to finish; compose's grace period is longer.
@@ -12,7 +13,9 @@ const CLOSE_MS = 10_000;
 export type ServiceConfig = {
   LOG_LEVEL: string;
   OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
-  TRACE_PERCENT: number;
+  OTEL_TRACES_SAMPLER: SamplerName;
+  OTEL_TRACES_SAMPLER_ARG: number;
+  OTEL_SERVICE_NAME?: string | undefined;
   PROFILE_DIR: string;
   PROFILE_SECONDS: number;
 };
@@ -60,9 +63,9 @@ export async function startService<Config extends ServiceConfig>(
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 
   const tracing = await startTracing({
-    service: name,
+    serviceName: config.OTEL_SERVICE_NAME ?? `video-alerts-${name}`,
     endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
-    percent: config.TRACE_PERCENT,
+    sampler: { name: config.OTEL_TRACES_SAMPLER, ratio: config.OTEL_TRACES_SAMPLER_ARG },
   });
   if (tracing) steps.push(tracing.close);
   steps.push(

@@ -1,6 +1,7 @@
 import { type Context, context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { SpanExporter } from '@opentelemetry/sdk-trace';
 import { waitAtMost } from '#async/timeout.ts';
+import { createSampler, type SamplerName } from './sampler.ts';
 
 const NAME = 'video-alerts';
 
@@ -10,19 +11,18 @@ export type Tracing = {
 };
 
 export type TracingOptions = {
-  /** api or worker. */
-  service: string;
+  /** The name that traces have, such as `video-alerts-api`. */
+  serviceName: string;
   /** OTLP over HTTP: `http://collector:4318`. Undefined: no tracing. */
   endpoint: string | undefined;
-  /** Of the traces that start here, 0 to 100. A client's traceparent header decides for its own trace. */
-  percent: number;
+  sampler: { name: SamplerName; ratio: number };
   /** Replaces the exporter to the endpoint, for tests. */
   exporter?: SpanExporter;
 };
 
 /** Loads the SDK and registers it for this process. Without it, every span is a no-op of less than 1 µs. */
 export async function startTracing(options: TracingOptions): Promise<Tracing | undefined> {
-  const { service, endpoint, percent, exporter } = options;
+  const { serviceName, endpoint, sampler, exporter } = options;
   if (endpoint === undefined) return undefined;
   const [sdk, { W3CTraceContextPropagator }, { AsyncLocalStorageContextManager }, { resourceFromAttributes }, otlp] =
     await Promise.all([
@@ -32,19 +32,9 @@ export async function startTracing(options: TracingOptions): Promise<Tracing | u
       import('@opentelemetry/resources'),
       import('@opentelemetry/exporter-trace-otlp-proto'),
     ]);
-  const ratio = new sdk.TraceIdRatioBasedSampler(percent / 100);
   const provider = new sdk.TracerProvider({
-    resource: resourceFromAttributes({ 'service.name': `${NAME}-${service}`, 'process.pid': process.pid }),
-    sampler: new sdk.ParentBasedSampler({
-      root: {
-        // Not what the queue does between two jobs: each idle poll for a job would be a trace.
-        shouldSample: (parent, traceId, _name, kind) =>
-          kind === SpanKind.INTERNAL
-            ? { decision: sdk.SamplingDecision.NOT_RECORD }
-            : ratio.shouldSample(parent, traceId),
-        toString: () => `no internal roots, ${ratio}`,
-      },
-    }),
+    resource: resourceFromAttributes({ 'service.name': serviceName, 'process.pid': process.pid }),
+    sampler: createSampler(sdk, sampler),
     spanProcessors: [
       new sdk.BatchSpanProcessor({
         exporter: exporter ?? new otlp.OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` }),

@@ -8,6 +8,7 @@ import { observabilityFields } from '#observability/config.ts';
 import { queueFields } from '#redis/contract.ts';
 import { sourcesFields } from '#sources/config.ts';
 
+const PORT_OR_OFF = 'must be off or a port from 0 to 65535';
 const timeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Zurich').default('UTC');
 
 /** All environment variables of the worker. */
@@ -61,8 +62,13 @@ export const workerFields = {
   AUDIT_RETENTION_DAYS: wholeNumber(30, 36_500).optional(),
   /** Folder for the copies that are being made. */
   COPY_TMPDIR: z.string().optional(),
-  /** Port of /livez, /readyz and /metrics. If unset, the ops server does not start. */
-  OPS_PORT: wholeNumber(0, 65_535).optional(),
+  /** Port of /livez, /readyz and /metrics; undefined: none. */
+  OPS_PORT: z
+    .string()
+    .regex(/^(off|0|[1-9]\d{0,4})$/, PORT_OR_OFF)
+    .transform((text) => (text === 'off' ? undefined : Number(text)))
+    .pipe(z.number().max(65_535, PORT_OR_OFF).optional())
+    .prefault('9000'),
   HOST: z.string().default('127.0.0.1'),
   NOTIFIER: z.enum(['console'], 'must be console').default('console'),
   NOTIFIER_FORMAT: z.enum(['text', 'json'], 'must be text or json').default('text'),

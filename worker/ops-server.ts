@@ -44,7 +44,10 @@ export async function startOpsServer(options: {
     await once(server.listen(options.port, options.host), 'listening');
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    const reason = code === 'EADDRINUSE' ? 'another program uses this port' : String(code ?? cause);
+    const reason =
+      code === 'EADDRINUSE'
+        ? 'another program uses this port. Each worker of a host needs its own, or OPS_PORT=off'
+        : String(code ?? cause);
     throw new Error(`cannot listen on ${options.host}:${options.port} (OPS_PORT): ${reason}`, { cause });
   }
   const address = server.address();

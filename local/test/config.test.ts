@@ -14,7 +14,7 @@ describe('the environment of the services', () => {
     expect(environmentOf({})).toEqual({
       ...{ DATABASE_URL: URLS.database, QUEUE_URL: URLS.queue, HOST: '127.0.0.1', PORT: '8000', VIDEO_PORT: '8080' },
       ...{ VIDEO_SERVER: 'http://127.0.0.1:8080', VIDEO_PUBLIC_URL: 'http://localhost:8080' },
-      ...{ AUTH: 'off', LOG_LEVEL: 'error', PUBLIC_URL: 'http://127.0.0.1:8000' },
+      ...{ AUTH: 'off', LOG_LEVEL: 'error', OPS_PORT: 'off', PUBLIC_URL: 'http://127.0.0.1:8000' },
       MEDIA_URL: pathToFileURL(fileURLToPath(new URL('../../data/media', import.meta.url))).href,
     });
     expect(environmentOf({ MEDIA_URL: 'file:///m' }).MEDIA_URL).toBe('file:///m');

@@ -154,7 +154,7 @@ function serviceMaker(options: StackOptions, addresses: Addresses, closers: Clos
       const DATABASE_URL = database.urlFor?.(processName) ?? database.url;
       const urls = { DATABASE_URL, QUEUE_URL: queueUrl ?? DATABASE_URL };
       const videoUrls = { VIDEO_SERVER: videosUrl, VIDEO_PUBLIC_URL: publicOf(videosUrl) };
-      return { AUTH: 'off', HOST: '127.0.0.1', ...urls, ...videoUrls, ...options.env, ...env };
+      return { AUTH: 'off', HOST: '127.0.0.1', OPS_PORT: 'off', ...urls, ...videoUrls, ...options.env, ...env };
     };
     const service = createEntry({ name, entry, envOf }, options);
     services.push(service);

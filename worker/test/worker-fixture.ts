@@ -120,7 +120,7 @@ async function openServers(backend: 'postgres' | 'redis', closers: (() => Promis
 function workerEnv({ databaseUrl, redis, proxies, videos }: Servers): Record<string, string> {
   const DATABASE_URL = withPort(databaseUrl, proxies.database.port);
   const QUEUE_URL = redis ? withPort(redis.url, proxies.redis.port) : DATABASE_URL;
-  return { DATABASE_URL, QUEUE_URL, VIDEO_SERVER: videos.origin };
+  return { DATABASE_URL, QUEUE_URL, VIDEO_SERVER: videos.origin, OPS_PORT: 'off' };
 }
 
 function withPort(url: string, port: number): string {

@@ -100,6 +100,31 @@ function layerRule(lower: string[], upper: string[]): Rule {
   };
 }
 
+/** The client is a package of its own, which browsers load, too. Only its command line uses Node. */
+const SDK: Rule[] = [
+  {
+    name: 'sdk-alone',
+    comment: 'sdk imports only its own files',
+    severity: 'error',
+    from: { path: '^sdk/', pathNot: TESTS },
+    to: { pathNot: '^sdk/src/', dependencyTypesNot: ['core'] },
+  },
+  {
+    name: 'sdk-browser',
+    comment: 'browsers load this file: only sdk/src/cli may import it',
+    severity: 'error',
+    from: { path: '^sdk/src/', pathNot: '^sdk/src/cli/' },
+    to: { path: '^sdk/src/cli/' },
+  },
+  {
+    name: 'sdk-node',
+    comment: 'browsers load this file: only sdk/src/cli uses Node',
+    severity: 'error',
+    from: { path: '^sdk/src/', pathNot: '^sdk/src/cli/' },
+    to: { dependencyTypes: ['core'] },
+  },
+];
+
 const forbidden: Rule[] = [
   { name: 'no-cycles', comment: 'import cycle', severity: 'error', from: {}, to: { circular: true } },
   {
@@ -131,6 +156,7 @@ const forbidden: Rule[] = [
     to: { path: '^(api|worker)/', pathNot: '^$1/' },
   },
   ...Object.entries(MODULES).flatMap(moduleRules),
+  ...SDK,
   ...API_LAYERS.map((layers, index) => layerRule(layers, API_LAYERS.slice(0, index).flat())),
 ];
 

@@ -3,7 +3,7 @@ import type { FailureCode } from './generated/enums.ts';
 /** What a failure code means, and what an operator should do. */
 export type FailureAdvice = { meaning: string; action: string };
 
-/** The only source of these sentences: OpenAPI and the operator's page use them, a test compares docs/api.md. */
+/** The only source of these sentences: OpenAPI and the operator's page use them, a test compares docs/errors.md. */
 export const FAILURE_ADVICE: Record<FailureCode, FailureAdvice> = {
   video_not_found: {
     meaning: 'The video server has no file at this path (404, 410).',

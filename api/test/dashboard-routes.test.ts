@@ -128,12 +128,12 @@ describe('GET /assets', () => {
   });
 });
 
-it('the page, OpenAPI and docs/api.md explain each failure code in the same words', async () => {
+it('the page, OpenAPI and docs/errors.md explain each failure code in the same words', async () => {
   const text = await page();
   const settings = /name="settings" content="([^"]*)"/.exec(text)?.[1] ?? '';
   const { failureCodes } = JSON.parse(settings.replace(/&#(\d+);/g, (_all, code) => String.fromCharCode(Number(code))));
   expect(Object.keys(failureCodes).sort()).toEqual(Object.values(FailureCode).sort());
-  const docs = (await readFile('docs/api.md', 'utf8')).replaceAll('`', '');
+  const docs = (await readFile('docs/errors.md', 'utf8')).replaceAll('`', '');
   const openApi = JSON.stringify(await (await get('/openapi.json')).json()).replaceAll('`', '');
   for (const [code, { meaning, action }] of Object.entries<{ meaning: string; action: string }>(failureCodes)) {
     const cells =

@@ -6,13 +6,32 @@ import { onTestFinished } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
 
+export type CommandResult = { out: string; err: string; code: number | null };
+export type CommandOptions = { env?: NodeJS.ProcessEnv; cwd?: string };
+
 /** Runs an entry file of the repository as a command, with `env` as its whole environment, and waits for its end. */
-export async function runCommand(entry: string, args: string[], env: NodeJS.ProcessEnv = process.env) {
-  const child = spawn(process.execPath, [join(ROOT, entry), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+export function runCommand(
+  entry: string,
+  args: string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<CommandResult> {
+  return startCommand(process.execPath, [join(ROOT, entry), ...args], { env }).result;
+}
+
+/** Starts any program in a test. `result` resolves at its end; `stop` sends a signal. */
+export function startCommand(
+  file: string,
+  args: string[],
+  { env = process.env, cwd = ROOT }: CommandOptions = {},
+): { result: Promise<CommandResult>; stop(signal: NodeJS.Signals): void } {
+  const child = spawn(file, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   // SIGTERM makes it stop what it started: a test that times out leaves no process behind.
   onTestFinished(() => {
     child.kill('SIGTERM');
   });
-  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  return { out, err, code };
+  const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  return {
+    result: ended.then(([out, err, [code]]) => ({ out, err, code })),
+    stop: (signal) => void child.kill(signal),
+  };
 }

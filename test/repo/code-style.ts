@@ -18,6 +18,7 @@ const ENTRIES = [
   'local/start.ts',
   'prisma/migrate.ts',
   'redis/migrate.ts',
+  'sdk/src/cli/index.ts',
   'worker/index.ts',
 ];
 
@@ -40,7 +41,7 @@ const FOLDERS = [
     'observability',
     'postgres',
   ],
-  ...['prisma', 'redis', 'test', 'worker'],
+  ...['prisma', 'redis', 'sdk', 'test', 'worker'],
 ];
 /** Names that do not say what is in a file. */
 const EMPTY_NAMES = ['utils', 'helpers', 'common', 'shared', 'lib', 'misc'];

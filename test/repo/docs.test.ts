@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { apiFields } from '#api/config.ts';
-import { PROBLEMS } from '#api/http/problem.ts';
+import { PROBLEMS, type ProblemName } from '#api/http/problem.ts';
+import { retryAdvice } from '#api/openapi/problem-page.ts';
 import { USAGE as CAPACITY_USAGE } from '#bench/capacity/options.ts';
 import { USAGE as BENCH_USAGE } from '#bench/options.ts';
 import { USAGE as CHAOS_USAGE } from '#chaos/options.ts';
@@ -169,18 +170,22 @@ describe('configuration variables', () => {
 });
 
 describe('codes', () => {
-  it('of failures are those of docs/api.md and of the page', () => {
+  it('of failures are those of docs/errors.md and of the page', () => {
     const codes = Object.values(FailureCode).toSorted();
-    expect(firstCells('docs/api.md', 'Failure codes').toSorted()).toEqual(codes);
+    expect(firstCells('docs/errors.md', 'Failure codes').toSorted()).toEqual(codes);
     const page = read('prisma/failure-codes.ts');
     const explained = [...page.matchAll(/^ {2}([a-z_]+): \{$/gm)].map(([, code = '']) => code);
     expect(explained.toSorted()).toEqual(codes);
   });
 
-  it('of problems are those of docs/api.md', () => {
-    const [, section = ''] = read('docs/api.md').split('## Errors\n');
-    const rows = [...section.matchAll(/^\| [\d, ]+ \| (.+?) \|/gm)].map(([, cell = '']) => cell).join();
-    const documented = [...rows.matchAll(/`([a-z-]+)`/g)].map(([, name = '']) => name);
-    expect(documented.toSorted()).toEqual(Object.keys(PROBLEMS).toSorted());
+  it('of problems are explained in docs/errors.md as by the api', () => {
+    const [, section = ''] = read('docs/errors.md').split('## Problems\n');
+    const rows = [...section.matchAll(/^\| `[a-z-]+` \| \d+ \|.+$/gm)].map(([row]) => row);
+    const names = Object.keys(PROBLEMS) as ProblemName[]; // the keys of a literal
+    const expected = names.map((name) => {
+      const [status, title, advice] = PROBLEMS[name];
+      return `| \`${name}\` | ${status} | ${title} | ${retryAdvice(name)} | ${advice} |`;
+    });
+    expect(rows).toEqual(expected);
   });
 });

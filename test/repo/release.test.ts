@@ -22,9 +22,10 @@ describe('a release', () => {
     expect(new Set(entries).size).toBe(entries.length);
   });
 
-  it('has the same version in package.json, package-lock.json and the image', () => {
+  it('has the same version in package.json, package-lock.json, the image and the client', () => {
     expect(JSON.parse(read('package-lock.json'))).toMatchObject({ version, packages: { '': { version } } });
     expect(read('Dockerfile')).toContain(`ARG VERSION=${version}\n`);
+    expect(JSON.parse(read('sdk/package.json')).version).toBe(version);
   });
 });
 

@@ -4,9 +4,9 @@ import type { Database, Transaction } from './client.ts';
 import { NEW_ROW } from './column-defaults.ts';
 import { DatabaseUnavailable } from './errors.ts';
 import { type Lease, type NewPicture, type Recorded, type Resolution, recordedOf } from './finish.ts';
+import { firstOfStores } from './first-of-stores.ts';
 import type { Alert, Prisma } from './generated/client.ts';
 import type { AlertStatus, FailureCode } from './generated/enums.ts';
-import { newestOfStores } from './newest-of-stores.ts';
 import { openIds } from './open-alerts.ts';
 import { type TriageFilter, whereTriage } from './triage-filter.ts';
 
@@ -76,16 +76,15 @@ export type AlertFilter = {
 /** The last alert of the page before. */
 export type AlertCursor = Pick<Alert, 'receivedAt' | 'id'>;
 
-/** Returns at most `limit` alerts after the cursor, newest first by time of receipt. */
-export async function listAlerts(
-  db: Database,
-  filter: AlertFilter,
-  page: { limit: number; after?: AlertCursor | undefined },
-): Promise<Alert[]> {
+type Page = { limit: number; after?: AlertCursor | undefined; oldestFirst?: boolean };
+
+/** Returns at most `limit` alerts after the cursor by time of receipt, newest first unless `oldestFirst`. */
+export async function listAlerts(db: Database, filter: AlertFilter, page: Page): Promise<Alert[]> {
   const { store, stores } = filter;
   if (store !== undefined || stores === undefined || stores.length < 2) return pageOf(db, filter, page);
   const ofStore = (each: string) => pageOf(db, { ...filter, stores: [each] }, page);
-  return newestOfStores(stores, { limit: page.limit, ofStore, newestFirst });
+  const compare = (a: Alert, b: Alert) => (page.oldestFirst ? newestFirst(b, a) : newestFirst(a, b));
+  return firstOfStores(stores, { limit: page.limit, ofStore, compare });
 }
 
 /** For `sort`: by time of receipt, then by id. */
@@ -94,20 +93,23 @@ export function newestFirst(a: AlertCursor, b: AlertCursor): number {
 }
 
 /** Returns the condition for the alerts after the cursor that match the filter. */
-export function wherePage(filter: AlertFilter, after: AlertCursor | undefined): Prisma.AlertWhereInput {
+export function wherePage(filter: AlertFilter, after?: AlertCursor, oldestFirst = false): Prisma.AlertWhereInput {
   const where = whereOf(filter);
-  if (after) {
-    const { receivedAt, id } = after;
-    // `lte` lets the index scan start at the cursor; OR alone would scan from the newest alert.
-    where.AND = [{ receivedAt: { lte: receivedAt } }, { OR: [{ receivedAt: { lt: receivedAt } }, { id: { lt: id } }] }];
-  }
+  if (!after) return where;
+  const { receivedAt, id } = after;
+  // `lte` and `gte` let the index scan start at the cursor; OR alone would scan from the first alert.
+  where.AND = oldestFirst
+    ? [{ receivedAt: { gte: receivedAt } }, { OR: [{ receivedAt: { gt: receivedAt } }, { id: { gt: id } }] }]
+    : [{ receivedAt: { lte: receivedAt } }, { OR: [{ receivedAt: { lt: receivedAt } }, { id: { lt: id } }] }];
   return where;
 }
 
-async function pageOf(db: Database, filter: AlertFilter, page: { limit: number; after?: AlertCursor | undefined }) {
-  const where = wherePage(filter, page.after);
+async function pageOf(db: Database, filter: AlertFilter, page: Page) {
+  const { limit, after, oldestFirst } = page;
+  const where = wherePage(filter, after, oldestFirst);
   if (filter.triage === 'open') where.id = { in: await openIds(db, filter, page) };
-  return db.alert.findMany({ where, orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }], take: page.limit });
+  const direction = oldestFirst ? 'asc' : 'desc';
+  return db.alert.findMany({ where, orderBy: [{ receivedAt: direction }, { id: direction }], take: limit });
 }
 
 function whereOf({ camera, status, failureCode, held, triage, ...filter }: AlertFilter): Prisma.AlertWhereInput {

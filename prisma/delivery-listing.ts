@@ -1,7 +1,7 @@
 import type { Database, Transaction } from './client.ts';
+import { firstOfStores } from './first-of-stores.ts';
 import { type Delivery, type Destination, Prisma } from './generated/client.ts';
 import type { FailureCode } from './generated/enums.ts';
-import { newestOfStores } from './newest-of-stores.ts';
 
 /** One attempt. `status`: of the response. */
 export type DeliveryAttempt = { at: string; status: number | null; error: string | null; ms: number };
@@ -39,7 +39,7 @@ export async function listDeliveries(
   const { stores } = filter;
   if (stores === undefined || stores.length < 2) return pageOf(db, filter, page);
   const ofStore = (store: string) => pageOf(db, { ...filter, stores: [store] }, page);
-  return newestOfStores(stores, { limit: page.limit, ofStore, newestFirst });
+  return firstOfStores(stores, { limit: page.limit, ofStore, compare: newestFirst });
 }
 
 function newestFirst(a: DeliveryCursor, b: DeliveryCursor): number {

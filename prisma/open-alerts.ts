@@ -15,15 +15,17 @@ type Filter = {
   to?: Date | undefined;
 };
 
+type Page = { limit: number; after?: { receivedAt: Date; id: bigint } | undefined; oldestFirst?: boolean };
+
 /**
- * Returns the ids of the newest open alerts after the cursor that match the filter, of one store at most. PostgreSQL reads the
+ * Returns the ids of the newest or oldest open alerts after the cursor that match the filter, of one store at most. PostgreSQL reads the
  * index of failed alerts until the page is full. For the same condition as Prisma writes it, with an OR, it expects almost no
  * rows, and reads all failed alerts.
  */
 export async function openIds(
   db: Database,
   filter: Filter,
-  { limit, after }: { limit: number; after?: { receivedAt: Date; id: bigint } | undefined },
+  { limit, after, oldestFirst = false }: Page,
 ): Promise<bigint[]> {
   const { store, stores, camera, status, failureCode, held, from, to } = filter;
   const where = [triageSql('open')];
@@ -35,8 +37,10 @@ export async function openIds(
   if (held !== undefined) where.push(Prisma.sql`EXISTS (SELECT FROM holds WHERE alert_id = alerts.id) = ${held}::bool`);
   if (from) where.push(Prisma.sql`received_at >= ${from}`);
   if (to) where.push(Prisma.sql`received_at < ${to}`);
-  if (after) where.push(Prisma.sql`(received_at, id) < (${after.receivedAt}, ${after.id})`);
+  const comparison = Prisma.raw(oldestFirst ? '>' : '<');
+  const direction = Prisma.raw(oldestFirst ? 'ASC' : 'DESC');
+  if (after) where.push(Prisma.sql`(received_at, id) ${comparison} (${after.receivedAt}, ${after.id})`);
   const rows = await db.$queryRaw<{ id: bigint }[]>`
-    SELECT id FROM alerts WHERE ${Prisma.join(where, ' AND ')} ORDER BY received_at DESC, id DESC LIMIT ${limit}`;
+    SELECT id FROM alerts WHERE ${Prisma.join(where, ' AND ')} ORDER BY received_at ${direction}, id ${direction} LIMIT ${limit}`;
   return rows.map(({ id }) => id);
 }

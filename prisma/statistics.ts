@@ -17,6 +17,8 @@ export type AlertCount = {
   failureCode: FailureCode | null;
   store: string | null;
   count: number;
+  /** The failed ones of them that were restored from the archive: they are never retried. */
+  archived: number;
   /** When the first of their rounds of attempts started: at the receipt, or at an operator's retry. */
   oldest: Date;
   /** When the latest of them was received. */
@@ -31,7 +33,8 @@ export async function countAlerts(
 ): Promise<AlertCount[]> {
   return db.$queryRaw<AlertCount[]>`
     SELECT status::text, failure_code::text AS "failureCode", CASE WHEN status = 'failed' THEN store END AS store,
-      count(*)::int AS count, min(COALESCE(round_started_at, received_at)) AS oldest, max(received_at) AS newest
+      count(*)::int AS count, min(COALESCE(round_started_at, received_at)) AS oldest, max(received_at) AS newest,
+      (count(*) FILTER (WHERE status = 'failed' AND EXISTS (SELECT FROM archived_alerts WHERE alert_id = counted.id)))::int AS archived
     FROM (${newest(filter, window)}) counted GROUP BY 1, 2, 3 ORDER BY count DESC`;
 }
 
@@ -67,7 +70,7 @@ function newest({ store, stores }: StatisticsFilter, { from, to }: { from?: Date
   if (stores !== undefined) where.push(Prisma.sql`store = ANY(${[...stores]}::text[])`);
   if (from) where.push(Prisma.sql`received_at >= ${from}`);
   if (to) where.push(Prisma.sql`received_at < ${to}`);
-  return Prisma.sql`SELECT status, failure_code, store, received_at, processed_at, round_started_at FROM alerts
+  return Prisma.sql`SELECT id, status, failure_code, store, received_at, processed_at, round_started_at FROM alerts
     WHERE ${Prisma.join(where, ' AND ')} ORDER BY received_at DESC, id DESC LIMIT ${MAX_COUNTED}`;
 }
 

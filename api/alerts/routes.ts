@@ -19,8 +19,9 @@ import { type AdmitDeps, admitAlert } from './admission.ts';
 import { etagOf } from './etag.ts';
 import { deleteOneAlert } from './hold-routes.ts';
 import { filterOf } from './list-filter.ts';
+import { alertListQuerySchema } from './list-schema.ts';
 import type { LongPoll } from './long-poll.ts';
-import { alertPathSchema, alertQuerySchema, type newAlertSchema } from './schema.ts';
+import { alertPathSchema, type newAlertSchema } from './schema.ts';
 import type { StoreNames } from './store-names.ts';
 
 type Deps = AdmitDeps & {
@@ -128,18 +129,19 @@ async function waitForChange(
 
 function getAlerts(deps: Deps): RequestHandler {
   return async (req, res) => {
-    const query = parse(alertQuerySchema, req.query, 'query');
-    const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
+    const query = parse(alertListQuerySchema, req.query, 'query');
+    const oldestFirst = query.sort === 'received_at';
+    const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, oldestFirst);
     const filter = filterOf(query, req.apiClient);
     // One more than requested shows whether there is a next page.
-    const limits = { limit: query.limit + 1, after };
+    const limits = { limit: query.limit + 1, after, oldestFirst };
     const stores = query.q === undefined ? [] : await deps.storeNames.containing(query.q, filter.stores);
     // A client that applies events to a list needs one that is as new as the events.
     const isFresh = /\bno-cache\b/i.test(req.get('cache-control') ?? '');
     const read: StaleReads = isFresh ? (query) => query(deps.db) : deps.staleReads;
     const { found, page } = await read((db) => readPage(db, filter, { text: query.q, stores }, limits));
     const last = page.at(-1);
-    const cursor = found.alerts.length > page.length && last ? encodeCursor(last) : null;
+    const cursor = found.alerts.length > page.length && last ? encodeCursor(last, oldestFirst) : null;
     if (cursor !== null) {
       const next = new URLSearchParams({ ...req.query, cursor } as Record<string, string>); // parsed above: only strings
       res.set('Link', `</alerts?${next}>; rel="next"`);
@@ -152,7 +154,7 @@ function getAlerts(deps: Deps): RequestHandler {
   };
 }
 
-type Limits = { limit: number; after: AlertCursor | undefined };
+type Limits = { limit: number; after: AlertCursor | undefined; oldestFirst: boolean };
 
 /** Returns the alerts that were found, and the page of them, which is one shorter if there are more. */
 async function readPage(
@@ -168,12 +170,17 @@ async function readPage(
   return { found, page: await allWithRelated(db, found.alerts.slice(0, limits.limit - 1)) };
 }
 
-function encodeCursor({ receivedAt, id }: AlertCursor): string {
-  return Buffer.from(`${receivedAt.getTime()}.${id}`).toString('base64url');
+/** The mark of a cursor of the order `received_at`; those of the default order have none. */
+const OLDEST_FIRST = '+';
+
+function encodeCursor({ receivedAt, id }: AlertCursor, oldestFirst: boolean): string {
+  return Buffer.from(`${oldestFirst ? OLDEST_FIRST : ''}${receivedAt.getTime()}.${id}`).toString('base64url');
 }
 
-function decodeCursor(cursor: string): AlertCursor {
-  const match = /^(\d{1,15})\.(\d{1,18})$/.exec(Buffer.from(cursor, 'base64url').toString('latin1'));
-  if (!match?.[1] || !match[2]) throw new Problem('bad-cursor', 'This server did not issue this cursor.');
-  return { receivedAt: new Date(Number(match[1])), id: BigInt(match[2]) };
+function decodeCursor(cursor: string, oldestFirst: boolean): AlertCursor {
+  const match = /^(\+?)(\d{1,15})\.(\d{1,18})$/.exec(Buffer.from(cursor, 'base64url').toString('latin1'));
+  if (!match?.[2] || !match[3]) throw new Problem('bad-cursor', 'This server did not issue this cursor.');
+  if ((match[1] === OLDEST_FIRST) !== oldestFirst)
+    throw new Problem('bad-cursor', 'The cursor belongs to another order: send it with the same `sort`.');
+  return { receivedAt: new Date(Number(match[2])), id: BigInt(match[3]) };
 }

@@ -178,7 +178,7 @@ export const searchText = z
     params: { code: 'control_character' },
   });
 
-/** The query of GET /alerts. */
+/** The filter and the page of GET /alerts. */
 export const alertQuerySchema = z.strictObject({
   q: searchText.optional().meta({
     description:

@@ -39,6 +39,7 @@ export const statisticsSchema = z
         z.strictObject({
           code: z.enum(FailureCode),
           count,
+          archived: count.meta({ description: 'Of them, those restored from the archive: they are never retried.' }),
           newest_at: instant.meta({ description: 'When the latest of them was received.' }),
           stores: z
             .array(z.strictObject({ store: z.string(), count }))
@@ -121,6 +122,7 @@ function failuresOf(groups: AlertCount[]): Statistics['failures'] {
     const stores = rows.flatMap(({ store, count }) => (store === null ? [] : [{ store, count }]));
     const failure = {
       count: rows.reduce((sum, row) => sum + row.count, 0),
+      archived: rows.reduce((sum, row) => sum + row.archived, 0),
       newest_at: new Date(Math.max(...rows.map(({ newest }) => newest.getTime()))).toISOString(),
       stores: stores.slice(0, MAX_STORES),
       other_stores: Math.max(0, stores.length - MAX_STORES),

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { ZodOpenApiPathsObject } from 'zod-openapi';
+import { alertListQuerySchema } from '../alerts/list-schema.ts';
 import {
   acceptedAlertSchema,
   alertPageSchema,
   alertPathSchema,
-  alertQuerySchema,
   alertSchema,
   eventQuerySchema,
   newAlertSchema,
@@ -53,13 +53,13 @@ const post = operation('post', '/alerts', 'Alerts', {
 
 const list = operation('get', '/alerts', 'Alerts', {
   id: 'listAlerts',
-  summary: 'List alerts, newest first',
+  summary: 'List alerts, newest or oldest first',
   description:
     '`from` (inclusive) and `to` (exclusive) limit the time of receipt. With a read replica, the list may be some seconds ' +
     'old, unless the request has the header `Cache-Control: no-cache`.',
   scope: 'read',
-  params: { query: alertQuerySchema },
-  validates: { schema: alertQuerySchema, ...invalidQuery },
+  params: { query: alertListQuerySchema },
+  validates: { schema: alertListQuerySchema, ...invalidQuery },
   responses: {
     200: json(
       'One page',

@@ -146,6 +146,7 @@ export const STATISTICS: Statistics = {
     {
       code: 'video_timeout',
       count: 1,
+      archived: 0,
       newest_at: FAILED.received_at,
       stores: [{ store: FAILED.store, count: 1 }],
       other_stores: 0,

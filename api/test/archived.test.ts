@@ -76,6 +76,11 @@ describe('an alert that was restored from the archive', () => {
     expect((await get(`/alerts/${failed.uuid}`)).body).toMatchObject({ status: 'failed', attempts: 1 });
   });
 
+  it('is counted apart from the failures that can be retried', async () => {
+    const { failures } = (await get(`/alerts/statistics?store=${STORE}`)).body;
+    expect(failures).toMatchObject([{ code: 'video_timeout', count: 1, archived: 1 }]);
+  });
+
   it('is not processed again when it is posted again', async () => {
     const { status, body } = await send(api, 'POST', '/alerts', failed);
     expect(status).toBe(200);

@@ -226,6 +226,9 @@ describe('GET /alerts', () => {
     ['from=0000-12-31T23:59:59Z', '#/from'],
     ['to=0001-01-01T00:00:00%2B01:00', '#/to'],
     ['colour=red', '#/colour'],
+    ['sort=store', '#/sort'],
+    ['sort=', '#/sort'],
+    ['sort=received_at&q=north', '#/sort'],
   ])('rejects ?%s and names %s', async (query, pointer) => {
     const response = await get(`/alerts?${query}`);
     expect(response.status).toBe(422);

@@ -148,3 +148,42 @@ describe('GET /alerts/stores', () => {
     expect(similarity('abc', 'xyz')).toBe(0);
   });
 });
+
+describe('GET /alerts?sort=', () => {
+  const list = async (query: string): Promise<Page> => json(await get(`/alerts?${query}`));
+  async function post(store: string): Promise<string> {
+    const alert = newAlert({ store });
+    expect((await api.post(alert)).status).toBe(202);
+    return alert.uuid;
+  }
+
+  it('returns each alert once, oldest first, and continues with alerts that arrive in between', async () => {
+    const store = randomUUID();
+    const created: string[] = [];
+    for (let i = 0; i < 4; i += 1) created.push(await post(store));
+    const query = `store=${store}&sort=received_at&limit=2`;
+    const first = await get(`/alerts?${query}`);
+    const { data, next_cursor } = (await json(first)) as Page;
+    expect(first.headers.get('link')).toBe(`</alerts?${query}&cursor=${next_cursor}>; rel="next"`);
+    created.push(await post(store));
+    const second = await list(`${query}&cursor=${next_cursor}`);
+    const third = await list(`${query}&cursor=${second.next_cursor}`);
+    expect([...data, ...second.data, ...third.data].map(({ uuid }) => uuid)).toEqual(created);
+    expect(third.next_cursor).toBeNull();
+  });
+
+  it('rejects a cursor of the other order', async () => {
+    const store = randomUUID();
+    for (let i = 0; i < 2; i += 1) await post(store);
+    for (const [sort, other] of [
+      ['received_at', '-received_at'],
+      ['-received_at', 'received_at'],
+    ]) {
+      const { next_cursor } = await list(`store=${store}&limit=1&sort=${sort}`);
+      const response = await get(`/alerts?store=${store}&sort=${other}&cursor=${next_cursor}`);
+      const { type, detail } = await json(response);
+      expect([response.status, type]).toEqual([400, '/problems/bad-cursor']);
+      expect(detail).toMatch(/`sort`/);
+    }
+  });
+});

@@ -88,6 +88,20 @@ describe('listAlerts', () => {
     expect(seen).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
   });
 
+  it.each([1, 3, 4])('lists the oldest first, of all stores or of several, in pages of %d', async (limit) => {
+    for (const stores of [undefined, ['odd', 'even']]) {
+      const seen: number[] = [];
+      let after: { receivedAt: Date; id: bigint } | undefined;
+      for (let pages = 0; pages <= 10; pages += 1) {
+        const page = await listAlerts(db, { stores }, { limit, after, oldestFirst: true });
+        seen.push(...page.map(({ uuid }) => uuids.indexOf(uuid)));
+        after = page.at(-1);
+        if (page.length < limit) break;
+      }
+      expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    }
+  });
+
   it.each([1, 3, 4])('lists several stores as one list in pages of %d', async (limit) => {
     const stores = ['odd', 'even'];
     const seen: number[] = [];

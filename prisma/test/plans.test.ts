@@ -172,8 +172,10 @@ describe(`with ${ROWS} alerts stored`, () => {
     ['a failure code of a day', { status: 'failed', failureCode: 'worker_crashed', ...DAY }, undefined],
     ['failed alerts of a store', { store: 'store-7', status: 'failed' }, undefined],
     ['failed alerts of a store without any', { store: 'store-8', status: 'failed' }, undefined],
-  ] as const)('a page of %s reads few more rows than it returns', async (_, filter, after) => {
-    await expectFlat(LIMIT + SPARE, (db) => listAlerts(db, { ...filter }, { limit: LIMIT, after }));
+  ] as const)('a page of %s reads few more rows than it returns, in both orders', async (_, filter, after) => {
+    const page = { limit: LIMIT, after };
+    for (const oldestFirst of [false, true])
+      await expectFlat(LIMIT + SPARE, (db) => listAlerts(db, { ...filter }, { ...page, oldestFirst }));
   });
 
   it.each([
@@ -214,7 +216,10 @@ describe(`with ${ROWS} alerts stored`, () => {
     ['open alerts with a failure code', { triage: 'open', failureCode: 'video_timeout' }, undefined],
     ['open alerts of a day', { triage: 'open', ...DAY }, undefined],
   ] as const)('a page of %s reads few more rows than it has, and the acknowledged ones', async (_, filter, after) => {
-    await expectFlat(ACKNOWLEDGED + LIMIT + SPARE, (db) => listAlerts(db, { ...filter }, { limit: LIMIT, after }));
+    for (const oldestFirst of [false, true]) {
+      const page = { limit: LIMIT, after, oldestFirst };
+      await expectFlat(ACKNOWLEDGED + LIMIT + SPARE, (db) => listAlerts(db, { ...filter }, page));
+    }
   });
 
   it('finding one alert, or failed alerts, reads no other rows', async () => {

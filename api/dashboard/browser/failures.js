@@ -40,7 +40,8 @@ export function Failures({ statistics, view, navigate, mayRetry, onRetry }) {
  *   onRetry: false if the key may not retry
  */
 function FailureGroup({ failure, total, navigate, selected, onRetry }) {
-  const { code, count, newest_at } = failure;
+  const { code, count, archived, newest_at } = failure;
+  const retryable = count - archived;
   const { meaning, action } = FAILURE_CODES[code];
   const toggle = () => navigate(selected ? { failure_code: '', status: '' } : { failure_code: code, status: 'failed' });
   return html`
@@ -52,7 +53,8 @@ function FailureGroup({ failure, total, navigate, selected, onRetry }) {
       <div class="proportion" aria-hidden="true"><span style=${{ width: `${(100 * count) / Math.max(1, total)}%` }}></span></div>
       <p>${meaning} ${action}</p>
       <p class="note">Newest ${formatAge(Date.now() - Date.parse(newest_at))} ago. <${Stores} failure=${failure} navigate=${navigate} /></p>
-      ${onRetry && html`<button onClick=${onRetry}>Retry these ${formatNumber(count)}</button>`}
+      ${archived > 0 && html`<p class="note">${formatNumber(archived)} of them ${archived === 1 ? 'is' : 'are'} from the archive and cannot be retried.</p>`}
+      ${onRetry && retryable > 0 && html`<button onClick=${onRetry}>Retry these ${formatNumber(retryable)}</button>`}
     </li>
   `;
 }

@@ -22,7 +22,7 @@ const EXAMPLE: StorePage = {
 };
 
 const get = operation('get', '/stores', 'Operations', {
-  id: 'listStores',
+  id: 'storeOverview',
   summary: 'Get an overview of the stores, most problems first',
   description:
     'Of each store: the alerts of the period and of the one before, failures, alerts that wait, and the last alert. Stores ' +

@@ -78,6 +78,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/alerts/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export alerts as CSV, newest first
+         * @description The filters of `GET /alerts`, without a limit. UTF-8, with a header row, commas, CRLF and quotes as in RFC 4180. A text that begins with `=`, `+`, `-`, `@`, a tab or a line break gets an apostrophe before it, so that no spreadsheet runs it as a formula. If the transfer ends without the end of the body, an error has occurred and the file is incomplete. Columns may be added at the end.
+         *
+         *     Required scope: `read`.
+         */
+        get: operations["exportAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/alerts/{uuid}/hold": {
         parameters: {
             query?: never;
@@ -226,6 +248,76 @@ export interface paths {
         get: operations["getTimeline"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alerts/triage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge or assign up to 200 alerts
+         * @description The response is 200 even if nothing was changed: look at the result of each alert.
+         *
+         *     Required scope: `operate`.
+         */
+        post: operations["triageAlerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alerts/{uuid}/triage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Acknowledge or assign a failed alert
+         * @description Only a failed or late alert can be acknowledged or assigned; ending that, and repeating a request, is possible in any state. A retry keeps both.
+         *
+         *     Required scope: `operate`.
+         */
+        patch: operations["triageAlert"];
+        trace?: never;
+    };
+    "/alerts/{uuid}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the comments of an alert, newest last
+         * @description Required scope: `read`.
+         */
+        get: operations["listComments"];
+        put?: never;
+        /**
+         * Comment on an alert
+         * @description In any state. Comments are not changed, and are deleted with the alert.
+         *
+         *     Required scope: `operate`.
+         */
+        post: operations["addComment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -684,6 +776,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/stores": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an overview of the stores, most problems first
+         * @description Of each store: the alerts of the period and of the one before, failures, alerts that wait, and the last alert. Stores without an alert in the period are in it, too. The numbers are some seconds old: all stores are counted at the same time.
+         *
+         *     Required scope: `read`.
+         */
+        get: operations["storeOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/backups": {
         parameters: {
             query?: never;
@@ -1079,6 +1193,24 @@ export interface components {
             /** @enum {unknown} */
             status_now: "pending" | "processing" | "processed";
         };
+        TriageNotNeededProblem: components["schemas"]["Problem"] & {
+            /** @constant */
+            type?: "/problems/triage-not-needed";
+            /** @constant */
+            title?: "Alert needs no work";
+            /** @constant */
+            status?: 409;
+            /** @enum {unknown} */
+            status_now: "pending" | "processing" | "processed";
+        };
+        TooManyCommentsProblem: components["schemas"]["Problem"] & {
+            /** @constant */
+            type?: "/problems/too-many-comments";
+            /** @constant */
+            title?: "Too many comments";
+            /** @constant */
+            status?: 409;
+        };
         NameTakenProblem: components["schemas"]["Problem"] & {
             /** @constant */
             type?: "/problems/name-taken";
@@ -1212,6 +1344,14 @@ export interface components {
             /** @constant */
             status?: 429;
         };
+        TooManyExportsProblem: components["schemas"]["Problem"] & {
+            /** @constant */
+            type?: "/problems/too-many-exports";
+            /** @constant */
+            title?: "Too many exports";
+            /** @constant */
+            status?: 429;
+        };
         TooManyRequestsProblem: components["schemas"]["Problem"] & {
             /** @constant */
             type?: "/problems/too-many-requests";
@@ -1340,6 +1480,23 @@ export interface components {
              * @default true
              */
             dry_run: boolean;
+        };
+        BulkTriage: {
+            uuids: string[];
+            /** @description true keeps the first time and name; false ends the acknowledgement. */
+            acknowledged?: boolean;
+            /** @description The name of a key; null: nobody. */
+            assignee?: string | null;
+        };
+        TriageChange: {
+            /** @description true keeps the first time and name; false ends the acknowledgement. */
+            acknowledged?: boolean;
+            /** @description The name of a key; null: nobody. */
+            assignee?: string | null;
+        };
+        NewComment: {
+            /** @description Several lines are possible. Space at both ends is removed. */
+            text: string;
         };
         NewLink: {
             /** @enum {string} */
@@ -1626,6 +1783,16 @@ export interface components {
                 /** Format: date-time */
                 created_at: string;
             } | null;
+            /** @description Who has acknowledged it and who works on it, and the number of comments. Null: nothing. */
+            triage: {
+                acknowledged_at: string | null;
+                /** @description The name of the API key. */
+                acknowledged_by: string | null;
+                /** @description The name of who works on it. */
+                assignee: string | null;
+                /** @description GET /alerts/{uuid}/comments returns them. */
+                comments: number;
+            } | null;
             /** @description Restored from the archive: it is never processed, retried or delivered again. See docs/archive.md. */
             archived: boolean;
             /** Format: date-time */
@@ -1730,6 +1897,16 @@ export interface components {
                 created_by: string;
                 /** Format: date-time */
                 created_at: string;
+            } | null;
+            /** @description Who has acknowledged it and who works on it, and the number of comments. Null: nothing. */
+            triage: {
+                acknowledged_at: string | null;
+                /** @description The name of the API key. */
+                acknowledged_by: string | null;
+                /** @description The name of who works on it. */
+                assignee: string | null;
+                /** @description GET /alerts/{uuid}/comments returns them. */
+                comments: number;
             } | null;
             /** @description Restored from the archive: it is never processed, retried or delivered again. See docs/archive.md. */
             archived: boolean;
@@ -1959,6 +2136,55 @@ export interface components {
                     detail: string;
                 } | null;
             }[];
+        };
+        BulkTriageResponse: {
+            /** @description One per uuid, in the same order. */
+            results: components["schemas"]["TriageResult"][];
+        };
+        TriageResult: {
+            /** Format: uuid */
+            uuid: string;
+            /** @description The status of PATCH /alerts/{uuid}/triage for this alert: 200, 404 or 409. */
+            status: number;
+            /** @description With 200: the triage from now on. */
+            triage?: {
+                acknowledged_at: string | null;
+                /** @description The name of the API key. */
+                acknowledged_by: string | null;
+                /** @description The name of who works on it. */
+                assignee: string | null;
+                /** @description GET /alerts/{uuid}/comments returns them. */
+                comments: number;
+            } | null;
+            problem?: {
+                type: string;
+                title: string;
+                status: number;
+                detail: string;
+                /** @description For `validation`: one entry per error, at most 100. */
+                errors?: {
+                    pointer: string;
+                    code: string;
+                    detail: string;
+                }[];
+                /** @description The number of errors that `errors` does not list. */
+                errors_omitted?: number;
+            } & {
+                [key: string]: unknown;
+            };
+        };
+        CommentList: {
+            /** @description All of them, newest last. */
+            data: components["schemas"]["Comment"][];
+        };
+        Comment: {
+            /** @description From 1, for each alert. */
+            number: number;
+            text: string;
+            /** @description The name of the API key. */
+            author: string;
+            /** Format: date-time */
+            created_at: string;
         };
         Link: {
             /**
@@ -2273,6 +2499,53 @@ export interface components {
             /** @description When the oldest of them was received. */
             oldest: string | null;
         };
+        StorePage: {
+            data: {
+                store: string;
+                /** @description Received in the period. */
+                alerts: number;
+                /** @description Of these. */
+                failed: number;
+                /** @description `failed` of `alerts`, from 0 to 1; null without alerts. */
+                failure_rate: number | null;
+                /** @description Neither processed nor failed now, whenever they were received. */
+                unfinished: number;
+                /** @description Of these, after a failed attempt or after LATE_AFTER, as `late` of an alert. */
+                late: number;
+                /**
+                 * Format: date-time
+                 * @description When the newest alert was received, in the period or before.
+                 */
+                last_alert_at: string;
+                /** @description The same of the period before, which is as long. */
+                previous: {
+                    alerts: number;
+                    failed: number;
+                    failure_rate: number | null;
+                };
+                /** @description The same for each `bucket_seconds` of the period, oldest first. */
+                buckets: {
+                    alerts: number[];
+                    failed: number[];
+                };
+            }[];
+            next_cursor: string | null;
+            /** @description Stores whose name contains `q`, those of other pages included. */
+            total: number;
+            /**
+             * Format: date-time
+             * @description Start of the period.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description When the alerts were counted: end of the period.
+             */
+            to: string;
+            bucket_seconds: number;
+            /** @description Alerts that were received before this time were not counted, because there are too many newer ones; null: all were. */
+            counted_from: string | null;
+        };
         Backups: {
             /** @description The last backup that succeeded. Null: none has. */
             backup: components["schemas"]["BackupRun"] | null;
@@ -2461,6 +2734,7 @@ export interface operations {
                 failure_code?: "video_not_found" | "video_forbidden" | "video_server_error" | "video_server_unreachable" | "video_timeout" | "video_too_large" | "video_unreadable" | "no_video_stream" | "redirect_refused" | "worker_crashed";
                 /** @description Only alerts under a legal hold; `false`: only others. */
                 held?: "true" | "false";
+                triage?: "open" | "mine" | "acknowledged";
                 from?: string;
                 to?: string;
                 limit?: number;
@@ -2588,6 +2862,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    exportAlerts: {
+        parameters: {
+            query?: {
+                /** @description Part of the name of the store, of the uuid or of the name of the video file, in upper or lower case. With a slash: part of the path of the video. */
+                q?: string;
+                store?: string;
+                camera?: string;
+                status?: "pending" | "processing" | "processed" | "failed";
+                failure_code?: "video_not_found" | "video_forbidden" | "video_server_error" | "video_server_unreachable" | "video_timeout" | "video_too_large" | "video_unreadable" | "no_video_stream" | "redirect_refused" | "worker_crashed";
+                /** @description Only alerts under a legal hold; `false`: only others. */
+                held?: "true" | "false";
+                triage?: "open" | "mine" | "acknowledged";
+                from?: string;
+                to?: string;
+                /** @description Whether the file begins with a byte order mark, without which Excel does not read it as UTF-8. */
+                bom?: "true" | "false";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
             };
         };
     };
@@ -2787,6 +3095,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Timeline"];
+                };
+            };
+        };
+    };
+    triageAlerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkTriage"];
+            };
+        };
+        responses: {
+            /** @description The result of each alert */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkTriageResponse"];
+                };
+            };
+        };
+    };
+    triageAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                uuid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriageChange"];
+            };
+        };
+        responses: {
+            /** @description The alert */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+        };
+    };
+    listComments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                uuid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All comments */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommentList"];
+                };
+            };
+        };
+    };
+    addComment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                uuid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewComment"];
+            };
+        };
+        responses: {
+            /** @description The comment */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comment"];
                 };
             };
         };
@@ -3363,7 +3769,7 @@ export interface operations {
             query?: {
                 /** @description The id of a key; `anonymous`, `link`, `cli` or `worker`. */
                 actor?: string;
-                action?: "key.created" | "key.rotated" | "key.revoked" | "session.started" | "session.ended" | "login.failed" | "link.created" | "links.revoked" | "destination.created" | "destination.changed" | "destination.deleted" | "destination.secret_rotated" | "mute.created" | "mute.ended" | "alert.retried" | "alerts.retried" | "delivery.retried" | "deliveries.retried" | "hold.placed" | "hold.changed" | "hold.released" | "alert.deleted" | "alert.read" | "alerts.listed" | "retention.changed" | "retention.run" | "archive.restore_started" | "archive.restored" | "audit.pruned" | "copies.requested" | "backup.created" | "backup.restored";
+                action?: "key.created" | "key.rotated" | "key.revoked" | "session.started" | "session.ended" | "login.failed" | "link.created" | "links.revoked" | "destination.created" | "destination.changed" | "destination.deleted" | "destination.secret_rotated" | "mute.created" | "mute.ended" | "alert.retried" | "alerts.retried" | "delivery.retried" | "deliveries.retried" | "hold.placed" | "hold.changed" | "hold.released" | "alert.deleted" | "alert.acknowledged" | "alert.reopened" | "alert.assigned" | "alert.commented" | "alert.read" | "alerts.listed" | "alerts.exported" | "retention.changed" | "retention.run" | "archive.restore_started" | "archive.restored" | "audit.pruned" | "copies.requested" | "backup.created" | "backup.restored";
                 /** @description The uuid of an alert, the id of a key, a destination or a mute. */
                 target?: string;
                 from?: string;
@@ -3472,6 +3878,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RetentionPreview"];
+                };
+            };
+        };
+    };
+    storeOverview: {
+        parameters: {
+            query?: {
+                period?: "1h" | "24h" | "7d";
+                /** @description Part of the name of the store, in upper or lower case. */
+                q?: string;
+                /** @description `problems`: by the number of failures, then the failure rate, then the time since the last alert. `trend`: by how much the number of failures has grown. */
+                sort?: "problems" | "store" | "alerts" | "failed" | "failure_rate" | "trend" | "late" | "last_alert_at";
+                /** @description Default: `asc` for `store`, otherwise `desc`. `problems`, `desc`: most problems first. */
+                order?: "asc" | "desc";
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorePage"];
                 };
             };
         };
@@ -3746,7 +4182,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                name: "malformed-json" | "bad-request" | "bad-cursor" | "unauthorized" | "forbidden" | "bad-event-id" | "cross-site" | "link-invalid" | "not-found" | "picture-not-available" | "copy-not-available" | "method-not-allowed" | "alert-conflict" | "alert-archived" | "alert-held" | "alert-processing" | "copy-not-needed" | "copy-not-possible" | "not-retryable" | "name-taken" | "builtin-destination" | "no-signing-secret" | "delivery-not-failed" | "own-key" | "key-not-active" | "too-slow" | "link-expired" | "precondition-failed" | "too-large" | "not-json" | "range-not-satisfiable" | "misdirected" | "batch-rejected" | "validation" | "too-many-held" | "too-many-requests" | "headers-too-large" | "internal" | "secrets-unavailable" | "links-unavailable" | "media-unavailable" | "queue-full" | "unavailable";
+                name: "malformed-json" | "bad-request" | "bad-cursor" | "unauthorized" | "forbidden" | "bad-event-id" | "cross-site" | "link-invalid" | "not-found" | "picture-not-available" | "copy-not-available" | "method-not-allowed" | "alert-conflict" | "alert-archived" | "alert-held" | "alert-processing" | "copy-not-needed" | "copy-not-possible" | "not-retryable" | "triage-not-needed" | "too-many-comments" | "name-taken" | "builtin-destination" | "no-signing-secret" | "delivery-not-failed" | "own-key" | "key-not-active" | "too-slow" | "link-expired" | "precondition-failed" | "too-large" | "not-json" | "range-not-satisfiable" | "misdirected" | "batch-rejected" | "validation" | "too-many-held" | "too-many-exports" | "too-many-requests" | "headers-too-large" | "internal" | "secrets-unavailable" | "links-unavailable" | "media-unavailable" | "queue-full" | "unavailable";
             };
             cookie?: never;
         };

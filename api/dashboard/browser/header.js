@@ -1,7 +1,8 @@
+import { useEffect, useRef } from 'preact/hooks';
 import { UntrustedText } from './format.js';
 import { html } from './html.js';
 import { followLink } from './link.js';
-import { urlOf, viewOfAlerts, viewOfAudit, viewOfDestinations, viewOfRetention } from './view.js';
+import { urlOf, viewOfAlerts, viewOfAudit, viewOfDestinations, viewOfRetention, viewOfSettings } from './view.js';
 import { ZoneSwitch } from './zone-switch.js';
 
 /** @typedef {import('./view.js').View} View */
@@ -20,6 +21,7 @@ export function Header({ settings, connection, view, navigate }) {
         <${ViewLink} to=${viewOfDestinations(view)} view=${view} navigate=${navigate}>Destinations<//>
         ${settings.scopes.includes('manage') && html`<${ViewLink} to=${viewOfRetention(view)} view=${view} navigate=${navigate}>Retention<//>`}
         ${settings.scopes.includes('manage') && settings.allStores && html`<${ViewLink} to=${viewOfAudit(view)} view=${view} navigate=${navigate}>Audit<//>`}
+        ${settings.scopes.includes('manage') && html`<${ViewLink} to=${viewOfSettings(view)} view=${view} navigate=${navigate}>Settings<//>`}
       </nav>
       <span class=${`connection ${connection}`} role="status">${label}</span>
       <${ZoneSwitch} view=${view} navigate=${navigate} />
@@ -38,5 +40,10 @@ export function Header({ settings, connection, view, navigate }) {
 /** @param {{ to: View, view: View, navigate: import('./view.js').Navigate, children: string }} props */
 function ViewLink({ to, view, navigate, children }) {
   const current = to.view === view.view;
-  return html`<a href=${urlOf(to)} aria-current=${current ? 'page' : undefined} onClick=${followLink(() => navigate(to))}>${children}</a>`;
+  const link = useRef(/** @type {HTMLAnchorElement | null} */ (null));
+  useEffect(() => {
+    // On a phone, not all links fit next to each other.
+    if (current) link.current?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [current]);
+  return html`<a ref=${link} href=${urlOf(to)} aria-current=${current ? 'page' : undefined} onClick=${followLink(() => navigate(to))}>${children}</a>`;
 }

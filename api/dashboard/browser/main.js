@@ -10,6 +10,7 @@ import { Header } from './header.js';
 import { html } from './html.js';
 import { RetentionPage } from './retention-page.js';
 import { SETTINGS } from './settings.js';
+import { SettingsPage } from './settings-page.js';
 import { showTimesIn } from './time.js';
 import { useView } from './view.js';
 
@@ -27,8 +28,20 @@ import { useView } from './view.js';
  * @property {(text: string) => void} notify Shows a message for some seconds.
  */
 
-const PAGES = { '': AlertsPage, audit: AuditPage, destinations: DestinationsPage, retention: RetentionPage };
-const TITLES = { '': '', audit: 'Audit log – ', destinations: 'Destinations – ', retention: 'Retention – ' };
+const PAGES = {
+  '': AlertsPage,
+  audit: AuditPage,
+  destinations: DestinationsPage,
+  retention: RetentionPage,
+  settings: SettingsPage,
+};
+const TITLES = {
+  '': '',
+  audit: 'Audit log – ',
+  destinations: 'Destinations – ',
+  retention: 'Retention – ',
+  settings: 'Settings – ',
+};
 const TOAST_MS = 6_000;
 /** @type {AlertEvents} */
 const IGNORE = { onAlerts() {}, onGap() {} };

@@ -1,8 +1,12 @@
 import { useRef, useState } from 'preact/hooks';
+import { UntrustedText } from './format.js';
 import { html } from './html.js';
 
-/** Shows a secret that the API returns only once. @param {{ secret: import('./destinations-page.js').NewSecret, onDone: () => void }} props */
-export function NewSecretBox({ secret, onDone }) {
+/**
+ * Shows a secret that the API returns only once. `focusAfter`: the id of the element that gets the focus when the box is closed.
+ * @param {{ secret: import('./destinations-page.js').NewSecret, label?: string, focusAfter?: string, onDone: () => void }} props
+ */
+export function NewSecretBox({ secret, label = 'Signing secret', focusAfter = 'detail-title', onDone }) {
   const input = useRef(/** @type {HTMLInputElement | null} */ (null));
   const [message, setMessage] = useState('');
   async function copy() {
@@ -16,12 +20,12 @@ export function NewSecretBox({ secret, onDone }) {
     }
   }
   const done = () => {
-    document.getElementById('detail-title')?.focus(); // the button disappears
+    document.getElementById(focusAfter)?.focus(); // the button disappears
     onDone();
   };
   return html`
     <div class="failure-box over new-secret">
-      <label for="new-secret"><b>Signing secret</b></label>
+      <label for="new-secret"><b><${UntrustedText}>${label}<//></b></label>
       <p>It is shown only now. ${secret.note}</p>
       <input id="new-secret" ref=${input} class="mono" readonly value=${secret.value} />
       <div class="actions">

@@ -3,8 +3,8 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 
 /**
  * @typedef {object} View An empty string means "not set".
- * @property {'' | 'audit' | 'destinations' | 'retention'} view Empty: alerts.
- * @property {string} q Part of the name of a store or file, or of a uuid.
+ * @property {'' | 'audit' | 'destinations' | 'retention' | 'settings'} view Empty: alerts.
+ * @property {string} q Part of the name of a store or file, or of a uuid; in the settings, of a variable.
  * @property {string} status
  * @property {string} store
  * @property {string} failure_code
@@ -49,6 +49,7 @@ export function readView(search) {
   const get = (name) => query.get(name) ?? '';
   const zone = get('zone') === 'utc' ? 'utc' : '';
   if (get('view') === 'retention') return viewOfRetention({ zone });
+  if (get('view') === 'settings') return { ...viewOfSettings({ zone }), q: get('q') };
   if (get('view') === 'destinations') {
     return { ...viewOfDestinations({ zone }, get('destination')), delivery_status: get('delivery_status') };
   }
@@ -87,6 +88,11 @@ export function viewOfDestinations({ zone }, destination = '') {
 /** Returns the view of the retention rules. @param {Pick<View, 'zone'>} current @returns {View} */
 export function viewOfRetention({ zone }) {
   return { ...NO_VIEW, view: 'retention', zone };
+}
+
+/** Returns the view of keys and configuration. @param {Pick<View, 'zone'>} current @returns {View} */
+export function viewOfSettings({ zone }) {
+  return { ...NO_VIEW, view: 'settings', zone };
 }
 
 /** Returns the view of the audit log. @param {Pick<View, 'zone'>} current @returns {View} */

@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { recordRun } from '#backup/runs.ts';
+import { commandLine } from '#prisma/audit.ts';
 import { setRetentionRule } from '#prisma/retention-rules.ts';
+import { createKey, rotateKey } from '../../auth/manage-keys.ts';
 import { findBrowser, goTo, launch, openPage, POLL_TIMEOUT } from './browser.ts';
 import { seed } from './seed.ts';
 import { seedDestinations } from './seed-destinations.ts';
@@ -47,7 +49,10 @@ async function waitForPictures(page: Page): Promise<void> {
 }
 
 async function waitForDestinations(page: Page, path: string): Promise<void> {
-  await page.locator('.banner').first().waitFor();
+  await page
+    .locator(path.endsWith('=settings') ? 'tr[data-variable]' : '.banner')
+    .first()
+    .waitFor();
   if (path.endsWith('=retention')) await page.locator('.backups .overdue').waitFor();
   else if (path.endsWith('=new')) await page.getByLabel('Kind').selectOption('E-mail');
   else if (path.includes('destination=')) await page.locator('.delivery').first().waitFor();
@@ -65,6 +70,16 @@ async function seedRetention({ db, databaseUrl }: PageStack): Promise<void> {
   await db.$executeRaw`
     UPDATE backup_runs
     SET succeeded_at = now() - CASE kind WHEN 'backup' THEN interval '6 hours' ELSE interval '8 days 2 hours' END`;
+}
+
+/** Creates three keys, of which one was rotated. */
+async function seedKeys({ db }: PageStack): Promise<void> {
+  const days = (count: number) => new Date(Date.now() + count * 86_400_000);
+  const cameras = { name: 'harbour cameras', scopes: ['write'], stores: ['harbour-store'], expiresAt: days(365) };
+  const office = { name: 'back office', scopes: ['read', 'operate'], stores: [], expiresAt: days(90) };
+  await createKey(db, office, commandLine());
+  const { row } = await createKey(db, cameras, commandLine());
+  await rotateKey(db, row, { overlapMs: 7 * 86_400_000 }, commandLine());
 }
 
 it('takes the screenshots', async () => {
@@ -117,6 +132,8 @@ it('takes the screenshots', async () => {
   await seedRetention(stack);
   const small = { viewport: { width: 1000, height: 650 } };
   await take('retention', '/?view=retention', { ...small, colorScheme: 'light' });
+  await seedKeys(stack);
+  await take('settings', '/?view=settings', { ...small, colorScheme: 'light' });
   await browser.close();
   await stack.close();
 });

@@ -14,6 +14,7 @@ import { eventRoutes } from './alerts/event-stream.ts';
 import { holdRoutes } from './alerts/hold-routes.ts';
 import type { LongPoll } from './alerts/long-poll.ts';
 import { reportRoutes } from './alerts/report-routes.ts';
+import type { ResponseCache } from './alerts/response-cache.ts';
 import { retryRoutes } from './alerts/retry-routes.ts';
 import { alertRoutes } from './alerts/routes.ts';
 import { newAlertSchemaFor } from './alerts/schema.ts';
@@ -78,6 +79,7 @@ export type AppDeps = {
   backpressure: Backpressure;
   changeFeed: ChangeFeed;
   longPoll: LongPoll;
+  responses: ResponseCache;
   /** Event streams and waits that a key, or an address if there are no keys, may hold open at the same time. */
   maxHeld: number;
   /** The origins of pages that may call this api. */

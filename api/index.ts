@@ -21,6 +21,7 @@ import { createBackpressure } from './alerts/backpressure.ts';
 import { ChangeFeed } from './alerts/change-feed.ts';
 import { FeedLag } from './alerts/feed-lag.ts';
 import { LongPoll } from './alerts/long-poll.ts';
+import { ResponseCache } from './alerts/response-cache.ts';
 import { type AppDeps, createApp } from './app.ts';
 import { createReadLog } from './audit/reads.ts';
 import { keyIdOf } from './auth/client.ts';
@@ -32,7 +33,7 @@ import { createSessions } from './auth/sessions.ts';
 import { apiFields, readApiConfig } from './config.ts';
 import { createRateLimits } from './http/rate-limit.ts';
 import { registerBackupGauges } from './operations/backup-gauges.ts';
-import { createMetrics } from './operations/metrics.ts';
+import { createMetrics, registerCacheGauges } from './operations/metrics.ts';
 import { createReadiness } from './operations/readiness.ts';
 import { registerReplicaGauges } from './operations/replica-gauges.ts';
 import { registerSystemGauges } from './operations/system-gauges.ts';
@@ -84,7 +85,12 @@ const disks = mediaSpace ? [folderDisk('media', 'MEDIA_URL', mediaSpace)] : [];
 registerDisks(metrics.registry, [databaseDisk(db), ...disks]);
 
 registerBackupGauges(metrics.registry, db);
-const changeFeed = new ChangeFeed(db, log);
+const responses = new ResponseCache({
+  findChanged: db.alertReads.findChanged,
+  onRequest: (result) => metrics.cachedResponses.inc({ result }),
+});
+registerCacheGauges(metrics.registry, responses);
+const changeFeed = new ChangeFeed(db, log, (uuid) => responses.drop(uuid));
 const longPoll = new LongPoll(db);
 const reads = createReadLog({
   mode: config.AUDIT_READS,
@@ -103,6 +109,7 @@ const app = createApp({
   configuration: config.configuration,
   changeFeed,
   longPoll,
+  responses,
   metrics,
   maxHeld: config.MAX_HELD,
   trustProxy: config.TRUST_PROXY,
@@ -155,6 +162,7 @@ onClose(() => closeServer(server));
 // First: streams and waits end only here. Clients reconnect after 3 s, when the server no longer listens.
 onClose(() => changeFeed.close());
 onClose(() => longPoll.close());
+onClose(() => responses.close());
 
 function openReadReplica(url: string): Replica {
   const opened = openReplica({

@@ -1,10 +1,11 @@
 import { connect } from 'node:net';
 
-export type RawResponse = { status: number; body: string };
+/** `head`: the status line and the headers. */
+export type RawResponse = { status: number; head: string; body: string };
 
 /** A kept-alive connection to the api, one request at a time. */
 export type Connection = {
-  /** Throws if the connection closes before the response, or the response has no Content-Length. */
+  /** Throws if the connection closes before the response, or the response has a body without Content-Length. */
   send(request: string): Promise<RawResponse>;
   close(): void;
 };
@@ -52,9 +53,11 @@ function parseResponse(received: Buffer): RawResponse | undefined {
   const end = received.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
   const head = received.toString('latin1', 0, end);
+  const status = Number(head.slice(9, 12));
+  if (status === 304) return { status, head, body: '' };
   const length = /^content-length: *(\d+)/im.exec(head)?.[1];
   if (length === undefined) throw new Error(`a response without Content-Length: ${head.slice(0, 100)}`);
   const body = end + 4;
   if (received.length < body + Number(length)) return undefined;
-  return { status: Number(head.slice(9, 12)), body: received.toString('utf8', body, body + Number(length)) };
+  return { status, head, body: received.toString('utf8', body, body + Number(length)) };
 }

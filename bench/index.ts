@@ -12,6 +12,7 @@ import { type Options, readOptions, USAGE } from './options.ts';
 import { measureOutage, writeOutageSources } from './outage.ts';
 import { measurePictureLoad } from './picture-load.ts';
 import { measurePictures, renderPictures } from './pictures.ts';
+import { measurePolling, renderPolling } from './polling.ts';
 import { renderProfiles } from './profile.ts';
 import type { Report } from './report.ts';
 import { measureRetention, renderRetention } from './retention.ts';
@@ -61,6 +62,7 @@ async function run(options: Options, opened: Opened, stopped: AbortSignal): Prom
       const result = await measureRetention(stack, bench);
       return print(options, result, renderRetention);
     }
+    if (options.mode === 'polling') return print(options, await measurePolling(stack, bench), renderPolling);
     if (options.mode === 'outage') alternating.push(...(await measureOutage(stack, bench)));
     else if (options.mode === 'pictures-load') alternating.push(...(await measurePictureLoad(stack, bench)));
     else await measureStack(bench, stack, report);

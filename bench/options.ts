@@ -21,6 +21,7 @@ What is measured
   --pictures                      instead: the cost of a picture by container and codec; needs no stack
   --pictures-load                 instead: latencies and rate of results in turn with pictures off and on
   --outage                        instead: latencies in turn alone and while 10000 alerts wait for another source
+  --polling                       instead: the cost of each kind of read
   --retention                     instead: POST before, during and after the deletion of 4 of 5 million alerts
   --rate N                        alerts per second of the last three, 1 to 500 (default 20)
 
@@ -59,12 +60,13 @@ const fields = z.object({
   'pictures-load': z.boolean().default(false),
   outage: z.boolean().default(false),
   retention: z.boolean().default(false),
+  polling: z.boolean().default(false),
   rate: z.coerce.number().min(1).max(500, 'must be 1 to 500').default(20),
   json: z.boolean().default(false),
 });
 
 /** Instead of comparing the workers. */
-const MODES = ['data-size', 'soak', 'pictures', 'pictures-load', 'outage', 'retention'] as const;
+const MODES = ['data-size', 'soak', 'pictures', 'pictures-load', 'outage', 'retention', 'polling'] as const;
 type Mode = (typeof MODES)[number] | 'compare';
 
 export type Options = {
@@ -98,7 +100,7 @@ export function readOptions(args: string[]): Options | undefined {
         ...{ backend: text, set: text, runs: text, alerts: text, seconds: text, baseline: text, latency: text },
         ...{ probes: text, env: { type: 'string', multiple: true }, minutes: text, profile: text, destinations: text },
         ...{ quick: flag, json: flag, 'data-size': flag, soak: flag, pictures: flag, help: flag },
-        ...{ 'pictures-load': flag, outage: flag, retention: flag, rate: text },
+        ...{ 'pictures-load': flag, outage: flag, retention: flag, polling: flag, rate: text },
       },
     });
     return values.help ? undefined : withDefaults(fields.parse(values));

@@ -1,3 +1,4 @@
+import { alertColumns } from './alert-columns.ts';
 import type { Alert } from './alerts.ts';
 import type { Database } from './client.ts';
 import { Prisma } from './generated/client.ts';
@@ -9,12 +10,8 @@ export type FeedPosition = { xid: bigint; id: bigint };
 
 export type Change = { position: FeedPosition; alert: RelatedAlert };
 
-// Prisma does not support xid8, so the query is raw. The columns are the fields' names in snake_case.
-const COLUMNS = Prisma.raw(
-  Object.values(Prisma.AlertScalarFieldEnum)
-    .map((field) => `${field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)} AS "${field}"`)
-    .join(', '),
-);
+// Prisma does not support xid8, so the query is raw.
+const COLUMNS = Prisma.raw(alertColumns());
 const FOUND = Prisma.raw(
   Object.values(Prisma.AlertScalarFieldEnum)
     .map((field) => `found."${field}"`)

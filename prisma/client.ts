@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { connectionTo } from '#postgres/connection.ts';
+import { openAlertReads } from './alert-reads.ts';
 import { openAlertWrites } from './alert-writes.ts';
 import type { RunQuery } from './batched-statement.ts';
 import { DISK_CHECK, watchDisk } from './disk.ts';
@@ -47,9 +48,10 @@ export function openDatabase(url: string, options: DatabaseOptions) {
   const runQuery = queryRunner(pool, { translate, pooled });
   const writes = openAlertWrites(runQuery, { queryTimeoutMs });
   const relatedReads = openRelatedReads(runQuery, { pictures });
+  const alertReads = openAlertReads(runQuery, { pictures, queryTimeoutMs });
   let closed: Promise<void> | undefined;
   const close = async () => {
-    await Promise.all([writes.close(), relatedReads.close()]);
+    await Promise.all([writes.close(), relatedReads.close(), alertReads.close()]);
     await prisma.$disconnect();
     await pool.end();
   };
@@ -58,6 +60,7 @@ export function openDatabase(url: string, options: DatabaseOptions) {
     client: {
       writes,
       relatedReads,
+      alertReads,
       queryTimeoutMs,
       pooled,
       transaction: transactionRunner(translating, queryTimeoutMs, translate),

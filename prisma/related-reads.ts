@@ -19,21 +19,45 @@ type Related = {
 
 export type RelatedAlert = Alert & Related;
 
+/** The tables behind these fields. Each has at most one row of an alert. The version of an alert covers all of them. */
+const TABLES: Record<keyof Related, string> = {
+  picture: 'pictures',
+  hold: 'holds',
+  triage: 'alert_triage',
+  archived: 'archived_alerts',
+};
+
 const PICTURE_COLUMNS = `
-  status, pictures.reason, detail, width, height, picture_bytes::float8, encode(sha256, 'hex') AS sha256`;
-const NO_PICTURE = 'NULL AS status';
+  pictures.status AS picture_status, pictures.reason AS picture_reason, pictures.detail AS picture_detail,
+  pictures.width AS picture_width, pictures.height AS picture_height, picture_bytes::float8, encode(sha256, 'hex') AS sha256`;
 
-const textOf = (pictures: boolean) => `
-  SELECT wanted.id, holds.reason AS held_for, created_by_name, holds.created_at AS held_at, archived_alerts.alert_id IS NOT NULL AS archived,
-    comment_count, acknowledged_at, acknowledged_by, assignee,
-    ${pictures ? PICTURE_COLUMNS : NO_PICTURE}
-  FROM unnest($1::bigint[]) AS wanted (id) LEFT JOIN holds ON holds.alert_id = wanted.id
-    LEFT JOIN archived_alerts ON archived_alerts.alert_id = wanted.id
-    LEFT JOIN alert_triage ON alert_triage.alert_id = wanted.id
-  ${pictures ? 'LEFT JOIN pictures ON pictures.alert_id = wanted.id' : ''}`;
+/** Returns the parts of a SELECT that reads these tables. `pictures` false: those of pictures are not read. */
+export function relatedSql({ pictures }: { pictures: boolean }) {
+  const { picture, ...others } = TABLES;
+  const tables = Object.values(pictures ? TABLES : others);
+  const xmins = tables.map((table) => `COALESCE(${table}.xmin::text, '-')`).join(', ');
+  return {
+    columns: `holds.reason AS held_for, created_by_name, holds.created_at AS held_at,
+      archived_alerts.alert_id IS NOT NULL AS archived,
+      comment_count, acknowledged_at, acknowledged_by, assignee, ${pictures ? PICTURE_COLUMNS : 'NULL AS picture_status'}`,
+    /** Returns the joins. `alertId`: an expression. */
+    joins: (alertId: string) => tables.map((table) => `LEFT JOIN ${table} ON ${table}.alert_id = ${alertId}`).join(' '),
+    /**
+     * The version of an alert, which is another one after every change of its rows by any process: PostgreSQL writes each
+     * version of a row with the number of its transaction, `xmin`. Needs `alerts`.
+     */
+    version: `concat_ws(' ', alerts.id, alerts.xmin, ${xmins})`,
+  };
+}
 
-type Row = PictureRow & {
-  id: string;
+export type RelatedRow = {
+  picture_status: PictureRow['status'] | null;
+  picture_reason: PictureRow['reason'];
+  picture_detail: PictureRow['detail'];
+  picture_width: PictureRow['width'];
+  picture_height: PictureRow['height'];
+  picture_bytes: number;
+  sha256: string | null;
   held_for: string | null;
   created_by_name: string;
   held_at: Date;
@@ -48,10 +72,17 @@ const NONE: Required<Related> = { picture: null, hold: null, triage: null, archi
 
 /** Returns the reads. Those requested at the same time share one statement. `pictures` false: none are read. */
 export function openRelatedReads(runQuery: RunQuery, { pictures }: { pictures: boolean }) {
-  const statement = { name: pictures ? 'related_find' : 'related_find_few', text: textOf(pictures) };
+  const { columns, joins } = relatedSql({ pictures });
+  const statement = {
+    name: pictures ? 'related_find' : 'related_find_few',
+    text: `SELECT wanted.id, ${columns} FROM unnest($1::bigint[]) AS wanted (id) ${joins('wanted.id')}`,
+  };
   const batcher = createMicroBatcher<bigint, Required<Related>>({
     async run(ids) {
-      const rows = await runQuery<Row>({ ...statement, values: [[...new Set(ids)].map(String)] });
+      const rows = await runQuery<RelatedRow & { id: string }>({
+        ...statement,
+        values: [[...new Set(ids)].map(String)],
+      });
       const byId = new Map(rows.map((row) => [row.id, relatedOf(row)]));
       return ids.map((id) => byId.get(`${id}`) ?? NONE);
     },
@@ -67,20 +98,50 @@ export function openRelatedReads(runQuery: RunQuery, { pictures }: { pictures: b
 
 type Reads = { relatedReads: ReturnType<typeof openRelatedReads> };
 
-function relatedOf({ id: _, held_for, created_by_name, held_at, archived, ...row }: Row): Required<Related> {
-  const { comment_count, acknowledged_at, acknowledged_by, assignee, ...picture } = row;
-  const triage = { acknowledgedAt: acknowledged_at, acknowledgedBy: acknowledged_by, assignee };
+function relatedOf(row: RelatedRow): Required<Related> {
   return {
-    picture: picture.status === null ? null : picture,
-    hold: held_for === null ? null : { reason: held_for, createdBy: created_by_name, createdAt: held_at },
-    triage: comment_count === null ? null : { ...triage, commentCount: comment_count },
-    archived,
+    picture: pictureOf(row),
+    hold:
+      row.held_for === null ? null : { reason: row.held_for, createdBy: row.created_by_name, createdAt: row.held_at },
+    triage: triageOf(row),
+    archived: row.archived,
+  };
+}
+
+function triageOf(row: RelatedRow): TriageRow | null {
+  if (row.comment_count === null) return null;
+  return {
+    acknowledgedAt: row.acknowledged_at,
+    acknowledgedBy: row.acknowledged_by,
+    assignee: row.assignee,
+    commentCount: row.comment_count,
+  };
+}
+
+function pictureOf(row: RelatedRow): PictureRow | null {
+  if (row.picture_status === null) return null;
+  return {
+    status: row.picture_status,
+    reason: row.picture_reason,
+    detail: row.picture_detail,
+    width: row.picture_width,
+    height: row.picture_height,
+    picture_bytes: row.picture_bytes,
+    sha256: row.sha256,
   };
 }
 
 /** Returns the alert with its picture, its hold, its triage, and whether it was archived. */
 export async function withRelated(db: Reads, alert: Alert): Promise<RelatedAlert> {
-  const { picture, ...others } = await db.relatedReads.find(alert.id);
+  return relate(alert, await db.relatedReads.find(alert.id));
+}
+
+/** Returns the alert with what the row has of the other tables. */
+export function relateRow(alert: Alert, row: RelatedRow): RelatedAlert {
+  return relate(alert, relatedOf(row));
+}
+
+function relate(alert: Alert, { picture, ...others }: Required<Related>): RelatedAlert {
   return alert.status === 'processed' ? { ...alert, picture, ...others } : { ...alert, ...others };
 }
 

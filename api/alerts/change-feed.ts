@@ -45,6 +45,8 @@ type Waiter = {
 export class ChangeFeed {
   readonly #db: Database;
   readonly #log: Logger;
+  /** Called with the uuid of each changed alert before a reader gets the change. */
+  readonly #onChange: (uuid: string) => void;
   readonly #waiters = new Set<Waiter>();
   readonly #catchUp = createTurns();
   /** All changes after `from` that the last successful poll found. A reader at or after `from` needs no query. */
@@ -54,9 +56,10 @@ export class ChangeFeed {
   #unavailable = false;
   #closed = false;
 
-  constructor(db: Database, log: Logger) {
+  constructor(db: Database, log: Logger, onChange: (uuid: string) => void = () => {}) {
     this.#db = db;
     this.#log = log;
+    this.#onChange = onChange;
   }
 
   /**
@@ -163,6 +166,7 @@ export class ChangeFeed {
     try {
       const page = await readChanges(this.#db, from, size, filter);
       this.#unavailable = false;
+      for (const { alert } of page.changes) this.#onChange(alert.uuid);
       const pictured = page.changes.map(async (change) => ({
         ...change,
         alert: await withRelated(this.#db, change.alert),

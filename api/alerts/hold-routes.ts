@@ -11,9 +11,10 @@ import { requireScope } from '../auth/client.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
 import { newHoldSchema } from './hold-schema.ts';
+import type { ResponseCache } from './response-cache.ts';
 import { alertPathSchema } from './schema.ts';
 
-type Deps = { db: Database; media: { store: MediaStore | undefined } };
+type Deps = { db: Database; responses: ResponseCache; media: { store: MediaStore | undefined } };
 
 /** PUT and DELETE /alerts/:uuid/hold. */
 export function holdRoutes(deps: Deps): Router {
@@ -25,11 +26,12 @@ export function holdRoutes(deps: Deps): Router {
   return router;
 }
 
-function putHold({ db }: Deps): RequestHandler {
+function putHold({ db, responses }: Deps): RequestHandler {
   return async (req, res) => {
     const { uuid } = parse(alertPathSchema, req.params, 'path');
     const { reason } = parse(newHoldSchema, req.body, 'hold');
     const result = await placeHold(db, uuid, reason, requesterOf(req));
+    responses.drop(uuid);
     const alert = result === 'unknown' ? null : await findAlert(db, uuid);
     if (!alert) throw unknownAlert();
     if (result !== 'unchanged') req.log.info({ alert: uuid }, `hold ${result}`);
@@ -37,22 +39,24 @@ function putHold({ db }: Deps): RequestHandler {
   };
 }
 
-function deleteHold({ db }: Deps): RequestHandler {
+function deleteHold({ db, responses }: Deps): RequestHandler {
   return async (req, res) => {
     const { uuid } = parse(alertPathSchema, req.params, 'path');
     if (!(await releaseHold(db, uuid, requesterOf(req)))) {
       throw new Problem('not-found', 'No alert that is held has this uuid.');
     }
+    responses.drop(uuid);
     req.log.info({ alert: uuid }, 'hold released');
     res.status(204).end();
   };
 }
 
 /** The handler of DELETE /alerts/:uuid. */
-export function deleteOneAlert({ db, media }: Deps): RequestHandler {
+export function deleteOneAlert({ db, responses, media }: Deps): RequestHandler {
   return async (req, res) => {
     const { uuid } = parse(alertPathSchema, req.params, 'path');
     const deletion = await deleteAudited(db, uuid, requesterOf(req));
+    responses.drop(uuid);
     if (deletion.kind !== 'deleted') throw notDeleted(deletion.kind);
     req.log.info({ alert: uuid }, 'alert deleted');
     const { store } = media;

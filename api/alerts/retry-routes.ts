@@ -12,11 +12,12 @@ import { allow, Problem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
 import type { Backpressure } from './backpressure.ts';
 import { etagOf, ifMatchIncludes } from './etag.ts';
+import type { ResponseCache } from './response-cache.ts';
 import { retryAlert, retryAlerts } from './retry.ts';
 import { bulkRetrySchema, retryHeaderSchema } from './retry-schema.ts';
 import { alertPathSchema } from './schema.ts';
 
-type Deps = { db: Database; queue: AlertQueue; backpressure: Backpressure };
+type Deps = { db: Database; queue: AlertQueue; backpressure: Backpressure; responses: ResponseCache };
 
 /** POST /alerts/:uuid/retry and POST /alerts/retry. */
 export function retryRoutes(deps: Deps): Router {
@@ -41,6 +42,7 @@ function postRetry(deps: Deps): RequestHandler {
     if (isOutdated(req, known)) throw outdated(req, known);
     const claims = ifMatch === undefined || ifMatch.trim() === '*' ? undefined : before.claims;
     const dispatch = await retryAlert({ ...deps, log: req.log, actor: actorOf(req) }, uuid, { claims, retryKey });
+    deps.responses.drop(uuid);
     // Another request can have used the key since.
     if (!dispatch && (await replayRetry(deps, res, before, retryKey))) return;
     const alert = await withRelated(deps.db, (await findAlert(deps.db, uuid)) ?? before);
@@ -105,6 +107,7 @@ function postBulkRetry(deps: Deps): RequestHandler {
       },
       { max, perSecond: rate_per_s, dryRun: dry_run },
     );
+    for (const uuid of retry.uuids) deps.responses.drop(uuid);
     res.status(dry_run ? 200 : 202).json({
       dry_run,
       matched: retry.matched,

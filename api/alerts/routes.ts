@@ -1,6 +1,7 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { TimeoutError, withTimeout } from '#async/timeout.ts';
 import type { MediaStore } from '#media/store.ts';
+import type { VersionedAlert } from '#prisma/alert-reads.ts';
 import { type AlertCursor, type AlertFilter, findAlert, listAlerts } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
@@ -21,6 +22,7 @@ import { deleteOneAlert } from './hold-routes.ts';
 import { filterOf } from './list-filter.ts';
 import { alertListQuerySchema } from './list-schema.ts';
 import type { LongPoll } from './long-poll.ts';
+import type { CachedResponse, ResponseCache } from './response-cache.ts';
 import { alertPathSchema, type newAlertSchema } from './schema.ts';
 import type { StoreNames } from './store-names.ts';
 
@@ -29,6 +31,7 @@ type Deps = AdmitDeps & {
   media: { store: MediaStore | undefined };
   auth: Auth;
   longPoll: LongPoll;
+  responses: ResponseCache;
   longPollSlots: LongPollSlots;
   storeNames: StoreNames;
   newAlertSchema: typeof newAlertSchema;
@@ -74,18 +77,64 @@ function postAlert(deps: Deps): RequestHandler {
 function getAlert(deps: Deps): RequestHandler {
   return async (req, res) => {
     const { uuid } = parse(alertPathSchema, req.params, 'path');
-    const row = await findAlert(deps.db, uuid);
-    if (!row || !canAccessStore(req.apiClient, row.store)) throw new Problem('not-found', 'No alert has this uuid.');
-    const found = await withRelated(deps.db, row);
+    const isFresh = /\bno-cache\b/i.test(req.get('cache-control') ?? '');
     // Express hashes the body into a strong ETag and responds with 304 to a matching If-None-Match, except if the request
     // has Cache-Control: no-cache. fetch() adds that to every request with If-None-Match.
     delete req.headers['cache-control'];
     const seconds = preferredWait(req.get('prefer'));
-    const alert = seconds === undefined ? found : await waitForChange(deps, req, res, { found, seconds });
-    if (seconds !== undefined) res.set('Preference-Applied', `wait=${seconds}`);
-    if (alert.status === 'pending' || alert.status === 'processing') res.set('Retry-After', '1');
-    res.set('Cache-Control', 'private, no-cache').json(presentAlert(alert));
+    if (seconds !== undefined) {
+      const { alert: found } = await readAlert(deps, req, uuid);
+      const alert = await waitForChange(deps, req, res, { found, seconds });
+      // The client may have seen a change that the cache has not.
+      deps.responses.drop(uuid);
+      res.set('Preference-Applied', `wait=${seconds}`);
+      sendAlert(res, alert);
+      return;
+    }
+    const cached = isFresh ? undefined : deps.responses.find(uuid);
+    if (!cached) {
+      await sendRead(deps, req, res, uuid);
+      return;
+    }
+    if (!canAccessStore(req.apiClient, cached.store)) throw unknownAlert();
+    sendCached(res, cached);
   };
+}
+
+/** Sends the alert from the database, and keeps the response if no more changes of the alert are expected. */
+async function sendRead(deps: Deps, req: Request, res: Response, uuid: string): Promise<void> {
+  const read = deps.responses.startRead(uuid);
+  const { alert, version } = await readAlert(deps, req, uuid);
+  if (!FINAL.has(alert.status) || alert.notifiedAt === null) {
+    sendAlert(res, alert);
+    return;
+  }
+  const body = Buffer.from(JSON.stringify(presentAlert(alert)));
+  const response = { store: alert.store, body, etag: req.app.get('etag fn')(body) };
+  deps.responses.keep(uuid, read, { ...response, version });
+  sendCached(res, response);
+}
+
+async function readAlert({ db }: Deps, req: Request, uuid: string): Promise<VersionedAlert> {
+  const read = await db.alertReads.find(uuid);
+  if (!read || !canAccessStore(req.apiClient, read.alert.store)) throw unknownAlert();
+  return read;
+}
+
+function unknownAlert(): Problem {
+  return new Problem('not-found', 'No alert has this uuid.');
+}
+
+function sendAlert(res: Response, alert: RelatedAlert): void {
+  if (!FINAL.has(alert.status)) res.set('Retry-After', '1');
+  res.set('Cache-Control', 'private, no-cache').json(presentAlert(alert));
+}
+
+/** Sends the same response as sendAlert. With an ETag, Express hashes nothing. */
+function sendCached(res: Response, { body, etag }: CachedResponse): void {
+  res
+    .set({ 'Cache-Control': 'private, no-cache', 'Content-Type': 'application/json; charset=utf-8', ETag: etag })
+    .send(body);
 }
 
 /**

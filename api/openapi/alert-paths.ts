@@ -81,7 +81,8 @@ const get = operation('get', '/alerts/{uuid}', 'Alerts', {
   summary: 'Get an alert',
   description:
     'With `Prefer: wait=N` (1 to 25 s) the response is delayed until the state changes: from the one whose ETag is sent ' +
-    'as If-None-Match, otherwise from the current one. If no change can follow, the response is immediate.',
+    'as If-None-Match, otherwise from the current one. If no change can follow, the response is immediate. Without a ' +
+    'wait, the response for a final alert may be a second old, unless the request has the header `Cache-Control: no-cache`.',
   scope: 'read',
   params: {
     path: alertPath,

@@ -1,4 +1,4 @@
-import { Counter, Histogram, type Registry } from '@prometheus-io/client';
+import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client';
 
 export type ApiMetrics = ReturnType<typeof createMetrics>;
 
@@ -23,10 +23,18 @@ export function createMetrics(registry: Registry) {
     registers,
   });
   for (const limit of ['address', 'key', 'failed']) rateLimited.inc({ limit }, 0);
+  const cachedResponses = new Counter({
+    name: 'response_cache_requests_total',
+    help: 'Reads of one alert without Prefer: wait, by result: hit, sent from the cache; miss, read from the database.',
+    labelNames: ['result'],
+    registers,
+  });
+  for (const result of ['hit', 'miss']) cachedResponses.inc({ result }, 0);
   return {
     registry,
     received,
     rateLimited,
+    cachedResponses,
     auditReadsDropped: new Counter({
       name: 'audit_reads_dropped_total',
       help: 'Reads of alerts that the audit log does not have, because the database was unavailable for too long.',
@@ -46,4 +54,26 @@ export function createMetrics(registry: Registry) {
       registers,
     }),
   };
+}
+
+type Cache = { readonly size: { entries: number; bytes: number } };
+
+/** Registers gauges of the cache of responses. */
+export function registerCacheGauges(registry: Registry, cache: Cache): void {
+  new Gauge({
+    name: 'response_cache_entries',
+    help: 'Responses in the cache.',
+    registers: [registry],
+    collect() {
+      this.set(cache.size.entries);
+    },
+  });
+  new Gauge({
+    name: 'response_cache_bytes',
+    help: 'Approximate memory of the responses in the cache.',
+    registers: [registry],
+    collect() {
+      this.set(cache.size.bytes);
+    },
+  });
 }

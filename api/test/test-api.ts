@@ -16,13 +16,14 @@ import { createBackpressure } from '../alerts/backpressure.ts';
 import { ChangeFeed } from '../alerts/change-feed.ts';
 import { FeedLag } from '../alerts/feed-lag.ts';
 import { LongPoll } from '../alerts/long-poll.ts';
+import { ResponseCache, type ResponseCacheOptions } from '../alerts/response-cache.ts';
 import { type AppDeps, createApp } from '../app.ts';
 import { createReadLog } from '../audit/reads.ts';
 import type { Auth } from '../auth/client.ts';
 import { createFailedLogins } from '../auth/failed-logins.ts';
 import { apiFields } from '../config.ts';
 import { registerBackupGauges } from '../operations/backup-gauges.ts';
-import { createMetrics } from '../operations/metrics.ts';
+import { createMetrics, registerCacheGauges } from '../operations/metrics.ts';
 import { createReadiness } from '../operations/readiness.ts';
 import { registerSystemGauges } from '../operations/system-gauges.ts';
 import { createAlertServer } from '../server.ts';
@@ -48,6 +49,7 @@ export type TestApi = {
   post(body: unknown, headers?: Record<string, string>): Promise<Response>;
   changeFeed: ChangeFeed;
   longPoll: LongPoll;
+  responses: ResponseCache;
   /** Marks the process as stopping, as during a shutdown. */
   stop(): void;
   close(): Promise<void>;
@@ -78,6 +80,8 @@ export async function startTestApi(
     retentionDays?: number;
     /** What GET /settings shows. */
     env?: Record<string, string>;
+    /** Undefined: no response is cached, so that changes which a test makes in the database are visible at once. */
+    responseCache?: Omit<ResponseCacheOptions, 'onRequest' | 'findChanged'>;
   } = {},
 ): Promise<TestApi> {
   const database = await createTestDatabase({ queue: options.queueUrl === undefined });
@@ -88,9 +92,15 @@ export async function startTestApi(
   const logged: Record<string, unknown>[] = [];
   let stopping = false;
   const log = pino({ level: 'debug' }, { write: (line) => logged.push(JSON.parse(line)) });
-  const changeFeed = new ChangeFeed(db, log);
   const longPoll = new LongPoll(db);
   const metrics = createMetrics(new Registry());
+  const responses = new ResponseCache({
+    findChanged: db.alertReads.findChanged,
+    ...(options.responseCache ?? { maxBytes: 0 }),
+    onRequest: (result) => metrics.cachedResponses.inc({ result }),
+  });
+  registerCacheGauges(metrics.registry, responses);
+  const changeFeed = new ChangeFeed(db, log, (uuid) => responses.drop(uuid));
   const feedLag = new FeedLag(db, log, options.feedLag);
   registerSystemGauges(metrics.registry, { db, queue, feedLag });
   const reads = createReadLog({
@@ -111,6 +121,7 @@ export async function startTestApi(
     configuration: describeConfig(apiFields, { DATABASE_URL: queueUrl, ...options.env }),
     changeFeed,
     longPoll,
+    responses,
     metrics,
     maxHeld: options.maxHeld ?? 32,
     trustProxy: options.trustProxy ?? 0,
@@ -144,6 +155,7 @@ export async function startTestApi(
     logged,
     changeFeed,
     longPoll,
+    responses,
     post: (body, headers = {}) =>
       fetch(`${url}/alerts`, {
         method: 'POST',
@@ -157,6 +169,7 @@ export async function startTestApi(
       feedLag.close();
       changeFeed.close();
       longPoll.close();
+      responses.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await reads.close();

@@ -11,6 +11,7 @@ import {
   type TriageResult,
   triageAlerts,
 } from '#prisma/triage.ts';
+import type { ResponseCache } from '../alerts/response-cache.ts';
 import { alertPathSchema } from '../alerts/schema.ts';
 import { requesterOf } from '../audit/actor.ts';
 import { requireScope } from '../auth/client.ts';
@@ -24,7 +25,7 @@ import {
   triageChangeSchema,
 } from './schema.ts';
 
-type Deps = { db: Database };
+type Deps = { db: Database; responses: ResponseCache };
 
 /** PATCH /alerts/:uuid/triage, POST /alerts/triage, GET and POST /alerts/:uuid/comments. */
 export function triageRoutes(deps: Deps): Router {
@@ -39,11 +40,12 @@ export function triageRoutes(deps: Deps): Router {
   return router;
 }
 
-function patchTriage({ db }: Deps): RequestHandler {
+function patchTriage({ db, responses }: Deps): RequestHandler {
   return async (req, res) => {
     const { uuid } = parse(alertPathSchema, req.params, 'path');
     const change = parse(triageChangeSchema, req.body, 'change');
     const results = await triageAlerts(db, [uuid], change, requesterOf(req));
+    responses.drop(uuid);
     const result = results.get(uuid) ?? { kind: 'unknown' };
     const problem = problemOf(result);
     if (problem) throw problem;
@@ -54,10 +56,11 @@ function patchTriage({ db }: Deps): RequestHandler {
   };
 }
 
-function postTriage({ db }: Deps): RequestHandler {
+function postTriage({ db, responses }: Deps): RequestHandler {
   return async (req, res) => {
     const { uuids, ...change } = parse(bulkTriageSchema, req.body, 'change');
     const results = await triageAlerts(db, uuids, change, requesterOf(req));
+    for (const uuid of uuids) responses.drop(uuid);
     const changed = [...results.values()].filter(({ kind }) => kind === 'changed').length;
     req.log.info({ alerts: uuids.length, changed, ...change }, 'triage of several alerts changed');
     res.json({ results: uuids.map((uuid) => presentResult(uuid, results.get(uuid) ?? { kind: 'unknown' })) });
@@ -95,11 +98,12 @@ function getComments({ db }: Deps): RequestHandler {
   };
 }
 
-function postComment({ db }: Deps): RequestHandler {
+function postComment({ db, responses }: Deps): RequestHandler {
   return async (req, res) => {
     const { uuid } = parse(alertPathSchema, req.params, 'path');
     const { text } = parse(newCommentSchema, req.body, 'comment');
     const comment = await addComment(db, uuid, text, requesterOf(req));
+    responses.drop(uuid);
     if (comment === 'unknown') throw unknownAlert();
     if (comment === 'full') throw new Problem('too-many-comments', `The alert has ${MAX_COMMENTS} comments.`);
     req.log.info({ alert: uuid, comment: comment.number }, 'comment added');

@@ -29,6 +29,7 @@ it('measures fewer videos with --quick, and one AVI on Redis in the other modes'
   expect(readOptions(['--soak'])).toMatchObject({ mode: 'soak', backends: ['redis'], sets: ['avi'] });
   expect(readOptions(['--pictures'])).toMatchObject({ mode: 'pictures' });
   expect(readOptions(['--outage'])).toMatchObject({ mode: 'outage', backends: ['redis'], sets: ['avi'], rate: 20 });
+  expect(readOptions(['--polling'])).toMatchObject({ mode: 'polling', backends: ['redis'] });
   expect(readOptions(['--data-size'])).toMatchObject({ mode: 'data-size', backends: ['redis'], sets: ['avi'] });
   expect(readOptions(['--destinations', '3'])).toMatchObject({ destinations: 3, baseline: false });
   expect(readOptions(['--env', 'A=b=c'])?.settings).toEqual({ A: 'b=c' });

@@ -89,7 +89,8 @@ export function findStores(q, signal) {
 
 /** @param {string} uuid @param {AbortSignal} signal @returns {Promise<Alert>} */
 export function getAlert(uuid, signal) {
-  return send(`/alerts/${encodeURIComponent(uuid)}`, { signal });
+  // Not from a cache: the page reads an alert after its event, which another api may have sent.
+  return send(`/alerts/${encodeURIComponent(uuid)}`, { signal, headers: { 'cache-control': 'no-cache' } });
 }
 
 /** @param {string} uuid @param {AbortSignal} signal @returns {Promise<Timeline>} */

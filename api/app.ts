@@ -18,6 +18,7 @@ import type { ResponseCache } from './alerts/response-cache.ts';
 import { retryRoutes } from './alerts/retry-routes.ts';
 import { alertRoutes } from './alerts/routes.ts';
 import { newAlertSchemaFor } from './alerts/schema.ts';
+import { silenceRoutes } from './alerts/silence-routes.ts';
 import { createStoreNames } from './alerts/store-names.ts';
 import type { SourceOf } from './alerts/waiting.ts';
 import { type ReadLog, recordReads } from './audit/reads.ts';
@@ -145,7 +146,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(retryRoutes(deps), holdRoutes(deps), auditRoutes(deps), backupRoutes(deps), keyRoutes(deps));
   app.use(pageRoutes(assets, { ...deps, doneJobs: deps.queue.keepsCompletedJobs, failureCodes: FAILURE_ADVICE }));
   const storeNames = createStoreNames(deps.staleReads);
-  app.use(reportRoutes({ ...deps, storeNames }));
+  app.use(reportRoutes({ ...deps, storeNames }), silenceRoutes(deps));
   const newAlertSchema = newAlertSchemaFor(deps.videoExtensions);
   app.use(batchRoutes({ ...deps, newAlertSchema }), triageRoutes(deps));
   app.use(exportRoutes(deps), alertRoutes({ ...deps, longPollSlots, storeNames, newAlertSchema }));

@@ -2,12 +2,15 @@ import type { Database } from './client.ts';
 import type { Delivery } from './generated/client.ts';
 import { Prisma } from './generated/client.ts';
 import type { AlertSnapshot } from './present-alert.ts';
+import type { SilenceSnapshot } from './silences.ts';
 
 /** A claimed delivery: the right to send it, and to write the result until another claim. */
 export type ClaimedDelivery = Pick<Delivery, 'id' | 'destinationId' | 'store' | 'failureCode' | 'createdAt'> & {
   event: string;
-  /** The alert as it was at the event; null for `test`. */
+  /** The alert as it was at the event; null for events without an alert. */
   snapshot: AlertSnapshot | null;
+  /** Only for store.silent and store.back. */
+  silence: SilenceSnapshot | null;
   /** The fencing token. It never repeats. */
   attempts: number;
   /** The number of this attempt since the event or an operator's retry, without released ones: 1 for the first. */
@@ -72,7 +75,10 @@ export async function claimDelivery(db: Database, id: string, leaseMs: number): 
   return claimed;
 }
 
-type ClaimedRow = Omit<ClaimedDelivery, 'group'> & { members: number | null } & Omit<MessageGroup, 'count'>;
+type ClaimedRow = Omit<ClaimedDelivery, 'group' | 'silence' | 'snapshot'> & { members: number | null } & Omit<
+    MessageGroup,
+    'count'
+  > & { snapshot: AlertSnapshot | SilenceSnapshot | null };
 
 async function claim(db: Database, leaseMs: number, due: Prisma.Sql): Promise<ClaimedDelivery[]> {
   const rows = await db.$queryRaw<ClaimedRow[]>`
@@ -91,10 +97,15 @@ async function claim(db: Database, leaseMs: number, due: Prisma.Sql): Promise<Cl
       FROM (SELECT event, alert_id, snapshot, created_at AS at, row_number() OVER (ORDER BY created_at, id) AS n FROM deliveries
         WHERE message_id = claimed.id AND status = 'pending') member) members ON claimed.message_id = claimed.id
     ORDER BY due_at, claimed.id`;
-  return rows.map(({ members, from, to, snapshots, ...row }) => ({
+  return rows.map(({ members, from, to, snapshots, snapshot, ...row }) => ({
     ...row,
+    ...(isSilence(snapshot) ? { snapshot: null, silence: snapshot } : { snapshot, silence: null }),
     group: members === null ? null : { count: members, from, to, snapshots },
   }));
+}
+
+function isSilence(snapshot: AlertSnapshot | SilenceSnapshot | null): snapshot is SilenceSnapshot {
+  return snapshot !== null && 'since' in snapshot;
 }
 
 /** The receiver's response. Texts are shortened: a body to 1 kB. */

@@ -84,6 +84,10 @@ export const workerFields = {
   /** Base of the links in messages. If unset, messages have no links. */
   PUBLIC_URL: publicUrlField,
   LATE_AFTER: duration('10s', '24h').prefault('2m'),
+  /** Whether stores that have stopped sending alerts are reported. */
+  SILENCE: z.enum(['on', 'off'], 'must be on or off').default('on'),
+  /** A shorter silence is never reported. */
+  SILENCE_GRACE: duration('1m', '168h').prefault('1h'),
 };
 
 function isOrigin(text: string): boolean {

@@ -38,6 +38,7 @@ import { createRetentionMetrics } from './retention/metrics.ts';
 import { startRetention } from './retention/start.ts';
 import { detectSandbox } from './sandbox/sandbox.ts';
 import { removeAbandonedFolders } from './sandbox/temporary-folder.ts';
+import { startSilence } from './silence/start.ts';
 import { createSourcesHealth } from './source-health.ts';
 import { createStoreConcurrency } from './store-concurrency.ts';
 import { bundledFfprobe, FFPROBE_LIMITS } from './video/ffprobe/run.ts';
@@ -205,6 +206,8 @@ const retention = startRetention({
   ...{ archive, wholeDays: archive !== undefined, restoredDays: config.RESTORED_DAYS, metrics: retentionMetrics },
 });
 onClose(() => retention.close().finally(() => archiveStore?.close()));
+const silence = startSilence({ ...deps, config, registry: metrics.registry });
+onClose(() => silence.close());
 const auditRetention = startAuditRetention({ db, log, days: config.AUDIT_RETENTION_DAYS });
 onClose(() => auditRetention.close());
 

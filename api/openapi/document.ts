@@ -15,6 +15,7 @@ import { operationsPaths } from './operations-paths.ts';
 import { problemSchemas } from './problems.ts';
 import { retentionPaths } from './retention-paths.ts';
 import { settingsPaths } from './settings-paths.ts';
+import { silencePaths } from './silence-paths.ts';
 import { storePaths } from './store-paths.ts';
 import { triagePaths } from './triage-paths.ts';
 
@@ -31,6 +32,7 @@ const PATHS: ZodOpenApiPathsObject = {
   ...auditPaths,
   ...retentionPaths,
   ...storePaths,
+  ...silencePaths,
   ...backupPaths,
   ...keyPaths,
   ...settingsPaths,

@@ -21,7 +21,7 @@ const HEADERS = {
   'Accept-Ranges': text(/^bytes$/, 'Ranges are supported.'),
   'Content-Range': text(/^bytes (\d+-\d+|\*)\/\d+$/, 'The range of this response and the size of the file.'),
   'Content-Disposition': text(/^(inline|attachment); filename="[\w.-]+"$/, 'The name of the file for saving it.'),
-  Link: text(/^<\/(alerts|deliveries|audit|stores)\?.+>; rel="next"$/, 'The next page, if there is one.'),
+  Link: text(/^<\/(alerts|deliveries|audit|stores|silences)\?.+>; rel="next"$/, 'The next page, if there is one.'),
   'X-Accel-Buffering': text(/^no$/, 'Disables buffering in proxies.'),
   'WWW-Authenticate': text(/^Bearer realm="alerts"/, 'The supported authentication schemes.'),
 } as const;

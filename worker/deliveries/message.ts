@@ -4,7 +4,7 @@ import type { Message } from '../notify/kind.ts';
 
 /** Returns the message of a delivery; every attempt returns the same one. `publicUrl`: the operator's page. */
 export function messageOf(claimed: ClaimedDelivery, publicUrl: string | undefined): Message {
-  const { id, event, createdAt, store, snapshot, group } = claimed;
+  const { id, event, createdAt, store, snapshot, silence, group } = claimed;
   const message: Message = {
     id,
     event: event as Message['event'], // the database's writers use no other events
@@ -17,6 +17,10 @@ export function messageOf(claimed: ClaimedDelivery, publicUrl: string | undefine
     const { reason, since, next_attempt_at } = lateOf(snapshot);
     const nextAttemptAt = next_attempt_at === null ? null : new Date(next_attempt_at);
     message.late = { reason, since: new Date(since), nextAttemptAt };
+  }
+  if (silence) {
+    const { camera, since, last_alert_at: lastAlertAt, expected } = silence;
+    message.silence = { camera, since: new Date(since), lastAlertAt: new Date(lastAlertAt), expected };
   }
   if (group && group.count > 1) {
     const { count, from, to, snapshots } = group;

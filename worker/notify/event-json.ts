@@ -26,11 +26,11 @@ export function eventJson(message: Message, maxBytes = MAX_BYTES): string {
 
 /** Returns the same as an object, for templates: nothing is left out. */
 export function eventObject(message: Message) {
-  const { event, createdAt, store, alert, late, group, links } = message;
+  const { event, createdAt, alert, late, group, links } = message;
   return {
     type: event,
     timestamp: createdAt.toISOString(),
-    data: alert ? withPicture(alert, message) : { store },
+    data: alert ? withPicture(alert, message) : storeData(message),
     ...(late
       ? {
           late: {
@@ -52,6 +52,16 @@ export function eventObject(message: Message) {
         }
       : {}),
     ...(Object.keys(links).length > 0 ? { links } : {}),
+  };
+}
+
+/** Returns the store of an event without an alert, and its silence. */
+function storeData({ store, silence }: Message) {
+  if (!silence) return { store };
+  const { camera, since, lastAlertAt, expected } = silence;
+  return {
+    ...{ store, camera, since: since.toISOString(), last_alert_at: lastAlertAt.toISOString() },
+    expected: Math.round(expected * 10) / 10,
   };
 }
 

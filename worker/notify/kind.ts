@@ -39,6 +39,12 @@ export type MessagePicture =
   | { bytes: Buffer; width: number; height: number; link?: string }
   | { reason: string; detail: string };
 
+/**
+ * A store, or one of its cameras, sent nothing from `since` on. `expected`: alerts that are usually sent until the silence was
+ * found. `lastAlertAt`: `since`, or for store.back the alert that ended the silence.
+ */
+export type MessageSilence = { camera: string | null; since: Date; lastAlertAt: Date; expected: number };
+
 /** One message to a destination. Every attempt sends the same one, except for the picture, which can be ready later. */
 export type Message = {
   /** The delivery's id: stable across attempts, so that receivers can recognize a repetition. */
@@ -53,6 +59,8 @@ export type Message = {
   picture?: MessagePicture;
   /** Only for alert.late. */
   late?: LateAlert;
+  /** Only for store.silent and store.back; their `store` is null for a silence of nearly all stores. */
+  silence?: MessageSilence;
   /** Only for a destination that groups its messages. */
   group?: MessageGroup;
   /** Absolute URLs of the operator's page; absent unless PUBLIC_URL is set. */

@@ -4,9 +4,10 @@ import type { Message } from './kind.ts';
 /** Where Home Assistant looks for devices unless it is configured otherwise. */
 const DISCOVERY_PREFIX = 'homeassistant';
 
-/** Returns `prefix/store`: one topic per store. A test message has a topic that no store can have. */
-export function topicOf(prefix: string, { event, store }: Message): string {
-  return `${prefix}/${event === 'test' || store === null ? '$test' : encodeStore(store)}`;
+/** Returns `prefix/store`: one topic per store. Test messages, and those about all stores, have topics that no store can have. */
+export function topicOf(prefix: string, { event, store, silence }: Message): string {
+  if (event !== 'test' && store !== null) return `${prefix}/${encodeStore(store)}`;
+  return `${prefix}/${silence ? '$all' : '$test'}`;
 }
 
 /**

@@ -72,17 +72,33 @@ function missingPicture({ picture }: Message): [string, string][] {
   return [['Picture', `none: ${picture.detail || picture.reason}`]];
 }
 
-function storeSummary({ event, store, createdAt, links }: Message): Text {
-  const name = store ?? 'unknown store';
-  const when: [string, string] = ['Time', timeText(createdAt)];
-  const empty = { facts: [when], list: [], more: 0, link: linkOf('Open the list of alerts', links.list) };
+function storeSummary(message: Message): Text {
+  const { event, createdAt, links, silence } = message;
+  const name = nameOf(message);
+  const facts: [string, string][] = [['Time', timeText(createdAt)]];
+  const rest = { list: [], more: 0, link: linkOf('Open the list of alerts', links.list) };
   if (event === 'store.silent') {
-    return { level: 'warning', title: `${name}: no alerts`, text: 'The store has stopped sending alerts.', ...empty };
+    if (silence) facts.push(['Last alert', timeText(silence.lastAlertAt)]);
+    if (silence) facts.push(['Usual since then', `${Math.round(silence.expected)} alerts`]);
+    const text = `${subjectOf(message)} stopped sending alerts.`;
+    return { level: 'warning', title: `${name}: no alerts`, text, facts, ...rest };
   }
   if (event === 'store.back') {
-    return { level: 'success', title: `${name}: alerts again`, text: 'The store sends alerts again.', ...empty };
+    if (silence) facts.push(['Silent since', timeText(silence.since)]);
+    const text = `${subjectOf(message)} started sending alerts again.`;
+    return { level: 'success', title: `${name}: alerts again`, text, facts, ...rest };
   }
-  return { level: 'info', title: 'Test message', text: 'This destination works.', ...empty };
+  return { level: 'info', title: 'Test message', text: 'This destination works.', facts, ...rest };
+}
+
+function nameOf({ store, silence }: Message): string {
+  if (store === null) return silence ? 'All stores' : 'unknown store';
+  return silence?.camera ? `${store}, ${silence.camera}` : store;
+}
+
+function subjectOf({ store, silence }: Message): string {
+  if (store === null && silence) return 'Nearly all stores have';
+  return silence?.camera ? 'The camera has' : 'The store has';
 }
 
 function alertSummary(message: Message): Text | undefined {

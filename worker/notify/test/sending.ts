@@ -45,6 +45,12 @@ export const WEBP = Buffer.from('UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQ
 export const PICTURE_LINK =
   'https://alerts.example.com/media/picture/35df2857-3a48-4985-aed0-e68b5ae4c968?expires=1748957722&key=00&signature=a-b_c';
 
+const SILENCE = {
+  camera: 'entrance',
+  since: new Date('2025-06-02T10:12:40.000Z'),
+  lastAlertAt: new Date('2025-06-02T13:35:20.000Z'),
+  expected: 41.27,
+};
 const base = {
   id: '0c7c8f0e-3f7c-4a52-9d0b-0c2d5c2f1a11',
   createdAt: new Date('2025-06-02T13:35:22.500Z'),
@@ -84,8 +90,9 @@ export const MESSAGES: Record<string, Message> = {
       to: new Date('2025-06-02T13:40:22.500Z'),
     },
   },
-  silent: { ...base, event: 'store.silent' },
-  back: { ...base, event: 'store.back' },
+  silent: { ...base, event: 'store.silent', silence: { ...SILENCE, lastAlertAt: SILENCE.since } },
+  back: { ...base, event: 'store.back', silence: SILENCE },
+  allSilent: { ...base, event: 'store.silent', store: null, silence: SILENCE },
   test: { id: base.id, createdAt: base.createdAt, event: 'test', store: null, links: {} },
   pictured: {
     ...base,

@@ -57,6 +57,15 @@ describe('a webhook', () => {
     },
   );
 
+  it('about a silence has the store, the camera and what is usual as its data', async () => {
+    const since = '2025-06-02T10:12:40.000Z';
+    const silence = { store: 'test-store', camera: 'entrance', since, expected: 41.3 };
+    const dataOf = async (name: string) => JSON.parse((await send({}, messageOf(name))).body).data;
+    expect(await dataOf('silent')).toEqual({ ...silence, last_alert_at: since });
+    expect(await dataOf('back')).toEqual({ ...silence, last_alert_at: '2025-06-02T13:35:20.000Z' });
+    expect(await dataOf('allSilent')).toMatchObject({ store: null });
+  });
+
   it('has the alert as its data', async () => {
     expect(JSON.parse((await send({})).body).data).toEqual(ALERT);
   });

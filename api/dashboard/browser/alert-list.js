@@ -1,6 +1,7 @@
 // The alerts that the list has loaded: pages are added while the user scrolls, changes arrive from the event stream.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { asRequestError, listAlerts } from './requests.js';
+import { matchesTriage } from './triage-filter.js';
 
 /** @typedef {import('./requests.js').Alert} Alert */
 /** @typedef {import('./requests.js').Filter} Filter */
@@ -14,6 +15,7 @@ export function matches(alert, filter) {
     (filter.store === '' || alert.store === filter.store) &&
     (filter.failure_code === '' || alert.failure?.code === filter.failure_code) &&
     (filter.held === '' || alert.hold !== null) &&
+    matchesTriage(alert, filter.triage) &&
     (filter.from === '' || alert.received_at >= filter.from) &&
     (filter.to === '' || alert.received_at < filter.to)
   );

@@ -10,6 +10,7 @@ import { usePendingPictures } from './pending-pictures.js';
 import { PictureCell } from './picture.js';
 import { Status } from './status.js';
 import { Time, zoneName } from './time.js';
+import { TriageBadge, triageTitle } from './triage-badge.js';
 
 /** @typedef {import('./requests.js').Alert} Alert */
 /** @typedef {ReturnType<typeof import('./alert-list.js').createAlertList>} AlertList */
@@ -123,6 +124,7 @@ function Row({ alert, pictures, index, now, selected, focusable, url, onOpen, on
         </a>
         ${alert.hold && html`<${HeldBadge} />`}
         ${alert.archived && html`<${ArchivedBadge} />`}
+        <${TriageBadge} alert=${alert} />
       </span>
       <span role="cell" class=${failure || alert.last_error ? 'result failure' : 'result'}>${alert.last_error ? html`<${WaitingCell} alert=${alert} now=${now} />` : result}</span>
       <span role="cell" class="codec">${codec ?? ''}</span>
@@ -134,8 +136,11 @@ function Row({ alert, pictures, index, now, selected, focusable, url, onOpen, on
 }
 
 /** Returns the tooltip of a row: its link covers the badges. @param {Alert} alert */
-function titleOf({ store, hold, archived }) {
-  return [withVisibleCharacters(store), hold && HELD, archived && ARCHIVED].filter(Boolean).join('\n');
+function titleOf(alert) {
+  const { store, hold, archived } = alert;
+  return [withVisibleCharacters(store), hold && HELD, archived && ARCHIVED, triageTitle(alert)]
+    .filter(Boolean)
+    .join('\n');
 }
 
 /**

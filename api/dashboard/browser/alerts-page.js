@@ -60,10 +60,10 @@ export function AlertsPage(props) {
 
 /** @param {View} view @returns {Filter} */
 function useFilter(view) {
-  const { q, status, store, failure_code, held, range, from, to } = view;
+  const { q, status, store, failure_code, held, triage, range, from, to } = view;
   return useMemo(
-    () => ({ q, status, store, failure_code, held, ...boundsOf({ ...view, range, from, to }) }),
-    [q, status, store, failure_code, held, range, from, to],
+    () => ({ q, status, store, failure_code, held, triage, ...boundsOf({ ...view, range, from, to }) }),
+    [q, status, store, failure_code, held, triage, range, from, to],
   );
 }
 

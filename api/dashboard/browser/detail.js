@@ -13,6 +13,7 @@ import { asRequestError, getAlert, getTimeline } from './requests.js';
 import { Status } from './status.js';
 import { Time } from './time.js';
 import { TimelineView } from './timeline-view.js';
+import { TriageBox } from './triage-box.js';
 import { VideoLink, videoUrl } from './video.js';
 
 /** @typedef {import('./requests.js').Alert} Alert */
@@ -52,6 +53,7 @@ export function Detail({ uuid, change, view, settings, onClose, onKept, notify }
         <${FailureBox} key=${uuid} alert=${alert} mayRetry=${settings.scopes.includes('operate')} onChange=${refresh} notify=${notify} />
         <${WaitingBox} alert=${alert} />
         ${alert.hold && html`<${HoldBox} hold=${alert.hold} />`}
+        <${TriageBox} alert=${alert} mayOperate=${settings.scopes.includes('operate')} onChange=${refresh} notify=${notify} />
         <${Resolution} alert=${alert} />
         ${alert.failure === null && media}
         ${timeline && html`<${TimelineView} timeline=${timeline} />`}

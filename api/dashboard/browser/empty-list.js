@@ -14,8 +14,8 @@ const MAX_SUGGESTED = 5;
  * @param {{ filter: Filter, range: string, navigate: Navigate, onClear: () => void }} props
  */
 export function EmptyList({ filter, range, navigate, onClear }) {
-  const { status, store, failure_code, q, from } = filter;
-  const filtered = status !== '' || store !== '' || failure_code !== '' || q !== '';
+  const { status, store, failure_code, q, triage, from } = filter;
+  const filtered = status !== '' || store !== '' || failure_code !== '' || q !== '' || triage !== '';
   const title = range === 'all' ? 'No alerts received yet.' : 'No alerts in this period.';
   const showAll = () => navigate({ range: 'all', from: '', to: '' });
   return html`

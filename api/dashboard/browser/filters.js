@@ -4,6 +4,7 @@ import { html } from './html.js';
 import { SearchFilter } from './search-filter.js';
 import { STATUS_LABELS } from './status.js';
 import { fromTimeInput, toTimeInput, zoneName } from './time.js';
+import { TriageFilter } from './triage-filter.js';
 import { DAY_MS, NO_FILTER, RANGES } from './view.js';
 
 /** @typedef {import('./view.js').View} View */
@@ -22,6 +23,7 @@ export function Filters({ view, navigate, stores }) {
     view.store !== '' ||
     view.failure_code !== '' ||
     view.held !== '' ||
+    view.triage !== '' ||
     view.range !== '24h';
   const selectRange = (/** @type {SelectEvent} */ { currentTarget: { value } }) => {
     if (value !== 'custom') return navigate({ range: value, from: '', to: '' });
@@ -30,6 +32,7 @@ export function Filters({ view, navigate, stores }) {
   return html`
     <search class="filters" aria-label="Filters">
       <${SearchFilter} q=${view.q} navigate=${navigate} />
+      <${TriageFilter} triage=${view.triage} navigate=${navigate} />
       <label><span>Status</span>
         <select value=${view.status} onChange=${(/** @type {SelectEvent} */ e) => navigate({ status: e.currentTarget.value })}>
           <option value="">Any</option>

@@ -9,7 +9,7 @@
 /** @typedef {import('../../alerts/timeline.ts').Timeline} Timeline */
 /** @typedef {Statistics['minutes'][number]} Minute */
 /** @typedef {NonNullable<Alert['failure']>['code']} FailureCode */
-/** @typedef {{ q: string, status: string, store: string, failure_code: string, held: string, from: string, to: string }} Filter An empty string matches everything. */
+/** @typedef {{ q: string, status: string, store: string, failure_code: string, held: string, triage: string, from: string, to: string }} Filter An empty string matches everything. */
 
 /** @typedef {{ pointer: string, detail: string }} FieldError `pointer`: a JSON pointer into the request's body, such as `#/config/url`. */
 

@@ -9,6 +9,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
  * @property {string} store
  * @property {string} failure_code
  * @property {string} held `true`: only alerts under a legal hold.
+ * @property {string} triage `open`, `mine` or `acknowledged`.
  * @property {string} range A key of RANGES, or `custom` with `from` and `to`.
  * @property {string} from
  * @property {string} to
@@ -33,12 +34,13 @@ export const RANGES = {
   all: { label: 'Any time', ms: Number.POSITIVE_INFINITY },
 };
 /** What matches every alert. */
-export const NO_FILTER = { q: '', status: '', store: '', failure_code: '', held: '', from: '', to: '' };
+export const NO_FILTER = { q: '', status: '', store: '', failure_code: '', held: '', triage: '', from: '', to: '' };
 
 const DEFAULT_RANGE = '24h';
+const TRIAGE = ['open', 'mine', 'acknowledged'];
 const NAMES = /** @type {const} */ ([
   'view',
-  ...['q', 'status', 'store', 'failure_code', 'held', 'range', 'from', 'to', 'zone', 'alert'],
+  ...['q', 'status', 'store', 'failure_code', 'held', 'triage', 'range', 'from', 'to', 'zone', 'alert'],
   ...['destination', 'delivery_status', 'action', 'target'],
 ]);
 
@@ -56,7 +58,8 @@ export function readView(search) {
   if (get('view') === 'audit') return { ...viewOfAudit({ zone }), action: get('action'), target: get('target') };
   const [status, store, failure_code, alert] = [get('status'), get('store'), get('failure_code'), get('alert')];
   const held = get('held') === 'true' ? 'true' : '';
-  const view = { ...NO_VIEW, q: get('q'), status, store, failure_code, held, alert, zone };
+  const triage = TRIAGE.includes(get('triage')) ? get('triage') : '';
+  const view = { ...NO_VIEW, q: get('q'), status, store, failure_code, held, triage, alert, zone };
   const [from, to] = [toIsoTime(get('from')), toIsoTime(get('to'))];
   if (from !== '' || to !== '') return { ...view, range: 'custom', from, to };
   return { ...view, range: Object.hasOwn(RANGES, get('range')) ? get('range') : DEFAULT_RANGE, from, to };

@@ -35,28 +35,36 @@ export async function listFuture(db: Database, limit: number): Promise<OverdueAl
 /** Before all alerts. */
 export const START: OverduePosition = { updatedAt: new Date(0), id: 0n };
 
-/** Every overdue alert is listed this often, also those that the scan has passed. */
-const FULL_SCAN_MS = 15_000;
+/** How often every overdue alert is listed, also those that the scan has passed. */
+const FULL_SCANS = { minMs: 15_000, maxMs: 60_000 };
+/** Between these limits, listing all takes this share of the time. Checking their jobs costs about the same again. */
+const FULL_SCAN_SHARE = 1 / 200;
 
 /** `complete`: no more alerts are overdue; the next call begins another scan. `full`: this is a scan of all. */
 export type OverduePage = { alerts: OverdueAlert[]; complete: boolean; full: boolean };
 
 /**
  * Returns a function that lists all overdue alerts, page by page, again and again: those that became overdue since its last
- * scan, and all of them if the last scan of all began `fullScanMs` ago.
+ * scan, and all of them if the last scan of all began `minMs` ago, or up to `maxMs` ago if that one took long.
  *
  * Each write of an alert leaves an entry in the index, which stays until no transaction can need it. While a transaction is
  * open anywhere in the server, every scan from the beginning reads them all: 290 ms after 200,000 alerts.
  */
-export function openOverdueScan(db: Database, fullScanMs = FULL_SCAN_MS) {
+export function openOverdueScan(db: Database, { minMs, maxMs } = FULL_SCANS) {
   let scanned = START;
   let after: OverduePosition | undefined;
   let full = false;
-  let lastFullScan = Number.NEGATIVE_INFINITY;
+  let nextFullScan = Number.NEGATIVE_INFINITY;
+  let startedAt = 0;
+  let listingMs = 0;
   return async ({ quietMs, limit }: { quietMs: number; limit: number }): Promise<OverduePage> => {
     const begins = after === undefined;
-    if (begins) full = performance.now() - lastFullScan >= fullScanMs;
-    if (begins && full) lastFullScan = performance.now();
+    const calledAt = performance.now();
+    if (begins) {
+      full = calledAt >= nextFullScan;
+      startedAt = calledAt;
+      listingMs = 0;
+    }
     const position: OverduePosition = after ?? (full ? START : scanned);
     const [clock] = await db.$queryRaw<
       { before: Date }[]
@@ -68,6 +76,8 @@ export function openOverdueScan(db: Database, fullScanMs = FULL_SCAN_MS) {
     if (complete && clock) scanned = { updatedAt: clock.before, id: 0n };
     after = complete ? undefined : alerts.at(-1);
     const future = begins && full ? await listFuture(db, limit) : [];
+    listingMs += performance.now() - calledAt;
+    if (full) nextFullScan = startedAt + Math.min(maxMs, Math.max(minMs, listingMs / FULL_SCAN_SHARE));
     return { alerts: [...future, ...alerts], complete, full };
   };
 }

@@ -2,10 +2,10 @@
  * Jobs that return per second and worker while their source is down. A return only helps an alert that no worker knows. It
  * costs half as much as an alert: 17 per second made the results of other sources 25 % later.
  */
-const RETURNS_PER_S = 5;
+const RETURNS_PER_S = 2;
 
-/** All alerts that wait return about once in this time: of more than 9,000, more return per second. */
-const ROUND_MS = 1_800_000;
+/** All alerts that wait return about once in this time: of more than 7,200, more return per second. */
+const ROUND_MS = 3_600_000;
 
 /** As many as the queue accepts by default: 10 MB. Further ones wait, too, but only return by themselves. */
 const MAX_KNOWN = 100_000;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '#test/harness/test-database.ts';
@@ -8,6 +9,7 @@ import { openOverdueScan } from '../overdue.ts';
 
 const OPTIONS = { quietMs: 60_000, limit: 100 };
 const ALERTS = 20_000;
+const NEVER_AGAIN = { minMs: 600_000, maxMs: 600_000 };
 
 let database: TestDatabase;
 let db: Database;
@@ -53,7 +55,7 @@ describe('a scan for overdue alerts', () => {
       SELECT gen_random_uuid(), '/a.mp4', 's', n, 'r', now() - interval '1 hour' - n * interval '1 ms'
       FROM generate_series(1, ${ALERTS}::int) n`;
     await db.$executeRaw`UPDATE alerts SET status = 'processed', notified_at = now(), updated_at = now()`;
-    const take = openOverdueScan(db, 600_000);
+    const take = openOverdueScan(db, NEVER_AGAIN);
     expect(await pagesRead(() => take(OPTIONS))).toBeGreaterThan(50);
     expect(await pagesRead(() => take(OPTIONS))).toBeLessThanOrEqual(20);
     const uuid = await addQuiet(1);
@@ -61,17 +63,27 @@ describe('a scan for overdue alerts', () => {
   });
 
   it('begins at the beginning once in a while, for alerts that were locked or written late', async () => {
-    const next = openOverdueScan(db, 0);
+    const next = openOverdueScan(db, { minMs: 0, maxMs: 0 });
     expect(await next(OPTIONS)).toEqual({ alerts: [], complete: true, full: true });
     const late = await addQuiet(120);
     expect(await next(OPTIONS)).toMatchObject({ alerts: [{ uuid: late }] });
     expect(await next(OPTIONS)).toMatchObject({ alerts: [{ uuid: late }] });
   });
 
+  it('begins at the beginning less often if that takes long', async () => {
+    const next = openOverdueScan(db, { minMs: 0, maxMs: 600_000 });
+    await other.query('BEGIN; LOCK TABLE alerts IN ACCESS EXCLUSIVE MODE');
+    const first = next(OPTIONS);
+    await setTimeout(500); // 200 times as long: not within the next 100 s
+    await other.query('COMMIT');
+    expect(await first).toMatchObject({ full: true });
+    expect(await next(OPTIONS)).toMatchObject({ full: false });
+  });
+
   it('lists all alerts page by page, then only those that became overdue', async () => {
     const uuids = [];
     for (const minutes of [9, 8, 7]) uuids.push(await addQuiet(minutes));
-    const next = openOverdueScan(db, 600_000);
+    const next = openOverdueScan(db, NEVER_AGAIN);
     const page = async () => {
       const { alerts, ...rest } = await next({ ...OPTIONS, limit: 2 });
       return { uuids: alerts.map(({ uuid }) => uuid), ...rest };

@@ -5,8 +5,10 @@ export type RawResponse = { status: number; head: string; body: string };
 
 /** A kept-alive connection to the api, one request at a time. */
 export type Connection = {
-  /** Throws if the connection closes before the response, or the response has a body without Content-Length. */
+  /** Throws if the connection is closed before the response, or the response has a body without Content-Length. */
   send(request: string): Promise<RawResponse>;
+  /** Returns false once one side has closed the connection: the api does after some idle seconds. */
+  isOpen(): boolean;
   close(): void;
 };
 
@@ -41,9 +43,11 @@ export function openConnection(port: number): Connection {
   return {
     send: (request) =>
       new Promise((resolve, reject) => {
+        if (socket.destroyed) return reject(new Error('the connection is closed'));
         pending = { resolve, reject };
         socket.write(request, 'latin1');
       }),
+    isOpen: () => socket.writable,
     close: () => socket.destroy(),
   };
 }

@@ -161,8 +161,10 @@ class Driver {
   }
 
   #connection(): Connection | Promise<Connection> {
-    const idle = this.#idle.pop();
-    if (idle) return idle;
+    for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) {
+      if (idle.isOpen()) return idle;
+      this.#open -= 1;
+    }
     if (this.#open < MAX_CONNECTIONS) return this.#openConnection();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }

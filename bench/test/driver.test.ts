@@ -115,3 +115,13 @@ it('counts refusals by status, and continues after a connection is cut', async (
   const result = await runDriver(plan(port, { count: 6, pace: { kind: 'closed', inFlight: 1 } }), signal);
   expect(result.statuses).toEqual({ 202: 4, 503: 1, error: 1 });
 });
+
+it('opens a new connection once the server has closed an idle one', async ({ signal }) => {
+  const port = await serve((req, res) => {
+    res.once('finish', () => req.socket.end());
+    res.writeHead(202, LENGTH).end('{}');
+  });
+  const dueMs = [0, 1_000, 2_000];
+  const result = await runDriver(plan(port, { count: 3, pace: { kind: 'planned', dueMs } }), signal);
+  expect(result.statuses).toEqual({ 202: 3 });
+});

@@ -30,7 +30,7 @@ export function renderChart({ stores, alerts, seconds, hours }: Simulation): str
       series: [{ label: 'alerts', className: 'a', values: hours.map((each) => each.alerts) }],
     },
     {
-      title: 'milliseconds from POST to result',
+      title: 'milliseconds from POST to result, stores without a burst',
       series: [
         { label: 'p95', className: 'b', values: hours.map(({ p95Ms }) => p95Ms) },
         { label: 'p50', className: 'a', values: hours.map(({ p50Ms }) => p50Ms) },

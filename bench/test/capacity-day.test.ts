@@ -40,8 +40,8 @@ it('compares the waits of stores in a burst with those of others, without failin
   });
   const day = [alert(1), alert(2), alert(3, { burst: true }), alert(4, { camera: 'missing' }), alert(1, { hour: 6 })];
   const hours = hoursOf(day, [10, 30, 40, 10_000, 7], []);
-  expect(hours[5]).toMatchObject({ alerts: 4, p50Ms: 30, p95Ms: 40, busyToQuiet: 4 });
-  expect(hours[6]).toMatchObject({ alerts: 1, p50Ms: 7, busyToQuiet: null });
+  expect(hours[5]).toMatchObject({ alerts: 4, p50Ms: 10, p95Ms: 30, burstP50Ms: 40 });
+  expect(hours[6]).toMatchObject({ alerts: 1, p50Ms: 7, burstP50Ms: null });
   expect(hours[7]).toMatchObject({ alerts: 0, p50Ms: null });
 });
 
@@ -49,7 +49,6 @@ it('draws each hour, interrupts a line where there is no figure, and has colours
   const day = [5, 6, 8].map((hour): DayAlert => ({ dueMs: 0, hour, store: 1, camera: 'working', burst: false }));
   const svg = renderChart({
     ...{ stores: 10, alerts: 3, seconds: 24, seed: 1, failing: 0, wrong: 0, missing: 0, refused: 0 },
-    largestBusyToQuiet: null,
     hours: hoursOf(day, [10, 20, 30], []),
   });
   expect(svg).toContain('prefers-color-scheme: dark');

@@ -19,7 +19,7 @@ it('simulates a day: every alert has its expected result, and each hour its figu
   expect(simulation).toMatchObject({ alerts: 240, failing: 5, wrong: 0, missing: 0, refused: 0 });
   expect(hours.reduce((sum, { alerts }) => sum + alerts, 0)).toBe(240);
   for (const { memoryMib } of hours) expect(memoryMib?.worker).toBeGreaterThan(10);
-  expect(simulation.largestBusyToQuiet).toBeGreaterThan(0);
+  expect(hours.some(({ burstP50Ms }) => (burstP50Ms ?? 0) > 0)).toBe(true);
   expect(await readFile(chart, 'utf8')).toContain('</svg>');
   expect(await readdir(folder)).toEqual(['day.svg']);
 }, 1_200_000);

@@ -37,7 +37,7 @@ export async function checkDependencies(sources: Sources): Promise<Checked> {
       {
         extensions: ['.js', '.mjs'],
         exportsFields: ['exports'],
-        conditionNames: ['import', 'default'],
+        conditionNames: ['node', 'import', 'default'],
         symlinks: false,
       },
     );

@@ -8,7 +8,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List alerts, newest first
+         * List alerts, newest or oldest first
          * @description `from` (inclusive) and `to` (exclusive) limit the time of receipt. With a read replica, the list may be some seconds old, unless the request has the header `Cache-Control: no-cache`.
          *
          *     Required scope: `read`.
@@ -59,7 +59,7 @@ export interface paths {
         };
         /**
          * Get an alert
-         * @description With `Prefer: wait=N` (1 to 25 s) the response is delayed until the state changes: from the one whose ETag is sent as If-None-Match, otherwise from the current one. If no change can follow, the response is immediate.
+         * @description With `Prefer: wait=N` (1 to 25 s) the response is delayed until the state changes: from the one whose ETag is sent as If-None-Match, otherwise from the current one. If no change can follow, the response is immediate. Without a wait, the response for a final alert may be a second old, unless the request has the header `Cache-Control: no-cache`.
          *
          *     Required scope: `read`.
          */
@@ -798,6 +798,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the stores and cameras that have sent no alert for longer than usual
+         * @description Newest first. What is usual is learned from the alerts; a store is watched from its eighth day on. A key that is limited to stores gets only their silences.
+         *
+         *     Required scope: `read`.
+         */
+        get: operations["listSilences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/backups": {
         parameters: {
             query?: never;
@@ -1469,17 +1491,17 @@ export interface components {
                 to?: string;
             };
             /** @default 1000 */
-            max: number;
+            max?: number;
             /**
              * @description Jobs that start per second.
              * @default 50
              */
-            rate_per_s: number;
+            rate_per_s?: number;
             /**
              * @description true only reports what would be retried; false retries it.
              * @default true
              */
-            dry_run: boolean;
+            dry_run?: boolean;
         };
         BulkTriage: {
             uuids: string[];
@@ -1505,7 +1527,7 @@ export interface components {
              * @description Seconds until the link expires.
              * @default 3600
              */
-            expires_in: number;
+            expires_in?: number;
         };
         NewDestination: {
             /** @description Unique. */
@@ -1532,7 +1554,7 @@ export interface components {
                 password?: string;
             } | {
                 /** @default https://ntfy.sh */
-                server: string;
+                server?: string;
                 topic: string;
                 token?: string;
                 priority?: number;
@@ -1543,17 +1565,17 @@ export interface components {
                 user?: string;
                 password?: string;
                 /** @default video-alerts */
-                topic_prefix: string;
+                topic_prefix?: string;
                 /** @default true */
-                retain: boolean;
+                retain?: boolean;
                 /** @default false */
-                home_assistant: boolean;
+                home_assistant?: boolean;
             };
             /**
              * @description Which events to deliver; an empty list is all. `failure_codes` apply to alert.failed only.
              * @default {}
              */
-            filter: {
+            filter?: {
                 stores?: string[];
                 events?: ("alert.processed" | "alert.failed" | "alert.late" | "store.silent" | "store.back")[];
                 failure_codes?: ("video_not_found" | "video_forbidden" | "video_server_error" | "video_server_unreachable" | "video_timeout" | "video_too_large" | "video_unreadable" | "no_video_stream" | "redirect_refused" | "worker_crashed")[];
@@ -1562,21 +1584,21 @@ export interface components {
              * @description Collect the alerts of a store in one message; null: one message per event.
              * @default null
              */
-            group: {
+            group?: {
                 /** @constant */
                 by: "store";
                 /** @default 30 */
-                wait_s: number;
+                wait_s?: number;
                 /** @default 300 */
-                interval_s: number;
+                interval_s?: number;
             } | null;
             /**
              * @description Messages wait up to 2 s for the picture of their alert.
              * @default false
              */
-            wait_for_picture: boolean;
+            wait_for_picture?: boolean;
             /** @default true */
-            enabled: boolean;
+            enabled?: boolean;
         };
         DestinationPatch: {
             name?: string;
@@ -1593,9 +1615,9 @@ export interface components {
                 /** @constant */
                 by: "store";
                 /** @default 30 */
-                wait_s: number;
+                wait_s?: number;
                 /** @default 300 */
-                interval_s: number;
+                interval_s?: number;
             } | null;
             wait_for_picture?: boolean;
             /** @description true delivers what has become pending, oldest first, at DELIVERY_BACKLOG_RATE per second. */
@@ -1615,14 +1637,14 @@ export interface components {
             /** Format: date-time */
             to?: string;
             /** @default 1000 */
-            max: number;
+            max?: number;
             /** @description Deliveries that start per second. Default: DELIVERY_BACKLOG_RATE. */
             rate_per_s?: number;
             /**
              * @description true only reports what would be retried; false retries it.
              * @default true
              */
-            dry_run: boolean;
+            dry_run?: boolean;
         };
         /** @description `store`, `failure_code` or both, and `ends_at` or `duration`. */
         NewMute: {
@@ -1645,12 +1667,12 @@ export interface components {
              * @description null: all stores.
              * @default null
              */
-            store: string | null;
+            store?: string | null;
             /**
              * @description null: both.
              * @default null
              */
-            status: ("processed" | "failed") | null;
+            status?: ("processed" | "failed") | null;
             /** @description Days after the receipt; null: forever. */
             days: number | null;
         };
@@ -1660,19 +1682,19 @@ export interface components {
              * @description null: all stores.
              * @default null
              */
-            store: string | null;
+            store?: string | null;
             /**
              * @description null: both.
              * @default null
              */
-            status: ("processed" | "failed") | null;
+            status?: ("processed" | "failed") | null;
             /** @description Days after the receipt; null: forever. */
             days?: number | null;
             /**
              * @description Instead of `days`.
              * @default false
              */
-            remove: boolean;
+            remove?: boolean;
         };
         NewKey: {
             /** @description Who uses the key. */
@@ -1682,7 +1704,7 @@ export interface components {
              * @description The stores that the key is limited to; empty: all.
              * @default []
              */
-            stores: string[];
+            stores?: string[];
             /** @description Null: never. */
             expires_at?: string | null;
         };
@@ -1691,7 +1713,7 @@ export interface components {
              * @description How long the old key stays valid, such as `24h`; `0`: not at all; at most `30d`.
              * @default 24h
              */
-            overlap: "0" | string;
+            overlap?: "0" | string;
             /** @description Of the new key. Default: it is valid for as long as the old one was at first. */
             expires_at?: string | null;
         };
@@ -2004,6 +2026,8 @@ export interface components {
                 /** @enum {string} */
                 code: "video_not_found" | "video_forbidden" | "video_server_error" | "video_server_unreachable" | "video_timeout" | "video_too_large" | "video_unreadable" | "no_video_stream" | "redirect_refused" | "worker_crashed";
                 count: number;
+                /** @description Of them, those restored from the archive: they are never retried. */
+                archived: number;
                 /**
                  * Format: date-time
                  * @description When the latest of them was received.
@@ -2546,6 +2570,32 @@ export interface components {
             /** @description Alerts that were received before this time were not counted, because there are too many newer ones; null: all were. */
             counted_from: string | null;
         };
+        SilencePage: {
+            data: components["schemas"]["Silence"][];
+            next_cursor: string | null;
+        };
+        Silence: {
+            /** Format: uuid */
+            id: string;
+            /** @description null: nearly all stores at the same time. */
+            store: string | null;
+            /** @description null: the whole store. */
+            camera: string | null;
+            /**
+             * Format: date-time
+             * @description The last alert before the silence.
+             */
+            since: string;
+            /** @description Alerts that are usually sent until it was reported. */
+            expected: number;
+            /**
+             * Format: date-time
+             * @description When `store.silent` was recorded.
+             */
+            reported_at: string;
+            /** @description When `store.back` was recorded. */
+            ended_at: string | null;
+        };
         Backups: {
             /** @description The last backup that succeeded. Null: none has. */
             backup: components["schemas"]["BackupRun"] | null;
@@ -2739,6 +2789,8 @@ export interface operations {
                 to?: string;
                 limit?: number;
                 cursor?: string;
+                /** @description Newest first; `received_at`: oldest first, not with `q`, because a search compares the newest alerts. A cursor is valid for its order only. */
+                sort?: "-received_at" | "received_at";
             };
             header?: never;
             path?: never;
@@ -3908,6 +3960,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StorePage"];
+                };
+            };
+        };
+    };
+    listSilences: {
+        parameters: {
+            query?: {
+                /** @description `all`: also those that have ended, for 90 days. */
+                state?: "open" | "all";
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilencePage"];
                 };
             };
         };

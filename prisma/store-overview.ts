@@ -1,7 +1,7 @@
 import type { Database } from './client.ts';
 import { Prisma } from './generated/client.ts';
 
-/** Rows that one overview may count: rows limit its cost, not the length of its period. A million take about a second. */
+/** Rows that one overview may count: rows limit its cost, not the length of its period. */
 export const MAX_COUNTED = 2_000_000;
 /** Stores of one overview. In the API's memory, each takes about 200 bytes. */
 export const MAX_STORES = 20_000;

@@ -2,7 +2,7 @@ import type { StaleReads } from '#prisma/replica.ts';
 import { countBuckets, type OverviewWindow, type StoreSummary, summarizeStores } from '#prisma/store-overview.ts';
 import { PERIODS, type Period } from './schema.ts';
 
-// A million alerts of 10,000 stores take one to two seconds. Counting them uses at most a twentieth of the time.
+// Counting all stores uses at most a twentieth of the time.
 const REFRESH_MS = 5_000;
 const INTERVAL_PER_DURATION = 20;
 

@@ -1,6 +1,7 @@
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { AlertTable } from './alert-table.js';
 import { EmptyList } from './empty-list.js';
+import { ExportButton } from './export-button.js';
 import { FAILURE_CODES } from './failure-codes.js';
 import { Filters, NO_FILTERS } from './filters.js';
 import { formatCount } from './format.js';
@@ -19,9 +20,10 @@ const MAX_SUGGESTED_STORES = 200;
 
 /**
  * Shows the filters and the list.
- * @param {{ list: AlertList, filter: Filter, view: View, navigate: Navigate, onOpen: (uuid: string) => void }} props
+ * @param {{ list: AlertList, filter: Filter, view: View, navigate: Navigate,
+ *   statistics: import('./requests.js').Statistics | null, notify: (text: string) => void, onOpen: (uuid: string) => void }} props
  */
-export function AlertSection({ list, filter, view, navigate, onOpen }) {
+export function AlertSection({ list, filter, view, navigate, statistics, notify, onOpen }) {
   const stores = useMemo(
     () => [...new Set(list.rows.map(({ store }) => store))].sort().slice(0, MAX_SUGGESTED_STORES),
     [list.rows],
@@ -34,7 +36,10 @@ export function AlertSection({ list, filter, view, navigate, onOpen }) {
       <h2 id="alerts-title" class="visually-hidden">Alerts</h2>
       <div class="filter-bar">
         <${Filters} view=${view} navigate=${navigate} stores=${stores} />
-        <${PictureSwitch} shown=${pictures} onChange=${showPictures} />
+        <div class="list-actions">
+          <${PictureSwitch} shown=${pictures} onChange=${showPictures} />
+          <${ExportButton} filter=${filter} statistics=${statistics} notify=${notify} />
+        </div>
       </div>
       ${list.hiddenCount > 0 && html`<button class="new-alerts" onClick=${() => showNewAlerts(list)}>Show ${formatCount(list.hiddenCount, 'new alert')}</button>`}
       <${AlertTable} list=${list} pictures=${pictures} selected=${view.alert} onOpen=${onOpen} urlOfAlert=${urlOfAlert} />

@@ -48,7 +48,7 @@ export function AlertsPage(props) {
         <${WaitingBanners} statistics=${statistics} />
       <//>
       <${Overview} statistics=${statistics} view=${view} navigate=${navigate} period=${RANGES[view.range]?.label ?? 'Custom range'} />
-      <${AlertSection} list=${list} filter=${filter} view=${view} navigate=${navigate} onOpen=${open} />
+      <${AlertSection} list=${list} filter=${filter} view=${view} navigate=${navigate} statistics=${statistics} notify=${notify} onOpen=${open} />
       <aside aria-label=${view.alert === '' ? 'Failures' : 'Alert'}>
         ${view.alert !== '' && html`<${Detail} uuid=${view.alert} change=${change} view=${view} settings=${settings} onClose=${close} onKept=${list.reload} notify=${notify} />`}
         <${Failures} statistics=${statistics} view=${view} navigate=${navigate} mayRetry=${settings.scopes.includes('operate')} onRetry=${confirmRetry} />

@@ -2,7 +2,15 @@ import { useEffect, useRef } from 'preact/hooks';
 import { UntrustedText } from './format.js';
 import { html } from './html.js';
 import { followLink } from './link.js';
-import { urlOf, viewOfAlerts, viewOfAudit, viewOfDestinations, viewOfRetention, viewOfSettings } from './view.js';
+import {
+  urlOf,
+  viewOfAlerts,
+  viewOfAudit,
+  viewOfDestinations,
+  viewOfRetention,
+  viewOfSettings,
+  viewOfStores,
+} from './view.js';
 import { ZoneSwitch } from './zone-switch.js';
 
 /** @typedef {import('./view.js').View} View */
@@ -18,6 +26,7 @@ export function Header({ settings, connection, view, navigate }) {
       <h1>Video alerts</h1>
       <nav class="views" aria-label="Views">
         <${ViewLink} to=${viewOfAlerts(view)} view=${view} navigate=${navigate}>Alerts<//>
+        <${ViewLink} to=${viewOfStores(view)} view=${view} navigate=${navigate}>Stores<//>
         <${ViewLink} to=${viewOfDestinations(view)} view=${view} navigate=${navigate}>Destinations<//>
         ${settings.scopes.includes('manage') && html`<${ViewLink} to=${viewOfRetention(view)} view=${view} navigate=${navigate}>Retention<//>`}
         ${settings.scopes.includes('manage') && settings.allStores && html`<${ViewLink} to=${viewOfAudit(view)} view=${view} navigate=${navigate}>Audit<//>`}

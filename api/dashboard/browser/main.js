@@ -11,6 +11,7 @@ import { html } from './html.js';
 import { RetentionPage } from './retention-page.js';
 import { SETTINGS } from './settings.js';
 import { SettingsPage } from './settings-page.js';
+import { StoresPage } from './stores-page.js';
 import { showTimesIn } from './time.js';
 import { useView } from './view.js';
 
@@ -34,6 +35,7 @@ const PAGES = {
   destinations: DestinationsPage,
   retention: RetentionPage,
   settings: SettingsPage,
+  stores: StoresPage,
 };
 const TITLES = {
   '': '',
@@ -41,6 +43,7 @@ const TITLES = {
   destinations: 'Destinations – ',
   retention: 'Retention – ',
   settings: 'Settings – ',
+  stores: 'Stores – ',
 };
 const TOAST_MS = 6_000;
 /** @type {AlertEvents} */

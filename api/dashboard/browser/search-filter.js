@@ -10,9 +10,9 @@ const DEBOUNCE_MS = 300;
 /**
  * Searches while the user types. The first change adds a step to the history and the following ones replace it, so that
  * one step back leaves the search.
- * @param {{ q: string, navigate: Navigate }} props
+ * @param {{ q: string, placeholder?: string, navigate: Navigate }} props
  */
-export function SearchFilter({ q, navigate }) {
+export function SearchFilter({ q, placeholder = 'Store, UUID, file', navigate }) {
   const [text, setText] = useState(q);
   const timer = useRef(/** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined));
   const applied = useRef(q);
@@ -40,7 +40,7 @@ export function SearchFilter({ q, navigate }) {
   return html`
     <form onSubmit=${onSubmit}>
       <label><span>Search</span>
-        <input type="search" value=${text} placeholder="Store, UUID, file" maxlength="128" autocomplete="off" onInput=${onInput} />
+        <input type="search" value=${text} placeholder=${placeholder} maxlength="128" autocomplete="off" onInput=${onInput} />
       </label>
     </form>
   `;

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 
 /**
  * @typedef {object} View An empty string means "not set".
- * @property {'' | 'audit' | 'destinations' | 'retention' | 'settings'} view Empty: alerts.
+ * @property {'' | 'audit' | 'destinations' | 'retention' | 'settings' | 'stores'} view Empty: alerts.
  * @property {string} q Part of the name of a store or file, or of a uuid; in the settings, of a variable.
  * @property {string} status
  * @property {string} store
@@ -19,6 +19,9 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
  * @property {string} delivery_status Which deliveries of it are shown.
  * @property {string} action Which entries of the audit log are shown.
  * @property {string} target What these entries are about: the id of an alert, a key …
+ * @property {string} period Of the overview of the stores: a key of RANGES.
+ * @property {string} sort What the stores are sorted by.
+ * @property {string} order `asc` or `desc`.
  */
 
 const MINUTE_MS = 60_000;
@@ -41,7 +44,7 @@ const TRIAGE = ['open', 'mine', 'acknowledged'];
 const NAMES = /** @type {const} */ ([
   'view',
   ...['q', 'status', 'store', 'failure_code', 'held', 'triage', 'range', 'from', 'to', 'zone', 'alert'],
-  ...['destination', 'delivery_status', 'action', 'target'],
+  ...['destination', 'delivery_status', 'action', 'target', 'period', 'sort', 'order'],
 ]);
 
 /** @param {string} search @returns {View} */
@@ -56,6 +59,9 @@ export function readView(search) {
     return { ...viewOfDestinations({ zone }, get('destination')), delivery_status: get('delivery_status') };
   }
   if (get('view') === 'audit') return { ...viewOfAudit({ zone }), action: get('action'), target: get('target') };
+  if (get('view') === 'stores') {
+    return { ...viewOfStores({ zone }), q: get('q'), period: get('period'), sort: get('sort'), order: get('order') };
+  }
   const [status, store, failure_code, alert] = [get('status'), get('store'), get('failure_code'), get('alert')];
   const held = get('held') === 'true' ? 'true' : '';
   const triage = TRIAGE.includes(get('triage')) ? get('triage') : '';
@@ -76,6 +82,9 @@ const NO_VIEW = {
   delivery_status: '',
   action: '',
   target: '',
+  period: '',
+  sort: '',
+  order: '',
 };
 
 /** Returns the view of all alerts, or of one. @param {Pick<View, 'zone'>} current @returns {View} */
@@ -96,6 +105,11 @@ export function viewOfRetention({ zone }) {
 /** Returns the view of keys and configuration. @param {Pick<View, 'zone'>} current @returns {View} */
 export function viewOfSettings({ zone }) {
   return { ...NO_VIEW, view: 'settings', zone };
+}
+
+/** Returns the overview of the stores. @param {Pick<View, 'zone'>} current @returns {View} */
+export function viewOfStores({ zone }) {
+  return { ...NO_VIEW, view: 'stores', zone };
 }
 
 /** Returns the view of the audit log. @param {Pick<View, 'zone'>} current @returns {View} */

@@ -17,11 +17,13 @@ export type Database = Omit<ReturnType<typeof openDatabase>, '$transaction'>;
 
 /** Longest wait for the response to a query. No request may hang on a dead server: pg waits forever by default. */
 const QUERY_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 3_000;
 
 type DatabaseOptions = {
   poolSize: number;
   onError: (error: Error) => void;
   queryTimeoutMs?: number;
+  connectTimeoutMs?: number;
   pictures?: boolean;
   pooled?: boolean;
 };
@@ -32,10 +34,12 @@ type DatabaseOptions = {
  * `pooled`: the URL is that of a pooler, whose sessions must have the settings of the role. Close it with `$disconnect()`.
  */
 export function openDatabase(url: string, options: DatabaseOptions) {
-  const { poolSize, queryTimeoutMs = QUERY_TIMEOUT_MS, pictures = true, pooled = false } = options;
+  const { poolSize, pictures = true, pooled = false } = options;
+  const { queryTimeoutMs = QUERY_TIMEOUT_MS, connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
   // pg attaches the whole client, with settings and sockets, to the error of an idle connection.
   const onLost = (error: Error) => options.onError(translateDatabaseError(error));
-  const pool = openPool(pooled ? url : withSessionOptions(url, queryTimeoutMs), { poolSize, queryTimeoutMs });
+  const timeouts = { queryTimeoutMs, connectTimeoutMs };
+  const pool = openPool(pooled ? url : withSessionOptions(url, queryTimeoutMs), { poolSize, ...timeouts });
   pool.on('error', onLost);
   const adapter = new PrismaPg(pool, { onConnectionError: onLost });
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
@@ -76,11 +80,13 @@ export function openDatabase(url: string, options: DatabaseOptions) {
   });
 }
 
-function openPool(url: string, { poolSize, queryTimeoutMs }: { poolSize: number; queryTimeoutMs: number }): pg.Pool {
+type PoolOptions = Required<Pick<DatabaseOptions, 'poolSize' | 'queryTimeoutMs' | 'connectTimeoutMs'>>;
+
+function openPool(url: string, { poolSize, queryTimeoutMs, connectTimeoutMs }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     ...connectionTo(url),
     max: poolSize,
-    connectionTimeoutMillis: 3_000,
+    connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: queryTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,

@@ -82,11 +82,15 @@ export async function startTestApi(
     env?: Record<string, string>;
     /** Undefined: no response is cached, so that changes which a test makes in the database are visible at once. */
     responseCache?: Omit<ResponseCacheOptions, 'onRequest' | 'findChanged'>;
+    /** How long it waits for a connection to the database and for a query; default: as in production. */
+    databaseTimeoutMs?: number;
   } = {},
 ): Promise<TestApi> {
   const database = await createTestDatabase({ queue: options.queueUrl === undefined });
   const queueUrl = options.queueUrl ?? database.url;
-  const db = openDatabase(options.databaseUrl ?? database.url, { poolSize: 10, onError: () => {} });
+  const { databaseTimeoutMs: timeoutMs } = options;
+  const timeouts = timeoutMs === undefined ? {} : { queryTimeoutMs: timeoutMs, connectTimeoutMs: timeoutMs };
+  const db = openDatabase(options.databaseUrl ?? database.url, { poolSize: 10, onError: () => {}, ...timeouts });
   const queue = openAlertQueue(queueUrl, () => {});
   const deliveryQueue = openDeliveryQueue(queueUrl, () => {});
   const logged: Record<string, unknown>[] = [];

@@ -1,3 +1,4 @@
+// Over 250 lines: one API and one browser serve the tests of all views.
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Auth, type Client, EVERYONE } from '../../auth/client.ts';
@@ -35,7 +36,12 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
         },
       };
     };
-    [api, browser] = await Promise.all([startTestApi({ auth }), launch('path' in found ? found.path : '')]);
+    // On a busy machine, a connection that takes over 3 s would become a 503, and that an error on the console.
+    const databaseTimeoutMs = POLL_TIMEOUT.timeout;
+    [api, browser] = await Promise.all([
+      startTestApi({ auth, databaseTimeoutMs }),
+      launch('path' in found ? found.path : ''),
+    ]);
     await seed(api.db, { count: ALERTS, ms: 3_600_000, end: Date.now() });
     destination = await seedDestinations(api.db);
   }, TEST_TIMEOUT.timeout);

@@ -1,5 +1,6 @@
 // The alerts that the list has loaded: pages are added while the user scrolls, changes arrive from the event stream.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { sortLoaded, splitSort } from './list-order.js';
 import { asRequestError, listAlerts } from './requests.js';
 import { matchesTriage } from './triage-filter.js';
 
@@ -33,8 +34,8 @@ const newestFirst = (a, b) =>
   a.received_at === b.received_at ? (a.uuid < b.uuid ? 1 : -1) : a.received_at < b.received_at ? 1 : -1;
 
 /**
- * Returns the list for one filter.
- * @param {Filter} filter
+ * Returns the list for one filter and order of the API.
+ * @param {Filter & { oldestFirst: boolean }} filter
  * @param {() => void} onChange called after each change of the visible list
  */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: its functions share one state.
@@ -51,6 +52,11 @@ export function createAlertList(filter, onChange) {
   /** Changes that arrive while a page loads: they are newer than the page. @type {Alert[]} */
   let newerThanPage = [];
   let loading = new AbortController();
+  const compare = filter.oldestFirst
+    ? (/** @type {Alert} */ a, /** @type {Alert} */ b) => newestFirst(b, a)
+    : newestFirst;
+  /** The last one in the order of the API: the next page follows it. @type {Alert | undefined} */
+  let lastLoaded;
   const list = {
     /** @type {Alert[]} */ rows: [],
     hiddenCount: 0,
@@ -59,6 +65,8 @@ export function createAlertList(filter, onChange) {
     /** The time since which a search compared file names; null: all. */
     searchedFrom: /** @type {string | null} */ (null),
     /** @type {RequestError | null} */ error: null,
+    /** What the rows are sorted by, if not as the API does: an older page then changes rows above its end. */
+    sortedBy: '',
 
     /** Loads the first page and drops everything else. While paused, it changes rows and counts new alerts only. */
     reload: () => load(true),
@@ -78,6 +86,12 @@ export function createAlertList(filter, onChange) {
         const alert = loaded.get(uuid);
         if (alert) loaded.set(uuid, { ...alert, picture });
       }
+      publish();
+    },
+    /** Sorts the alerts that are loaded, now and after each change. @param {string} sort '': as the API does */
+    sortBy(sort) {
+      if (list.sortedBy === sort) return;
+      list.sortedBy = sort;
       publish();
     },
     /** While paused, new alerts are only counted. @param {boolean} pause */
@@ -103,15 +117,29 @@ export function createAlertList(filter, onChange) {
       hidden.delete(alert.uuid);
       return;
     }
-    const last = list.rows.at(-1);
-    const afterLastPage = list.hasMore && last !== undefined && newestFirst(alert, last) > 0;
+    const isLast = lastLoaded !== undefined && compare(alert, lastLoaded) > 0;
     if (loaded.has(alert.uuid)) loaded.set(alert.uuid, alert);
-    else if (paused) hidden.set(alert.uuid, alert);
-    else if (!afterLastPage) loaded.set(alert.uuid, alert);
+    // With the oldest first, new alerts are below what the user reads.
+    else if (isLast && (list.hasMore || filter.oldestFirst)) {
+      if (!list.hasMore) add(alert);
+    } else if (paused) hidden.set(alert.uuid, alert);
+    else loaded.set(alert.uuid, alert);
+  }
+
+  /** @param {Alert} alert */
+  function add(alert) {
+    loaded.set(alert.uuid, alert);
+    lastLoaded = alert;
+  }
+
+  function arrange() {
+    const rows = [...loaded.values()].sort(compare);
+    lastLoaded = rows.at(-1);
+    list.rows = sortLoaded(rows, list.sortedBy);
   }
 
   function publish() {
-    list.rows = [...loaded.values()].sort(newestFirst);
+    arrange();
     list.hiddenCount = hidden.size;
     onChange();
   }
@@ -129,7 +157,8 @@ export function createAlertList(filter, onChange) {
     onChange();
     try {
       const page = await listAlerts(filter, fromStart ? null : cursor, signal);
-      stale = fromStart && paused && loaded.size > 0;
+      // With the oldest first, what is missing is after the last page.
+      stale = fromStart && paused && loaded.size > 0 && !filter.oldestFirst;
       if (stale) for (const alert of page.data) update(alert);
       else {
         if (fromStart) {
@@ -142,7 +171,7 @@ export function createAlertList(filter, onChange) {
         list.hasMore = cursor !== null;
       }
       list.loading = false;
-      list.rows = [...loaded.values()].sort(newestFirst);
+      arrange();
       for (const alert of newerThanPage) update(alert);
     } catch (error) {
       if (signal.aborted) return;
@@ -155,20 +184,26 @@ export function createAlertList(filter, onChange) {
   return list;
 }
 
-/** Returns the list for a filter; the component renders again after each change of it. @param {Filter} filter */
-export function useAlertList(filter) {
+/**
+ * Returns the list for a filter and order; the component renders again after each change of it.
+ * @param {Filter} filter
+ * @param {string} sort see list-order.js
+ */
+export function useAlertList(filter, sort) {
   const [, render] = useState(0);
-  const key = JSON.stringify(filter);
+  const { oldestFirst, loaded } = splitSort(sort, filter);
+  const key = JSON.stringify([filter, oldestFirst]);
   const renders = useRef(0);
   // The key stands for the filter's values
   const list = useMemo(
     () =>
-      createAlertList(filter, () => {
+      createAlertList({ ...filter, oldestFirst }, () => {
         renders.current += 1;
         render(renders.current);
       }),
     [key],
   );
+  useLayoutEffect(() => list.sortBy(loaded), [list, loaded]);
   useEffect(() => {
     list.reload();
     return list.close;

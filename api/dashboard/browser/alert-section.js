@@ -1,4 +1,4 @@
-import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { AlertTable } from './alert-table.js';
 import { EmptyList } from './empty-list.js';
 import { ExportButton } from './export-button.js';
@@ -6,11 +6,18 @@ import { FAILURE_CODES } from './failure-codes.js';
 import { Filters, NO_FILTERS } from './filters.js';
 import { formatCount } from './format.js';
 import { html } from './html.js';
+import { useListSettings } from './list-columns.js';
+import { ListMenu } from './list-menu.js';
+import { splitSort } from './list-order.js';
 import { PictureSwitch, usePictureSetting } from './picture-setting.js';
+import { useSelection } from './selection.js';
+import { SelectionBar } from './selection-bar.js';
+import { SelectionDialog } from './selection-dialog.js';
 import { STATUS_LABELS } from './status.js';
 import { Time } from './time.js';
 import { urlOf } from './view.js';
 
+/** @typedef {import('./requests.js').Alert} Alert */
 /** @typedef {import('./requests.js').Filter} Filter */
 /** @typedef {import('./view.js').View} View */
 /** @typedef {import('./view.js').Navigate} Navigate */
@@ -19,11 +26,11 @@ import { urlOf } from './view.js';
 const MAX_SUGGESTED_STORES = 200;
 
 /**
- * Shows the filters and the list.
- * @param {{ list: AlertList, filter: Filter, view: View, navigate: Navigate,
+ * Shows the filters, the list, and what can be done with the selected alerts.
+ * @param {{ list: AlertList, filter: Filter, view: View, navigate: Navigate, mayRetry: boolean,
  *   statistics: import('./requests.js').Statistics | null, notify: (text: string) => void, onOpen: (uuid: string) => void }} props
  */
-export function AlertSection({ list, filter, view, navigate, statistics, notify, onOpen }) {
+export function AlertSection({ list, filter, view, navigate, mayRetry, statistics, notify, onOpen }) {
   const stores = useMemo(
     () => [...new Set(list.rows.map(({ store }) => store))].sort().slice(0, MAX_SUGGESTED_STORES),
     [list.rows],
@@ -31,6 +38,10 @@ export function AlertSection({ list, filter, view, navigate, statistics, notify,
   const urlOfAlert = (/** @type {string} */ alert) => urlOf({ ...view, alert });
   const clear = () => navigate(NO_FILTERS);
   const [pictures, showPictures] = usePictureSetting();
+  const settings = useListSettings(pictures);
+  const selection = useSelection(list);
+  const [action, setAction] = useState(/** @type {{ name: 'retry' | 'acknowledge', alerts: Alert[] } | null} */ (null));
+  const sortBy = (/** @type {string} */ sort) => navigate({ sort });
   return html`
     <section class="alerts" id="alerts" aria-labelledby="alerts-title" tabindex="-1">
       <h2 id="alerts-title" class="visually-hidden">Alerts</h2>
@@ -39,11 +50,14 @@ export function AlertSection({ list, filter, view, navigate, statistics, notify,
         <div class="list-actions">
           <${PictureSwitch} shown=${pictures} onChange=${showPictures} />
           <${ExportButton} filter=${filter} statistics=${statistics} notify=${notify} />
+          <${ListMenu} settings=${settings} sort=${view.sort} onSort=${sortBy} />
         </div>
       </div>
       ${list.hiddenCount > 0 && html`<button class="new-alerts" onClick=${() => showNewAlerts(list)}>Show ${formatCount(list.hiddenCount, 'new alert')}</button>`}
-      <${AlertTable} list=${list} pictures=${pictures} selected=${view.alert} onOpen=${onOpen} urlOfAlert=${urlOfAlert} />
-      <${ListEnd} list=${list} filter=${filter} range=${view.range} onClear=${clear} navigate=${navigate} />
+      <${AlertTable} list=${list} pictures=${pictures} settings=${settings} view=${view} selection=${mayRetry ? selection : null} onOpen=${onOpen} onSort=${sortBy} urlOfAlert=${urlOfAlert} />
+      <${ListEnd} list=${list} filter=${filter} range=${view.range} sort=${view.sort} onClear=${clear} navigate=${navigate} />
+      ${selection.alerts.length > 0 && html`<${SelectionBar} selection=${selection} loaded=${list.rows.length} onAction=${(/** @type {'retry' | 'acknowledge'} */ name, /** @type {Alert[]} */ alerts) => setAction({ name, alerts })} />`}
+      ${action && html`<${SelectionDialog} ...${action} onClose=${() => setAction(null)} />`}
     </section>
   `;
 }
@@ -59,20 +73,30 @@ function showNewAlerts(list) {
 
 /**
  * Shows what follows the last row: an error, a button that loads more, or that there are no more.
- * @param {{ list: AlertList, filter: Filter, range: string, onClear: () => void, navigate: Navigate }} props
+ * @param {{ list: AlertList, filter: Filter, range: string, sort: string, onClear: () => void, navigate: Navigate }} props
  */
-function ListEnd({ list, filter, range, onClear, navigate }) {
+function ListEnd({ list, filter, range, sort, onClear, navigate }) {
   const total = useFocusAfter(list.hasMore);
   if (list.error) return html`<${ListError} list=${list} filter=${filter} onClear=${onClear} />`;
   // The button stays while it loads: Tab to it scrolls to the end, which starts loading, and would lose the focus.
-  if (list.hasMore)
-    return html`<div class="list-end"><button aria-disabled=${list.loading} onClick=${list.loadMore}>${list.loading ? 'Loading …' : 'Load older alerts'}</button></div>`;
+  if (list.hasMore) return html`<${LoadMore} list=${list} oldestFirst=${splitSort(sort, filter).oldestFirst} />`;
   if (list.loading) return html`<p class="list-end note" role="status">Loading …</p>`;
   if (list.searchedFrom !== null)
     return html`<${SearchEnd} from=${list.searchedFrom} count=${list.rows.length} navigate=${navigate} />`;
   if (list.rows.length > 0)
     return html`<p ref=${total} class="list-end note" tabindex="-1">${formatCount(list.rows.length, 'alert')} in total</p>`;
   return html`<${EmptyList} filter=${filter} range=${range} onClear=${onClear} navigate=${navigate} />`;
+}
+
+/** @param {{ list: AlertList, oldestFirst: boolean }} props */
+function LoadMore({ list, oldestFirst }) {
+  const label = oldestFirst ? 'Load newer alerts' : 'Load older alerts';
+  return html`
+    <div class="list-end">
+      ${list.sortedBy !== '' && html`<p class="note">Only the ${formatCount(list.rows.length, 'loaded alert')} ${list.rows.length === 1 ? 'is' : 'are'} sorted.</p>`}
+      <button aria-disabled=${list.loading} onClick=${list.loadMore}>${list.loading ? 'Loading …' : label}</button>
+    </div>
+  `;
 }
 
 /** @param {{ list: AlertList, filter: Filter, onClear: () => void }} props */

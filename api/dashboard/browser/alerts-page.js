@@ -23,7 +23,7 @@ import { boundsOf, RANGES } from './view.js';
 export function AlertsPage(props) {
   const { view, navigate, settings, events, notify } = props;
   const filter = useFilter(view);
-  const list = useAlertList(filter);
+  const list = useAlertList(filter, view.sort);
   const { statistics, error, refreshSoon } = useStatistics(view);
   const [changes, setChanges] = useState(/** @type {ReadonlyMap<string, Alert>} */ (new Map()));
   events.current = {
@@ -40,6 +40,7 @@ export function AlertsPage(props) {
   const [retryFilter, setRetryFilter] = useState(/** @type {Partial<Filter> | null} */ (null));
   const { open, close } = useDetail(view, navigate);
   const change = useChange(changes, view.alert);
+  const mayRetry = settings.scopes.includes('operate');
   const confirmRetry = (/** @type {Partial<Filter>} */ group) => setRetryFilter({ ...group, ...boundsOf(view) });
   return html`
     <main class=${view.alert === '' ? '' : 'with-detail'}>
@@ -48,10 +49,10 @@ export function AlertsPage(props) {
         <${WaitingBanners} statistics=${statistics} />
       <//>
       <${Overview} statistics=${statistics} view=${view} navigate=${navigate} period=${RANGES[view.range]?.label ?? 'Custom range'} />
-      <${AlertSection} list=${list} filter=${filter} view=${view} navigate=${navigate} statistics=${statistics} notify=${notify} onOpen=${open} />
+      <${AlertSection} list=${list} filter=${filter} view=${view} navigate=${navigate} mayRetry=${mayRetry} statistics=${statistics} notify=${notify} onOpen=${open} />
       <aside aria-label=${view.alert === '' ? 'Failures' : 'Alert'}>
         ${view.alert !== '' && html`<${Detail} uuid=${view.alert} change=${change} view=${view} settings=${settings} onClose=${close} onKept=${list.reload} notify=${notify} />`}
-        <${Failures} statistics=${statistics} view=${view} navigate=${navigate} mayRetry=${settings.scopes.includes('operate')} onRetry=${confirmRetry} />
+        <${Failures} statistics=${statistics} view=${view} navigate=${navigate} mayRetry=${mayRetry} onRetry=${confirmRetry} />
       </aside>
     </main>
     ${retryFilter && html`<${RetryDialog} filter=${retryFilter} onClose=${() => setRetryFilter(null)} onDone=${notify} onOpen=${open} />`}

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 
 /** @typedef {import('./requests.js').Alert} Alert */
 /** @typedef {'connecting' | 'live' | 'lost'} Connection */
+/** @typedef {import('./hidden-stream.js').WhileHidden} WhileHidden */
 /** @typedef {{ onAlerts(alerts: Alert[]): void, onGap(): void }} AlertEvents onGap: the page may have missed changes */
 
 const EVENT_NAMES = ['alert.pending', 'alert.processing', 'alert.processed', 'alert.failed'];
@@ -11,12 +12,15 @@ const BATCH_MS = 100;
 const MAX_RECONNECT_DELAY_MS = 15_000;
 /** The server sends a ping every 5 s. After this time without any event it is frozen, although the connection is open. */
 const SILENCE_MS = 9_000;
-/** A hidden page closes its stream: a browser has only six connections to a server for all its tabs. */
+/**
+ * A hidden page closes its stream: a browser has only six connections to a server for all its tabs. If the operator wants to
+ * be notified, one hidden page of the browser keeps its stream.
+ */
 const HIDDEN_MS = 30_000;
 
 /**
  * Opens the stream and returns a function that closes it.
- * @param {AlertEvents & { onConnection(connection: Connection): void }} handlers
+ * @param {AlertEvents & { onConnection(connection: Connection): void, whileHidden: WhileHidden }} handlers
  * @returns {() => void}
  */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: its functions share one state.
@@ -35,6 +39,7 @@ export function openEvents(handlers) {
   let hiddenTimer;
   /** @type {Timer} */
   let silenceTimer;
+  let visible = new AbortController();
 
   function open() {
     source = new EventSource('/alerts/events');
@@ -91,11 +96,17 @@ export function openEvents(handlers) {
 
   function onVisibilityChange() {
     clearTimeout(hiddenTimer);
-    if (document.hidden) hiddenTimer = setTimeout(close, HIDDEN_MS);
-    else if (source === undefined) {
-      handlers.onGap();
-      open();
-    }
+    visible.abort();
+    visible = new AbortController();
+    const { signal } = visible;
+    if (document.hidden) hiddenTimer = setTimeout(() => handlers.whileHidden(signal, close, openAgain), HIDDEN_MS);
+    else openAgain();
+  }
+
+  function openAgain() {
+    if (source !== undefined) return;
+    handlers.onGap();
+    open();
   }
 
   document.addEventListener('visibilitychange', onVisibilityChange);
@@ -104,12 +115,13 @@ export function openEvents(handlers) {
     document.removeEventListener('visibilitychange', onVisibilityChange);
     clearTimeout(hiddenTimer);
     clearTimeout(flushTimer);
+    visible.abort();
     close();
   };
 }
 
-/** @param {{ current: AlertEvents }} handlers @returns {Connection} */
-export function useEvents(handlers) {
+/** @param {{ current: AlertEvents }} handlers @param {{ current: WhileHidden }} whileHidden @returns {Connection} */
+export function useEvents(handlers, whileHidden) {
   const [connection, setConnection] = useState(/** @type {Connection} */ ('connecting'));
   useEffect(
     () =>
@@ -117,6 +129,7 @@ export function useEvents(handlers) {
         onAlerts: (alerts) => handlers.current.onAlerts(alerts),
         onGap: () => handlers.current.onGap(),
         onConnection: setConnection,
+        whileHidden: (...args) => whileHidden.current(...args),
       }),
     [],
   );

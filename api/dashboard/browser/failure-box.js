@@ -3,6 +3,7 @@ import { FAILURE_CODES } from './failure-codes.js';
 import { UntrustedText } from './format.js';
 import { html } from './html.js';
 import { RequestError, retryAlert } from './requests.js';
+import { newRetryKey } from './retry-key.js';
 
 /** @typedef {import('./requests.js').Alert} Alert */
 /** @typedef {'none' | 'sending' | 'queued' | 'failed again' | 'succeeded'} RetryState */
@@ -66,7 +67,7 @@ function useRetry({ uuid, status, processed_at }) {
   /** When the failure was recorded that the retry is about; a later one is the retry's own. */
   const [retried, setRetried] = useState(/** @type {string | null} */ (null));
   /** One for each failure: a click after a lost response repeats the request. @type {string} */
-  const key = useMemo(randomKey, [uuid, processed_at]);
+  const key = useMemo(newRetryKey, [uuid, processed_at]);
   async function send() {
     setSending(true);
     try {
@@ -83,11 +84,6 @@ function useRetry({ uuid, status, processed_at }) {
   else if (retried !== null && !isNewResult) state = 'queued';
   else if (retried !== null) state = status === 'failed' ? 'failed again' : 'succeeded';
   return { state, send };
-}
-
-/** Unlike crypto.randomUUID, this also works over plain HTTP. */
-function randomKey() {
-  return [...crypto.getRandomValues(new Uint32Array(4))].map((number) => number.toString(36)).join('-');
 }
 
 /** Returns refs; the message gets the focus if it replaces the focused button. */

@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { UntrustedText } from './format.js';
 import { html } from './html.js';
 import { followLink } from './link.js';
+import { NotificationMenu } from './notification-menu.js';
 import {
   urlOf,
   viewOfAlerts,
@@ -13,13 +14,15 @@ import {
 } from './view.js';
 import { ZoneSwitch } from './zone-switch.js';
 
+/** @typedef {import('./failure-watch.js').NotificationSettings} NotificationSettings */
 /** @typedef {import('./view.js').View} View */
 
 /**
  * Shows the two views of the page, the state of the connection, and the links to other pages.
- * @param {{ settings: import('./main.js').Settings, connection: import('./events.js').Connection, view: View, navigate: import('./view.js').Navigate }} props
+ * @param {{ settings: import('./main.js').Settings, connection: import('./events.js').Connection, view: View, navigate: import('./view.js').Navigate,
+ *   notifications: NotificationSettings, onNotifications: (changes: Partial<NotificationSettings>) => void }} props
  */
-export function Header({ settings, connection, view, navigate }) {
+export function Header({ settings, connection, view, navigate, notifications, onNotifications }) {
   const label = { connecting: 'Connecting', live: 'Live', lost: 'Reconnecting' }[connection];
   return html`
     <header class="page-header">
@@ -34,6 +37,7 @@ export function Header({ settings, connection, view, navigate }) {
       </nav>
       <span class=${`connection ${connection}`} role="status">${label}</span>
       <${ZoneSwitch} view=${view} navigate=${navigate} />
+      <${NotificationMenu} settings=${notifications} onChange=${onNotifications} />
       <nav class="pages" aria-label="Other pages">
         ${settings.allStores && html`<a href="/queues">Queue</a>`}
         <a href="/docs">API</a>

@@ -6,14 +6,16 @@ import { AuditPage } from './audit-page.js';
 import { useOverview } from './destinations.js';
 import { DestinationsPage } from './destinations-page.js';
 import { useEvents } from './events.js';
+import { useFailureWatch } from './failure-watch.js';
 import { Header } from './header.js';
+import { whileHiddenFor } from './hidden-stream.js';
 import { html } from './html.js';
 import { RetentionPage } from './retention-page.js';
 import { SETTINGS } from './settings.js';
 import { SettingsPage } from './settings-page.js';
 import { StoresPage } from './stores-page.js';
 import { showTimesIn } from './time.js';
-import { useView } from './view.js';
+import { useView, viewOfAlerts } from './view.js';
 
 /** @typedef {import('./events.js').Connection} Connection */
 /** @typedef {import('./events.js').AlertEvents} AlertEvents */
@@ -54,8 +56,13 @@ function Page({ settings }) {
   const [view, navigate] = useView();
   showTimesIn(view.zone);
   const events = useRef(IGNORE);
-  const connection = useEvents(events);
-  useTitle(connection, view.view);
+  const watch = useFailureWatch(([first, ...others]) =>
+    navigate(
+      first && others.length === 0 ? viewOfAlerts(view, first.uuid) : { ...viewOfAlerts(view), status: 'failed' },
+    ),
+  );
+  const connection = useEvents(useWatched(events, watch.onAlerts), useLatest(whileHiddenFor(watch.settings)));
+  useTitle(connection, view.view, watch.unseen);
   const overview = useOverview(view.view === 'destinations');
   const [toast, notify] = useToast();
   const props = { settings, view, navigate, connection, events, overview, notify };
@@ -63,18 +70,46 @@ function Page({ settings }) {
   if (!ofAlerts) events.current = IGNORE;
   return html`
     <a class="skip" href=${`#${view.view || 'alerts'}`}>${`Skip to ${view.view || 'alerts'}`}</a>
-    <${Header} settings=${settings} connection=${connection} view=${view} navigate=${navigate} />
+    <${Header} settings=${settings} connection=${connection} view=${view} navigate=${navigate} notifications=${watch.settings} onNotifications=${watch.change} />
     <${PAGES[view.view]} ...${props} />
     <p class="toast" role="status">${toast}</p>
   `;
 }
 
-/** Shows a lost connection in the tab too, where an operator sees it while another page is open. @param {Connection} connection @param {import('./view.js').View['view']} view */
-function useTitle(connection, view) {
+/**
+ * Shows a lost connection and new failures in the tab too, where an operator sees them while another page is open.
+ * @param {Connection} connection
+ * @param {import('./view.js').View['view']} view
+ * @param {number} failures
+ */
+function useTitle(connection, view, failures) {
   useEffect(() => {
     const title = `${TITLES[view]}Video alerts`;
-    document.title = connection === 'lost' ? `⚠ Connection lost – ${title}` : title;
-  }, [connection, view]);
+    const count = failures > 0 ? `(${failures}) ` : '';
+    document.title = count + (connection === 'lost' ? `⚠ Connection lost – ${title}` : title);
+  }, [connection, view, failures]);
+}
+
+/** Returns a ref that always has the value of the last render. @template Value @param {Value} value */
+function useLatest(value) {
+  const ref = useRef(value);
+  ref.current = value;
+  return ref;
+}
+
+/**
+ * Returns handlers that also pass the alerts to `watch`, whatever view is shown.
+ * @param {{ current: AlertEvents }} events
+ * @param {(alerts: import('./requests.js').Alert[]) => void} watch
+ */
+function useWatched(events, watch) {
+  return useLatest({
+    onAlerts(/** @type {import('./requests.js').Alert[]} */ alerts) {
+      watch(alerts);
+      events.current.onAlerts(alerts);
+    },
+    onGap: () => events.current.onGap(),
+  });
 }
 
 /** Returns a message that disappears after a while, and a function that sets it. @returns {[string, (text: string) => void]} */

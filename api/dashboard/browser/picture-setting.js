@@ -2,15 +2,16 @@ import { useState } from 'preact/hooks';
 import { Checkbox } from './form-fields.js';
 import { html } from './html.js';
 import { SETTINGS } from './settings.js';
+import { readStored, writeStored } from './stored-setting.js';
 
 const KEY = 'pictures';
 
 /** Returns whether the list shows pictures, and a function that changes it. The browser remembers it. @returns {[boolean, (shown: boolean) => void]} */
 export function usePictureSetting() {
-  const [shown, setShown] = useState(() => SETTINGS.pictures && read() !== 'off');
+  const [shown, setShown] = useState(() => SETTINGS.pictures && readStored(KEY) !== 'off');
   const change = (/** @type {boolean} */ show) => {
     setShown(show);
-    write(show ? 'on' : 'off');
+    writeStored(KEY, show ? 'on' : 'off');
   };
   return [shown, change];
 }
@@ -19,22 +20,4 @@ export function usePictureSetting() {
 export function PictureSwitch({ shown, onChange }) {
   if (!SETTINGS.pictures) return null;
   return html`<div class="picture-switch"><${Checkbox} label="Pictures" checked=${shown} onChange=${onChange} /></div>`;
-}
-
-// A browser can be configured to have no storage; then reading it throws.
-function read() {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null;
-  }
-}
-
-/** @param {string} value */
-function write(value) {
-  try {
-    localStorage.setItem(KEY, value);
-  } catch {
-    // The setting lasts until the page is closed.
-  }
 }

@@ -15,11 +15,17 @@
 
 /** A request that failed: with an error status, or with status 0 because there was no response. */
 export class RequestError extends Error {
-  /** @param {number} status @param {string} message @param {FieldError[]} [errors] the fields that the API rejected */
-  constructor(status, message, errors = []) {
+  /**
+   * @param {number} status
+   * @param {string} message
+   * @param {FieldError[]} [errors] the fields that the API rejected
+   * @param {number} [retryAfterS] the Retry-After of the response
+   */
+  constructor(status, message, errors = [], retryAfterS = 0) {
     super(message);
     this.status = status;
     this.errors = errors;
+    this.retryAfterS = retryAfterS;
   }
 }
 
@@ -66,7 +72,7 @@ export async function send(
   const message = response.ok
     ? 'The response of the server is incomplete.'
     : (parsed?.detail ?? `The server responded with status ${response.status}.`);
-  throw new RequestError(response.status, message, parsed?.errors);
+  throw new RequestError(response.status, message, parsed?.errors, Number(response.headers.get('retry-after') ?? 0));
 }
 
 /** @param {Record<string, string | number | null>} values */
@@ -75,9 +81,10 @@ export function toQuery(values) {
   return present.length === 0 ? '' : `?${new URLSearchParams(present.map(([name, value]) => [name, String(value)]))}`;
 }
 
-/** @param {Filter} filter @param {string | null} cursor @param {AbortSignal} signal @returns {Promise<AlertPage>} */
-export function listAlerts(filter, cursor, signal) {
-  const query = toQuery({ ...filter, limit: cursor === null ? 100 : 200, cursor });
+/** @param {Filter & { oldestFirst: boolean }} filter @param {string | null} cursor @param {AbortSignal} signal @returns {Promise<AlertPage>} */
+export function listAlerts({ oldestFirst, ...filter }, cursor, signal) {
+  const sort = oldestFirst ? 'received_at' : '';
+  const query = toQuery({ ...filter, sort, limit: cursor === null ? 100 : 200, cursor });
   // Not from a replica that lags: the page applies the events that follow.
   return send(`/alerts${query}`, { signal, headers: { 'cache-control': 'no-cache' } });
 }

@@ -1,5 +1,6 @@
 // The state of the page. All of it is in the URL, so that reloads, links and the back button work.
 import { useCallback, useEffect, useState } from 'preact/hooks';
+import { isSort } from './list-order.js';
 
 /**
  * @typedef {object} View An empty string means "not set".
@@ -20,8 +21,8 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
  * @property {string} action Which entries of the audit log are shown.
  * @property {string} target What these entries are about: the id of an alert, a key …
  * @property {string} period Of the overview of the stores: a key of RANGES.
- * @property {string} sort What the stores are sorted by.
- * @property {string} order `asc` or `desc`.
+ * @property {string} sort What the list is sorted by, descending after `-`, or the stores; empty: newest, or most problems, first.
+ * @property {string} order Of the stores: `asc` or `desc`.
  */
 
 const MINUTE_MS = 60_000;
@@ -65,7 +66,8 @@ export function readView(search) {
   const [status, store, failure_code, alert] = [get('status'), get('store'), get('failure_code'), get('alert')];
   const held = get('held') === 'true' ? 'true' : '';
   const triage = TRIAGE.includes(get('triage')) ? get('triage') : '';
-  const view = { ...NO_VIEW, q: get('q'), status, store, failure_code, held, triage, alert, zone };
+  const sort = isSort(get('sort')) ? get('sort') : '';
+  const view = { ...NO_VIEW, q: get('q'), status, store, failure_code, held, triage, sort, alert, zone };
   const [from, to] = [toIsoTime(get('from')), toIsoTime(get('to'))];
   if (from !== '' || to !== '') return { ...view, range: 'custom', from, to };
   return { ...view, range: Object.hasOwn(RANGES, get('range')) ? get('range') : DEFAULT_RANGE, from, to };

@@ -74,7 +74,7 @@ describe.skipIf('missing' in found)('the operator’s page by keyboard', TEST_TI
       // One evaluation for both: the page may render between two.
       const [outline, element] = await page.evaluate<[string, string]>(`(() => {
         const { activeElement: of } = document;
-        return [getComputedStyle(of, of.closest('.row') && '::after').outlineStyle, of.outerHTML.slice(0, 300)];
+        return [getComputedStyle(of, of.matches('.body .row a') && '::after').outlineStyle, of.outerHTML.slice(0, 300)];
       })()`);
       expect(outline, element).not.toBe('none');
     }

@@ -1,22 +1,29 @@
 import { isRetryable, TimeLimitError } from './errors.ts';
 import { type EventOptions, readEvents } from './events.ts';
 import { type CallOptions, Connection, type ConnectionOptions, sleep } from './http.ts';
+import { type KeyClient, keyClient } from './keys.ts';
 import { queryString } from './query-string.ts';
 import type { Alert, AlertEvent, AlertPage, ListQuery, NewAlert, SentAlert } from './types.ts';
 
 export { ConnectionError, isRetryable, ProblemError, TimeLimitError, VideoAlertsError } from './errors.ts';
 export type { EventOptions } from './events.ts';
 export type { CallOptions, ConnectionOptions, Retry } from './http.ts';
+export type { KeyClient } from './keys.ts';
 export type { components, operations, paths } from './openapi.ts';
 export type {
   Alert,
   AlertEvent,
   AlertPage,
+  CreatedKey,
   EventQuery,
   FieldError,
+  Key,
+  KeyRotation,
   ListQuery,
   NewAlert,
+  NewKey,
   ProblemType,
+  RotatedKey,
   SentAlert,
 } from './types.ts';
 
@@ -49,6 +56,7 @@ export type Client = {
   events(options?: EventOptions): AsyncGenerator<AlertEvent, never, void>;
   /** Gives a failed alert a new round of attempts. */
   retry(uuid: string, options?: RetryOptions): Promise<SentAlert>;
+  keys: KeyClient;
 };
 
 /** Longest wait of one request; the API's limit is 25 s. */
@@ -88,6 +96,7 @@ export function createClient(options: ConnectionOptions): Client {
       const reply = await connection.call(`${pathOf(uuid)}/retry`, { ...callOptions, method: 'POST', headers });
       return reply.body as SentAlert;
     },
+    keys: keyClient(connection),
   };
   return client;
 }

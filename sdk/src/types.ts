@@ -27,6 +27,13 @@ export type AlertEvent =
   | { type: `alert.${Alert['status']}`; id: string; alert: Alert }
   | { type: 'reset'; id: string; alert?: undefined };
 
+export type Key = Schemas['Key'];
+/** A new key. `key` is in no other response. */
+export type CreatedKey = Schemas['CreatedKey'];
+export type RotatedKey = Schemas['RotatedKey'];
+export type NewKey = Schemas['NewKey'];
+export type KeyRotation = Schemas['KeyRotation'];
+
 export type ProblemBody = Schemas['Problem'];
 export type FieldError = NonNullable<ProblemBody['errors']>[number];
 

@@ -120,7 +120,7 @@ it('the help of the program lists its commands, and each command has examples', 
   const commands = [...(/Commands:\n((?: {2}.+\n)+)/.exec(out)?.[1] ?? '').matchAll(/^ {2}(\w+)/gm)].map(
     ([, name = '']) => name,
   );
-  expect(commands).toEqual(expect.arrayContaining(['send', 'wait', 'tail', 'list', 'retry']));
+  expect(commands).toEqual(expect.arrayContaining(['send', 'wait', 'tail', 'list', 'retry', 'keys']));
   for (const command of commands) {
     const help = await runCli(command, '--help');
     expect(help).toMatchObject({ code: 0, err: '' });
@@ -143,6 +143,12 @@ it.each([
     '--status takes pending, processing, processed, failed, not done. See video-alerts list --help',
   ],
   [['list', '--limit', '0'], '--limit takes a whole number from 1. See video-alerts list --help'],
+  [['keys'], 'keys takes list, create, rotate, revoke, not nothing. See video-alerts keys --help'],
+  [['keys', 'revoke'], 'keys rotate and keys revoke take one ID, as shown by keys list. See video-alerts keys --help'],
+  [
+    ['keys', 'create', '--name', 'x', '--scope', 'read,all'],
+    '--scope takes write, read, operate, manage, metrics. See video-alerts keys --help',
+  ],
   [['wait'], 'wait takes at least one UUID. See video-alerts wait --help'],
   [['tail', '--url', 'nowhere'], 'Invalid URL. See video-alerts tail --help'],
 ])('%j is wrong usage', async (args, message) => {

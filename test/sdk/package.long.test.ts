@@ -181,6 +181,34 @@ describe.each(nodes)('the command line on $name', (node) => {
     expect((await endless.result).code).toBe(130);
   });
 
+  it('creates, lists, rotates and revokes keys', OPTIONS, async () => {
+    await prepare();
+    const cli = commandLine(node);
+    const options = ['--name', `cameras of ${node.name}`, '--scope', 'write,read', '--store', 'harbour-store'];
+    const created = await cli.run('keys', 'create', ...options, '--expires', '90d');
+    expect(created).toMatchObject({ code: 0, out: expect.stringMatching(/^va_[0-9a-f]{10}_\S+\n$/) });
+    const key = created.out.trim();
+    const id = key.split('_')[1] ?? '';
+    const listed = await cli.json('keys', 'list');
+    expect(listed.lines.find((each) => each.id === id)).toMatchObject({
+      scopes: ['write', 'read'],
+      stores: ['harbour-store'],
+      status: 'active',
+      expires_at: expect.any(String),
+    });
+    expect((await cli.run('keys', 'list')).out).toMatch(new RegExp(`^ID +NAME .+\n(.+\n)*${id} .+harbour-store`));
+    const rotated = await cli.json('keys', 'rotate', id, '--overlap', '2h');
+    expect(rotated).toMatchObject({ code: 0, lines: [{ replaces: { id }, key: expect.stringMatching(/^va_/) }] });
+    // The old key and the new one are valid.
+    for (const each of [key, rotated.lines[0].key]) {
+      expect((await cli.json('list', '--store', 'harbour-store', '--key', each)).code).toBe(0);
+    }
+    expect((await cli.run('keys', 'revoke', id)).code).toBe(0);
+    const revoked = async () => (await cli.run('list', '--key', key)).code;
+    await expect.poll(revoked, { timeout: 150_000 }).toBe(3);
+    expect((await cli.run('keys', 'list', '--key', rotated.lines[0].key)).code).toBe(3);
+  });
+
   it('reports errors by its exit code', OPTIONS, async () => {
     await prepare();
     const cli = commandLine(node);

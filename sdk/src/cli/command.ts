@@ -48,11 +48,10 @@ export function text(values: OptionValues, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Returns the texts of an option that may be repeated or has a list with commas. */
+/** Returns the texts of an option that may be repeated. */
 export function texts(values: OptionValues, name: string): string[] {
   const value = values[name];
-  const given = Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
-  return given;
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
 }
 
 /** Returns the number of an option. Throws a UsageError for other text. */

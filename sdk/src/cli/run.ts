@@ -10,6 +10,7 @@ import {
 } from '../client.ts';
 import { type Command, EXIT, number, type OptionValues, text, UsageError } from './command.ts';
 import { commandHelp, programHelp } from './help.ts';
+import { keys } from './keys.ts';
 import { list } from './list.ts';
 import type { Output } from './output.ts';
 import { retry } from './retry.ts';
@@ -17,7 +18,7 @@ import { send } from './send.ts';
 import { tail } from './tail.ts';
 import { wait } from './wait.ts';
 
-const COMMANDS: Record<string, Command> = { send, wait, tail, list, retry };
+const COMMANDS: Record<string, Command> = { send, wait, tail, list, retry, keys };
 
 const GLOBAL_OPTIONS = {
   url: { type: 'string' },

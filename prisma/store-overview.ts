@@ -23,6 +23,8 @@ export type StoreSummary = {
   /** Unfinished after a failed attempt, or after LATE_AFTER. */
   late: number;
   lastAlertAt: Date;
+  /** Since when the store is reported as silent; null: it is not. */
+  silentSince: Date | null;
 };
 
 /**
@@ -46,9 +48,11 @@ export async function summarizeStores(
       COALESCE(previous_alerts, 0) AS "previousAlerts", COALESCE(previous_failed, 0) AS "previousFailed",
       COALESCE(unfinished, 0) AS unfinished, COALESCE(late, 0) AS late,
       COALESCE(newest, (SELECT received_at FROM alerts WHERE alerts.store = names.store
-        ORDER BY received_at DESC, id DESC LIMIT 1)) AS "lastAlertAt", oldest
+        ORDER BY received_at DESC, id DESC LIMIT 1)) AS "lastAlertAt", oldest, silent.since AS "silentSince"
     FROM (SELECT store FROM names WHERE store IS NOT NULL LIMIT ${MAX_STORES}) names
-      LEFT JOIN counted USING (store) LEFT JOIN waiting USING (store)`;
+      LEFT JOIN counted USING (store) LEFT JOIN waiting USING (store)
+      LEFT JOIN (
+        SELECT store, since FROM silences WHERE camera = '' AND ended_at IS NULL AND notified_at IS NOT NULL) silent USING (store)`;
   const counted = stores.reduce((sum, { alerts, previousAlerts }) => sum + alerts + previousAlerts, 0);
   const oldest = stores.reduce((min, row) => Math.min(min, row.oldest?.getTime() ?? min), Number.POSITIVE_INFINITY);
   return {

@@ -8,6 +8,7 @@ import { json } from './responses.ts';
 const SUMMARY = {
   ...{ store: 'test-store', alerts: 60, failed: 6, previousAlerts: 48, previousFailed: 1, unfinished: 3, late: 2 },
   lastAlertAt: new Date('2026-11-22T05:58:20.000Z'),
+  silentSince: null,
 };
 const PERIOD = PERIODS['1h'];
 const perBucket = (n: number) => Array<number>(PERIOD.buckets).fill(n);

@@ -57,6 +57,7 @@ export function presentStore(
   return {
     ...{ store, alerts, failed, failure_rate: rateOf(summary), unfinished, late },
     last_alert_at: summary.lastAlertAt.toISOString(),
+    silent_since: summary.silentSince?.toISOString() ?? null,
     previous: { ...previous, failure_rate: rateOf(previous) },
     buckets,
   };

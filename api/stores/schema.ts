@@ -53,6 +53,7 @@ const storeOverviewSchema = z.strictObject({
   unfinished: count.meta({ description: 'Neither processed nor failed now, whenever they were received.' }),
   late: count.meta({ description: 'Of these, after a failed attempt or after LATE_AFTER, as `late` of an alert.' }),
   last_alert_at: instant.meta({ description: 'When the newest alert was received, in the period or before.' }),
+  silent_since: instant.nullable().meta({ description: 'Since when it is reported as silent; null: it is not.' }),
   previous: z
     .strictObject({ alerts: count, failed: count, failure_rate: rate })
     .meta({ description: 'The same of the period before, which is as long.' }),

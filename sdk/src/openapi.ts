@@ -2541,6 +2541,8 @@ export interface components {
                  * @description When the newest alert was received, in the period or before.
                  */
                 last_alert_at: string;
+                /** @description Since when it is reported as silent; null: it is not. */
+                silent_since: string | null;
                 /** @description The same of the period before, which is as long. */
                 previous: {
                     alerts: number;

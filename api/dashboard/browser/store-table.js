@@ -63,16 +63,15 @@ function SortHeading({ sort, number, view, navigate, children }) {
 
 /** @param {{ of: StoreOverview, bucketSeconds: number, now: number, view: View, navigate: Navigate }} props */
 function StoreRow({ of, bucketSeconds, now, view, navigate }) {
-  const { store, alerts, failed, failure_rate, late, previous, buckets, last_alert_at } = of;
+  const { store, alerts, failed, failure_rate, late, previous, buckets, last_alert_at, silent_since } = of;
   const ofStore = { ...viewOfAlerts(view), store, range: view.period || '24h' };
   // Alerts wait whenever they were received.
   const waiting = { ...ofStore, status: 'pending', range: 'all' };
   const link = (/** @type {View} */ to, /** @type {unknown} */ text) =>
     html`<a href=${urlOf(to)} onClick=${followLink(() => navigate(to))}>${text}</a>`;
-  // A mark of the store, such as that it is silent, belongs after its name, and its number into a cell of its own.
   return html`
     <tr>
-      <td class="name">${link(ofStore, html`<${UntrustedText}>${store}<//>`)}</td>
+      <td class="name">${link(ofStore, html`<${UntrustedText}>${store}<//>`)}${silent_since !== null && html` <span class="badge">Silent since <${Time} at=${silent_since} /></span>`}</td>
       <td class=${failed > 0 ? 'number failed' : 'number'} data-label="failed">
         ${failed > 0 ? link({ ...ofStore, status: 'failed' }, formatNumber(failed)) : '0'} <${Trend} now=${failed} before=${previous.failed} bad />
       </td>

@@ -4,6 +4,7 @@ import { json, newAlert, startTestApi, type TestApi } from '../../test/test-api.
 import type { StorePage } from '../schema.ts';
 
 const HOUR_MS = 3_600_000;
+const SILENT_SINCE = new Date('2026-11-20T06:00:00Z');
 const { auth, client } = keyClients();
 const reader = client('reader', ['read']);
 const limited = client('limited', ['read'], ['Bern', 'Quiet']);
@@ -41,6 +42,14 @@ beforeAll(async () => {
     ),
   );
   await api.db.alert.createMany({ data });
+  const silence = { since: SILENT_SINCE, expected: 9, notifiedAt: new Date() };
+  await api.db.silence.createMany({
+    data: [
+      { ...silence, store: 'Quiet', camera: '' },
+      { ...silence, store: 'Bern', camera: 'door' },
+      { ...silence, store: 'Basel', camera: '', endedAt: new Date() },
+    ],
+  });
 });
 afterAll(() => api.close());
 
@@ -66,7 +75,9 @@ describe('GET /stores', () => {
     expect(of('Zürich 100%')).toMatchObject({ alerts: 4, failed: 0, unfinished: 2, late: 2 });
     expect(of('New')).toMatchObject({ alerts: 1, failure_rate: 0, unfinished: 1, late: 0 });
     const nothing = { alerts: 0, failed: 0, failure_rate: null };
-    expect(of('Quiet')).toMatchObject({ ...nothing, previous: nothing });
+    expect(of('Quiet')).toMatchObject({ ...nothing, previous: nothing, silent_since: SILENT_SINCE.toISOString() });
+    // Neither a silent camera nor a silence that has ended.
+    for (const store of ['Bern', 'Basel']) expect(of(store)?.silent_since).toBeNull();
     expect(Date.parse(`${of('Quiet')?.last_alert_at}`)).toBeLessThan(Date.now() - 99 * HOUR_MS);
     expect(page).toMatchObject({ total: 7, next_cursor: null, bucket_seconds: 3_600, counted_from: null });
     expect(Date.parse(page.to) - Date.parse(page.from)).toBe(24 * HOUR_MS);

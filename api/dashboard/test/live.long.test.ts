@@ -57,6 +57,7 @@ describe.skipIf('missing' in found)('the operator’s page on a running stack', 
 
   it('shows a new alert until it is processed, without a reload', async () => {
     const page = await open();
+    await page.setViewportSize({ width: 1600, height: 900 }); // wide enough for the codec
     await page.evaluate('window.notReloaded = true');
     const uuid = await stack.post({ store: 'new-one' });
     await shows(row(page, uuid), 'Processed');

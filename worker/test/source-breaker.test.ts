@@ -65,14 +65,14 @@ describe('a breaker', () => {
     expect(breaker.isDown()).toBe(false);
   });
 
-  it('spreads the waiting alerts: 5 return per second', () => {
+  it('spreads the waiting alerts: 2 return per second', () => {
     const { breaker, fail } = breakerAt();
     fail('a', 'b', 'c', 'd', 'e');
     const delays = Array.from({ length: 41 }, () => {
       const admission = breaker.admit('x');
       return admission.kind === 'wait' ? admission.delayMs : 0;
     });
-    expect([delays[0], delays[20], delays[40]]).toEqual([5_000, 9_000, 13_000]);
+    expect([delays[0], delays[20], delays[40]]).toEqual([5_000, 15_000, 25_000]);
   });
 
   it('returns the alerts that waited or failed once the source responds, unless they had an attempt or are final', () => {

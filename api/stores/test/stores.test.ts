@@ -46,7 +46,7 @@ beforeAll(async () => {
   await api.db.silence.createMany({
     data: [
       { ...silence, store: 'Quiet', camera: '' },
-      { ...silence, store: 'Bern', camera: 'door' },
+      { ...silence, store: 'Bern', camera: 'entrance' },
       { ...silence, store: 'Basel', camera: '', endedAt: new Date() },
     ],
   });

@@ -13,6 +13,7 @@ import type { StaleReads } from '#prisma/replica.ts';
 import { type Found, searchAlerts } from '#prisma/search.ts';
 import { type Auth, canAccessStore, recheckScope, requireScope, slotHolderOf } from '../auth/client.ts';
 import type { LongPollSlots } from '../http/long-poll-slots.ts';
+import { linkNextPage } from '../http/next-page.ts';
 import { preferredWait } from '../http/prefer.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
@@ -191,10 +192,7 @@ function getAlerts(deps: Deps): RequestHandler {
     const { found, page } = await read((db) => readPage(db, filter, { text: query.q, stores }, limits));
     const last = page.at(-1);
     const cursor = found.alerts.length > page.length && last ? encodeCursor(last, oldestFirst) : null;
-    if (cursor !== null) {
-      const next = new URLSearchParams({ ...req.query, cursor } as Record<string, string>); // parsed above: only strings
-      res.set('Link', `</alerts?${next}>; rel="next"`);
-    }
+    linkNextPage(req, res, cursor);
     res.set('Cache-Control', 'private, no-cache').json({
       data: page.map((alert) => presentAlert(alert)),
       next_cursor: cursor,

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { type AuditEntry, listAudit } from '#prisma/audit.ts';
 import type { Database } from '#prisma/client.ts';
 import { requireManage } from '../auth/client.ts';
+import { linkNextPage } from '../http/next-page.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse } from '../http/request-body.ts';
 import { type auditEntrySchema, auditQuerySchema } from './schema.ts';
@@ -23,10 +24,7 @@ function getAudit(db: Database): RequestHandler {
     const page = rows.slice(0, limit);
     const last = page.at(-1);
     const nextCursor = rows.length > page.length && last ? encodeCursor(last.id) : null;
-    if (nextCursor !== null) {
-      const next = new URLSearchParams({ ...req.query, cursor: nextCursor } as Record<string, string>); // parsed above: only strings
-      res.set('Link', `</audit?${next}>; rel="next"`);
-    }
+    linkNextPage(req, res, nextCursor);
     res.set('Cache-Control', 'private, no-cache').json({ data: page.map(presentEntry), next_cursor: nextCursor });
   };
 }

@@ -1,7 +1,6 @@
 import { type Request, type RequestHandler, Router } from 'express';
 import { appendAudit } from '#prisma/audit.ts';
 import {
-  type DeliveryCursor,
   type DeliveryRow,
   findDelivery,
   listDeliveries,
@@ -10,6 +9,7 @@ import {
 } from '#prisma/delivery-listing.ts';
 import { actorOf } from '../audit/actor.ts';
 import { requireManage, requireScope } from '../auth/client.ts';
+import { decodeTimeCursor, encodeTimeCursor, linkNextPage } from '../http/next-page.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse, readJson } from '../http/request-body.ts';
 import { deliveryPathSchema, deliveryQuerySchema, deliveryRetrySchema } from './delivery-schema.ts';
@@ -31,7 +31,7 @@ export function deliveryRoutes(deps: Deps): Router {
 function getDeliveries({ db }: Deps): RequestHandler {
   return async (req, res) => {
     const { limit, cursor, ...filter } = parse(deliveryQuerySchema, req.query, 'query');
-    const after = cursor === undefined ? undefined : decodeCursor(cursor);
+    const after = cursor === undefined ? undefined : decodeTimeCursor(cursor);
     // One more than requested shows whether there is a next page.
     const rows = await listDeliveries(
       db,
@@ -40,11 +40,8 @@ function getDeliveries({ db }: Deps): RequestHandler {
     );
     const page = rows.slice(0, limit);
     const last = page.at(-1);
-    const nextCursor = rows.length > page.length && last ? encodeCursor(last) : null;
-    if (nextCursor !== null) {
-      const next = new URLSearchParams({ ...req.query, cursor: nextCursor } as Record<string, string>); // parsed above: only strings
-      res.set('Link', `</deliveries?${next}>; rel="next"`);
-    }
+    const nextCursor = rows.length > page.length && last ? encodeTimeCursor(last) : null;
+    linkNextPage(req, res, nextCursor);
     res.set('Cache-Control', 'private, no-cache').json({ data: page.map(presentDelivery), next_cursor: nextCursor });
   };
 }
@@ -113,16 +110,4 @@ async function accessible(req: Request, db: Deps['db']): Promise<DeliveryRow> {
     throw new Problem('not-found', 'No delivery has this id.');
   }
   return delivery;
-}
-
-function encodeCursor({ createdAt, id }: DeliveryCursor): string {
-  return Buffer.from(`${createdAt.getTime()}.${id}`).toString('base64url');
-}
-
-const CURSOR = /^(\d{1,15})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
-
-function decodeCursor(cursor: string): DeliveryCursor {
-  const [, ms, id] = CURSOR.exec(Buffer.from(cursor, 'base64url').toString('latin1')) ?? [];
-  if (ms === undefined || id === undefined) throw new Problem('bad-cursor', 'This server did not issue this cursor.');
-  return { createdAt: new Date(Number(ms)), id };
 }

@@ -2,6 +2,7 @@ import { type RequestHandler, Router } from 'express';
 import type { StaleReads } from '#prisma/replica.ts';
 import type { StoreSummary } from '#prisma/store-overview.ts';
 import { canAccessStore, requireScope } from '../auth/client.ts';
+import { linkNextPage } from '../http/next-page.ts';
 import { allow } from '../http/problem.ts';
 import { parse } from '../http/request-body.ts';
 import { encodeCursor, orderOf, rateOf, sortStores } from './order.ts';
@@ -29,10 +30,7 @@ function getStores(staleReads: StaleReads): RequestHandler {
     const page = following.slice(0, limit);
     const last = page.at(-1);
     const nextCursor = following.length > page.length && last ? encodeCursor(last, by) : null;
-    if (nextCursor !== null) {
-      const next = new URLSearchParams({ ...req.query, cursor: nextCursor } as Record<string, string>); // parsed above: only strings
-      res.set('Link', `</stores?${next}>; rel="next"`);
-    }
+    linkNextPage(req, res, nextCursor);
     const buckets = await snapshot.bucketsOf(page.map(({ store }) => store));
     const body: StorePage = {
       data: page.map((summary, n) => presentStore(summary, buckets[n])),

@@ -49,7 +49,7 @@ describe(`the overview of ${STORES} stores with ${ROWS} alerts`, OPTIONS, () => 
          (count(*) FILTER (WHERE received_at >= $1 AND received_at < $2 AND status = 'failed'))::int AS failed,
          (count(*) FILTER (WHERE received_at >= $3 AND received_at < $1))::int AS "previousAlerts",
          (count(*) FILTER (WHERE received_at >= $3 AND received_at < $1 AND status = 'failed'))::int AS "previousFailed",
-         0 AS unfinished, 0 AS late, max(received_at) AS "lastAlertAt"
+         0 AS unfinished, 0 AS late, max(received_at) AS "lastAlertAt", NULL::timestamptz AS "silentSince"
        FROM alerts GROUP BY store ORDER BY store`,
       [FROM, TO, PREVIOUS],
     );

@@ -15,7 +15,9 @@ it('removes the folder of a probe whose worker was killed, and nothing else', { 
   const { insert, startWorker, waitUntilNotified } = await openWorkerFixture(t);
   const uuid = await insert('/right/mpeg2.avi');
 
-  const killed = startWorker({ TMPDIR: temporary, FFPROBE_PATH: hangingFfprobe, PROBE_TIMEOUT_MS: '600000' });
+  // Without pictures: the first runs of ffmpeg have such a folder, too, and write to it for a moment after their worker is killed.
+  const env = { TMPDIR: temporary, FFPROBE_PATH: hangingFfprobe, PROBE_TIMEOUT_MS: '600000', PICTURES: 'off' };
+  const killed = startWorker(env);
   const abandoned = await vi.waitFor(async () => {
     for (const name of await readdir(temporary)) {
       if ((await readdir(join(temporary, name))).includes('video')) return name;
@@ -33,12 +35,10 @@ it('removes the folder of a probe whose worker was killed, and nothing else', { 
     await utimes(join(temporary, name), twoHoursAgo, twoHoursAgo);
   }
 
-  const successor = startWorker({ TMPDIR: temporary });
+  const successor = startWorker({ TMPDIR: temporary, PICTURES: 'off' });
   expect(await waitUntilNotified(uuid)).toMatchObject({ status: 'processed' });
   await successor.stop();
-  // Next to these there can be a folder of the killed worker's first runs of ffmpeg, which is as fresh.
   const left = await readdir(temporary);
-  expect(left).toEqual(expect.arrayContaining(others));
-  expect(left).not.toContain(abandoned);
+  expect(left.toSorted()).toEqual(others);
   expect(successor.lines.join('\n')).toContain('"abandoned":1');
 });

@@ -42,7 +42,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /usr/share/doc /usr/share/man \
     && find /usr/lib \( -name 'libLLVM*' -o -name 'libz3.so*' -o -name 'libgallium*' -o -path '*/dri/*' \) -delete \
     && ffmpeg -loglevel error -f lavfi -i testsrc=size=64x64:duration=0.1 -frames:v 1 -c:v libwebp -f null -
-ARG VERSION=0.1.0
+ARG VERSION=1.0.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="video-alert-pipeline" \
       org.opencontainers.image.description="Takes alerts from stores' cameras, reads the header bytes of each video, reports its resolution, loses none." \

@@ -170,6 +170,24 @@ export async function addComment(
   });
 }
 
+/** Who did what with an alert, by its audit log. `assignee`: only of an assignment; null: nobody. */
+export type TriageEvent = { action: TriageAction; at: Date; by: string; assignee: string | null };
+
+const TRIAGE_ACTIONS = ['alert.acknowledged', 'alert.reopened', 'alert.assigned', 'alert.commented'] as const;
+export type TriageAction = (typeof TRIAGE_ACTIONS)[number];
+
+/** The newest ones of an alert. */
+const MAX_EVENTS = 100;
+
+/** Returns the newest triage events of an alert, oldest first. Those of a deleted alert with the same uuid are older than `since`. */
+export async function listTriageEvents(db: Database, uuid: string, since: Date): Promise<TriageEvent[]> {
+  const events = await db.$queryRaw<TriageEvent[]>`
+    SELECT action, at, COALESCE(actor_name, actor) AS by, details->>'assignee' AS assignee FROM audit_log
+    WHERE target = ${uuid} AND action = ANY (${[...TRIAGE_ACTIONS]}::text[]) AND at >= ${since}
+    ORDER BY id DESC LIMIT ${MAX_EVENTS}::int`;
+  return events.reverse();
+}
+
 /** Returns the comments of an alert, newest last; undefined if the alert is unknown to a reader of these stores. */
 export async function listComments(
   db: Database,

@@ -3,6 +3,7 @@ import { findAlert } from '#prisma/alerts.ts';
 import type { Database } from '#prisma/client.ts';
 import type { StaleReads } from '#prisma/replica.ts';
 import { listRounds } from '#prisma/rounds.ts';
+import { listTriageEvents } from '#prisma/triage.ts';
 import { canAccessStore, requireScope } from '../auth/client.ts';
 import { allow, Problem } from '../http/problem.ts';
 import { parse } from '../http/request-body.ts';
@@ -47,6 +48,10 @@ function getTimeline(db: Database): RequestHandler {
     const alert = await findAlert(db, uuid);
     if (!alert || !canAccessStore(req.apiClient, alert.store))
       throw new Problem('not-found', 'No alert has this uuid.');
-    res.set('Cache-Control', 'private, no-cache').json(timelineOf(alert, new Date(), await listRounds(db, alert.id)));
+    const [rounds, triage] = await Promise.all([
+      listRounds(db, alert.id),
+      listTriageEvents(db, uuid, alert.receivedAt),
+    ]);
+    res.set('Cache-Control', 'private, no-cache').json(timelineOf(alert, new Date(), rounds, triage));
   };
 }

@@ -3,7 +3,9 @@ import type { Alert } from '#prisma/alerts.ts';
 import { AlertStatus, FailureCode } from '#prisma/generated/enums.ts';
 import { presentAlert } from '#prisma/present-alert.ts';
 import type { AlertRound } from '#prisma/rounds.ts';
+import type { TriageEvent } from '#prisma/triage.ts';
 import { alertSchema } from './schema.ts';
+import { presentTriageEvent, triageEventSchema } from './triage-schema.ts';
 
 const STEPS = ['received', 'queued', 'claimed', 'probed', 'notified'] as const;
 type Step = (typeof STEPS)[number];
@@ -60,6 +62,9 @@ export const timelineSchema = z
           'Every retry by an operator starts a round of attempts. The current round is last; retries of ' +
           'versions that did not save rounds are missing.',
       }),
+    triage: z.array(triageEventSchema).meta({
+      description: 'The newest 100 by people, oldest first, as far as the audit log has them.',
+    }),
   })
   .meta({ id: 'Timeline' });
 
@@ -68,9 +73,9 @@ type Wait = { for: Step; since: Date; ms: number };
 
 /**
  * Returns the steps of an alert and what delayed it. A wait that continues is measured until `now`. `earlier`: its rounds
- * before the current one.
+ * before the current one. `triage`: what people did with it.
  */
-export function timelineOf(alert: Alert, now: Date, earlier: AlertRound[] = []): Timeline {
+export function timelineOf(alert: Alert, now: Date, earlier: AlertRound[] = [], triage: TriageEvent[] = []): Timeline {
   const times = timesOf(alert);
   const waits: Wait[] = [];
   let last = roundStart(alert);
@@ -98,6 +103,7 @@ export function timelineOf(alert: Alert, now: Date, earlier: AlertRound[] = []):
     failure: presented.failure,
     bytes_fetched: Number(alert.bytesFetched),
     rounds: roundsOf(alert, now, earlier),
+    triage: triage.map(presentTriageEvent),
   };
 }
 

@@ -2160,6 +2160,17 @@ export interface components {
                     detail: string;
                 } | null;
             }[];
+            /** @description The newest 100 by people, oldest first, as far as the audit log has them. */
+            triage: {
+                /** @enum {string} */
+                action: "acknowledged" | "reopened" | "assigned" | "commented";
+                /** Format: date-time */
+                at: string;
+                /** @description The name of the API key. */
+                by: string;
+                /** @description Of `assigned`: the name of who works on it; null: nobody. */
+                assignee: string | null;
+            }[];
         };
         BulkTriageResponse: {
             /** @description One per uuid, in the same order. */

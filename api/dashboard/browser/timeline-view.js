@@ -14,6 +14,14 @@ const STEP_LABELS = {
   notified: 'Store notified',
 };
 
+/** @type {Record<Timeline['triage'][number]['action'], string>} */
+const TRIAGE_LABELS = {
+  acknowledged: 'Acknowledged',
+  reopened: 'Reopened',
+  assigned: 'Assigned',
+  commented: 'Commented on',
+};
+
 /** Shows each step of an alert and the time before it; highlights the longest wait. @param {{ timeline: Timeline }} props */
 export function TimelineView({ timeline }) {
   const { steps, waiting, total_ms, summary } = timeline;
@@ -42,8 +50,26 @@ export function TimelineView({ timeline }) {
         })}
       </ol>
       <p class="note">${waiting && `Received ${formatDuration(total_ms)} ago. `}Times in ${zoneName()}.</p>
+      ${timeline.triage?.length > 0 && html`<${TriageEvents} events=${timeline.triage} />`}
       ${timeline.rounds.length > 1 && html`<${Rounds} rounds=${timeline.rounds} />`}
     </section>
+  `;
+}
+
+/** Shows who did what with the alert, and when. @param {{ events: Timeline['triage'] }} props */
+function TriageEvents({ events }) {
+  return html`
+    <h3>Triage</h3>
+    <ol class="triage-events">
+      ${events.map(
+        (event) => html`
+          <li class="done">
+            <span class="step">${TRIAGE_LABELS[event.action]}${event.action === 'assigned' && html` ${event.assignee === null ? 'to nobody' : html`to <${UntrustedText}>${event.assignee}<//>`}`} by <b><${UntrustedText}>${event.by}<//></b></span>
+            <span class="at"><${Time} at=${event.at} /></span>
+          </li>
+        `,
+      )}
+    </ol>
   `;
 }
 

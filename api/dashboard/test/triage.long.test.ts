@@ -53,7 +53,7 @@ describe.skipIf('missing' in found)('triage on the operator’s page', TEST_TIME
     expect(ben.url()).toContain('triage=open');
     const anna = await open(ANNA, `/?alert=${uuid}`);
     await button(anna, 'Acknowledge').click();
-    await anna.getByText('Acknowledged by anna').waitFor();
+    await anna.locator('.triage').getByText('Acknowledged by anna').waitFor();
     expect(await anna.evaluate('document.activeElement.textContent')).toBe('Reopen');
     await row(ben, uuid).waitFor({ state: 'detached' });
     await button(anna, 'Assign to me').click();
@@ -65,13 +65,17 @@ describe.skipIf('missing' in found)('triage on the operator’s page', TEST_TIME
     await ben.getByLabel('Status').selectOption('Failed');
     await expect.poll(() => row(ben, uuid).locator('.triage-badge').textContent(), POLL_TIMEOUT).toMatch(/anna/);
     await row(ben, uuid).locator('a').click();
-    await ben.getByText('Acknowledged by anna').waitFor();
+    await ben.locator('.triage').getByText('Acknowledged by anna').waitFor();
     await ben.getByText('The switch is off.').waitFor();
     await ben.getByLabel('New comment').fill('Thank you');
     // Escape does not close the alert while a comment is written.
     await ben.keyboard.press('Escape');
     await button(ben, 'Add comment').click();
     await anna.locator('.comments li').getByText('Thank you').waitFor();
+    await expect
+      .poll(() => ben.locator('.triage-events .step').allTextContents(), POLL_TIMEOUT)
+      .toEqual(['Acknowledged by anna', 'Assigned to anna by anna', 'Commented on by anna', 'Commented on by ben']);
+    expect(await ben.locator('.triage-events time').count()).toBe(4);
     await expectAccessible(ben);
   });
 

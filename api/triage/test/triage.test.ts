@@ -144,6 +144,31 @@ describe('PATCH /alerts/:uuid/triage', () => {
   });
 });
 
+describe('the timeline', () => {
+  it('has who did what, oldest first, without what was done to a deleted alert with the same uuid', async () => {
+    const uuid = await failed();
+    const history = async () => (await get(`/alerts/${uuid}/timeline`, reader)).body.triage;
+    expect(await history()).toEqual([]);
+    await triage(uuid, { acknowledged: true, assignee: 'ben' });
+    await comment(uuid, 'on it', ben);
+    await triage(uuid, { acknowledged: false, assignee: null }, ben);
+    const event = (action: string, by: string, assignee: string | null = null) => ({
+      ...{ action, by, assignee, at: instant },
+    });
+    expect(await history()).toEqual([
+      event('acknowledged', 'anna'),
+      event('assigned', 'anna', 'ben'),
+      event('commented', 'ben'),
+      event('reopened', 'ben'),
+      event('assigned', 'ben'),
+    ]);
+    expect((await get(`/alerts/${uuid}/timeline`, harbour)).status).toBe(404);
+    expect((await send(api, 'DELETE', `/alerts/${uuid}`, undefined, anna)).status).toBe(204);
+    expect(await failed({ uuid })).toBe(uuid);
+    expect(await history()).toEqual([]);
+  });
+});
+
 describe('POST /alerts/triage', () => {
   it('returns one result per uuid, in the same order', async () => {
     const [first, second, other] = [await failed(), await failed({ store: 'harbour' }), await processed()];

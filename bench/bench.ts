@@ -63,7 +63,9 @@ async function measureSet(
     const withLatencies = options.latency && worker === 'current';
     const latencies = withLatencies ? await measureLatencies(bench, stack, videos, saturated) : NO_LATENCIES;
     runs.push({ saturated, ...latencies });
-    log(`${title}: ${Math.round(saturated.processedPerS)}/s, ${saturated.cpuMsPerAlertTotal.toFixed(2)} ms`);
+    const { processedPerS, cpuMsPerAlertTotal, wrong, missing } = saturated;
+    const errors = wrong + missing > 0 ? `, ${wrong + missing} WRONG OR MISSING` : '';
+    log(`${title}: ${Math.round(processedPerS)}/s, ${cpuMsPerAlertTotal.toFixed(2)} ms${errors}`);
   }
   return { backend: stack.backend, set, worker, videoServer: stack.videoServer.kind, ...medianOf(runs) };
 }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { access, mkdir, rename, rm, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, constants, copyFile, mkdir, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -89,8 +89,8 @@ const CACHE = fileURLToPath(new URL('./videos/', import.meta.url));
 const BUNDLED = fileURLToPath(new URL('../nginx/videos/', import.meta.url));
 
 /**
- * Links the videos of these sets into `folder`. Generates missing ones first, which needs ffmpeg and takes about a minute.
- * Throws one sentence if there is no ffmpeg.
+ * Copies the videos of these sets to `folder`: the file server follows no links. Generates missing ones first, which needs
+ * ffmpeg and takes about a minute. Throws one sentence if there is no ffmpeg.
  */
 export async function prepareVideos(
   sets: readonly SetName[],
@@ -99,7 +99,7 @@ export async function prepareVideos(
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   if (sets.includes('samples')) {
-    for (const { file } of SAMPLES) await symlink(join(BUNDLED, file), join(folder, file));
+    for (const { file } of SAMPLES) await copyTo(folder, join(BUNDLED, file));
   }
   const recipes = sets.includes('mix') ? MIX : sets.includes('avi') ? [AVI_487] : [];
   for (const recipe of recipes) {
@@ -108,8 +108,12 @@ export async function prepareVideos(
       log(`generating ${recipe.file}`);
       await generate(recipe, cached);
     }
-    await symlink(cached, join(folder, recipe.file));
+    await copyTo(folder, cached);
   }
+}
+
+function copyTo(folder: string, file: string): Promise<void> {
+  return copyFile(file, join(folder, basename(file)), constants.COPYFILE_FICLONE);
 }
 
 async function generate({ file, size, displayed, bytes, noise = 30, args }: Recipe, target: string): Promise<void> {

@@ -15,11 +15,17 @@ export async function runMeasurement<Options>({ usage, readOptions, run }: Comma
   const opened: Opened = [];
   const stop = new AbortController();
   let succeeded = false;
-  const { close } = closeWithGrace({ delay: 120_000, logger: false }, async ({ err }) => {
+  const closeOnce = async (err: Error | undefined) => {
     stop.abort();
     if (err) log(err.message);
     await closeAll(opened);
     process.exit(succeeded ? 0 : 1);
+  };
+  // After a signal, it is called once more below. The process must not exit before the first call has closed everything.
+  let closing: Promise<void> | undefined;
+  const { close } = closeWithGrace({ delay: 120_000, logger: false }, ({ err }) => {
+    closing ??= closeOnce(err);
+    return closing;
   });
   try {
     const options = readOptions(process.argv.slice(2));

@@ -6,6 +6,7 @@ import { findRedisProgram } from '#test/harness/redis.ts';
 import { type AlternatingResult, renderAlternating } from './alternating.ts';
 import { type Bench, compareWorkers, openBenchStack } from './bench.ts';
 import { closeAll, commandLine, log, runMeasurement } from './command.ts';
+import { compareRevisions, renderComparison } from './compare.ts';
 import { sweepDataSizes } from './data-size.ts';
 import { describeMachine, measureReference } from './machine.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
@@ -33,14 +34,17 @@ async function run(options: Options, opened: Opened, stopped: AbortSignal): Prom
   const signal = AbortSignal.any([stopped, AbortSignal.timeout(options.minutes * 60_000)]);
   const folder = await mkdtemp(join(tmpdir(), 'bench-'));
   opened.unshift({ close: () => rm(folder, { recursive: true, force: true }) });
+  if (options.compare !== undefined) {
+    return print(options, await compareRevisions(options, { folder, log, signal }, opened), renderComparison);
+  }
+  const searchPath = process.env.PATH ?? '';
   if (options.mode === 'pictures') {
-    const costs = await measurePictures({ folder, searchPath: process.env.PATH ?? '', log, signal });
+    const costs = await measurePictures({ folder, searchPath, log, signal });
     return print(options, costs, renderPictures);
   }
   if (options.mode === 'outage') options.settings.SOURCES_FILE = await writeOutageSources(folder);
   if (options.mode === 'pictures-load') Object.assign(options.settings, await mediaSettings(join(folder, 'media')));
   await prepareVideos(options.sets, join(folder, 'videos'), log);
-  const searchPath = process.env.PATH ?? '';
   const profile = options.profile && resolve(options.profile);
   const bench = { options: { ...options, profile }, folder, searchPath, log, signal };
   const report: Report = {
@@ -58,10 +62,7 @@ async function run(options: Options, opened: Opened, stopped: AbortSignal): Prom
     const stackOpened: Opened = [];
     opened.unshift({ close: () => closeAll(stackOpened) });
     const stack = await openBenchStack(bench, backend, stackOpened);
-    if (options.mode === 'retention') {
-      const result = await measureRetention(stack, bench);
-      return print(options, result, renderRetention);
-    }
+    if (options.mode === 'retention') return print(options, await measureRetention(stack, bench), renderRetention);
     if (options.mode === 'polling') return print(options, await measurePolling(stack, bench), renderPolling);
     if (options.mode === 'outage') alternating.push(...(await measureOutage(stack, bench)));
     else if (options.mode === 'pictures-load') alternating.push(...(await measurePictureLoad(stack, bench)));

@@ -23,6 +23,8 @@ What is measured
   --outage                        instead: latencies in turn alone and while 10000 alerts wait for another source
   --polling                       instead: the cost of each kind of read
   --retention                     instead: POST before, during and after the deletion of 4 of 5 million alerts
+  --compare REV                   instead: these sources and another revision in turn, --runs pairs, as ratios; with --polling,
+                                  --outage or --pictures-load what these measure
   --rate N                        alerts per second of the last three, 1 to 500 (default 20)
 
 How long
@@ -61,6 +63,7 @@ const fields = z.object({
   outage: z.boolean().default(false),
   retention: z.boolean().default(false),
   polling: z.boolean().default(false),
+  compare: z.string().min(1, 'must be a revision').optional(),
   rate: z.coerce.number().min(1).max(500, 'must be 1 to 500').default(20),
   json: z.boolean().default(false),
 });
@@ -68,6 +71,8 @@ const fields = z.object({
 /** Instead of comparing the workers. */
 const MODES = ['data-size', 'soak', 'pictures', 'pictures-load', 'outage', 'retention', 'polling'] as const;
 type Mode = (typeof MODES)[number] | 'compare';
+/** What --compare can measure. */
+const COMPARABLE: readonly Mode[] = ['compare', 'polling', 'outage', 'pictures-load'];
 
 export type Options = {
   backends: Backend[];
@@ -84,6 +89,8 @@ export type Options = {
   minutes: number;
   profile: string | undefined;
   mode: Mode;
+  /** The revision that these sources are compared with; undefined: none. */
+  compare: string | undefined;
   /** Of the modes that measure latencies at a fixed rate. */
   rate: number;
   json: boolean;
@@ -100,7 +107,7 @@ export function readOptions(args: string[]): Options | undefined {
         ...{ backend: text, set: text, runs: text, alerts: text, seconds: text, baseline: text, latency: text },
         ...{ probes: text, env: { type: 'string', multiple: true }, minutes: text, profile: text, destinations: text },
         ...{ quick: flag, json: flag, 'data-size': flag, soak: flag, pictures: flag, help: flag },
-        ...{ 'pictures-load': flag, outage: flag, retention: flag, polling: flag, rate: text },
+        ...{ 'pictures-load': flag, outage: flag, retention: flag, polling: flag, rate: text, compare: text },
       },
     });
     return values.help ? undefined : withDefaults(fields.parse(values));
@@ -112,6 +119,8 @@ export function readOptions(args: string[]): Options | undefined {
 function withDefaults(given: z.output<typeof fields>): Options {
   const { quick, profile } = given;
   const mode = MODES.find((name) => given[name]) ?? 'compare';
+  if (given.compare !== undefined && !COMPARABLE.includes(mode))
+    throw new Error(`--compare does not work with --${mode}`);
   const backend = given.backend ?? (quick || profile || mode !== 'compare' ? 'redis' : 'both');
   const set = mode !== 'compare' ? 'avi' : (given.set ?? (profile ? 'avi' : 'all'));
   return {
@@ -120,6 +129,7 @@ function withDefaults(given: z.output<typeof fields>): Options {
     backends: backend === 'both' ? ['redis', 'postgres'] : [backend],
     sets: set !== 'all' ? [set] : quick ? ['avi', 'mix'] : [...SET_NAMES],
     alerts: given.alerts,
+    compare: given.compare,
     seconds: given.seconds ?? (quick ? 3 : 8),
     // The baseline worker delivers nothing.
     baseline: given.baseline ?? (profile === undefined && given.destinations === 0),

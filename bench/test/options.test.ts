@@ -6,6 +6,7 @@ it.each([
   [['--runs', '0'], '--runs:'],
   [['--set', 'all-of-them'], '--set: must be avi, mix, samples or all'],
   [['--env', 'concurrency'], '--env: must be NAME=VALUE'],
+  [['--compare', 'HEAD', '--soak'], '--compare does not work with --soak'],
   [['--alert', '5'], "Unknown option '--alert'"],
 ])('rejects %j with the reason and the usage', (args, reason) => {
   expect(() => readOptions(args)).toThrow(reason);

@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import pg from 'pg';
 import { connectionTo } from '#postgres/connection.ts';
 import { parseRedisUrl } from './address.ts';
 import { QUEUE_TIMEOUT_MS } from './contract.ts';
@@ -82,6 +83,7 @@ export function keyPrefix(url: string): string {
 export function postgresOptions(url: string) {
   return {
     ...connectionTo(url),
+    Client: QueueClient,
     connectionTimeoutMillis: QUEUE_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
@@ -90,4 +92,12 @@ export function postgresOptions(url: string) {
     // PostgreSQL ends a statement before pg gives up on it: no backend waits behind a lock.
     options: `-c synchronous_commit=off -c statement_timeout=${QUEUE_TIMEOUT_MS - 500} -c idle_in_transaction_session_timeout=10000`,
   };
+}
+
+/** While BullMQ checks its schema, it does not listen for errors: a connection that ends then would end the process. */
+class QueueClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    this.on('error', () => {}); // the same error rejects the query
+  }
 }

@@ -82,7 +82,7 @@ async function stopByFullLog(disk: SmallDisk | undefined): Promise<void> {
   proxy.connectTo(postgres.port);
   const processed = async () => {
     const rows = await query(`SELECT uuid FROM alerts WHERE status = 'processed' AND notified_at IS NOT NULL`).catch(
-      () => [],
+      (error: unknown) => [{ uuid: error }],
     );
     return rows.map(({ uuid }) => String(uuid)).toSorted();
   };

@@ -1,4 +1,3 @@
-import { useEffect, useRef } from 'preact/hooks';
 import { UntrustedText } from './format.js';
 import { html } from './html.js';
 import { followLink } from './link.js';
@@ -53,10 +52,5 @@ export function Header({ settings, connection, view, navigate, notifications, on
 /** @param {{ to: View, view: View, navigate: import('./view.js').Navigate, children: string }} props */
 function ViewLink({ to, view, navigate, children }) {
   const current = to.view === view.view;
-  const link = useRef(/** @type {HTMLAnchorElement | null} */ (null));
-  useEffect(() => {
-    // On a phone, not all links fit next to each other.
-    if (current) link.current?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-  }, [current]);
-  return html`<a ref=${link} href=${urlOf(to)} aria-current=${current ? 'page' : undefined} onClick=${followLink(() => navigate(to))}>${children}</a>`;
+  return html`<a href=${urlOf(to)} aria-current=${current ? 'page' : undefined} onClick=${followLink(() => navigate(to))}>${children}</a>`;
 }

@@ -137,6 +137,20 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
     }
   });
 
+  it('shows all links of its header at any width, none below or outside of another element', async () => {
+    const page = await open();
+    await isLive(page);
+    const names = ['Alerts', 'Stores', 'Destinations', 'Retention', 'Audit', 'Settings', 'Queue', 'API'];
+    const visible = `[...document.querySelectorAll('header nav a')].filter((link) => {
+      const { left, top, width, height } = link.getBoundingClientRect();
+      return [0.05, 0.95].every((part) => link.contains(document.elementFromPoint(left + part * width, top + height / 2)));
+    }).map((link) => link.textContent)`;
+    for (const width of [360, 390, 720, 768, 1000, 1440]) {
+      await page.setViewportSize({ width, height: 800 });
+      await expect.poll(() => page.evaluate(visible), { ...POLL_TIMEOUT, message: `${width}` }).toEqual(names);
+    }
+  });
+
   it(`renders only the visible ones of ${ALERTS} alerts, and reaches the last one`, async () => {
     const page = await open();
     await rows(page).first().waitFor();

@@ -46,12 +46,13 @@ export function AlertSection({ list, filter, view, navigate, mayRetry, statistic
     <section class="alerts" id="alerts" aria-labelledby="alerts-title" tabindex="-1">
       <h2 id="alerts-title" class="visually-hidden">Alerts</h2>
       <div class="filter-bar">
-        <${Filters} view=${view} navigate=${navigate} stores=${stores} />
-        <div class="list-actions">
-          <${PictureSwitch} shown=${pictures} onChange=${showPictures} />
-          <${ExportButton} filter=${filter} statistics=${statistics} notify=${notify} />
-          <${ListMenu} settings=${settings} sort=${view.sort} onSort=${sortBy} />
-        </div>
+        <${Filters} view=${view} navigate=${navigate} stores=${stores}>
+          <div class="list-actions">
+            <${PictureSwitch} shown=${pictures} onChange=${showPictures} />
+            <${ExportButton} filter=${filter} statistics=${statistics} notify=${notify} />
+            <${ListMenu} settings=${settings} sort=${view.sort} onSort=${sortBy} />
+          </div>
+        <//>
       </div>
       ${list.hiddenCount > 0 && html`<button class="new-alerts" onClick=${() => showNewAlerts(list)}>Show ${formatCount(list.hiddenCount, 'new alert')}</button>`}
       <${AlertTable} list=${list} pictures=${pictures} settings=${settings} view=${view} selection=${mayRetry ? selection : null} onOpen=${onOpen} onSort=${sortBy} urlOfAlert=${urlOfAlert} />

@@ -15,8 +15,8 @@ import { DAY_MS, NO_FILTER, RANGES } from './view.js';
 /** @type {Partial<View>} */
 export const NO_FILTERS = { ...NO_FILTER, range: '24h' };
 
-/** @param {{ view: View, navigate: Navigate, stores: string[] }} props */
-export function Filters({ view, navigate, stores }) {
+/** Shows two lines, and a third one for a custom range. @param {{ view: View, navigate: Navigate, stores: string[], children?: unknown }} props children: the end of the first line */
+export function Filters({ view, navigate, stores, children }) {
   const filtered =
     view.q !== '' ||
     view.status !== '' ||
@@ -30,42 +30,47 @@ export function Filters({ view, navigate, stores }) {
     navigate({ range: 'custom', from: new Date(Date.now() - DAY_MS).toISOString(), to: '' });
   };
   return html`
-    <search class="filters" aria-label="Filters">
-      <${SearchFilter} q=${view.q} navigate=${navigate} />
-      <${TriageFilter} triage=${view.triage} navigate=${navigate} />
-      <label><span>Status</span>
-        <select value=${view.status} onChange=${(/** @type {SelectEvent} */ e) => navigate({ status: e.currentTarget.value })}>
-          <option value="">Any</option>
-          ${Object.entries(STATUS_LABELS).map(([status, label]) => html`<option value=${status}>${label}</option>`)}
-        </select>
-      </label>
-      <${StoreFilter} store=${view.store} stores=${stores} navigate=${navigate} />
-      <label><span>Failure code</span>
-        <select value=${view.failure_code} onChange=${(/** @type {SelectEvent} */ e) => navigate({ failure_code: e.currentTarget.value })}>
-          <option value="">Any</option>
-          ${Object.keys(FAILURE_CODES).map((code) => html`<option value=${code}>${code}</option>`)}
-        </select>
-      </label>
-      <label><span>Legal hold</span>
-        <select value=${view.held} onChange=${(/** @type {SelectEvent} */ e) => navigate({ held: e.currentTarget.value })}>
-          <option value="">Any</option>
-          <option value="true">Held</option>
-        </select>
-      </label>
-      <label><span>Received</span>
-        <select value=${view.range} onChange=${selectRange}>
-          ${Object.entries(RANGES).map(([range, { label }]) => html`<option value=${range}>${label}</option>`)}
-          <option value="custom">Custom range</option>
-        </select>
-      </label>
+    <search class="alert-filters" aria-label="Filters">
+      <div class="filter-line">
+        <${SearchFilter} q=${view.q} navigate=${navigate} />
+        <${TriageFilter} triage=${view.triage} navigate=${navigate} />
+        ${filtered && html`<button class="quiet" onClick=${() => navigate(NO_FILTERS)}>Clear filters</button>`}
+        ${children}
+      </div>
+      <div class="filter-line fields">
+        <label><span>Status</span>
+          <select value=${view.status} onChange=${(/** @type {SelectEvent} */ e) => navigate({ status: e.currentTarget.value })}>
+            <option value="">Any</option>
+            ${Object.entries(STATUS_LABELS).map(([status, label]) => html`<option value=${status}>${label}</option>`)}
+          </select>
+        </label>
+        <${StoreFilter} store=${view.store} stores=${stores} navigate=${navigate} />
+        <label><span>Failure code</span>
+          <select value=${view.failure_code} onChange=${(/** @type {SelectEvent} */ e) => navigate({ failure_code: e.currentTarget.value })}>
+            <option value="">Any</option>
+            ${Object.keys(FAILURE_CODES).map((code) => html`<option value=${code}>${code}</option>`)}
+          </select>
+        </label>
+        <label><span>Legal hold</span>
+          <select value=${view.held} onChange=${(/** @type {SelectEvent} */ e) => navigate({ held: e.currentTarget.value })}>
+            <option value="">Any</option>
+            <option value="true">Held</option>
+          </select>
+        </label>
+        <label><span>Received</span>
+          <select value=${view.range} onChange=${selectRange}>
+            ${Object.entries(RANGES).map(([range, { label }]) => html`<option value=${range}>${label}</option>`)}
+            <option value="custom">Custom range</option>
+          </select>
+        </label>
+      </div>
       ${
         view.range === 'custom' &&
-        html`
-        <${TimeFilter} label="From" at=${view.from} onSelect=${(/** @type {string} */ from) => navigate({ from })} />
-        <${TimeFilter} label="To" at=${view.to} onSelect=${(/** @type {string} */ to) => navigate({ to })} />
-      `
+        html`<div class="filter-line">
+          <${TimeFilter} label="From" at=${view.from} onSelect=${(/** @type {string} */ from) => navigate({ from })} />
+          <${TimeFilter} label="To" at=${view.to} onSelect=${(/** @type {string} */ to) => navigate({ to })} />
+        </div>`
       }
-      ${filtered && html`<button class="quiet" onClick=${() => navigate(NO_FILTERS)}>Clear filters</button>`}
     </search>
   `;
 }

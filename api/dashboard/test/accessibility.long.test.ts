@@ -151,6 +151,21 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
     }
   });
 
+  it('shows the filters in two lines next to the panel of failures, and as wide as the list', async () => {
+    const page = await open(`/?store=harbour-store&failure_code=video_not_found`, {
+      viewport: { width: 1440, height: 900 },
+    });
+    await rows(page).first().waitFor();
+    const lines: number[] = await page.evaluate(`[...document.querySelectorAll('.filter-line > *')].map((element) => {
+      const { top, bottom } = element.getBoundingClientRect();
+      return Math.round((top + bottom) / 2);
+    })`);
+    expect([...new Set(lines)]).toHaveLength(2);
+    const right = (elements: string): Promise<number[]> =>
+      page.evaluate(`[...document.querySelectorAll('${elements}')].map((each) => each.getBoundingClientRect().right)`);
+    expect(await right('.filter-line > :last-child')).toEqual([...(await right('.table')), ...(await right('.table'))]);
+  });
+
   it(`renders only the visible ones of ${ALERTS} alerts, and reaches the last one`, async () => {
     const page = await open();
     await rows(page).first().waitFor();

@@ -43,7 +43,7 @@ describe.skipIf('missing' in found)('destinations on the operator’s page', TES
     await expect.poll(focused, POLL_TIMEOUT).toBe('by-keyboard');
     // The destination, the list, the alerts.
     for (let step = 0; step < 3; step += 1) await on.page.goBack();
-    await on.page.locator('.filters').waitFor();
+    await on.page.locator('.alert-filters').waitFor();
   });
 
   it('shows the API’s errors at their fields, and the signing secret of a new webhook once', async () => {

@@ -3,19 +3,20 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
+import { compileCache } from './process.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
 export type CommandResult = { out: string; err: string; code: number | null };
 export type CommandOptions = { env?: NodeJS.ProcessEnv; cwd?: string };
 
-/** Runs an entry file of the repository as a command, with `env` as its whole environment, and waits for its end. */
+/** Runs an entry file of the repository as a command, with `env` and the compile cache as its whole environment. */
 export function runCommand(
   entry: string,
   args: string[],
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<CommandResult> {
-  return startCommand(process.execPath, [join(ROOT, entry), ...args], { env }).result;
+  return startCommand(process.execPath, [join(ROOT, entry), ...args], { env: { ...compileCache(), ...env } }).result;
 }
 
 /** Starts any program in a test. `result` resolves at its end; `stop` sends a signal. */

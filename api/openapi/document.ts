@@ -39,9 +39,11 @@ const PATHS: ZodOpenApiPathsObject = {
   ...operationsPaths,
 };
 
-/** Returns the contract as OpenAPI 3.1, generated from the schemas that validate the requests. */
-export function openApiDocument() {
-  return createDocument({
+let document: ReturnType<typeof createDocument> | undefined;
+
+/** Returns the contract as OpenAPI 3.1, generated once per process from the schemas that validate the requests. */
+export function openApiDocument(): ReturnType<typeof createDocument> {
+  document ??= createDocument({
     openapi: '3.1.0',
     info: {
       title: 'Video alerts',
@@ -79,4 +81,5 @@ export function openApiDocument() {
       },
     },
   });
+  return document;
 }

@@ -1,26 +1,26 @@
-import { createBullBoard } from '@bull-board/api';
-import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import { ExpressAdapter } from '@bull-board/express';
-import { type Express, type Request, type RequestHandler, Router } from 'express';
+import { type Request, type RequestHandler, Router } from 'express';
 import { z } from 'zod';
 import { type AlertKey, retryFailed } from '#prisma/alerts.ts';
 import { appendAudit } from '#prisma/audit.ts';
 import type { Database } from '#prisma/client.ts';
 import { QUEUE_NAME } from '#redis/contract.ts';
-import type { DeliveryQueue } from '#redis/delivery-queue.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 import { actorOf } from '../audit/actor.ts';
 import { checkScope } from '../auth/client.ts';
 import { redirectToLogin } from '../auth/login.ts';
 import { Problem } from '../http/problem.ts';
-import { limitConcurrency, limitPageSize, MAX_PAGE } from './board-limits.ts';
-
-type Queues = { queue: AlertQueue; deliveryQueue: DeliveryQueue };
+import type { Queues } from './board.ts';
+import { limitConcurrency, limitPageSize } from './board-limits.ts';
 
 /** GET /queues: Bull Board on the queues that are open now. It is read-only for clients without the scope operate. */
 export function queueRoutes({ db, queue, deliveryQueue }: Queues & { db: Database }): Router {
   const queues = { queue, deliveryQueue };
-  const [writable, readOnly] = [createBoard(queues, false), createBoard(queues, true)];
+  // Loaded with the first request: Bull Board loads BullMQ again, as CommonJS, which is a third of what an api loads.
+  let boards: Promise<{ writable: RequestHandler; readOnly: RequestHandler }> | undefined;
+  const openBoards = async () => {
+    const { createBoard } = await import('./board.ts');
+    return { writable: createBoard(queues, false), readOnly: createBoard(queues, true) };
+  };
   const router = Router();
   router.use('/queues', redirectToLogin, checkAccess, limitPageSize);
   router.use('/queues/static', (_req, res, next) => {
@@ -33,9 +33,11 @@ export function queueRoutes({ db, queue, deliveryQueue }: Queues & { db: Databas
   const ofAlerts = `/queues/api/queues/${QUEUE_NAME}`;
   router.put(`${ofAlerts}/:uuid/retry`, retryRow(db));
   router.put(`${ofAlerts}/retry/failed`, retryRows(db, queue));
-  router.use('/queues', (req, res, next) =>
-    (req.apiClient.scopes.has('operate') ? writable : readOnly)(req, res, next),
-  );
+  router.use('/queues', async (req, res, next) => {
+    boards ??= openBoards();
+    const { writable, readOnly } = await boards;
+    await (req.apiClient.scopes.has('operate') ? writable : readOnly)(req, res, next);
+  });
   return router;
 }
 
@@ -46,44 +48,6 @@ const WAITING_READS = 50;
 const rejectChange: RequestHandler = () => {
   throw new Problem('forbidden', 'Bull Board cannot add, change or delay jobs. Send or retry an alert instead.');
 };
-
-/** Never reads more than a page, whatever the library makes of a request. */
-class BoundedAdapter extends BullMQAdapter {
-  override getJobs(...[statuses, start = 0, end = start + MAX_PAGE - 1]: Parameters<BullMQAdapter['getJobs']>) {
-    return super.getJobs(statuses, start, end < 0 ? start + MAX_PAGE - 1 : Math.min(end, start + MAX_PAGE - 1));
-  }
-}
-
-// Loads a font from another host. The system's fonts are good enough.
-const FONT_LINK = /<link [^>]*fonts\.googleapis\.com[^>]*>/;
-
-function createBoard({ queue, deliveryQueue }: Queues, readOnlyMode: boolean): RequestHandler {
-  const serverAdapter = new ExpressAdapter();
-  serverAdapter.setBasePath('/queues');
-  let current = [queue.bull(), deliveryQueue.bull()] as const;
-  const adapters = () => [
-    new BoundedAdapter(current[0], { readOnlyMode }),
-    // Its jobs are only triggers: the deliveries are rows.
-    new BoundedAdapter(current[1], { readOnlyMode: true }),
-  ];
-  // With `readOnlyMode` the library rejects actions; it does not only hide their buttons.
-  const board = createBullBoard({ queues: adapters(), serverAdapter });
-  const app: Express = serverAdapter.getRouter();
-  app.disable('x-powered-by');
-  return (req, res, next) => {
-    const opened = [queue.bull(), deliveryQueue.bull()] as const;
-    if (opened.some((each, index) => each !== current[index])) {
-      current = opened;
-      board.replaceQueues(adapters());
-    }
-    res.render = (view: string, values?: unknown) => {
-      app.render(view, Object(values), (error: Error | null, page: string) =>
-        error ? next(error) : res.set('Cache-Control', 'private, no-cache').send(page.replace(FONT_LINK, '')),
-      );
-    };
-    app(req, res, next);
-  };
-}
 
 /** Reading needs the scope read, actions need operate. The key must have access to all stores, because the board shows all. */
 const checkAccess: RequestHandler = ({ method, apiClient }, _res, next) => {

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { validKeys } from '#prisma/keys.ts';
-import { migrateQueue } from '#redis/migrate.ts';
 import { openRateLimiters, type RateLimiters } from '#redis/rate-limit.ts';
 import { startRedisServer } from '#test/harness/redis.ts';
+import { createTestDatabase } from '#test/harness/test-database.ts';
 import { keyIdOf } from '../auth/client.ts';
 import { createKeyAuth } from '../auth/key-auth.ts';
 import { createKeyCache } from '../auth/key-cache.ts';
@@ -17,25 +17,32 @@ import { json, newAlert, POLL, startTestApi, type TestApi } from './test-api.ts'
 
 type Replicas = { apis: [TestApi, TestApi]; close(): Promise<void> };
 
-async function replicas(url: string, settings: Partial<RateLimitSettings>, trustProxy = 0): Promise<Replicas> {
+type Settings = Partial<RateLimitSettings>;
+
+/** Starts an api that counts in the store at `url`. Its limiters are added to `shared`, which the caller closes. */
+function startLimitedApi(
+  url: string,
+  settings: Settings,
+  { shared, ...options }: { shared: RateLimiters[]; databaseUrl?: string; trustProxy?: number },
+): Promise<TestApi> {
+  const limits = openRateLimiters(url, () => {});
+  shared.push(limits);
+  const rateLimits = createRateLimits(limits, { perKey: 0, perAddress: 0, failedKeys: 0, ...settings }, keyIdOf);
+  return startTestApi({
+    ...options,
+    auth: (db) =>
+      createKeyAuth(
+        createKeyCache(() => validKeys(db)),
+        rateLimits.countInvalidKey,
+      ),
+    rateLimits,
+  });
+}
+
+async function replicas(url: string, settings: Settings): Promise<Replicas> {
   const shared: RateLimiters[] = [];
-  const open = async (databaseUrl?: string) => {
-    const limits = openRateLimiters(url, () => {});
-    shared.push(limits);
-    const rateLimits = createRateLimits(limits, { perKey: 0, perAddress: 0, failedKeys: 0, ...settings }, keyIdOf);
-    return startTestApi({
-      ...(databaseUrl === undefined ? {} : { databaseUrl }),
-      auth: (db) =>
-        createKeyAuth(
-          createKeyCache(() => validKeys(db)),
-          rateLimits.countInvalidKey,
-        ),
-      rateLimits,
-      trustProxy,
-    });
-  };
-  const one = await open();
-  const two = await open(one.databaseUrl);
+  const one = await startLimitedApi(url, settings, { shared });
+  const two = await startLimitedApi(url, settings, { shared, databaseUrl: one.databaseUrl });
   await waitUntilShared(shared);
   return {
     apis: [one, two],
@@ -73,10 +80,9 @@ describe.each(STORES)('limits shared through $store', ({ store, missing }) => {
       url = redis.url;
       return;
     }
-    const own = await startTestApi();
-    closing.push(own.close);
-    await migrateQueue(own.databaseUrl);
-    url = own.databaseUrl;
+    const own = await createTestDatabase({ queue: true });
+    closing.push(own.drop);
+    url = own.url;
   });
   afterAll(async () => {
     for (const close of closing.reverse()) await close();
@@ -151,23 +157,30 @@ describe.each(STORES)('limits shared through $store', ({ store, missing }) => {
 });
 
 describe('the address of a client', () => {
-  let base: TestApi;
-  beforeAll(async () => {
-    base = await startTestApi();
-  });
-  afterAll(() => base.close());
   const agent = new Agent();
 
+  /** Starts an api that counts in a database of its own, where there are no counts yet. */
+  async function start(settings: Settings, trustProxy = 0) {
+    const counts = await createTestDatabase({ queue: true });
+    const shared: RateLimiters[] = [];
+    const api = await startLimitedApi(counts.url, settings, { shared, trustProxy });
+    shared.push(openRateLimiters(counts.url, () => {})); // the other one to share with
+    await waitUntilShared(shared);
+    const close = async () => {
+      await Promise.all([api.close(), ...shared.map((limits) => limits.close())]);
+      await counts.drop();
+    };
+    return { url: api.url, close };
+  }
+
   async function statuses(trustProxy: number, addresses: (string | undefined)[]): Promise<number[]> {
-    // A new database has no counts yet.
-    const own = await startTestApi();
-    const { apis, close } = await replicas(own.databaseUrl, { perAddress: 2 }, trustProxy);
+    const { url, close } = await start({ perAddress: 2 }, trustProxy);
     const seen: number[] = [];
     for (const address of addresses) {
       const headers = address === undefined ? {} : { 'x-forwarded-for': address };
       seen.push(
         await new Promise<number>((resolve, reject) => {
-          const sent = request(`${apis[0].url}/openapi.json`, { headers, agent }, (response) => {
+          const sent = request(`${url}/openapi.json`, { headers, agent }, (response) => {
             response.resume();
             resolve(response.statusCode ?? 0);
           });
@@ -176,7 +189,6 @@ describe('the address of a client', () => {
       );
     }
     await close();
-    await own.close();
     return seen;
   }
 
@@ -200,10 +212,10 @@ describe('the address of a client', () => {
   });
 
   it('is not counted for /livez and /readyz', async () => {
-    const { apis, close } = await replicas(base.databaseUrl, { perAddress: 1 });
-    for (let n = 0; n < 4; n += 1) expect((await fetch(`${apis[0].url}/livez`)).status).toBe(200);
+    const { url, close } = await start({ perAddress: 1 });
+    for (let n = 0; n < 4; n += 1) expect((await fetch(`${url}/livez`)).status).toBe(200);
     // /metrics needs a key, and attempts to guess keys are limited.
-    const tries = [await fetch(`${apis[0].url}/metrics`), await fetch(`${apis[0].url}/metrics`)];
+    const tries = [await fetch(`${url}/metrics`), await fetch(`${url}/metrics`)];
     expect(tries.map(({ status }) => status)).toEqual([401, 429]);
     await close();
   });

@@ -67,7 +67,7 @@ describe('GET /metrics', () => {
 
   it('reports the age of the oldest unfinished alert, and the waiting jobs', async () => {
     const own = await startTestApi();
-    expect(await value(own, 'alerts_oldest_unfinished_seconds')).toBe(0);
+    await expect.poll(() => value(own, 'alerts_oldest_unfinished_seconds'), { timeout: 150_000 }).toBe(0);
     await own.close();
     await api.db.alert.updateMany({ data: { receivedAt: new Date(Date.now() - 60_000) } });
     await expect.poll(() => value(api, 'alerts_oldest_unfinished_seconds'), { timeout: 150_000 }).toBeGreaterThan(59);

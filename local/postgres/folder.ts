@@ -117,7 +117,7 @@ async function createCluster(cluster: string, passwordFile: string, runner: Runn
       '--encoding=UTF8',
       '--locale=C',
       '--no-instructions',
-      ...(durable ? [] : ['--no-sync']),
+      ...(durable ? [] : ['--no-sync', '--set=scram_iterations=1']),
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );

@@ -12,14 +12,20 @@ export async function cpuMsOf(pids: readonly number[]): Promise<number> {
   return tree.reduce((sum, { cpuMs }) => sum + cpuMs, 0);
 }
 
-/** Returns the sum in bytes of the peak resident size of each running process of the trees. Shared pages count each time. */
+/**
+ * Returns the peak resident size of the running processes of the trees in bytes: the sum of each one's own peak. Pages of
+ * files and shared memory count once, as many as the process has that has most of them; otherwise the shared buffers of
+ * PostgreSQL would count once per connection.
+ */
 export async function peakBytesOf(pids: readonly number[]): Promise<number> {
-  return sumOfStatus(pids, /^VmHWM:\s+(\d+) kB$/m);
+  const sizes = await sizesOf(pids, ['VmHWM', 'RssFile', 'RssShmem']);
+  const most = (index: number) => Math.max(0, ...sizes.map((each) => each[index] ?? 0));
+  return sizes.reduce((sum, [peak = 0, file = 0, shared = 0]) => sum + peak - file - shared, most(1) + most(2));
 }
 
 /** Returns the sum in bytes of the current resident size of each running process of the trees. */
 export async function residentBytesOf(pids: readonly number[]): Promise<number> {
-  return sumOfStatus(pids, /^VmRSS:\s+(\d+) kB$/m);
+  return (await sizesOf(pids, ['VmRSS'])).reduce((sum, [size = 0]) => sum + size, 0);
 }
 
 /** Resets each peak to the current size. If the system forbids that, peaks are counted from each process's start. */
@@ -28,15 +34,15 @@ export async function resetPeaks(pids: readonly number[]): Promise<void> {
   await Promise.all(tree.map(({ pid }) => writeFile(`/proc/${pid}/clear_refs`, '5').catch(() => {})));
 }
 
-async function sumOfStatus(pids: readonly number[], line: RegExp): Promise<number> {
+/** Returns these sizes of each process in bytes. */
+async function sizesOf(pids: readonly number[], names: readonly string[]): Promise<number[][]> {
   const tree = await processTree(pids);
-  const sizes = await Promise.all(
+  return Promise.all(
     tree.map(async ({ pid }) => {
       const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => ''); // it has just ended
-      return Number(line.exec(status)?.[1] ?? 0) * 1024;
+      return names.map((name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) * 1024);
     }),
   );
-  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 async function processTree(pids: readonly number[]): Promise<ProcessStat[]> {

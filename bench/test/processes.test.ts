@@ -90,3 +90,19 @@ it('reports the peak of memory that was freed, until the peak is reset', { timeo
   await resetPeaks([child.pid]);
   expect(await peakBytesOf([child.pid])).toBeLessThan(200e6);
 });
+
+it('counts pages that several processes share once in the peak', { timeout: 180_000 }, async () => {
+  const children = ['first', 'second'].map(() => {
+    const child = spawn(process.execPath, ['-e', 'process.stdout.write("started"); process.stdin.resume();'], {
+      ...STDIO,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    started.push(child);
+    return child;
+  });
+  await Promise.all(children.map(({ stdout }) => stdout && once(stdout, 'data')));
+  const [first = 0, second = 0] = children.map(({ pid = 0 }) => pid);
+  const apart = (await peakBytesOf([first])) + (await peakBytesOf([second]));
+  // Of Node's program of 120 MB, tens of MB are in memory.
+  expect(await peakBytesOf([first, second])).toBeLessThan(apart - 15e6);
+});

@@ -7,6 +7,7 @@ import { databaseFields, logFields, wholeNumber } from '#config/fields.ts';
 import { type Config, parseConfig } from '#config/parse.ts';
 import { workerFields } from '#worker/config.ts';
 import { fileServerFields } from './file-server.ts';
+import { NODE_COMPILE_CACHE, NODE_OPTIONS } from './node-settings.ts';
 
 /** The bundled file server has no access control, so HOST does not apply to it. */
 export const VIDEO_HOST = '127.0.0.1';
@@ -64,7 +65,7 @@ export function serviceEnvironment(
   };
   // A variable must not be set both ways.
   const others = Object.entries(env).filter(([name]) => !(name.endsWith('_FILE') && name.slice(0, -5) in decided));
-  return { ...Object.fromEntries(others), ...decided };
+  return { NODE_OPTIONS, NODE_COMPILE_CACHE, ...Object.fromEntries(others), ...decided };
 }
 
 /** Returns the api's origin as this machine reaches it. */

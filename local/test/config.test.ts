@@ -1,6 +1,7 @@
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { apiOrigin, readStartConfig, serviceEnvironment } from '../config.ts';
+import { NODE_COMPILE_CACHE, NODE_OPTIONS } from '../node-settings.ts';
 
 const URLS = { database: 'postgres://a@127.0.0.1/a', queue: 'redis://127.0.0.1' };
 
@@ -12,11 +13,13 @@ function environmentOf(env: Record<string, string>): NodeJS.ProcessEnv {
 describe('the environment of the services', () => {
   it('has loopback addresses by default, and other host names for api and videos', () => {
     expect(environmentOf({})).toEqual({
+      ...{ NODE_OPTIONS, NODE_COMPILE_CACHE },
       ...{ DATABASE_URL: URLS.database, QUEUE_URL: URLS.queue, HOST: '127.0.0.1', PORT: '8000', VIDEO_PORT: '8080' },
       ...{ VIDEO_SERVER: 'http://127.0.0.1:8080', VIDEO_PUBLIC_URL: 'http://localhost:8080' },
       ...{ AUTH: 'off', LOG_LEVEL: 'error', OPS_PORT: 'off', PUBLIC_URL: 'http://127.0.0.1:8000' },
       MEDIA_URL: pathToFileURL(fileURLToPath(new URL('../../data/media', import.meta.url))).href,
     });
+    expect(environmentOf({ NODE_OPTIONS: '--trace-gc' }).NODE_OPTIONS).toBe('--trace-gc');
     expect(environmentOf({ MEDIA_URL: 'file:///m' }).MEDIA_URL).toBe('file:///m');
     expect(environmentOf({ DATA_DIR: '/a b' }).MEDIA_URL).toBe('file:///a%20b/media');
     expect(environmentOf({ PUBLIC_URL: 'https://a.example' }).PUBLIC_URL).toBe('https://a.example');

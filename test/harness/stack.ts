@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NODE_OPTIONS } from '#local/node-settings.ts';
 import { migrateQueue } from '#redis/migrate.ts';
 import { createNginxVideoServer, type Served } from './nginx-video-server.ts';
 import { freePort, freePorts } from './ports.ts';
@@ -154,7 +155,8 @@ function serviceMaker(options: StackOptions, addresses: Addresses, closers: Clos
       const DATABASE_URL = database.urlFor?.(processName) ?? database.url;
       const urls = { DATABASE_URL, QUEUE_URL: queueUrl ?? DATABASE_URL };
       const videoUrls = { VIDEO_SERVER: videosUrl, VIDEO_PUBLIC_URL: publicOf(videosUrl) };
-      return { AUTH: 'off', HOST: '127.0.0.1', OPS_PORT: 'off', ...urls, ...videoUrls, ...options.env, ...env };
+      const base = { NODE_OPTIONS, AUTH: 'off', HOST: '127.0.0.1', OPS_PORT: 'off' };
+      return { ...base, ...urls, ...videoUrls, ...options.env, ...env };
     };
     const service = createEntry({ name, entry, envOf }, options);
     services.push(service);

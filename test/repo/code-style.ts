@@ -15,6 +15,7 @@ const ENTRIES = [
   'local/file-server.ts',
   'local/restore-drill.ts',
   'local/restore.ts',
+  'local/start-all.ts',
   'local/start.ts',
   'prisma/migrate.ts',
   'redis/migrate.ts',

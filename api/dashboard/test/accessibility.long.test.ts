@@ -1,6 +1,7 @@
 // Over 250 lines: one API and one browser serve the tests of all views.
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { addComment, triageAlerts } from '#prisma/triage.ts';
 import { type Auth, type Client, EVERYONE } from '../../auth/client.ts';
 import { createKey, keyAuth } from '../../test/browser.ts';
 import { startTestApi, type TestApi } from '../../test/test-api.ts';
@@ -44,6 +45,7 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
     ]);
     await seed(api.db, { count: ALERTS, ms: 3_600_000, end: Date.now() });
     destination = await seedDestinations(api.db);
+    await createKey(api.db, 'read');
   }, TEST_TIMEOUT.timeout);
   afterEach(async () => {
     for (const page of pages.splice(0)) {
@@ -68,27 +70,66 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
   const failedAlert = async (where = {}) =>
     (await api.db.alert.findFirstOrThrow({ where: { status: 'failed', ...where } })).uuid;
 
+  /** Returns a failed alert that was acknowledged and commented on. */
+  async function triagedAlert(): Promise<string> {
+    const uuid = await failedAlert();
+    const requester = { actor: { id: 'k', name: 'anna' }, stores: undefined };
+    await triageAlerts(api.db, [uuid], { acknowledged: true, assignee: 'anna' }, requester);
+    await addComment(api.db, uuid, 'The switch is off.', requester);
+    return uuid;
+  }
+
   describe('has no serious accessibility violation, in light and dark', () => {
     it.each([
-      ['the list', 1440, '/', '.body .row'],
-      ['the detail of a failed alert', 1440, 'failed', '.timeline li'],
-      ['the list on a phone', 360, '/', '.body .row'],
-      ['an empty list', 1440, NOTHING, '.empty'],
-      ['the destinations', 1440, '/?view=destinations', '.destination-table'],
-      ['the destinations on a phone', 360, '/?view=destinations', '.destination-table'],
-      ['a destination', 1440, 'destination', '.delivery'],
-      ['the form of a destination', 1440, '/?view=destinations&destination=new', '.destination-form'],
-      ['the form of a destination on a phone', 360, '/?view=destinations&destination=new', '.destination-form'],
-    ])('%s', async (_what, width, path, element) => {
+      ['the list', '/', '.body .row'],
+      ['the detail of a failed alert', 'failed', '.triage-events li'],
+      ['an empty list', NOTHING, '.empty'],
+      ['the stores', '/?view=stores', '.store-table tbody tr'],
+      ['the destinations', '/?view=destinations', '.destination-table'],
+      ['a destination', 'destination', '.delivery'],
+      ['the form of a destination', '/?view=destinations&destination=new', '.destination-form'],
+      ['the retention', '/?view=retention', '.backups'],
+      ['the audit log', '/?view=audit', '.filters'],
+      ['the settings and the keys', '/?view=settings', 'tr[data-variable]'],
+    ])('%s, also on a phone', async (_what, path, element) => {
       const urls: Record<string, () => Promise<string>> = {
-        failed: async () => `/?alert=${await failedAlert()}`,
+        failed: async () => `/?alert=${await triagedAlert()}`,
         destination: async () => `/?view=destinations&destination=${destination}`,
       };
       const url = (await urls[path]?.()) ?? path;
-      const page = await open(url, { viewport: { width, height: 900 } });
-      await page.locator(element).first().waitFor();
-      await isLive(page);
+      for (const width of [1440, 360]) {
+        const page = await open(url, { viewport: { width, height: 900 } });
+        await page.locator(element).first().waitFor();
+        await isLive(page);
+        await expectAccessible(page);
+      }
+    });
+
+    it.each([1440, 360])('the form and the dialogs of keys, %i px wide', async (width) => {
+      const page = await open('/?view=settings', { viewport: { width, height: 900 } });
+      await page.getByRole('button', { name: 'Create key' }).click();
+      await page.getByLabel('Name').waitFor();
       await expectAccessible(page);
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      for (const change of ['Rotate', 'Revoke']) {
+        await page
+          .getByRole('button', { name: `${change} the key` })
+          .first()
+          .click();
+        await page.getByRole('dialog').waitFor();
+        await expectAccessible(page);
+        await page.getByRole('button', { name: 'Cancel' }).click();
+      }
+    });
+
+    it.each([1440, 360])('the banner of silent stores, %i px wide', async (width) => {
+      const { id } = await api.db.silence.create({
+        data: { store: 'harbour-store', camera: '', since: new Date(), expected: 40, notifiedAt: new Date() },
+      });
+      const page = await open('/', { viewport: { width, height: 900 } });
+      await page.locator('.banner.silences').waitFor();
+      await expectAccessible(page);
+      await api.db.silence.delete({ where: { id } });
     });
 
     it('the dialogs and the form of a mute', async () => {
@@ -121,6 +162,8 @@ describe.skipIf('missing' in found)('the operator’s page', TEST_TIMEOUT, () =>
       ['/', '.body .row'],
       [`/?alert=${await failedAlert()}`, '.timeline'],
       ['/?from=2026-01-01T00:00:00Z', '.body .row'],
+      ['/?view=stores', '.store-table tbody tr'],
+      ['/?view=settings', 'tr[data-variable]'],
       ['/?view=destinations', '.destination-table tr'],
       [`/?view=destinations&destination=${destination}`, '.delivery'],
       ['/?view=destinations&destination=new', '.destination-form'],

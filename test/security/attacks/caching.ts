@@ -8,6 +8,12 @@ const PATHS = [
   '/alerts/none',
   '/alerts?limit=0',
   '/alerts',
+  '/alerts/export',
+  '/alerts?triage=mine',
+  '/stores',
+  '/silences',
+  '/keys',
+  '/settings',
 ];
 
 export const attack: Attack = {

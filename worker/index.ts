@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { openConfiguredArchive } from '#archive/store.ts';
+import { describeConfig } from '#config/describe.ts';
 import { directUrl, isPooled } from '#config/fields.ts';
 import { parseConfig } from '#config/parse.ts';
 import { openConfiguredStore } from '#media/store.ts';
@@ -23,6 +24,7 @@ import { createDeliveryMetrics } from './deliveries/metrics.ts';
 import { startDeliveries } from './deliveries/start.ts';
 import { createTrigger } from './deliveries/trigger.ts';
 import { handleJob } from './handle-job.ts';
+import { startHeartbeat } from './heartbeat.ts';
 import { createMediaMetrics } from './media/metrics.ts';
 import { startMediaCheck } from './media/start.ts';
 import { createMetrics } from './metrics.ts';
@@ -113,9 +115,8 @@ const { SOURCES_FILE, store } = config;
 onClose(() => store?.close());
 const decoder = detectDecoder(config.FFMPEG_PATH, process.env.PATH);
 const copies = startCopies({ config, log, registry: metrics.registry, store, decoder });
-const { nameOf } = videoSources;
 const sourcesHealth = createSourcesHealth({
-  nameOf,
+  nameOf: videoSources.nameOf,
   several: SOURCES_FILE !== undefined,
   log,
   registry: metrics.registry,
@@ -186,10 +187,6 @@ const deliveries = startDeliveries({ config, store, queueUrl, log, metrics: deli
 onClose(() =>
   Promise.all([consumer?.close(DRAIN_MS), deliveries.close(DRAIN_MS), pictures?.close(DRAIN_MS), copies.close()]),
 );
-const promoting = startPromoting({ db, sources: sourcesHealth, queue, log });
-onClose(() => promoting.close());
-const reconciler = startReconciler({ db, queue, log, metrics, maxDepth: config.QUEUE_MAX_DEPTH });
-onClose(() => reconciler.close());
 if (store) {
   const mediaMetrics = createMediaMetrics(metrics.registry);
   const check = startMediaCheck({ databaseUrl: directUrl(config), db, store, log, metrics: mediaMetrics });
@@ -206,11 +203,14 @@ const retention = startRetention({
   ...{ archive, wholeDays: archive !== undefined, restoredDays: config.RESTORED_DAYS, metrics: retentionMetrics },
 });
 onClose(() => retention.close().finally(() => archiveStore?.close()));
-const silence = startSilence({ ...deps, config, registry: metrics.registry });
-onClose(() => silence.close());
-const auditRetention = startAuditRetention({ db, log, days: config.AUDIT_RETENTION_DAYS });
-onClose(() => auditRetention.close());
-
+const tasks = [
+  startPromoting({ db, sources: sourcesHealth, queue, log }),
+  startReconciler({ db, queue, log, metrics, maxDepth: config.QUEUE_MAX_DEPTH }),
+  startSilence({ ...deps, config, registry: metrics.registry }),
+  startAuditRetention({ db, log, days: config.AUDIT_RETENTION_DAYS }),
+  startHeartbeat({ db, log, configuration: describeConfig(workerFields, process.env) }),
+];
+onClose(() => Promise.all(tasks.map((task) => task.close())));
 log.info({ concurrency: config.WORKER_CONCURRENCY, videoServer: config.VIDEO_SERVER }, 'worker ready');
 process.send?.({ ready: true });
 

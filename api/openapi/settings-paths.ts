@@ -29,6 +29,13 @@ const SETTINGS: SettingsJson = {
     { name: 'queue', status: 'warning', detail: 'the queue is unavailable' },
     { name: 'backup', status: 'ok', detail: 'succeeded at 2026-11-22T02:30:42.000Z' },
   ],
+  workers: [
+    {
+      ...{ host: 'worker-1', pid: 1, version: '1.0.0', node: '24.12.0' },
+      ...{ started_at: '2026-11-22T05:00:00.000Z', seen_at: '2026-11-22T05:59:48.000Z' },
+      configuration: [{ ...unset, name: 'WORKER_CONCURRENCY', value: '128' }],
+    },
+  ],
 };
 
 const DATABASE_DOWN: SettingsJson = {
@@ -36,12 +43,14 @@ const DATABASE_DOWN: SettingsJson = {
   versions: { ...SETTINGS.versions, postgresql: null },
   migrations: null,
   health: [{ name: 'database', status: 'failed', detail: 'the database is unavailable' }],
+  workers: null,
 };
 
 const get = operation('get', '/settings', 'Administration', {
   id: 'getSettings',
   summary: 'Get the configuration, versions, migrations and the state of each dependency',
-  description: 'Of the api process that responds; secrets are hidden. A key that is limited to stores gets 403.',
+  description:
+    'Of the api process that responds, and of the workers; secrets are hidden. A key that is limited to stores gets 403.',
   scope: 'manage',
   responses: {
     200: json(

@@ -3,12 +3,13 @@ import { type RequestHandler, Router } from 'express';
 import { singleFlight } from '#async/single-flight.ts';
 import type { DescribedVariable } from '#config/describe.ts';
 import { readMigrations, readPostgresVersion } from '#prisma/installation.ts';
+import { listWorkers, type WorkerProcess } from '#prisma/worker-processes.ts';
 import type { AlertQueue } from '#redis/queue.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { requireManage } from '../auth/client.ts';
 import { allow } from '../http/problem.ts';
 import { type HealthDeps, readHealth } from './health.ts';
-import type { SettingsJson } from './schema.ts';
+import { type SettingsJson, workerVariables } from './schema.ts';
 import { unlessUnavailable } from './unless-unavailable.ts';
 
 type Deps = HealthDeps & {
@@ -34,11 +35,12 @@ function getSettings(deps: Deps): RequestHandler {
 
 async function readSettings(deps: Deps, own: SettingsJson['process']): Promise<SettingsJson> {
   const { db, queue, configuration } = deps;
-  const [health, migrations, postgresql, redis] = await Promise.all([
+  const [health, migrations, postgresql, redis, workers] = await Promise.all([
     readHealth(deps),
     unlessUnavailable(readMigrations(db)),
     unlessUnavailable(readPostgresVersion(db)),
     unlessUnavailable(queue.redisVersion()),
+    unlessUnavailable(listWorkers(db)),
   ]);
   return {
     process: own,
@@ -49,5 +51,12 @@ async function readSettings(deps: Deps, own: SettingsJson['process']): Promise<S
       applied: migrations.applied.map(({ name, appliedAt }) => ({ name, applied_at: appliedAt.toISOString() })),
     },
     health,
+    workers: workers?.map(presentWorker) ?? null,
   };
+}
+
+function presentWorker({ id: _id, startedAt, seenAt, configuration, ...worker }: WorkerProcess) {
+  // Another version may describe variables differently.
+  const variables = workerVariables.catch([]).parse(configuration);
+  return { ...worker, started_at: startedAt.toISOString(), seen_at: seenAt.toISOString(), configuration: variables };
 }

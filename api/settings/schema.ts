@@ -41,6 +41,21 @@ const dependencySchema = z
   })
   .meta({ id: 'Dependency' });
 
+/** The variables of a worker, as it has recorded them. */
+export const workerVariables = z.array(variableSchema);
+
+const workerSchema = z
+  .strictObject({
+    host: z.string(),
+    pid: z.int(),
+    version: z.string(),
+    node: z.string(),
+    started_at: instant,
+    seen_at: instant.meta({ description: 'Every 30 seconds. A worker that stops normally is not listed any more.' }),
+    configuration: workerVariables,
+  })
+  .meta({ id: 'Worker' });
+
 /** The response to GET /settings. */
 export const settingsSchema = z
   .strictObject({
@@ -56,6 +71,9 @@ export const settingsSchema = z
     }),
     migrations: migrationsSchema.nullable().meta({ description: 'Null: the database is unavailable.' }),
     health: z.array(dependencySchema),
+    workers: z.array(workerSchema).nullable().meta({
+      description: 'Those that were seen within the last hour, at most 100. Null: the database is unavailable.',
+    }),
   })
   .meta({ id: 'Settings' });
 

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordRun } from '#backup/runs.ts';
 import { migrationNames } from '#prisma/migration-files.ts';
+import { recordWorker } from '#prisma/worker-processes.ts';
 import { apiFields } from '../config.ts';
 import { send } from '../destinations/test/destination-client.ts';
 import { keyClients } from './key-clients.ts';
@@ -61,6 +63,35 @@ describe('GET /settings', () => {
       status: 'warning',
       detail: expect.stringMatching(/^1 alert waits for another attempt since 20.+, most because of video_timeout$/),
     });
+  });
+
+  it('shows the workers of the last hour, with variables that this version understands', async () => {
+    expect((await settings()).workers).toEqual([]);
+    const startedAt = new Date('2026-11-22T05:00:00Z');
+    const variable = {
+      name: 'WORKER_CONCURRENCY',
+      value: '128',
+      origin: 'default',
+      file: null,
+      hidden: false,
+    } as const;
+    const worker = { host: 'worker-1', pid: 7, version: '1.0.0', node: '24.0.0', startedAt, configuration: [variable] };
+    await recordWorker(api.db, { ...worker, id: randomUUID() });
+    await recordWorker(api.db, { ...worker, id: randomUUID(), host: 'worker-2', configuration: [{ unknown: true }] });
+    const { workers } = await settings();
+    expect(workers).toHaveLength(2);
+    const shown = { pid: 7, version: '1.0.0', node: '24.0.0', started_at: startedAt.toISOString() };
+    expect(workers).toEqual(
+      expect.arrayContaining([
+        { ...shown, host: 'worker-1', seen_at: expect.any(String), configuration: [variable] },
+        { ...shown, host: 'worker-2', seen_at: expect.any(String), configuration: [] },
+      ]),
+    );
+    await api.db
+      .$executeRaw`UPDATE worker_processes SET seen_at = now() - interval '61 minutes' WHERE host = 'worker-2'`;
+    await recordWorker(api.db, { ...worker, id: randomUUID(), host: 'worker-3' });
+    const hosts = (await settings()).workers.map(({ host }: { host: string }) => host);
+    expect(hosts.sort()).toEqual(['worker-1', 'worker-3']);
   });
 
   it('shows pending migrations', async () => {

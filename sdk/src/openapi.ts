@@ -927,7 +927,7 @@ export interface paths {
         };
         /**
          * Get the configuration, versions, migrations and the state of each dependency
-         * @description Of the api process that responds; secrets are hidden. A key that is limited to stores gets 403.
+         * @description Of the api process that responds, and of the workers; secrets are hidden. A key that is limited to stores gets 403.
          *
          *     Required scope: `manage`.
          */
@@ -2723,6 +2723,8 @@ export interface components {
             /** @description Null: the database is unavailable. */
             migrations: components["schemas"]["Migrations"] | null;
             health: components["schemas"]["Dependency"][];
+            /** @description Those that were seen within the last hour, at most 100. Null: the database is unavailable. */
+            workers: components["schemas"]["Worker"][] | null;
         };
         ConfigurationVariable: {
             name: string;
@@ -2757,6 +2759,20 @@ export interface components {
              */
             status: "ok" | "warning" | "failed";
             detail: string | null;
+        };
+        Worker: {
+            host: string;
+            pid: number;
+            version: string;
+            node: string;
+            /** Format: date-time */
+            started_at: string;
+            /**
+             * Format: date-time
+             * @description Every 30 seconds. A worker that stops normally is not listed any more.
+             */
+            seen_at: string;
+            configuration: components["schemas"]["ConfigurationVariable"][];
         };
         /** @description RFC 9457 problem details. */
         Problem: {

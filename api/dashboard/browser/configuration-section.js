@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks';
 import { UntrustedText } from './format.js';
 import { html } from './html.js';
 
@@ -7,16 +8,23 @@ import { html } from './html.js';
 const ORIGINS = { default: 'Default', environment: 'Environment', file: 'File' };
 
 /**
- * Shows the variables of the api. The filter is part of the address.
+ * Shows the variables of the api, or of a worker. The filter is part of the address.
  * @param {Pick<import('./main.js').PageProps, 'view' | 'navigate'> & { settings: InstallationSettings }} props
  */
-export function ConfigurationSection({ settings: { configuration, process }, view, navigate }) {
-  const shown = configuration.filter((variable) => matches(variable, view.q));
+export function ConfigurationSection({ settings: { configuration, process, workers }, view, navigate }) {
+  const [selected, select] = useState('');
+  const worker = workers?.find((each) => nameOf(each) === selected);
+  const shown = (worker ?? { configuration }).configuration.filter((variable) => matches(variable, view.q));
   return html`
     <section class="configuration" aria-labelledby="configuration-title">
       <div class="list-header">
-        <h2 id="configuration-title">Configuration of the ${process.component}</h2>
-        <search class="filters"><label><span>Filter</span>
+        <h2 id="configuration-title">Configuration of the ${worker ? 'worker' : process.component}</h2>
+        <search class="filters"><label><span>Process</span>
+          <select value=${worker ? selected : ''} onChange=${(/** @type {{ currentTarget: HTMLSelectElement }} */ e) => select(e.currentTarget.value)}>
+            <option value="">${process.component} ${nameOf(process)}</option>
+            ${(workers ?? []).map((each) => html`<option key=${nameOf(each)} value=${nameOf(each)}>worker ${nameOf(each)}</option>`)}
+          </select>
+        </label><label><span>Filter</span>
           <input type="search" value=${view.q} placeholder="Name, value or origin" maxlength="128" autocomplete="off"
             onInput=${(/** @type {{ currentTarget: HTMLInputElement }} */ e) => navigate({ q: e.currentTarget.value }, { replace: true })} />
         </label></search>
@@ -28,6 +36,11 @@ export function ConfigurationSection({ settings: { configuration, process }, vie
       <p class="note" role="status">${shown.length === 0 ? 'No variable matches the filter.' : ''}</p>
     </section>
   `;
+}
+
+/** @param {{ host: string, pid: number }} process */
+function nameOf({ host, pid }) {
+  return `${host}, process ${pid}`;
 }
 
 /** @param {{ variable: Variable }} props */

@@ -26,7 +26,7 @@ const NAMES = {
 };
 
 /** Shows the state of each dependency, versions and migrations. @param {{ settings: InstallationSettings }} props */
-export function SystemSection({ settings: { health, versions, migrations, process } }) {
+export function SystemSection({ settings: { health, versions, migrations, process, workers } }) {
   return html`
     <section class="system" aria-labelledby="health-title">
       <h2 id="health-title">Health</h2>
@@ -44,7 +44,32 @@ export function SystemSection({ settings: { health, versions, migrations, proces
           <dd>${migrations === null ? 'unavailable' : html`<${Migrations} migrations=${migrations} />`}</dd>
         </dl>
       </div>
+      <h2 id="workers-title">Workers</h2>
+      <${Workers} workers=${workers} />
     </section>
+  `;
+}
+
+/** Twice the time in which a worker that runs is seen again, and the age of what the page shows. */
+const NOT_SEEN_MS = 75_000;
+
+/** @param {{ workers: InstallationSettings['workers'] }} props */
+function Workers({ workers }) {
+  if (!workers || workers.length === 0)
+    return html`<p class="panel note">${workers ? 'No worker was seen within the last hour.' : 'Unavailable.'}</p>`;
+  return html`
+    <ul class="panel dependencies workers">
+      ${workers.map(({ host, pid, version, node, started_at, seen_at }) => {
+        const seen = Date.now() - Date.parse(seen_at) < NOT_SEEN_MS;
+        const [label, className, path] = STATES[seen ? 'ok' : 'warning'];
+        return html`
+          <li key=${`${host} ${pid} ${started_at}`}>
+            <span class=${`status ${className}`}><svg class=${`icon ${className}`} viewBox="0 0 16 16" aria-hidden="true"><path d=${path} /></svg>${seen ? label : 'Not seen'}</span>
+            <span><b><${UntrustedText}>${host}<//>, process ${pid}</b> <span class="note">version ${version}, Node ${node}, since <${Time} at=${started_at} withZone />, last seen <${Time} at=${seen_at} withZone /></span></span>
+          </li>
+        `;
+      })}
+    </ul>
   `;
 }
 

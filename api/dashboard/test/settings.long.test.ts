@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { commandLine } from '#prisma/audit.ts';
+import { recordWorker } from '#prisma/worker-processes.ts';
 import type { Client } from '../../auth/client.ts';
 import { digest, parseKey } from '../../auth/key.ts';
 import { createKey } from '../../auth/manage-keys.ts';
@@ -111,6 +113,30 @@ describe.skipIf('missing' in found)('settings on the operator’s page', TEST_TI
     await variables.getByText('Secret hidden').waitFor();
     await page.getByLabel('Filter').fill('nothing like this');
     await page.getByText('No variable matches the filter.').waitFor();
+  });
+
+  it('shows the workers with their variables, and warns of one that is not seen any more', async () => {
+    const variable = {
+      name: 'WORKER_CONCURRENCY',
+      value: '7',
+      origin: 'environment',
+      file: null,
+      hidden: false,
+    } as const;
+    const worker = { host: 'worker <b>', pid: 7, version: '1.2.3', node: '24.0.0', startedAt: new Date() };
+    await recordWorker(api.db, { ...worker, id: randomUUID(), configuration: [variable] });
+    await goTo(page, `${api.url}/?view=settings`);
+    const item = page.locator('.workers li');
+    await item.getByText('worker <b>, process 7').waitFor();
+    await item.getByText('OK').waitFor();
+    await page.getByLabel('Process').selectOption('worker worker <b>, process 7');
+    await page.getByRole('heading', { name: 'Configuration of the worker' }).waitFor();
+    expect(await page.locator('tr[data-variable]').allTextContents()).toEqual([
+      expect.stringMatching(/CONCURRENCY.*7/s),
+    ]);
+    await api.db.$executeRaw`UPDATE worker_processes SET seen_at = now() - interval '2 minutes'`;
+    await page.reload();
+    await item.getByText('Not seen').waitFor();
   });
 
   it('is accessible and as wide as the screen', async () => {

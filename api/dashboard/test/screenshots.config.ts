@@ -3,7 +3,7 @@ export default {
   test: {
     include: ['api/dashboard/test/screenshots.ts'],
     globalSetup: ['test/harness/postgres-setup.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
   },
 };

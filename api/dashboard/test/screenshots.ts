@@ -7,6 +7,7 @@ import { expect, it } from 'vitest';
 import { recordRun } from '#backup/runs.ts';
 import { commandLine } from '#prisma/audit.ts';
 import { setRetentionRule } from '#prisma/retention-rules.ts';
+import { addComment, triageAlerts } from '#prisma/triage.ts';
 import { createKey, rotateKey } from '../../auth/manage-keys.ts';
 import { findBrowser, goTo, launch, openPage, POLL_TIMEOUT } from './browser.ts';
 import { seed } from './seed.ts';
@@ -17,6 +18,7 @@ import { type PageStack, startPageStack } from './stack.ts';
 const FOLDER = fileURLToPath(new URL('../../../docs/images/', import.meta.url));
 const MAX_BYTES = 150_000;
 const DESKTOP = { viewport: { width: 1440, height: 900 } };
+const SMALL = { viewport: { width: 1000, height: 650 } };
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 };
 
 /** Whether the first chart has drawn a bar: the page draws after it has rendered. */
@@ -30,9 +32,10 @@ const HAS_BARS = `(() => {
 })()`;
 
 async function waitForAlerts(page: Page, path: string): Promise<void> {
-  await page.locator(path === '/' ? '.tile.processed b' : '.timeline').waitFor();
+  const list = !path.includes('alert=');
+  await page.locator(list ? '.tile.processed b' : '.timeline').waitFor();
   await expect.poll(() => page.evaluate(HAS_BARS), POLL_TIMEOUT).toBe(true);
-  if (path === '/') return;
+  if (list) return;
   if (!path.includes('status=failed')) {
     await page.locator('.large-picture').waitFor();
     return page.getByText('Share a link').click();
@@ -48,14 +51,40 @@ async function waitForPictures(page: Page): Promise<void> {
   await expect.poll(() => page.evaluate(missing), POLL_TIMEOUT).toBe(0);
 }
 
-async function waitForDestinations(page: Page, path: string): Promise<void> {
+async function waitForView(page: Page, path: string): Promise<void> {
+  const elements = { stores: '.store-table tbody tr', settings: 'tr[data-variable]' };
+  const view = new URL(path, 'http://page').searchParams.get('view') ?? '';
   await page
-    .locator(path.endsWith('=settings') ? 'tr[data-variable]' : '.banner')
+    .locator(Object.entries(elements).find(([name]) => name === view)?.[1] ?? '.banner')
     .first()
     .waitFor();
   if (path.endsWith('=retention')) await page.locator('.backups .overdue').waitFor();
   else if (path.endsWith('=new')) await page.getByLabel('Kind').selectOption('E-mail');
   else if (path.includes('destination=')) await page.locator('.delivery').first().waitFor();
+}
+
+/** Opens the dialog that acknowledges two selected alerts. */
+async function acknowledgeTwo(page: Page): Promise<void> {
+  for (const n of [0, 1]) await page.locator('.body .row').nth(n).getByRole('checkbox').click();
+  await page.getByRole('button', { name: 'Acknowledge 2' }).click();
+  await page.getByRole('dialog').waitFor();
+}
+
+/** Adds alerts of the hour before to each store, so that the overview has a trend. */
+async function seedHourBefore({ db }: PageStack): Promise<void> {
+  const stores = await db.alert.findMany({ distinct: ['store'], select: { store: true } });
+  const hour = { ms: 3_600_000, end: Date.now() - 3_600_000 };
+  for (const [n, { store }] of stores.entries()) await seed(db, { ...hour, count: 40 + 30 * (n % 4), store });
+}
+
+/** Two people work on an alert. */
+async function seedTriage({ db }: PageStack, uuid: string): Promise<void> {
+  const [anna, ben] = ['anna', 'ben'].map((name) => ({ actor: { id: name, name }, stores: undefined }));
+  if (!anna || !ben) return;
+  await triageAlerts(db, [uuid], { acknowledged: true }, anna);
+  await triageAlerts(db, [uuid], { assignee: 'ben' }, anna);
+  await addComment(db, uuid, 'The camera has renamed its files since the update.', anna);
+  await addComment(db, uuid, 'The supplier corrects the path today.\nRetry in the afternoon.', ben);
 }
 
 /** Sets two rules, and records a backup and a restore drill that is overdue. */
@@ -97,14 +126,22 @@ it('takes the screenshots', async () => {
   });
   await mkdir(FOLDER, { recursive: true });
 
-  async function take(name: string, path: string, options: BrowserContextOptions): Promise<void> {
+  async function take(
+    name: string,
+    path: string,
+    options: BrowserContextOptions,
+    prepare: (page: Page) => Promise<void> = async () => {},
+  ): Promise<void> {
     const origins = [stack.apiUrl, stack.videosPublicUrl];
     const page = await openPage(browser, origins, { ...options, timezoneId: 'Europe/Berlin' });
+    // On a busy machine, a connection to the database can take too long; the page requests it again.
+    page.ignoreErrors(/503/);
     await goTo(page, stack.apiUrl + path);
     await page.getByText('Live', { exact: true }).waitFor();
-    if (path.includes('view=')) await waitForDestinations(page, path);
+    if (path.includes('view=')) await waitForView(page, path);
     else await waitForAlerts(page, path);
     await waitForPictures(page);
+    await prepare(page);
     // Playwright only creates PNG and JPEG, which are four times as large as WebP.
     const session = await page.context().newCDPSession(page);
     const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: 82 });
@@ -123,6 +160,15 @@ it('takes the screenshots', async () => {
   await stack.waitUntilNotified(avi);
   await take('page-picture', `/?alert=${avi}`, { ...tall, colorScheme: 'light' });
   await take('page-phone', '/', { ...PHONE, colorScheme: 'light' });
+  await take('triage-dialog', '/?status=failed', { ...DESKTOP, colorScheme: 'light' }, acknowledgeTwo);
+  await seedTriage(stack, failed.uuid);
+  const taller = { viewport: { width: 1440, height: 1320 } };
+  await take('triage', `/?status=failed&alert=${failed.uuid}`, { ...taller, colorScheme: 'dark' });
+  await seedHourBefore(stack);
+  const stores = '/?view=stores&period=1h';
+  await take('stores-light', stores, { ...SMALL, colorScheme: 'light' });
+  await take('stores-dark', stores, { ...SMALL, colorScheme: 'dark' });
+  await take('stores-phone', stores, { ...PHONE, colorScheme: 'light' });
   const destinations = '/?view=destinations';
   const destination = `${destinations}&destination=${await seedDestinations(stack.db)}`;
   await take('destinations-light', destination, { ...DESKTOP, colorScheme: 'light' });
@@ -130,10 +176,9 @@ it('takes the screenshots', async () => {
   await take('destination-form', `${destinations}&destination=new`, { ...DESKTOP, colorScheme: 'light' });
   await take('destinations-phone', destinations, { ...PHONE, colorScheme: 'dark' });
   await seedRetention(stack);
-  const small = { viewport: { width: 1000, height: 650 } };
-  await take('retention', '/?view=retention', { ...small, colorScheme: 'light' });
+  await take('retention', '/?view=retention', { ...SMALL, colorScheme: 'light' });
   await seedKeys(stack);
-  await take('settings', '/?view=settings', { ...small, colorScheme: 'light' });
+  await take('settings', '/?view=settings', { ...SMALL, colorScheme: 'light' });
   await browser.close();
   await stack.close();
 });

@@ -1,5 +1,6 @@
 import type { Bench } from './bench.ts';
 import { openConnection, type RawResponse } from './connection.ts';
+import { CHANGES_PER_S, LISTENERS, openEventStreams } from './event-streams.ts';
 import { fillAlerts, filledUuid } from './fill.ts';
 import { cpuMsOf } from './processes.ts';
 import type { BenchStack } from './stack.ts';
@@ -12,6 +13,7 @@ const STORED = 50_000;
 const POLLED = 100;
 /** Requests that show which status to expect, and let V8 compile hot code. */
 const WARM_UP = 1_000;
+const WARM_UP_STREAMS_MS = 3_000;
 
 /** A kind of request, and the requests of this kind, which are sent in turn. */
 type Kind = { name: string; status: number; requests: string[] };
@@ -27,14 +29,35 @@ export async function measurePolling(stack: BenchStack, { options, log, signal }
     for (const [index, kind] of kinds.entries()) {
       const result = results[index];
       if (run === 1) await sendFor(stack, kind, { requests: WARM_UP, ms: Number.POSITIVE_INFINITY }, signal);
-      const load = await measureRequests(stack, kind, options.seconds * 1000, signal);
+      const limit = { requests: Number.POSITIVE_INFINITY, ms: options.seconds * 1000 };
+      const load = await measureCost(stack, () => sendFor(stack, kind, limit, signal));
       result?.apiMs.push(load.apiMs);
       result?.postgresMs.push(load.postgresMs);
       result?.perSecond.push(load.perSecond);
       log(`${kind.name}: run ${run}, ${load.apiMs.toFixed(3)} ms of the api per request`);
     }
   }
-  return results;
+  return [...results, await measureStreams(stack, { options, log, signal })];
+}
+
+/** Measures the same per change that all event streams receive. */
+async function measureStreams(stack: BenchStack, { options, log, signal }: Pick<Bench, 'options' | 'log' | 'signal'>) {
+  const kind = `event streams: a change, ${CHANGES_PER_S}/s, for ${LISTENERS} listeners`;
+  const result: PollingResult = { kind, apiMs: [], postgresMs: [], perSecond: [] };
+  const streams = await openEventStreams(stack);
+  try {
+    await streams.change(WARM_UP_STREAMS_MS, signal);
+    for (let run = 1; run <= options.runs; run += 1) {
+      const load = await measureCost(stack, () => streams.change(options.seconds * 1000, signal));
+      result.apiMs.push(load.apiMs);
+      result.postgresMs.push(load.postgresMs);
+      result.perSecond.push(load.perSecond);
+      log(`${kind}: run ${run}, ${load.apiMs.toFixed(3)} ms of the api`);
+    }
+  } finally {
+    streams.close();
+  }
+  return result;
 }
 
 async function prepareKinds(stack: BenchStack, signal: AbortSignal): Promise<Kind[]> {
@@ -75,11 +98,12 @@ async function readEtags({ apiPorts }: BenchStack, uuids: string[]): Promise<str
   return etags;
 }
 
-async function measureRequests(stack: BenchStack, kind: Kind, ms: number, signal: AbortSignal) {
+/** `work` returns the number of requests, or of changes. */
+async function measureCost(stack: BenchStack, work: () => Promise<number>) {
   const cpu = () => Promise.all([cpuMsOf(stack.pids('api')), cpuMsOf(stack.pids('postgres'))]);
   const startedAt = performance.now();
   const [apiBefore, postgresBefore] = await cpu();
-  const sent = await sendFor(stack, kind, { requests: Number.POSITIVE_INFINITY, ms }, signal);
+  const sent = await work();
   const [apiAfter, postgresAfter] = await cpu();
   return {
     apiMs: (apiAfter - apiBefore) / sent,

@@ -56,7 +56,12 @@ export type BenchStack = {
 export type Opened = { close(): Promise<void> }[];
 
 /** The limits still count each request, but are never reached: the driver has one address. */
-const LIMITS = { RATE_LIMIT_PER_IP: '100000000', RATE_LIMIT_PER_KEY: '100000000', QUEUE_MAX_DEPTH: '10000000' };
+const LIMITS = {
+  RATE_LIMIT_PER_IP: '100000000',
+  RATE_LIMIT_PER_KEY: '100000000',
+  QUEUE_MAX_DEPTH: '10000000',
+  MAX_HELD: '10000',
+};
 
 /** Starts a stack without a worker, and adds what has to be closed to `opened`, last opened first. */
 export async function openStack(options: BenchStackOptions, opened: Opened): Promise<BenchStack> {

@@ -28,6 +28,15 @@ type InJson<Value> = Value extends Date ? string : Value extends bigint ? number
 /** The columns of an alert's row at an event, as PostgreSQL writes them as JSON. See delivery-sql.ts. */
 export type AlertSnapshot = { [Name in Column as SnakeCase<Name>]: InJson<Alert[Name]> } & Joined;
 
+type TimeColumn =
+  | ('last_error_at' | 'next_attempt_at' | 'received_at' | 'round_started_at')
+  | ('started_at' | 'processed_at' | 'notified_at' | 'late_at');
+
+/** A snapshot, or a row with the same names. */
+type Presentable = Omit<AlertSnapshot, TimeColumn> & {
+  [Name in TimeColumn]: AlertSnapshot[Name] | Date;
+};
+
 /** Null if there is no row; undefined if none was read. */
 type Joined = {
   picture?: PictureRow | null | undefined;
@@ -70,7 +79,7 @@ export type AlertJson = Pick<
 
 /** Returns an alert as responses and messages show it: a row, or a snapshot of it. */
 export function presentAlert(source: (Alert & Joined) | AlertSnapshot, now = new Date()): AlertJson {
-  const alert = 'bytes_fetched' in source ? source : snapshotOf(source);
+  const alert = 'bytes_fetched' in source ? source : presentableOf(source);
   const { uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container } = alert;
   return {
     ...{ uuid, status, video, store },
@@ -109,14 +118,14 @@ const DISABLED: PictureJson = {
 };
 
 /** Returns the picture, or why there is none; null for an alert that is not processed. */
-function pictureOf({ status, picture }: AlertSnapshot): PictureJson | null {
+function pictureOf({ status, picture }: Presentable): PictureJson | null {
   if (status !== 'processed' || picture === undefined) return null;
   if (picture === null) return DISABLED;
   const { reason, detail, width, height, picture_bytes } = picture;
   return { status: picture.status, reason, detail, width, height, picture_bytes };
 }
 
-function holdOf({ hold }: AlertSnapshot): AlertJson['hold'] {
+function holdOf({ hold }: Presentable): AlertJson['hold'] {
   return hold ? { reason: hold.reason, created_by: hold.createdBy, created_at: hold.createdAt.toISOString() } : null;
 }
 
@@ -133,12 +142,12 @@ export function triageOf(triage: TriageRow | null | undefined): TriageJson | nul
 }
 
 /** An alert is late after its first failed attempt, and once the event alert.late was recorded. */
-function isLate({ status, last_error, late_at }: AlertSnapshot): boolean {
+function isLate({ status, last_error, late_at }: Presentable): boolean {
   return (status === 'pending' || status === 'processing') && (last_error !== null || late_at !== null);
 }
 
 /** Returns since when an unfinished alert waits for its result, why, and when the next attempt may start. */
-export function lateOf(alert: AlertSnapshot, now = new Date()): NonNullable<AlertJson['late']> {
+export function lateOf(alert: Presentable, now = new Date()): NonNullable<AlertJson['late']> {
   const unknown = alert.status === 'processing' ? 'the attempt takes long' : 'waiting in the queue';
   return {
     since: new Date(alert.round_started_at ?? alert.received_at).toISOString(),
@@ -148,24 +157,24 @@ export function lateOf(alert: AlertSnapshot, now = new Date()): NonNullable<Aler
 }
 
 /** Null once the time has passed: the alert waits for a free worker, or for its source of videos, and nobody knows how long. */
-function nextAttemptOf({ status, next_attempt_at }: AlertSnapshot, now: Date): string | null {
-  if (status !== 'pending' || next_attempt_at === null || Date.parse(next_attempt_at) < now.getTime()) return null;
+function nextAttemptOf({ status, next_attempt_at }: Presentable, now: Date): string | null {
+  if (status !== 'pending' || next_attempt_at === null || new Date(next_attempt_at) < now) return null;
   return instant(next_attempt_at);
 }
 
-function instant(time: string | null): string | null {
+function instant(time: string | Date | null): string | null {
   return time === null ? null : new Date(time).toISOString();
 }
 
 /** Returns why the last attempt failed, until the alert is final; then `failure` does. */
-function lastErrorOf({ status, last_error, last_error_at }: AlertSnapshot): AlertJson['last_error'] {
+function lastErrorOf({ status, last_error, last_error_at }: Presentable): AlertJson['last_error'] {
   if (last_error === null || (status !== 'pending' && status !== 'processing')) return null;
   const [, code, detail = ''] = /^(\w+): (.*)$/s.exec(last_error) ?? [];
   const known = Object.values(FailureCode).find((each) => each === code);
   return known ? { code: known, detail, at: instant(last_error_at) } : null;
 }
 
-function snapshotOf(alert: Alert & Joined): AlertSnapshot {
+function presentableOf(alert: Alert & Joined): Presentable {
   const { uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container } = alert;
   return {
     ...{ uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container },
@@ -177,14 +186,14 @@ function snapshotOf(alert: Alert & Joined): AlertSnapshot {
     attempts: alert.attempts,
     bytes_fetched: Number(alert.bytesFetched),
     last_error: alert.lastError,
-    last_error_at: alert.lastErrorAt?.toISOString() ?? null,
-    next_attempt_at: alert.nextAttemptAt?.toISOString() ?? null,
-    received_at: alert.receivedAt.toISOString(),
-    round_started_at: alert.roundStartedAt?.toISOString() ?? null,
-    started_at: alert.startedAt?.toISOString() ?? null,
-    processed_at: alert.processedAt?.toISOString() ?? null,
-    notified_at: alert.notifiedAt?.toISOString() ?? null,
-    late_at: alert.lateAt?.toISOString() ?? null,
+    last_error_at: alert.lastErrorAt,
+    next_attempt_at: alert.nextAttemptAt,
+    received_at: alert.receivedAt,
+    round_started_at: alert.roundStartedAt,
+    started_at: alert.startedAt,
+    processed_at: alert.processedAt,
+    notified_at: alert.notifiedAt,
+    late_at: alert.lateAt,
     picture: alert.picture,
     hold: alert.hold,
     triage: alert.triage,

@@ -98,11 +98,8 @@ async function stream(feed: ChangeFeed, res: Response, options: Timing & Subscri
         break;
       }
       position = step.position;
-      const text = step.changes
-        .filter(({ alert }) => options.matches(alert))
-        .map(formatEvent)
-        .join('');
-      if (text !== '' && !res.write(text)) {
+      const events = step.changes.filter(({ alert }) => options.matches(alert)).map(formatEvent);
+      if (events.length > 0 && !res.write(Buffer.concat(events))) {
         await drain(res, AbortSignal.any([ended, AbortSignal.timeout(options.drainMs)]));
       }
     }
@@ -117,8 +114,17 @@ async function drain(res: Response, signal: AbortSignal): Promise<void> {
   await once(res, 'drain', { signal }).catch(() => res.destroy());
 }
 
-function formatEvent({ position, alert }: Change): string {
-  return `id: ${eventIdOf(position)}\nevent: alert.${alert.status}\ndata: ${JSON.stringify(presentAlert(alert))}\n\n`;
+/** All streams receive the same changes. */
+const formatted = new WeakMap<Change, Buffer>();
+
+function formatEvent(change: Change): Buffer {
+  const known = formatted.get(change);
+  if (known) return known;
+  const { position, alert } = change;
+  const data = JSON.stringify(presentAlert(alert));
+  const event = Buffer.from(`id: ${eventIdOf(position)}\nevent: alert.${alert.status}\ndata: ${data}\n\n`);
+  formatted.set(change, event);
+  return event;
 }
 
 function formatReset(position: FeedPosition): string {

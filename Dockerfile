@@ -22,8 +22,9 @@ RUN node node_modules/prisma/build/index.js generate
 FROM base AS dependencies
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional --ignore-scripts \
-    && find node_modules/@prisma/client/runtime -regex '.*\(cockroachdb\|mysql\|sqlite\|sqlserver\).*' -delete \
-    && find node_modules -name '*.map' -delete
+    && find node_modules/@prisma/client/runtime -regex '.*\(cockroachdb\|mysql\|sqlite\|sqlserver\|_small_\|edge\|base64\.js\).*' -delete \
+    && find node_modules/mediabunny/dist/bundles node_modules/swagger-ui-dist/swagger-ui-es-bundle* -type f -delete \
+    && find node_modules -regex '.*\.\(map\|[cm]?ts\)' -delete
 
 # The pooler of compose's profile `ha`.
 FROM base AS pgbouncer

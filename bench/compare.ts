@@ -63,9 +63,9 @@ export async function compareRevisions(
   return { command: commandLine('bench'), old, new: current.trim(), figures: [...figures.values()].map(withRatios) };
 }
 
-/** Figures that only one side has keep no ratios. */
+/** Figures that only one side has, or that were 0 before, get no ratios. */
 function withRatios(figure: ComparedFigure): ComparedFigure {
-  const isPaired = figure.old.length === figure.new.length;
+  const isPaired = figure.old.length === figure.new.length && !figure.old.includes(0);
   return { ...figure, ratios: isPaired ? figure.new.map((value, index) => value / (figure.old[index] ?? 0)) : [] };
 }
 

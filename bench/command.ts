@@ -15,9 +15,13 @@ export async function runMeasurement<Options>({ usage, readOptions, run }: Comma
   const opened: Opened = [];
   const stop = new AbortController();
   let succeeded = false;
+  let running: Promise<void> | undefined;
   const closeOnce = async (err: Error | undefined) => {
     stop.abort();
     if (err) log(err.message);
+    await closeAll(opened);
+    // What was still starting at that moment.
+    await running?.catch(() => {});
     await closeAll(opened);
     process.exit(succeeded ? 0 : 1);
   };
@@ -29,8 +33,9 @@ export async function runMeasurement<Options>({ usage, readOptions, run }: Comma
   });
   try {
     const options = readOptions(process.argv.slice(2));
-    if (options) await run(options, opened, stop.signal);
+    if (options) running = run(options, opened, stop.signal);
     else process.stdout.write(`${usage}\n`);
+    await running;
     succeeded = true;
   } catch (error) {
     log(stop.signal.aborted ? 'stopped' : `${error instanceof Error ? error.message : error}`);

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -109,9 +109,19 @@ async function runProgram(file: string, args: string[], { cwd, opened, signal }:
   const child = spawn(file, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
   const ended = once(child, 'close');
   const disarm = child.pid === undefined ? () => {} : endWithThisProcess(child.pid, 'SIGINT');
-  const closer = { close: () => stop(child, ended) };
+  // Once: a second signal ends a benchmark before it has closed everything.
+  let stop = () => {
+    stop = () => {};
+    child.kill('SIGINT');
+  };
+  const closer = {
+    async close() {
+      stop();
+      await ended;
+    },
+  };
   opened.unshift(closer);
-  const abort = () => child.kill('SIGINT');
+  const abort = () => stop();
   signal.addEventListener('abort', abort, { once: true });
   const [out, [code, by]] = await Promise.all([text(child.stdout), ended]);
   signal.removeEventListener('abort', abort);
@@ -120,11 +130,6 @@ async function runProgram(file: string, args: string[], { cwd, opened, signal }:
   signal.throwIfAborted();
   if (code !== 0) throw new Error(`${[file, ...args].join(' ')} ended with ${by ?? `code ${code}`}`);
   return out;
-}
-
-async function stop(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
-  child.kill('SIGINT');
-  await ended;
 }
 
 /** Returns the ratios as a table in Markdown: the median, and each pair. */

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
 import { startReceiver } from '#test/harness/receiver.ts';
-import { type Stack, startStack } from '#test/harness/stack.ts';
+import { createStack, type Stack } from '#test/harness/stack.ts';
 
 /** The check runs every 30 s. */
 const POLL = { timeout: 400_000, interval: 500 };
@@ -13,9 +13,11 @@ it('reports a silent store to a webhook, in GET /silences and as a metric, and i
   onTestFinished(receiver.close);
   const SECRETS_KEY = Buffer.alloc(32, 'silence').toString('base64');
   const env = { SECRETS_KEY, DESTINATION_ALLOW_CIDRS: '127.0.0.1/32', SILENCE_GRACE: '1m', PICTURES: 'off' };
-  const stack = await startStack({ env });
+  const stack = await createStack({ env });
   onTestFinished(stack.close);
+  // Before the start: the worker reads the baselines once.
   await learned(stack);
+  await stack.start();
   const created = await stack.request('/destinations', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

@@ -34,7 +34,10 @@ export function queueRoutes({ db, queue, deliveryQueue }: Queues & { db: Databas
   router.put(`${ofAlerts}/:uuid/retry`, retryRow(db));
   router.put(`${ofAlerts}/retry/failed`, retryRows(db, queue));
   router.use('/queues', async (req, res, next) => {
-    boards ??= openBoards();
+    boards ??= openBoards().catch((error: unknown) => {
+      boards = undefined; // the next request tries again
+      throw error;
+    });
     const { writable, readOnly } = await boards;
     await (req.apiClient.scopes.has('operate') ? writable : readOnly)(req, res, next);
   });

@@ -2,15 +2,19 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { DESTINATION_COUNT, FAULTS, type FaultKind, isOfDestinations, kindsOn } from './faults.ts';
 
-/** A scenario with one kind of fault has its name: `lock-table`. */
+/** Each kind of fault has the name of a scenario: `lock-table`. */
 const FAULT_SCENARIOS = new Map(
   (Object.keys(FAULTS) as FaultKind[]).map((kind) => [kind.replaceAll(' ', '-'), kind]), // Object.keys returns string[]
 );
-const SCENARIO_NAMES = ['faults', 'flush', 'rolling', 'outage', ...FAULT_SCENARIOS.keys()];
+const SCENARIO_NAMES = ['faults', 'flush', 'rolling', 'outage'];
 
-/** Returns the only kind of fault of this scenario; undefined if it is not such a scenario. */
-export function faultOfScenario(scenario: string): FaultKind | undefined {
-  return FAULT_SCENARIOS.get(scenario);
+/** Returns the kinds of faults that this scenario names, in their order; none if it is one of the other scenarios. */
+export function faultsOfScenario(scenario: string): FaultKind[] {
+  return scenario.split(',').flatMap((name) => FAULT_SCENARIOS.get(name) ?? []);
+}
+
+function isScenario(scenario: string): boolean {
+  return SCENARIO_NAMES.includes(scenario) || scenario.split(',').every((name) => FAULT_SCENARIOS.has(name));
 }
 
 export const USAGE = `Usage: npm run chaos -- [options]
@@ -25,7 +29,7 @@ Sends alerts while it injects faults into the stack, then checks every invariant
                              flush: empty the queue while every alert is pending, then start the workers
                              rolling: 20 restarts of apis and workers, one after another
                              outage: the file server is down for ten twelfths of the time
-                             or one kind of fault, again and again:
+                             or kinds of faults, separated by commas: each again and again, one after another:
 ${listOf([...FAULT_SCENARIOS.keys()])}
   --alerts N                 number of alerts, 10 to 100000 (default 200)
   --seed N                   the same seed gives the same schedule (default 1)
@@ -50,7 +54,10 @@ function listOf(words: string[]): string {
 const fields = z.object({
   target: z.enum(['local', 'compose'], 'must be local or compose').default('local'),
   backend: z.enum(['redis', 'postgres'], 'must be redis or postgres').default('postgres'),
-  scenario: z.enum(SCENARIO_NAMES, 'must be faults, flush, rolling, outage or a kind of fault').default('faults'),
+  scenario: z
+    .string()
+    .refine(isScenario, 'must be faults, flush, rolling, outage or kinds of faults')
+    .default('faults'),
   alerts: z.coerce.number().int().min(10, 'must be 10 to 100000').max(100_000, 'must be 10 to 100000').default(200),
   seed: z.coerce
     .number()
@@ -69,20 +76,14 @@ const fields = z.object({
 });
 
 const localFields = fields
-  .refine(
-    ({ backend, scenario }) => {
-      const kind = faultOfScenario(scenario);
-      return kind === undefined || kindsOn(backend).includes(kind);
-    },
-    { path: ['scenario'], error: 'needs --backend redis' },
-  )
-  .refine(
-    ({ scenario, destinations }) => {
-      const kind = faultOfScenario(scenario);
-      return destinations > 0 || kind === undefined || !isOfDestinations(kind);
-    },
-    { path: ['scenario'], error: 'needs destinations' },
-  );
+  .refine(({ backend, scenario }) => faultsOfScenario(scenario).every((kind) => kindsOn(backend).includes(kind)), {
+    path: ['scenario'],
+    error: 'needs --backend redis',
+  })
+  .refine(({ scenario, destinations }) => destinations > 0 || !faultsOfScenario(scenario).some(isOfDestinations), {
+    path: ['scenario'],
+    error: 'needs destinations',
+  });
 
 const composeFields = z.strictObject(
   {

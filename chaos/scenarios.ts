@@ -15,7 +15,7 @@ import {
 import type { History } from './history.ts';
 import { injectFault, startInjector } from './injector.ts';
 import { countUnfinished, readProgress } from './observe.ts';
-import { faultOfScenario, type Options } from './options.ts';
+import { faultsOfScenario, type Options } from './options.ts';
 import { seededRandom } from './random.ts';
 import type { ChaosStack } from './stack.ts';
 
@@ -36,8 +36,8 @@ export function runScenario(run: Run): Promise<Outcome> {
   if (scenario === 'flush') return flushQueue(run);
   if (scenario === 'rolling') return restartAll(run);
   if (scenario === 'outage') return stopFileServer(run);
-  const kind = faultOfScenario(scenario);
-  return kind ? repeatFault(run, kind) : injectFaults(run);
+  const kinds = faultsOfScenario(scenario);
+  return kinds.length > 0 ? repeatFaults(run, kinds) : injectFaults(run);
 }
 
 /** Sends alerts at a steady rate while a seeded schedule of faults hits every component. */
@@ -70,15 +70,14 @@ function variantsOf(kind: FaultKind): number {
 /** Time between two faults, in which the stack makes progress. */
 const PROGRESS_MS = 6_000;
 
-/** Sends alerts at a steady rate while one kind of fault is injected again and again, in all its variants. */
-async function repeatFault({ stack, history, options, signal, log }: Run, kind: FaultKind): Promise<Outcome> {
+/** Sends alerts at a steady rate while each kind of fault is injected in all its variants, one after another. */
+async function repeatFaults({ stack, history, options, signal, log }: Run, kinds: FaultKind[]): Promise<Outcome> {
   await startAll(stack, signal);
   const random = seededRandom(options.seed);
-  const [min, max] = durationRange(kind, { alone: true });
-  let done = 0;
+  let left = kinds.reduce((sum, kind) => sum + variantsOf(kind), 0);
   let sent = false;
   const { apiOrigins } = stack;
-  const shouldContinue = () => done < variantsOf(kind);
+  const shouldContinue = () => left > 0;
   const sending = sendAlerts(
     { apiOrigins, history, count: options.alerts, perSecond: options.rate, shouldContinue },
     signal,
@@ -86,14 +85,19 @@ async function repeatFault({ stack, history, options, signal, log }: Run, kind: 
     sent = true;
   });
   sending.catch(() => {}); // reported below
-  while (!sent || shouldContinue()) {
-    await sleep(PROGRESS_MS, undefined, { signal });
-    const durationMs = Math.round((min + random() * (max - min)) * 1_000);
-    const moment = MOMENTS[done % MOMENTS.length] ?? 'claimed';
-    const replica = done % 2 === 0 ? 0 : 1;
-    await injectFault(stack, { kind, replica, destination: done, delayMs: 0, durationMs, moment }, history, signal);
-    done += 1;
-    log(`${kind}: ${done}`);
+  for (const kind of kinds) {
+    const [min, max] = durationRange(kind, { alone: true });
+    // The last kind is repeated until all alerts are sent.
+    for (let done = 0; done < variantsOf(kind) || left <= 0; done += 1) {
+      await sleep(PROGRESS_MS, undefined, { signal });
+      if (sent) break;
+      const durationMs = Math.round((min + random() * (max - min)) * 1_000);
+      const moment = MOMENTS[done % MOMENTS.length] ?? 'claimed';
+      const replica = done % 2 === 0 ? 0 : 1;
+      await injectFault(stack, { kind, replica, destination: done, delayMs: 0, durationMs, moment }, history, signal);
+      left -= 1;
+      log(`${kind}: ${done + 1}`);
+    }
   }
   await sending;
   return { findings: [], measurements: {} };

@@ -24,6 +24,9 @@ it('has a scenario for each kind of fault, on the backends that it applies to', 
   expect(readOptions(['--scenario', 'lock-table'])).toMatchObject({ scenario: 'lock-table', backend: 'postgres' });
   expect(readOptions(['--scenario', 'fill-redis', '--backend', 'redis'])).toMatchObject({ scenario: 'fill-redis' });
   expect(() => readOptions(['--scenario', 'fill-redis'])).toThrow('--scenario: needs --backend redis');
+  expect(readOptions(['--scenario', 'kill-api,lock-table'])).toMatchObject({ scenario: 'kill-api,lock-table' });
+  expect(() => readOptions(['--scenario', 'kill-api,fill-redis'])).toThrow('--scenario: needs --backend redis');
+  expect(() => readOptions(['--scenario', 'kill-api,rolling'])).toThrow('--scenario: must be');
   expect(() => readOptions(['--scenario', 'earthquake'])).toThrow(
     '--scenario: must be faults, flush, rolling, outage or',
   );

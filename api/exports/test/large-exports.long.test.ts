@@ -65,7 +65,7 @@ async function startReading(port: number): Promise<Socket> {
 describe(`an export of ${ROWS} alerts`, OPTIONS, () => {
   it('takes constant memory, has every alert once, and is sorted', async () => {
     // All rows at once take more than 500 MiB.
-    const api = { name: 'api', entry: 'api/index.ts', nodeArgs: ['--max-old-space-size=128'] };
+    const api = { name: 'api', entry: 'api/index.ts', nodeArgs: ['--max-old-space-size=256'] };
     const env = { DATABASE_URL: database.url, PORT: '0', AUTH: 'off' };
     const { port } = Object(await waitUntilReady(startProcess({ ...api, env })));
     const url = `http://127.0.0.1:${port}`;
@@ -74,7 +74,7 @@ describe(`an export of ${ROWS} alerts`, OPTIONS, () => {
       return Number(/^process_resident_memory_bytes (\S+)$/m.exec(text)?.[1]) / MIB;
     };
     const before = await memory();
-    let [peak, bytes, rest] = [0, 0, ''];
+    let [peak, bytes, rest, unsorted] = [0, 0, '', 0];
     const uuids = new Set<string>();
     let last = '9999';
     const decoder = new TextDecoder();
@@ -88,11 +88,11 @@ describe(`an export of ${ROWS} alerts`, OPTIONS, () => {
         const cells = line.split(',');
         if (cells[0] === 'uuid') continue;
         uuids.add(`${cells[0]}`);
-        expect(cells[7] !== undefined && cells[7] <= last).toBe(true);
+        if (cells[7] === undefined || cells[7] > last) unsorted += 1;
         last = `${cells[7]}`;
       }
     }
-    expect([uuids.size, rest]).toEqual([ROWS, '']);
+    expect([uuids.size, rest, unsorted]).toEqual([ROWS, '', 0]);
     expect(bytes).toBeGreaterThan(40 * MIB);
     expect(peak - before, `${before} to ${peak} MiB`).toBeLessThan(200);
   });

@@ -38,11 +38,12 @@ function nameOf({ functionName, url, lineNumber }: { functionName: string; url: 
 
 const TABLE_ROWS = 30;
 
-/** Returns a table of self times for the newest profile of each service in `folder/api` and `folder/worker`. */
+/** Returns a table of self times for the newest profile of the main thread of each service in `folder/api` and `folder/worker`. */
 export async function renderProfiles(folder: string): Promise<string> {
   const tables: string[] = [];
   for (const service of ['api', 'worker']) {
-    const files = (await readdir(join(folder, service))).filter((file) => file.endsWith('.cpuprofile')).sort();
+    // CPU.<date>.<time>.<process>.<thread>.<number>.cpuprofile: thread 0 is the main thread.
+    const files = (await readdir(join(folder, service))).filter((file) => /\.0\.\d+\.cpuprofile$/.test(file)).sort();
     const newest = files.at(-1);
     if (newest === undefined) continue;
     const path = join(folder, service, newest);

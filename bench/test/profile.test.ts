@@ -1,5 +1,8 @@
-import { expect, it } from 'vitest';
-import { selfTimes } from '../profile.ts';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { renderProfiles, selfTimes } from '../profile.ts';
 
 const node = (id: number, functionName: string, url = '') => ({ id, callFrame: { functionName, url, lineNumber: 9 } });
 
@@ -20,4 +23,21 @@ it('sums the self time of a function over its callers, largest first, without id
     { name: 'quick', ms: 1, share: 0.25 },
   ]);
   expect(selfTimes(profile, 1)).toHaveLength(1);
+});
+
+it('shows the newest profile of the main thread', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'profiles-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  for (const service of ['api', 'worker']) await mkdir(join(folder, service));
+  const write = (time: string, thread: number, name: string) => {
+    const profile = { nodes: [node(1, name)], samples: [1], timeDeltas: [1_000] };
+    const file = `CPU.20261128.${time}.17.${thread}.001.cpuprofile`;
+    return writeFile(join(folder, 'worker', file), JSON.stringify(profile));
+  };
+  await write('000100', 0, 'older');
+  await write('000200', 0, 'main');
+  await write('000300', 1, 'watchdog');
+  const rendered = await renderProfiles(folder);
+  expect(rendered).toContain('main');
+  expect(rendered).not.toMatch(/older|watchdog/);
 });

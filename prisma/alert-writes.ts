@@ -1,5 +1,5 @@
 import { createMicroBatcher } from '#async/micro-batch.ts';
-import { type Keyed, type RunQuery, runStatement, type Statement } from './batched-statement.ts';
+import { type Keyed, type RunQuery, runStatement, type Statement, unestimated } from './batched-statement.ts';
 import { DatabaseUnavailable } from './errors.ts';
 import { type Finished, type Lease, openFinish, type Result } from './finish.ts';
 import type { Alert } from './generated/client.ts';
@@ -104,7 +104,7 @@ const CLAIM: Statement<{ uuid: string; queuedAt?: Date | undefined }> = {
       crashes = crashes + CASE status WHEN 'processing' THEN 1 ELSE 0 END, started_at = now(),
       queued_at = job.queued_at, updated_at = now(), change_xid = pg_current_xact_id()
     FROM unnest($1::uuid[], $2::timestamptz[]) AS job (uuid, queued_at)
-    WHERE alerts.uuid = job.uuid AND status IN ('pending', 'processing')
+    WHERE alerts.uuid = job.uuid AND ${unestimated("status IN ('pending', 'processing')")}
     RETURNING alerts.uuid, video, store, source, timestamp, request_id AS "requestId", received_at AS "receivedAt", claims, attempts,
       attempts_before AS "attemptsBefore", crashes, extract(epoch FROM now() - received_at)::float8 * 1000 AS "ageMs",
       extract(epoch FROM now() - COALESCE(round_started_at, received_at))::float8 * 1000 AS "roundAgeMs",
@@ -123,7 +123,7 @@ const RELEASE: Statement<Release> = {
       next_attempt_at = now() + make_interval(secs => delay_ms / 1000), updated_at = now(), change_xid = pg_current_xact_id()
     FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bool[], $5::text[], $6::float8[], $7::int[])
       AS release (uuid, claim, bytes, refund, error, delay_ms, ms)
-    WHERE alerts.uuid = release.uuid AND claims = release.claim AND status = 'processing'
+    WHERE alerts.uuid = release.uuid AND claims = release.claim AND ${unestimated("status = 'processing'")}
     RETURNING alerts.uuid`,
   keyOf: ({ lease }) => lease.uuid.toLowerCase(),
   columns: [
@@ -141,8 +141,8 @@ const MARK_NOTIFIED: Statement<Lease> = {
   name: 'alerts_mark_notified',
   text: `
     UPDATE alerts SET notified_at = now(), updated_at = now() FROM unnest($1::uuid[], $2::int[]) AS notified (uuid, claim)
-    WHERE alerts.uuid = notified.uuid AND claims = notified.claim AND status IN ('processed', 'failed')
-      AND notified_at IS NULL
+    WHERE alerts.uuid = notified.uuid AND claims = notified.claim
+      AND ${unestimated("status IN ('processed', 'failed') AND notified_at IS NULL")}
     RETURNING alerts.uuid`,
   keyOf: ({ uuid }) => uuid.toLowerCase(),
   columns: [({ uuid }) => uuid, ({ claim }) => claim],

@@ -29,3 +29,12 @@ export async function runStatement<Item, Row extends Keyed>(
   const rows = new Map((await runQuery<Row>({ name, text, values })).map((row) => [row.uuid, row]));
   return items.map((item) => rows.get(keyOf(item)));
 }
+
+/**
+ * Returns a condition that the planner cannot estimate, so that a batch always finds its rows by their keys. By statistics from
+ * before a burst of alerts no row matches, and the planner compares all that do now with each item of the batch: 600
+ * unfinished alerts and 20 items took 14 to 32 ms.
+ */
+export function unestimated(condition: string): string {
+  return `COALESCE(${condition}, false)`;
+}

@@ -1,4 +1,4 @@
-import { type Keyed, type RunQuery, runStatement, type Statement } from './batched-statement.ts';
+import { type Keyed, type RunQuery, runStatement, type Statement, unestimated } from './batched-statement.ts';
 import { EVENT_COLUMNS, insertDeliveries } from './delivery-sql.ts';
 import type { Alert } from './generated/client.ts';
 import { HAND_OVER_S, WAIT_S } from './picture-times.ts';
@@ -119,7 +119,7 @@ function finishText(types: string[], names: string): string {
       duration = result.duration, processed_at = now(), updated_at = now(), change_xid = pg_current_xact_id()
     FROM unnest(${types.map((type, index) => `$${index + 1}::${type}[]`).join(', ')})
       AS result (${names.split(' ').join(', ')})
-    WHERE alerts.uuid = result.uuid AND claims = result.claim AND status = 'processing'`;
+    WHERE alerts.uuid = result.uuid AND claims = result.claim AND ${unestimated("status = 'processing'")}`;
 }
 
 const FINISHED_EVENT = "CASE WHEN changed.failure_code IS NULL THEN 'alert.processed' ELSE 'alert.failed' END";

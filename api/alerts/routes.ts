@@ -43,13 +43,19 @@ const AFTER_WAIT_MS = 3_000;
 
 const FINAL: ReadonlySet<AlertStatus> = new Set(['processed', 'failed']);
 
-/** POST and GET /alerts, GET and DELETE /alerts/:uuid. */
-export function alertRoutes(deps: Deps): Router {
+/** POST and GET /alerts. */
+export function alertsRoutes(deps: Deps): Router {
   const router = Router();
   const route = router.route('/alerts');
   route.get(requireScope('read'), getAlerts(deps));
   route.post(requireScope('write'), readJson, postAlert(deps));
   route.all(allow('GET', 'POST'));
+  return router;
+}
+
+/** GET and DELETE /alerts/:uuid. Behind the routes of other paths that it matches. */
+export function alertRoutes(deps: Deps): Router {
+  const router = Router();
   const one = router.route('/alerts/:uuid');
   one.get(requireScope('read'), getAlert(deps));
   one.delete(requireScope('manage'), deleteOneAlert(deps));

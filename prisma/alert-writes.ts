@@ -64,7 +64,7 @@ export function openAlertWrites(runQuery: RunQuery, { queryTimeoutMs }: { queryT
   return {
     // The others are limited by the number of attempts. Clients that send alerts would wait behind a locked table without
     // limit; addPending has rejected what waits for longer than this.
-    insert: batched<NewAlert, Keyed & { id: string; receivedAt: Date }>(INSERT, {
+    insert: batched<NewAlert, Keyed & { id: bigint; receivedAt: Date }>(INSERT, {
       maxWait: { ms: queryTimeoutMs, error: () => new DatabaseUnavailable(new Error('waited too long for a batch')) },
     }),
     claim: batched<{ uuid: string; queuedAt?: Date | undefined }, ClaimedAlert>(CLAIM),

@@ -1,15 +1,16 @@
 import { TimeoutError, withTimeout } from '#async/timeout.ts';
+import type { ShownAlert } from './alert-columns.ts';
+import { type AlertCursor, type AlertFilter, matching } from './alert-filter.ts';
 import type { ClaimedAlert, NewAlert, Release } from './alert-writes.ts';
 import type { Database, Transaction } from './client.ts';
 import { NEW_ROW } from './column-defaults.ts';
 import { DatabaseUnavailable } from './errors.ts';
 import { type Lease, type NewPicture, type Recorded, type Resolution, recordedOf } from './finish.ts';
 import { firstOfStores } from './first-of-stores.ts';
-import type { Alert, Prisma } from './generated/client.ts';
+import { type Alert, Prisma } from './generated/client.ts';
 import type { AlertStatus, FailureCode } from './generated/enums.ts';
-import { openIds } from './open-alerts.ts';
-import { type TriageFilter, whereTriage } from './triage-filter.ts';
 
+export type { AlertCursor, AlertFilter } from './alert-filter.ts';
 export type { ClaimedAlert, NewAlert } from './alert-writes.ts';
 export type { Lease, NewPicture } from './finish.ts';
 export type { Alert } from './generated/client.ts';
@@ -49,7 +50,7 @@ async function insertOrFind(db: Database, alert: NewAlert): Promise<{ created: b
   const times = { receivedAt, updatedAt: receivedAt };
   return {
     created: true,
-    alert: { ...NEW_ROW, ...alert, ...times, traceparent, camera, source, uuid, id: BigInt(id) },
+    alert: { ...NEW_ROW, ...alert, ...times, traceparent, camera, source, uuid, id },
   };
 }
 
@@ -57,33 +58,14 @@ export async function findAlert(db: Database, uuid: string): Promise<Alert | nul
   return db.alert.findUnique({ where: { uuid } });
 }
 
-export type AlertFilter = {
-  store?: string | undefined;
-  /** Limits the result to these stores, in addition to `store`; undefined: all stores. */
-  stores?: readonly string[] | undefined;
-  camera?: string | undefined;
-  status?: AlertStatus | undefined;
-  failureCode?: FailureCode | undefined;
-  /** Only those under a legal hold; false: only others. */
-  held?: boolean | undefined;
-  triage?: TriageFilter | undefined;
-  /** Received at or after this time. */
-  from?: Date | undefined;
-  /** Received before this time. */
-  to?: Date | undefined;
-};
-
-/** The last alert of the page before. */
-export type AlertCursor = Pick<Alert, 'receivedAt' | 'id'>;
-
 type Page = { limit: number; after?: AlertCursor | undefined; oldestFirst?: boolean };
 
 /** Returns at most `limit` alerts after the cursor by time of receipt, newest first unless `oldestFirst`. */
-export async function listAlerts(db: Database, filter: AlertFilter, page: Page): Promise<Alert[]> {
+export async function listAlerts(db: Database, filter: AlertFilter, page: Page): Promise<ShownAlert[]> {
   const { store, stores } = filter;
   if (store !== undefined || stores === undefined || stores.length < 2) return pageOf(db, filter, page);
   const ofStore = (each: string) => pageOf(db, { ...filter, stores: [each] }, page);
-  const compare = (a: Alert, b: Alert) => (page.oldestFirst ? newestFirst(b, a) : newestFirst(a, b));
+  const compare = (a: AlertCursor, b: AlertCursor) => (page.oldestFirst ? newestFirst(b, a) : newestFirst(a, b));
   return firstOfStores(stores, { limit: page.limit, ofStore, compare });
 }
 
@@ -92,46 +74,13 @@ export function newestFirst(a: AlertCursor, b: AlertCursor): number {
   return b.receivedAt.getTime() - a.receivedAt.getTime() || (a.id < b.id ? 1 : -1);
 }
 
-/** Returns the condition for the alerts after the cursor that match the filter. */
-export function wherePage(filter: AlertFilter, after?: AlertCursor, oldestFirst = false): Prisma.AlertWhereInput {
-  const where = whereOf(filter);
-  if (!after) return where;
-  const { receivedAt, id } = after;
-  // `lte` and `gte` let the index scan start at the cursor; OR alone would scan from the first alert.
-  where.AND = oldestFirst
-    ? [{ receivedAt: { gte: receivedAt } }, { OR: [{ receivedAt: { gt: receivedAt } }, { id: { gt: id } }] }]
-    : [{ receivedAt: { lte: receivedAt } }, { OR: [{ receivedAt: { lt: receivedAt } }, { id: { lt: id } }] }];
-  return where;
-}
-
-async function pageOf(db: Database, filter: AlertFilter, page: Page) {
-  const { limit, after, oldestFirst } = page;
-  const where = wherePage(filter, after, oldestFirst);
-  if (filter.triage === 'open') where.id = { in: await openIds(db, filter, page) };
-  const direction = oldestFirst ? 'asc' : 'desc';
-  return db.alert.findMany({ where, orderBy: [{ receivedAt: direction }, { id: direction }], take: limit });
-}
-
-function whereOf({ camera, status, failureCode, held, triage, ...filter }: AlertFilter): Prisma.AlertWhereInput {
-  const where: Prisma.AlertWhereInput = {};
-  const store: Prisma.StringFilter = {};
-  if (filter.store !== undefined) store.equals = filter.store;
-  if (filter.stores !== undefined) store.in = [...filter.stores];
-  where.store = store;
-  if (camera !== undefined) where.camera = camera;
-  // Of each hold something true: `isNot: null` would read all alerts first.
-  if (held !== undefined) where.hold = held ? { is: { createdAt: { gt: new Date(0) } } } : null;
-  const received: Prisma.DateTimeFilter = {};
-  if (filter.from) received.gte = filter.from;
-  if (filter.to) received.lt = filter.to;
-  where.receivedAt = received;
-  if (triage !== undefined) Object.assign(where, whereTriage(triage));
-  // In the terms of the partial indexes: exactly the failed rows have a code, and unfinished alerts are not notified.
-  if (failureCode !== undefined) where.failureCode = failureCode;
-  else if (status === 'failed') where.failureCode = { not: null };
-  if (status === 'pending' || status === 'processing') where.notifiedAt = null;
-  if (status !== undefined && status !== 'failed') where.status = status;
-  return where;
+function pageOf(db: Database, filter: AlertFilter, { limit, after, oldestFirst }: Page): Promise<ShownAlert[]> {
+  const direction = Prisma.raw(oldestFirst ? 'ASC' : 'DESC');
+  const order = Prisma.sql`ORDER BY received_at ${direction}, id ${direction}`;
+  const page = Prisma.sql`${matching(filter, after, oldestFirst)} ${order} LIMIT ${limit}`;
+  // PostgreSQL expects almost no open alerts. With all columns, it would read all acknowledgements again for each row.
+  const isOpen = filter.triage === 'open';
+  return db.alertReads.select(isOpen ? Prisma.sql`id IN (SELECT id FROM alerts WHERE ${page}) ${order}` : page);
 }
 
 /**
@@ -192,10 +141,12 @@ export async function findFailed(
   limit: number,
 ): Promise<{ matched: number; uuids: string[] }> {
   // A restored alert is never retried.
-  const where = { ...whereOf({ ...filter, status: 'failed' }), archived: null };
-  const [matched, rows] = await Promise.all([
-    db.alert.count({ where }),
-    db.alert.findMany({ where, orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }], take: limit, select: { uuid: true } }),
+  const where = Prisma.sql`${matching({ ...filter, status: 'failed' })}
+    AND NOT EXISTS (SELECT FROM archived_alerts WHERE alert_id = alerts.id)`;
+  const [[{ matched }], rows] = await Promise.all([
+    db.$queryRaw<[{ matched: number }]>`SELECT count(*)::int AS matched FROM alerts WHERE ${where}`,
+    db.$queryRaw<{ uuid: string }[]>`
+      SELECT uuid FROM alerts WHERE ${where} ORDER BY received_at, id LIMIT ${limit}`,
   ]);
   return { matched, uuids: rows.map(({ uuid }) => uuid) };
 }

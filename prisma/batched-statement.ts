@@ -1,6 +1,9 @@
-/** Runs a prepared statement and returns its rows. Throws DatabaseUnavailable or DatabaseError. */
+/**
+ * Runs a statement, prepared if it has a name, and returns its rows, with bigint as in Prisma's client. Throws
+ * DatabaseUnavailable or DatabaseError.
+ */
 export type RunQuery = <Row extends object>(statement: {
-  name: string;
+  name?: string;
   text: string;
   values: unknown[];
 }) => Promise<Row[]>;

@@ -144,11 +144,17 @@ function withSessionOptions(url: string, queryTimeoutMs: number): string {
   return withOptions.href;
 }
 
+/** Those of pg, except that a bigint is not text. */
+const TYPES: pg.CustomTypesConfig = {
+  getTypeParser: ((oid, format) =>
+    oid === pg.types.builtins.INT8 ? BigInt : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
+
 /** Sends no names of prepared statements if the pool is behind a pooler: the next transaction may have another session. */
 function queryRunner(pool: pg.Pool, { translate, pooled }: { translate: Translate; pooled: boolean }): RunQuery {
   return async <Row extends object>({ name, ...statement }: Parameters<RunQuery>[0]) => {
     try {
-      return (await pool.query<Row>(pooled ? statement : { name, ...statement })).rows;
+      return (await pool.query<Row>({ ...statement, types: TYPES, ...(!pooled && { name }) })).rows;
     } catch (error) {
       throw translate(error);
     }

@@ -1,8 +1,8 @@
-import { type Alert, type AlertCursor, type AlertFilter, listAlerts, newestFirst, wherePage } from './alerts.ts';
-import type { Database } from './client.ts';
+import type { ShownAlert } from './alert-columns.ts';
+import { type AlertCursor, type AlertFilter, listAlerts, newestFirst } from './alerts.ts';
 import { allWithRelated, type RelatedAlert } from './related-reads.ts';
 import type { StaleReads } from './replica.ts';
-import { compareNext } from './search.ts';
+import { compareNext, findByIds } from './search.ts';
 
 /** Alerts per query: 200 occupy the api's event loop for about 20 ms, with writing them as CSV. */
 export const PAGE = 200;
@@ -25,7 +25,7 @@ export async function* exportAlerts(
 }
 
 /** The pages of each store are merged. One query for several stores would read from the newest alert on, for every page. */
-function pagesOfStores(read: StaleReads, filter: AlertFilter, text: string | undefined): AsyncGenerator<Alert[]> {
+function pagesOfStores(read: StaleReads, filter: AlertFilter, text: string | undefined): AsyncGenerator<ShownAlert[]> {
   const { store, stores } = filter;
   const pagesOf = (each: AlertFilter, limit: number) =>
     text === undefined ? listedPages(read, each, limit) : comparedPages(read, each, text);
@@ -34,7 +34,7 @@ function pagesOfStores(read: StaleReads, filter: AlertFilter, text: string | und
   return mergePages(stores.map((each) => pagesOf({ ...filter, stores: [each] }, limit)));
 }
 
-async function* listedPages(read: StaleReads, filter: AlertFilter, limit: number): AsyncGenerator<Alert[]> {
+async function* listedPages(read: StaleReads, filter: AlertFilter, limit: number): AsyncGenerator<ShownAlert[]> {
   let after: AlertCursor | undefined;
   for (;;) {
     const page = await read((db) => listAlerts(db, filter, { limit, after }));
@@ -44,28 +44,23 @@ async function* listedPages(read: StaleReads, filter: AlertFilter, limit: number
   }
 }
 
-async function* comparedPages(read: StaleReads, filter: AlertFilter, text: string): AsyncGenerator<Alert[]> {
+async function* comparedPages(read: StaleReads, filter: AlertFilter, text: string): AsyncGenerator<ShownAlert[]> {
   let after: AlertCursor | undefined;
   do {
     const { matching, last } = await read((db) => compareNext(db, filter, text, after));
     for (let start = 0; start < matching.length; start += PAGE) {
-      const page = await read((db) => findByIds(db, filter, matching.slice(start, start + PAGE)));
-      if (page.length > 0) yield page;
+      const page = await read((db) => findByIds(db, matching.slice(start, start + PAGE), filter));
+      if (page.length > 0) yield page.sort(newestFirst);
     }
     after = last;
   } while (after !== undefined);
 }
 
-async function findByIds(db: Database, filter: AlertFilter, ids: bigint[]): Promise<Alert[]> {
-  const where = { ...wherePage(filter, undefined), id: { in: ids } };
-  return (await db.alert.findMany({ where })).sort(newestFirst);
-}
-
 /** Yields the alerts of all readers in one order. It holds one page of each reader. */
-async function* mergePages(readers: AsyncGenerator<Alert[]>[]): AsyncGenerator<Alert[]> {
+async function* mergePages(readers: AsyncGenerator<ShownAlert[]>[]): AsyncGenerator<ShownAlert[]> {
   const heads: Head[] = [];
   for (const pages of readers) heads.push(await nextPage({ pages, alerts: [], at: 0 }));
-  let merged: Alert[] = [];
+  let merged: ShownAlert[] = [];
   for (;;) {
     const newest = newestOf(heads);
     if (newest === undefined) break;
@@ -81,7 +76,7 @@ async function* mergePages(readers: AsyncGenerator<Alert[]>[]): AsyncGenerator<A
 }
 
 /** The page of one reader, and the index of its first alert that was not merged yet. */
-type Head = { pages: AsyncGenerator<Alert[]>; alerts: Alert[]; at: number };
+type Head = { pages: AsyncGenerator<ShownAlert[]>; alerts: ShownAlert[]; at: number };
 
 async function nextPage(head: Head): Promise<Head> {
   const { value } = await head.pages.next();
@@ -90,8 +85,8 @@ async function nextPage(head: Head): Promise<Head> {
   return head;
 }
 
-function newestOf(heads: readonly Head[]): { head: Head; alert: Alert } | undefined {
-  let newest: { head: Head; alert: Alert } | undefined;
+function newestOf(heads: readonly Head[]): { head: Head; alert: ShownAlert } | undefined {
+  let newest: { head: Head; alert: ShownAlert } | undefined;
   for (const head of heads) {
     const alert = head.alerts[head.at];
     if (alert !== undefined && (newest === undefined || newestFirst(alert, newest.alert) < 0)) newest = { head, alert };

@@ -30,7 +30,7 @@ export type Finished = Keyed & {
   destinations?: string[] | null;
   waiting?: string[] | null;
   muted?: number | null;
-  pictureOf?: string | null;
+  pictureOf?: bigint | null;
 };
 
 /**
@@ -53,7 +53,7 @@ export function recordedOf(row: Finished | undefined): Recorded {
     destinations: destinations ?? [],
     waiting: waiting ?? [],
     muted: muted ?? 0,
-    pictureOf: pictureOf ? BigInt(pictureOf) : undefined,
+    pictureOf: pictureOf ?? undefined,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { ShownAlert } from './alert-columns.ts';
 import { RETRYABLE_CODES } from './alerts.ts';
 import { FAILURE_ADVICE } from './failure-codes.ts';
 import type { Alert } from './generated/client.ts';
@@ -5,19 +6,7 @@ import { FailureCode } from './generated/enums.ts';
 import type { PictureRow } from './picture-row.ts';
 import type { HoldRow, TriageRow } from './related-reads.ts';
 
-type Column = Exclude<
-  keyof Alert,
-  | 'id'
-  | 'claims'
-  | 'attemptsBefore'
-  | 'crashes'
-  | 'bytesBefore'
-  | 'busyMs'
-  | 'requestId'
-  | 'traceparent'
-  | 'queuedAt'
-  | 'updatedAt'
->;
+type Column = Exclude<keyof ShownAlert, 'id'>;
 
 type SnakeCase<Name extends string> = Name extends `${infer First}${infer Rest}`
   ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${SnakeCase<Rest>}`
@@ -78,7 +67,7 @@ export type AlertJson = Pick<
   };
 
 /** Returns an alert as responses and messages show it: a row, or a snapshot of it. */
-export function presentAlert(source: (Alert & Joined) | AlertSnapshot, now = new Date()): AlertJson {
+export function presentAlert(source: (ShownAlert & Joined) | AlertSnapshot, now = new Date()): AlertJson {
   const alert = 'bytes_fetched' in source ? source : presentableOf(source);
   const { uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container } = alert;
   return {
@@ -174,7 +163,7 @@ function lastErrorOf({ status, last_error, last_error_at }: Presentable): AlertJ
   return known ? { code: known, detail, at: instant(last_error_at) } : null;
 }
 
-function presentableOf(alert: Alert & Joined): Presentable {
+function presentableOf(alert: ShownAlert & Joined): Presentable {
   const { uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container } = alert;
   return {
     ...{ uuid, status, video, store, timestamp, resolution, width, height, rotation, codec, container },

@@ -1,6 +1,7 @@
 import { createMicroBatcher } from '#async/micro-batch.ts';
+import type { ShownAlert } from './alert-columns.ts';
 import type { RunQuery } from './batched-statement.ts';
-import type { Alert, Hold, Triage } from './generated/client.ts';
+import type { Hold, Triage } from './generated/client.ts';
 import type { PictureRow } from './picture-row.ts';
 
 /** The columns of a hold. `createdBy`: the name of the API key. */
@@ -17,7 +18,7 @@ type Related = {
   archived?: boolean;
 };
 
-export type RelatedAlert = Alert & Related;
+export type RelatedAlert = ShownAlert & Related;
 
 /** The tables behind these fields. Each has at most one row of an alert. The version of an alert covers all of them. */
 const TABLES: Record<keyof Related, string> = {
@@ -37,6 +38,7 @@ export function relatedSql({ pictures }: { pictures: boolean }) {
   const tables = Object.values(pictures ? TABLES : others);
   const xmins = tables.map((table) => `COALESCE(${table}.xmin::text, '-')`).join(', ');
   return {
+    exists: tables.map((table) => `${table}.alert_id IS NOT NULL`).join(' OR '),
     columns: `holds.reason AS held_for, created_by_name, holds.created_at AS held_at,
       archived_alerts.alert_id IS NOT NULL AS archived,
       comment_count, acknowledged_at, acknowledged_by, assignee, ${pictures ? PICTURE_COLUMNS : 'NULL AS picture_status'}`,
@@ -72,26 +74,26 @@ const NONE: Required<Related> = { picture: null, hold: null, triage: null, archi
 
 /** Returns the reads. Those requested at the same time share one statement. `pictures` false: none are read. */
 export function openRelatedReads(runQuery: RunQuery, { pictures }: { pictures: boolean }) {
-  const { columns, joins } = relatedSql({ pictures });
+  const { columns, joins, exists } = relatedSql({ pictures });
   const statement = {
     name: pictures ? 'related_find' : 'related_find_few',
-    text: `SELECT wanted.id, ${columns} FROM unnest($1::bigint[]) AS wanted (id) ${joins('wanted.id')}`,
+    text: `SELECT wanted.id, ${columns} FROM unnest($1::bigint[]) AS wanted (id) ${joins('wanted.id')} WHERE ${exists}`,
   };
-  const batcher = createMicroBatcher<bigint, Required<Related>>({
-    async run(ids) {
-      const rows = await runQuery<RelatedRow & { id: string }>({
+  const batcher = createMicroBatcher<readonly bigint[], Map<bigint, Required<Related>>>({
+    async run(batch) {
+      const rows = await runQuery<RelatedRow & { id: bigint }>({
         ...statement,
-        values: [[...new Set(ids)].map(String)],
+        values: [[...new Set(batch.flat())].map(String)],
       });
       const byId = new Map(rows.map((row) => [row.id, relatedOf(row)]));
-      return ids.map((id) => byId.get(`${id}`) ?? NONE);
+      return batch.map(() => byId);
     },
-    maxBatchSize: 500,
+    maxBatchSize: 100,
     concurrency: 2,
   });
   return {
-    /** Returns what belongs to the alert with this id. */
-    find: (alertId: bigint) => batcher.add(alertId),
+    /** Returns what belongs to the alerts with these ids, and perhaps to others. */
+    find: (...alertIds: bigint[]) => batcher.add(alertIds),
     close: batcher.close,
   };
 }
@@ -132,20 +134,21 @@ function pictureOf(row: RelatedRow): PictureRow | null {
 }
 
 /** Returns the alert with its picture, its hold, its triage, and whether it was archived. */
-export async function withRelated(db: Reads, alert: Alert): Promise<RelatedAlert> {
-  return relate(alert, await db.relatedReads.find(alert.id));
+export async function withRelated(db: Reads, alert: ShownAlert): Promise<RelatedAlert> {
+  return relate(alert, (await db.relatedReads.find(alert.id)).get(alert.id));
 }
 
 /** Returns the alert with what the row has of the other tables. */
-export function relateRow(alert: Alert, row: RelatedRow): RelatedAlert {
-  return relate(alert, relatedOf(row));
+export function relateRow(row: ShownAlert & RelatedRow): RelatedAlert {
+  return relate(row, relatedOf(row));
 }
 
-function relate(alert: Alert, { picture, ...others }: Required<Related>): RelatedAlert {
+function relate(alert: ShownAlert, { picture, ...others }: Required<Related> = NONE): RelatedAlert {
   return alert.status === 'processed' ? { ...alert, picture, ...others } : { ...alert, ...others };
 }
 
 /** Returns the alerts with their pictures and holds. */
-export function allWithRelated(db: Reads, alerts: Alert[]): Promise<RelatedAlert[]> {
-  return Promise.all(alerts.map((alert) => withRelated(db, alert)));
+export async function allWithRelated(db: Reads, alerts: ShownAlert[]): Promise<RelatedAlert[]> {
+  const related = await db.relatedReads.find(...alerts.map(({ id }) => id));
+  return alerts.map((alert) => relate(alert, related.get(alert.id)));
 }

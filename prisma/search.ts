@@ -1,4 +1,6 @@
-import { type Alert, type AlertCursor, type AlertFilter, listAlerts, newestFirst, wherePage } from './alerts.ts';
+import type { ShownAlert } from './alert-columns.ts';
+import { matching } from './alert-filter.ts';
+import { type AlertCursor, type AlertFilter, listAlerts, newestFirst } from './alerts.ts';
 import type { Database } from './client.ts';
 import { Prisma } from './generated/client.ts';
 import { triageSql } from './triage-filter.ts';
@@ -21,7 +23,7 @@ export type Search = {
 };
 
 export type Found = {
-  alerts: Alert[];
+  alerts: ShownAlert[];
   /** Only alerts received since then were compared; null: all. Older ones are found by uuid or store only. */
   comparedFrom: Date | null;
 };
@@ -38,14 +40,28 @@ export async function searchAlerts(db: Database, filter: AlertFilter, search: Se
   ]);
   const ids = [...new Set([...byUuid, ...compared].map(({ id }) => id))];
   // The filter and the cursor again: `byUuid` did not apply them.
-  const where = { ...wherePage(filter, page.after), id: { in: ids } };
-  const found = ids.length === 0 ? [] : await db.alert.findMany({ where });
+  const found = ids.length === 0 ? [] : await findByIds(db, ids, filter, page.after);
   const byId = new Map([...ofStores, ...found].map((alert) => [alert.id, alert]));
   const alerts = [...byId.values()].sort(newestFirst).slice(0, page.limit);
   return { alerts, comparedFrom: compared.length < page.limit ? await oldestCompared(db, filter, page) : null };
 }
 
-async function findByStore(db: Database, filter: AlertFilter, stores: readonly string[], page: Page): Promise<Alert[]> {
+/** Returns those of these alerts that are after the cursor and match the filter, in no order. */
+export function findByIds(
+  db: Database,
+  ids: bigint[],
+  filter: AlertFilter,
+  after?: AlertCursor,
+): Promise<ShownAlert[]> {
+  return db.alertReads.select(Prisma.sql`id = ANY (${ids}::bigint[]) AND ${matching(filter, after)}`);
+}
+
+async function findByStore(
+  db: Database,
+  filter: AlertFilter,
+  stores: readonly string[],
+  page: Page,
+): Promise<ShownAlert[]> {
   const matching = stores.filter((store) => filter.store === undefined || store === filter.store);
   if (matching.length === 0 || matching.length > MAX_STORES) return [];
   return listAlerts(db, { ...filter, store: undefined, stores: matching }, page);

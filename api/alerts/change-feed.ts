@@ -11,7 +11,7 @@ import {
 } from '#prisma/change-feed.ts';
 import type { Database } from '#prisma/client.ts';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
-import { withRelated } from '#prisma/related-reads.ts';
+import { allWithRelated } from '#prisma/related-reads.ts';
 import { createTurns } from './turns.ts';
 
 const POLL_MS = 200;
@@ -167,11 +167,14 @@ export class ChangeFeed {
       const page = await readChanges(this.#db, from, size, filter);
       this.#unavailable = false;
       for (const { alert } of page.changes) this.#onChange(alert.uuid);
-      const pictured = page.changes.map(async (change) => ({
-        ...change,
-        alert: await withRelated(this.#db, change.alert),
-      }));
-      return { ...page, changes: await Promise.all(pictured) };
+      const alerts = await allWithRelated(
+        this.#db,
+        page.changes.map(({ alert }) => alert),
+      );
+      return {
+        ...page,
+        changes: page.changes.map((change, index) => ({ ...change, alert: alerts[index] ?? change.alert })),
+      };
     } catch (error) {
       if (!(error instanceof DatabaseUnavailable)) throw error;
       if (!this.#unavailable) this.#log.warn({ err: error }, 'change feed paused: database unavailable');

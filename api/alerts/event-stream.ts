@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { type Request, type RequestHandler, type Response, Router } from 'express';
-import type { Alert } from '#prisma/alerts.ts';
 import {
   type Change,
   type ChangeFilter,
@@ -10,6 +9,7 @@ import {
 } from '#prisma/change-feed.ts';
 import type { Database } from '#prisma/client.ts';
 import { presentAlert } from '#prisma/present-alert.ts';
+import type { RelatedAlert } from '#prisma/related-reads.ts';
 import { type Auth, canAccessStore, recheckScope, requireScope, slotHolderOf } from '../auth/client.ts';
 import type { LongPollSlots } from '../http/long-poll-slots.ts';
 import { allow, Problem } from '../http/problem.ts';
@@ -50,7 +50,7 @@ function getEvents(deps: Deps, timing: Timing): RequestHandler {
     res.write(`retry: 3000\nid: ${eventIdOf(start)}\n\n`);
     if (unknownPosition) res.write(formatReset(start));
     const filter = { stores: storesOf(req, query.store), status: query.status };
-    const matches = (alert: Alert) =>
+    const matches = (alert: RelatedAlert) =>
       canAccessStore(req.apiClient, alert.store) &&
       (query.store === undefined || query.store === alert.store) &&
       (query.status === undefined || query.status === alert.status);
@@ -74,7 +74,7 @@ type Subscription = {
   closed: AbortSignal;
   /** Saves reading alerts that do not match. */
   filter: ChangeFilter;
-  matches(alert: Alert): boolean;
+  matches(alert: RelatedAlert): boolean;
   isKeyValid(): Promise<boolean>;
 };
 

@@ -11,6 +11,7 @@ import { translateDatabaseError } from './errors.ts';
 import { PrismaClient } from './generated/client.ts';
 import { openRelatedReads } from './related-reads.ts';
 import { sessionSettings } from './session-settings.ts';
+import { parseTime } from './times.ts';
 
 /** With `transaction` instead of `$transaction`, whose errors of BEGIN and COMMIT would bypass the translation below. */
 export type Database = Omit<ReturnType<typeof openDatabase>, '$transaction'>;
@@ -144,10 +145,12 @@ function withSessionOptions(url: string, queryTimeoutMs: number): string {
   return withOptions.href;
 }
 
-/** Those of pg, except that a bigint is not text. */
+/** Those of pg, except that a bigint is not text, and that times are parsed faster. */
 const TYPES: pg.CustomTypesConfig = {
-  getTypeParser: ((oid, format) =>
-    oid === pg.types.builtins.INT8 ? BigInt : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+  getTypeParser: ((oid, format) => {
+    if (oid === pg.types.builtins.INT8) return BigInt;
+    return oid === pg.types.builtins.TIMESTAMPTZ ? parseTime : pg.types.getTypeParser(oid, format);
+  }) as typeof pg.types.getTypeParser,
 };
 
 /** Sends no names of prepared statements if the pool is behind a pooler: the next transaction may have another session. */

@@ -16,7 +16,7 @@ import type { LongPoll } from './alerts/long-poll.ts';
 import { reportRoutes } from './alerts/report-routes.ts';
 import type { ResponseCache } from './alerts/response-cache.ts';
 import { retryRoutes } from './alerts/retry-routes.ts';
-import { alertRoutes, alertsRoutes } from './alerts/routes.ts';
+import { alertCollectionRoutes, singleAlertRoutes } from './alerts/routes.ts';
 import { newAlertSchemaFor } from './alerts/schema.ts';
 import { silenceRoutes } from './alerts/silence-routes.ts';
 import { createStoreNames } from './alerts/store-names.ts';
@@ -145,20 +145,18 @@ export function createApp(deps: AppDeps): Express {
   const newAlertSchema = newAlertSchemaFor(deps.videoExtensions);
   const alertDeps = { ...deps, longPollSlots, storeNames, newAlertSchema };
   // Express tries all routes in order, and most requests are for these.
-  app.use(alertsRoutes(alertDeps));
+  app.use(alertCollectionRoutes(alertDeps));
   app.use(metricsRoutes(deps.metrics.registry));
   app.use(eventRoutes({ ...deps, longPollSlots }));
   app.use(retryRoutes(deps), holdRoutes(deps), auditRoutes(deps), backupRoutes(deps), keyRoutes(deps));
   app.use(pageRoutes(assets, { ...deps, doneJobs: deps.queue.keepsCompletedJobs, failureCodes: FAILURE_ADVICE }));
   app.use(reportRoutes({ ...deps, storeNames }), silenceRoutes(deps));
   app.use(batchRoutes({ ...deps, newAlertSchema }), triageRoutes(deps));
-  app.use(exportRoutes(deps), alertRoutes(alertDeps));
+  app.use(exportRoutes(deps), singleAlertRoutes(alertDeps));
   app.use(mediaRoutes(deps), copyRoutes(deps));
   app.use(...allDestinationRoutes(deps, longPollSlots), retentionRoutes(deps), settingsRoutes(deps), storeRoutes(deps));
   app.use(queueRoutes(deps));
-  app.use(notFound);
-  app.use(showProblemPage);
-  app.use(problemHandler);
+  app.use(notFound, showProblemPage, problemHandler);
   return app;
 }
 

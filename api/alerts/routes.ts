@@ -44,7 +44,7 @@ const AFTER_WAIT_MS = 3_000;
 const FINAL: ReadonlySet<AlertStatus> = new Set(['processed', 'failed']);
 
 /** POST and GET /alerts. */
-export function alertsRoutes(deps: Deps): Router {
+export function alertCollectionRoutes(deps: Deps): Router {
   const router = Router();
   const route = router.route('/alerts');
   route.get(requireScope('read'), getAlerts(deps));
@@ -54,7 +54,7 @@ export function alertsRoutes(deps: Deps): Router {
 }
 
 /** GET and DELETE /alerts/:uuid. Behind the routes of other paths that it matches. */
-export function alertRoutes(deps: Deps): Router {
+export function singleAlertRoutes(deps: Deps): Router {
   const router = Router();
   const one = router.route('/alerts/:uuid');
   one.get(requireScope('read'), getAlert(deps));

@@ -29,7 +29,8 @@ describe('a recorded result', () => {
       },
     ]);
     expect(delivery).toMatchObject({ attempts: 1, responseStatus: 204, history: [{ status: 204, error: null }] });
-    expect((await fixture.destination(id)).lastDeliveredAt).not.toBeNull();
+    // Recorded after the delivery.
+    await expect.poll(async () => (await fixture.destination(id)).lastDeliveredAt, SOON).not.toBeNull();
   });
 
   it('is found without a trigger', async () => {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createPostgresBackend, createRedisBackend, type Job, type Telemetry, type Worker, withBackend } from 'bullmq';
+import { createRedisBackend, type Job, type Telemetry, type Worker, withBackend } from 'bullmq';
 import { Cluster } from 'ioredis';
 import { isRedis } from './address.ts';
 import { keyPrefix, postgresOptions, redisConnection, redisRetryMs } from './connection.ts';
-import { backoffMs, DELIVERIES, QUEUE_TIMEOUT_MS, type QueueName } from './contract.ts';
+import { backoffMs, DELIVERIES, LOCK_MS, QUEUE_TIMEOUT_MS, type QueueName } from './contract.ts';
+import { createBatchedBackend, PLAN_SETTINGS } from './postgres-batches.ts';
 
 /**
  * Deliver a job again after `delayMs`; by default after backoffMs(number of the delivery). `onDelayed` is called once the queue
@@ -50,7 +51,7 @@ export function openWorker(
     autorun: false,
     concurrency,
     // A killed worker's job is available after lock + check, at most 15 s. BullMQ's defaults of 30 + 30 s take about 60 s.
-    lockDuration: 10_000,
+    lockDuration: LOCK_MS,
     stalledInterval: 5_000,
     // BullMQ's default fails a job at the second crash. Here the row decides, which counts the claims.
     maxStalledCount: DELIVERIES,
@@ -123,7 +124,14 @@ function openPostgresWorker(
 ): CancellableWorker {
   const max = Math.min(options.concurrency, 8) + 2;
   // The peer of an idle connection may be gone: each would cost a query timeout, one after the other.
-  const connection = { ...postgresOptions(url), max, query_timeout: QUEUE_TIMEOUT_MS, idleTimeoutMillis: 1_000 };
+  const settings = postgresOptions(url);
+  const connection = {
+    ...settings,
+    options: `${settings.options} ${PLAN_SETTINGS}`,
+    max,
+    query_timeout: QUEUE_TIMEOUT_MS,
+    idleTimeoutMillis: 1_000,
+  };
   const bull = new PostgresWorker(name, processor, { ...options, connection });
   // As in openPostgresQueue.
   return { bull: bull as unknown as CancellableWorker['bull'], close: () => bull.close() };
@@ -154,7 +162,7 @@ class RedisWorker extends withBackend(createRedisBackend).Worker {
   }
 }
 
-class PostgresWorker extends withBackend(createPostgresBackend).Worker {
+class PostgresWorker extends withBackend(createBatchedBackend).Worker {
   protected override moveToActive(token: string, name?: string) {
     return pauseAfterError(() => super.moveToActive(token, name));
   }

@@ -36,6 +36,9 @@ export function jobId(uuid: string): string {
   return uuid;
 }
 
+/** How long a worker's lock on a job lasts without being extended. */
+export const LOCK_MS = 10_000;
+
 /**
  * How often a job is delivered. Attempts are counted by the row: a delivery during a database outage is not an attempt. With
  * 10 s between them, 10,000 deliveries last for a day; then the reconciler adds the job again.

@@ -59,7 +59,7 @@ export function createSourceBreaker(
 ): SourceBreaker {
   const failing = new Set<string>();
   let open: Open | undefined;
-  let lastAdmission = 0;
+  let lastAdmission = now();
   const nextProbeAt = ({ probe, probeAt, probeMs }: Open) => (probe === undefined ? probeAt : now() + probeMs);
   return {
     admit(alert) {

@@ -28,6 +28,12 @@ describe('a breaker', () => {
     expect(breaker.isDown()).toBe(true);
   });
 
+  it('is down at once, however long its process has run', () => {
+    const breaker = createSourceBreaker(undefined, () => 86_400_000);
+    for (const alert of 'abcde') breaker.failed(alert, FAILURE);
+    expect(breaker.isDown()).toBe(true);
+  });
+
   it('lets one alert probe at a time, after 5, 10, 20, 30, 30 s', () => {
     const { breaker, clock, fail } = breakerAt();
     fail('a', 'b', 'c', 'd', 'e');

@@ -78,7 +78,8 @@ describe.each(BACKENDS)('rate limits on $name', ({ name, missing }) => {
     ]);
     expect(second.resetAt - Date.now()).toBeLessThanOrEqual(3_000);
     await expect.poll(async () => (await consume(two)).consumed, { timeout: 150_000 }).toBe(1);
-    expect((await consume()).consumed).toBe(2);
+    // By its own clock, this process may still be in the former window for a moment.
+    await expect.poll(async () => (await consume()).consumed, { timeout: 150_000 }).toBe(2);
   });
 
   it.skipIf(missing)('use the store once for many requests', async (test) => {

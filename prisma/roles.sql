@@ -16,7 +16,7 @@ BEGIN
   -- The owner of a database may create schemas in it, and tables in its schema public.
   EXECUTE format('ALTER DATABASE %I OWNER TO alerts_owner', current_database());
   EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
-  -- TEMPORARY: BullMQ adds jobs in bulk through temporary tables.
+  -- TEMPORARY: a temporary table shows whether a full disk has space again.
   EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO alerts_app', current_database());
   REVOKE CREATE ON SCHEMA public FROM PUBLIC;
   GRANT USAGE ON SCHEMA public TO alerts_app;

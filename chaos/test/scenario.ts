@@ -9,7 +9,7 @@ export const SLOWDOWN = '10';
  * to hold.
  */
 export async function expectInvariants(scenarios: string[], backend: 'redis' | 'postgres'): Promise<void> {
-  const load = ['--alerts', '30', '--rate', '3', '--slowdown', SLOWDOWN];
+  const load = ['--alerts', '30', '--rate', '2', '--slowdown', SLOWDOWN];
   const args = ['--scenario', scenarios.join(), '--backend', backend, ...load, '--json'];
   const { out, err, code } = await runCommand('chaos/index.ts', args);
   const board = JSON.parse(out || '{}');

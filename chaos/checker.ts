@@ -180,7 +180,9 @@ function serverErrors({ observation }: Indexed): string[] {
         !(
           status === 503 &&
           retryAfter &&
-          (isUnavailable('database', observation, from, to) || isFull(observation, from, to))
+          (isUnavailable('database', observation, from, to) ||
+            isFull(observation, from, to) ||
+            to - from >= observation.limits.slowConnection)
         ),
     )
     .map(({ uuid, status }) => `${uuid} got ${status}`);

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { FaultKind, PlannedFault } from './faults.ts';
@@ -68,13 +67,33 @@ async function replaceMedia(
   { durationMs }: PlannedFault,
   signal: AbortSignal,
 ): Promise<void> {
-  const kept = `${mediaFolder}-kept`;
+  const kept: string[] = [];
   await mkdir(mediaFolder, { recursive: true });
-  await rename(mediaFolder, kept);
-  await writeFile(mediaFolder, 'not a folder');
+  do {
+    const folder = `${mediaFolder}-kept-${kept.length}`;
+    await rename(mediaFolder, folder);
+    kept.push(folder);
+  } while (!(await createFile(mediaFolder)));
   await sleep(durationMs, undefined, { signal }).catch(() => {}); // it is reverted
   await rm(mediaFolder);
-  await rename(kept, mediaFolder);
+  for (const folder of kept) await moveContents(folder, mediaFolder);
+}
+
+/** Returns false if a worker has just created a folder with this name. */
+async function createFile(path: string): Promise<boolean> {
+  try {
+    await writeFile(path, 'not a folder', { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Workers may write to the folder `to` at the same time. */
+async function moveContents(from: string, to: string): Promise<void> {
+  await cp(from, to, { recursive: true });
+  await rm(from, { recursive: true });
 }
 
 /** The folder of the pictures is on a disk of 64 KiB. Only root can mount it; otherwise as `replaceMedia`. */
@@ -95,8 +114,7 @@ async function fillMedia(stack: ChaosStack, fault: PlannedFault, signal: AbortSi
   } finally {
     await run('umount', ['--lazy', mediaFolder], { env: { PATH: SYSTEM_PATH } });
   }
-  for (const name of await readdir(kept)) await cp(join(kept, name), join(mediaFolder, name), { recursive: true });
-  await rm(kept, { recursive: true });
+  await moveContents(kept, mediaFolder);
 }
 
 const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';

@@ -124,6 +124,17 @@ describe('checkInvariants', () => {
     expect(violatedBy(onSlowMachine)).not.toContain('the alert of a killed worker is claimed again in time');
   });
 
+  it('allows a 503 on a slow machine after the time limit for a connection, and not before', () => {
+    const refused = (slowdown: number, ms: number) => (run: Observation) => {
+      run.responses.push({ uuid: UUID, from: 1_000, to: 1_000 + ms, status: 503, retryAfter: true });
+      run.limits = limitsFor(slowdown);
+    };
+    const invariant = 'no 5xx except 503 while the database is unavailable or Redis is full';
+    expect(violatedBy(refused(10, 3_000))).not.toContain(invariant);
+    expect(violatedBy(refused(10, 2_900))).toContain(invariant);
+    expect(violatedBy(refused(1, 60_000))).toContain(invariant);
+  });
+
   it('allows a killed worker’s alert the time the other worker was paused, and no more', () => {
     const late = (at: number) => (run: Observation) => {
       run.faults.push({ kind: 'kill worker', process: 'worker-1.1', from: 1_024, to: 1_025 });

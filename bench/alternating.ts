@@ -4,8 +4,8 @@ import type { BenchStack } from './stack.ts';
 import { median } from './statistics.ts';
 import type { ExpectedVideo } from './video-sets.ts';
 
-/** One state of the stack that is compared with the other one. `prepare` puts the stack into it. */
-type Variant = { name: string; prepare(): Promise<void> };
+/** One state of the stack that is compared with the other one. `prepare` puts the stack into it, `finish` ends it. */
+type Variant = { name: string; prepare(): Promise<void>; finish?(): Promise<void> };
 
 type AlternatingOptions = {
   runs: number;
@@ -61,6 +61,7 @@ export async function measureAlternating(
         const load = await measure(result, { count: saturated, pace: { kind: 'closed', inFlight: 64 } });
         result.perSecond.push(load.processedPerS);
       }
+      await variant.finish?.();
       log(`${stack.backend}, ${variant.name}: run ${run + 1}, p95 ${Math.round(result.p95.at(-1) ?? 0)} ms`);
     }
   }

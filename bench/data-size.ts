@@ -2,7 +2,10 @@ import { randomInt } from 'node:crypto';
 import { findAlert, findFailed, listAlerts } from '#prisma/alerts.ts';
 import { readChanges, readFeedBounds } from '#prisma/change-feed.ts';
 import { type Database, openDatabase } from '#prisma/client.ts';
+import { deleteFinished } from '#prisma/delete-alerts.ts';
 import { listOverdue } from '#prisma/overdue.ts';
+import type { Part } from '#prisma/retention-rules.ts';
+import { readDue } from '#prisma/retention-run.ts';
 import { countAlerts } from '#prisma/statistics.ts';
 import { SATURATED, STEADY_PER_S } from './bench.ts';
 import { FIRST_RECEIVED, fillAlerts, filledUuid, INTERVAL_MS } from './fill.ts';
@@ -12,11 +15,15 @@ import type { BenchStack } from './stack.ts';
 import { percentile } from './statistics.ts';
 import type { ExpectedVideo } from './video-sets.ts';
 
-/** Numbers of rows stored before each measurement. */
-const SIZES = [0, 1_000_000, 5_000_000];
+const MILLION = 1_000_000;
 const REPETITIONS = 50;
 const LIMIT = 51;
 const HOUR_MS = 3_600_000;
+const MB = 1_000_000;
+/** A retention rule for all alerts. */
+const EVERYTHING: Part = { store: null, status: null, exceptStores: [], days: 1 };
+/** Number of alerts that a query of retention deletes. */
+const DELETED = 100;
 
 type Query = [name: string, run: (db: Database, rows: number) => Promise<unknown>];
 
@@ -42,20 +49,24 @@ const QUERIES: Query[] = [
   ['find failed of one day', (db, rows) => findFailed(db, randomPeriod(rows, 24 * HOUR_MS), 100)],
   ['event stream', async (db) => readChanges(db, (await readFeedBounds(db)).now, { limit: 100, scan: 100 })],
   ['statistics of one hour', (db, rows) => countAlerts(db, {}, randomPeriod(rows, HOUR_MS))],
+  [`delete ${DELETED} due alerts`, deleteOldest],
 ];
 
-/** Measures the stack with each number of stored rows. Fills its database and restarts its worker. */
+type SweepOptions = { millions: number[]; log: (line: string) => void; signal: AbortSignal; seconds: number };
+
+/** Measures the stack with each number of millions of stored rows, in ascending order. Fills its database and restarts its worker. */
 export async function sweepDataSizes(
   stack: BenchStack,
   videos: readonly ExpectedVideo[],
-  { log, signal, seconds }: { log: (line: string) => void; signal: AbortSignal; seconds: number },
+  { millions, log, signal, seconds }: SweepOptions,
 ): Promise<DataSizeResult[]> {
   const results: DataSizeResult[] = [];
   let stored = 0;
-  for (const rows of SIZES) {
+  for (const rows of millions.map((each) => each * MILLION)) {
     log(`${rows.toLocaleString('en-US')} rows stored before`);
     if (rows > stored) await fillAlerts(stack.databaseUrl, { from: stored, to: rows });
     stored = rows;
+    const sizes = await readSizes(stack.database);
     await stack.startWorker('current');
     const measure = (count: number, pace: LoadOptions['pace']) =>
       measureLoad(stack, videos, { count, pace, keepRows: true }, signal);
@@ -63,7 +74,7 @@ export async function sweepDataSizes(
     const saturated = await measure(Math.round(warmUp.processedPerS * seconds), SATURATED);
     const steady = await measure(STEADY_PER_S * seconds, { kind: 'open', perSecond: STEADY_PER_S });
     const queries = await measureQueries(stack.databaseUrl, Math.max(rows, 1), signal);
-    results.push({ rows, saturated, steady, queries });
+    results.push({ rows, saturated, steady, queries, sizes });
   }
   return results;
 }
@@ -86,6 +97,23 @@ async function measureQueries(url: string, rows: number, signal: AbortSignal): P
   } finally {
     await db.$disconnect();
   }
+}
+
+/** Deletes the oldest stored alerts as the worker does. */
+async function deleteOldest(db: Database, rows: number): Promise<void> {
+  const until = new Date(FIRST_RECEIVED.getTime() + rows * INTERVAL_MS);
+  const after = { receivedAt: new Date(0), id: 0n };
+  const { due } = await readDue(db, EVERYTHING, { after, until, restoredUntil: until, limit: DELETED });
+  await deleteFinished(db, due);
+}
+
+/** Returns the sizes of the table of alerts and of each of its indexes, the largest first. */
+async function readSizes(db: Database): Promise<DataSizeResult['sizes']> {
+  const relations = await db.$queryRaw<{ name: string; bytes: number }[]>`
+    SELECT relname AS name, pg_relation_size(oid)::float8 AS bytes FROM pg_class
+    WHERE oid = 'alerts'::regclass OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'alerts'::regclass)
+    ORDER BY bytes DESC, name`;
+  return relations.map(({ name, bytes }) => ({ name, mb: bytes / MB }));
 }
 
 /** Returns the time at which a random stored alert was received. */

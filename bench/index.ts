@@ -17,6 +17,7 @@ import { measurePolling, renderPolling } from './polling.ts';
 import { renderProfiles } from './profile.ts';
 import type { Report } from './report.ts';
 import { measureRetention, renderRetention } from './retention.ts';
+import { measureSlow, writeSlowSource } from './slow.ts';
 import { measureSoak } from './soak.ts';
 import type { BenchStack, Opened } from './stack.ts';
 import { measureProbes } from './subprocess.ts';
@@ -42,9 +43,8 @@ async function run(options: Options, opened: Opened, stopped: AbortSignal): Prom
     const costs = await measurePictures({ folder, searchPath, log, signal });
     return print(options, costs, renderPictures);
   }
-  if (options.mode === 'outage') options.settings.SOURCES_FILE = await writeOutageSources(folder);
-  if (options.mode === 'pictures-load') Object.assign(options.settings, await mediaSettings(join(folder, 'media')));
   await prepareVideos(options.sets, join(folder, 'videos'), log);
+  Object.assign(options.settings, await settingsOf(options.mode, folder, opened));
   const profile = options.profile && resolve(options.profile);
   const bench = { options: { ...options, profile }, folder, searchPath, log, signal };
   const report: Report = {
@@ -65,6 +65,7 @@ async function run(options: Options, opened: Opened, stopped: AbortSignal): Prom
     if (options.mode === 'retention') return print(options, await measureRetention(stack, bench), renderRetention);
     if (options.mode === 'polling') return print(options, await measurePolling(stack, bench), renderPolling);
     if (options.mode === 'outage') alternating.push(...(await measureOutage(stack, bench)));
+    else if (options.mode === 'slow') alternating.push(...(await measureSlow(stack, bench)));
     else if (options.mode === 'pictures-load') alternating.push(...(await measurePictureLoad(stack, bench)));
     else await measureStack(bench, stack, report);
     await closeAll(stackOpened);
@@ -75,6 +76,14 @@ async function run(options: Options, opened: Opened, stopped: AbortSignal): Prom
   if (profile && !options.json) process.stdout.write(`\n${await renderProfiles(profile)}\n`);
 }
 
+/** Returns the settings of api and worker that the mode needs. The videos are in `folder`. */
+async function settingsOf(mode: Options['mode'], folder: string, opened: Opened): Promise<Record<string, string>> {
+  if (mode === 'outage') return { SOURCES_FILE: await writeOutageSources(folder) };
+  if (mode === 'slow') return { SOURCES_FILE: await writeSlowSource(folder, opened) };
+  if (mode === 'pictures-load') return mediaSettings(join(folder, 'media'));
+  return {};
+}
+
 function print<Result>({ json }: Options, result: Result, render: (result: Result) => string): void {
   process.stdout.write(`${json ? JSON.stringify(result, null, 2) : render(result)}\n`);
 }
@@ -83,8 +92,8 @@ function print<Result>({ json }: Options, result: Result, render: (result: Resul
 async function measureStack(bench: Bench, stack: BenchStack, report: Report): Promise<void> {
   const { options, signal } = bench;
   if (options.mode === 'data-size') {
-    const { seconds } = options;
-    report.dataSizes.push(...(await sweepDataSizes(stack, videosOf('avi'), { log, signal, seconds })));
+    const { seconds, rows: millions } = options;
+    report.dataSizes.push(...(await sweepDataSizes(stack, videosOf('avi'), { millions, log, signal, seconds })));
   } else if (options.mode === 'soak') {
     await stack.startWorker('current');
     const alerts = options.alerts ?? SOAK_ALERTS;

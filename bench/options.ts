@@ -16,16 +16,18 @@ What is measured
   --latency yes|no                also latencies at 300/s, at half load and on an idle system
   --probes yes|no                 also the cost of each probe method
   --destinations N                webhook destinations that receive every alert, 0 to 10 (default 0)
-  --data-size                     instead: the current worker with 0, 1 and 5 million rows stored before
+  --data-size                     instead: the current worker with many rows stored before
+  --rows M,M,...                  their numbers in millions, ascending, 0 to 50 (default 0,1,5); 50 need 60 GB and an hour
   --soak                          instead: memory over many alerts (default 100000)
   --pictures                      instead: the cost of a picture by container and codec; needs no stack
   --pictures-load                 instead: latencies and rate of results in turn with pictures off and on
   --outage                        instead: latencies in turn alone and while 10000 alerts wait for another source
+  --slow                          instead: latencies in turn alone and while 128 slow videos of other stores are in progress
   --polling                       instead: the cost of each kind of read
   --retention                     instead: POST before, during and after the deletion of 4 of 5 million alerts
   --compare REV                   instead: these sources and another revision in turn, --runs pairs, as ratios; with --polling,
                                   --outage or --pictures-load what these measure
-  --rate N                        alerts per second of the last three, 1 to 500 (default 20)
+  --rate N                        alerts per second of --pictures-load, --outage, --slow and --retention, 1 to 500 (default 20)
 
 How long
   --seconds S                     duration of each load, 1 to 120 (default 8, with --quick 3)
@@ -42,6 +44,12 @@ Settings and output
 
 const yesNo = z.enum(['yes', 'no'], 'must be yes or no').transform((word) => word === 'yes');
 
+const ROWS = 'must be ascending numbers of 0 to 50';
+
+function isAscending(millions: number[]): boolean {
+  return millions.every((each, index) => each <= 50 && each > (millions[index - 1] ?? -1));
+}
+
 const fields = z.object({
   backend: z.enum(['redis', 'postgres', 'both'], 'must be redis, postgres or both').optional(),
   set: z.enum([...SET_NAMES, 'all'], 'must be avi, mix, samples or all').optional(),
@@ -57,10 +65,17 @@ const fields = z.object({
   profile: z.string().min(1).optional(),
   quick: z.boolean().default(false),
   'data-size': z.boolean().default(false),
+  rows: z
+    .string()
+    .regex(/^\d{1,2}(,\d{1,2})*$/, ROWS)
+    .default('0,1,5')
+    .transform((text) => text.split(',').map(Number))
+    .refine(isAscending, ROWS),
   soak: z.boolean().default(false),
   pictures: z.boolean().default(false),
   'pictures-load': z.boolean().default(false),
   outage: z.boolean().default(false),
+  slow: z.boolean().default(false),
   retention: z.boolean().default(false),
   polling: z.boolean().default(false),
   compare: z.string().min(1, 'must be a revision').optional(),
@@ -69,10 +84,10 @@ const fields = z.object({
 });
 
 /** Instead of comparing the workers. */
-const MODES = ['data-size', 'soak', 'pictures', 'pictures-load', 'outage', 'retention', 'polling'] as const;
+const MODES = ['data-size', 'soak', 'pictures', 'pictures-load', 'outage', 'slow', 'retention', 'polling'] as const;
 type Mode = (typeof MODES)[number] | 'compare';
 /** What --compare can measure. */
-const COMPARABLE: readonly Mode[] = ['compare', 'polling', 'outage', 'pictures-load'];
+const COMPARABLE: readonly Mode[] = ['compare', 'polling', 'outage', 'slow', 'pictures-load'];
 
 export type Options = {
   backends: Backend[];
@@ -91,6 +106,8 @@ export type Options = {
   mode: Mode;
   /** The revision that these sources are compared with; undefined: none. */
   compare: string | undefined;
+  /** Millions of rows stored before with --data-size. */
+  rows: number[];
   /** Of the modes that measure latencies at a fixed rate. */
   rate: number;
   json: boolean;
@@ -108,6 +125,7 @@ export function readOptions(args: string[]): Options | undefined {
         ...{ probes: text, env: { type: 'string', multiple: true }, minutes: text, profile: text, destinations: text },
         ...{ quick: flag, json: flag, 'data-size': flag, soak: flag, pictures: flag, help: flag },
         ...{ 'pictures-load': flag, outage: flag, retention: flag, polling: flag, rate: text, compare: text },
+        ...{ rows: text, slow: flag },
       },
     });
     return values.help ? undefined : withDefaults(fields.parse(values));

@@ -84,6 +84,8 @@ export const dataSizeSchema = z.strictObject({
   steady: loadSchema,
   /** Milliseconds of the queries of api and reconciler. */
   queries: z.array(z.strictObject({ name: z.string(), p50: amount, p95: amount })),
+  /** The table of alerts and each of its indexes, before the measurement. */
+  sizes: z.array(z.strictObject({ name: z.string(), mb: amount })),
 });
 export type DataSizeResult = z.infer<typeof dataSizeSchema>;
 

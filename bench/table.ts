@@ -137,6 +137,9 @@ function renderDataSizes(results: DataSizeResult[]): string {
       results.map((result) => format(read(result))),
     );
   const queries = results[0]?.queries ?? [];
+  const largest = results.at(-1)?.sizes ?? [];
+  const mbPerMillion = ({ rows, sizes }: DataSizeResult, relation: string) =>
+    ((sizes.find(({ name }) => name === relation)?.mb ?? Number.NaN) / rows) * 1_000_000;
   return [
     line(
       'rows stored before',
@@ -148,6 +151,8 @@ function renderDataSizes(results: DataSizeResult[]): string {
     row('POST at 300/s, ms: p50', ({ steady }) => steady.postMs?.p50),
     row('  p95', ({ steady }) => steady.postMs?.p95),
     ...queries.map(({ name }, index) => row(`${name}, ms: p50`, (result) => result.queries[index]?.p50)),
+    line('MB per million rows', []),
+    ...largest.map(({ name }) => row(`  ${name}`, (result) => mbPerMillion(result, name))),
     row(
       'wrong or missing',
       ({ saturated, steady }) => saturated.wrong + saturated.missing + steady.wrong + steady.missing,

@@ -7,6 +7,8 @@ it.each([
   [['--set', 'all-of-them'], '--set: must be avi, mix, samples or all'],
   [['--env', 'concurrency'], '--env: must be NAME=VALUE'],
   [['--compare', 'HEAD', '--soak'], '--compare does not work with --soak'],
+  [['--data-size', '--rows', '1,0'], '--rows: must be ascending numbers of 0 to 50'],
+  [['--data-size', '--rows', '51'], '--rows: must be ascending numbers of 0 to 50'],
   [['--alert', '5'], "Unknown option '--alert'"],
 ])('rejects %j with the reason and the usage', (args, reason) => {
   expect(() => readOptions(args)).toThrow(reason);
@@ -31,7 +33,9 @@ it('measures fewer videos with --quick, and one AVI on Redis in the other modes'
   expect(readOptions(['--pictures'])).toMatchObject({ mode: 'pictures' });
   expect(readOptions(['--outage'])).toMatchObject({ mode: 'outage', backends: ['redis'], sets: ['avi'], rate: 20 });
   expect(readOptions(['--polling'])).toMatchObject({ mode: 'polling', backends: ['redis'] });
-  expect(readOptions(['--data-size'])).toMatchObject({ mode: 'data-size', backends: ['redis'], sets: ['avi'] });
+  expect(readOptions(['--data-size'])).toMatchObject({ mode: 'data-size', backends: ['redis'], rows: [0, 1, 5] });
+  expect(readOptions(['--data-size', '--rows', '0,50'])).toMatchObject({ rows: [0, 50] });
+  expect(readOptions(['--slow'])).toMatchObject({ mode: 'slow', backends: ['redis'], sets: ['avi'] });
   expect(readOptions(['--destinations', '3'])).toMatchObject({ destinations: 3, baseline: false });
   expect(readOptions(['--env', 'A=b=c'])?.settings).toEqual({ A: 'b=c' });
 });

@@ -10,8 +10,8 @@ const RANGE = 100;
 const RANGES = 160;
 
 export type PortRange = {
-  /** Returns a port of 127.0.0.1 that nothing listens on. The owner of the range does not get it again. */
-  freePort(): Promise<number>;
+  /** Returns a port of 127.0.0.1 that nothing listens on. The owner of the range does not get it again. Undefined: none is left. */
+  freePort(): Promise<number | undefined>;
 };
 
 /** Reserves a range of ports until this process ends. `seed` chooses the range that is tried first. */
@@ -19,8 +19,15 @@ export async function reserveRange(seed: number): Promise<PortRange> {
   for (let index = 0; index < RANGES; index += 1) {
     const first = FIRST + ((seed + index) % RANGES) * RANGE;
     if (!(await listenOn(first))) continue;
-    const port = portNumbers(first + 1, first + RANGE - 1);
-    return { freePort: () => getPort({ port, host: '127.0.0.1', reserve: true }) };
+    return {
+      async freePort() {
+        // A generator: get-port closes it once it has found a port.
+        const port = portNumbers(first + 1, first + RANGE - 1);
+        const free = await getPort({ port, host: '127.0.0.1', reserve: true });
+        // When all are in use, get-port returns one of the system's ephemeral ports.
+        return free > first && free < first + RANGE ? free : undefined;
+      },
+    };
   }
   throw new Error(`all ranges of ports from ${FIRST} are in use`);
 }
@@ -42,7 +49,10 @@ let range: Promise<PortRange> | undefined;
 /** Returns a port of 127.0.0.1 that nothing listens on. This process does not get it again. */
 export async function freePort(): Promise<number> {
   range ??= reserveRange(process.pid);
-  return (await range).freePort();
+  const port = await (await range).freePort();
+  if (port !== undefined) return port;
+  range = undefined; // reserves the next range
+  return freePort();
 }
 
 /** Returns `count` different free ports. */

@@ -5,7 +5,7 @@ it('gives two owners different ports, even if both try the same range first', as
   const [one, other] = [await reserveRange(7), await reserveRange(7)];
   const taken = await Promise.all(Array.from({ length: 50 }, one.freePort));
   const others = await Promise.all(Array.from({ length: 50 }, other.freePort));
-  const hundreds = (ports: number[]) => new Set(ports.map((port) => Math.floor(port / 100)));
+  const hundreds = (ports: (number | undefined)[]) => new Set(ports.map((port) => Math.floor(Number(port) / 100)));
   expect(hundreds(taken).size).toBe(1);
   expect(hundreds(others).size).toBe(1);
   expect(hundreds(taken)).not.toEqual(hundreds(others));
@@ -15,4 +15,15 @@ it('stays below the ports of outgoing connections, and never returns a port twic
   const ports = await freePorts(40);
   expect(new Set(ports).size).toBe(40);
   expect(Math.max(...ports)).toBeLessThan(32_768);
+});
+
+it('takes them from one range, one after another, and from the next one when none is left', async () => {
+  const range = await reserveRange(11);
+  const ports: (number | undefined)[] = [];
+  for (let index = 0; index < 100; index += 1) ports.push(await range.freePort());
+  expect(new Set(ports.slice(0, 99).map((port) => Math.floor(Number(port) / 100))).size).toBe(1);
+  expect(ports.at(-1)).toBeUndefined();
+  const many = await freePorts(120);
+  expect(new Set(many).size).toBe(120);
+  expect(Math.max(...many)).toBeLessThan(32_000);
 });

@@ -1,5 +1,6 @@
 import closeWithGrace from 'close-with-grace';
 import { z } from 'zod';
+import { DatabaseUnavailable } from '#prisma/errors.ts';
 import type { Opened } from './stack.ts';
 
 type Command<Options> = {
@@ -38,9 +39,15 @@ export async function runMeasurement<Options>({ usage, readOptions, run }: Comma
     await running;
     succeeded = true;
   } catch (error) {
-    log(stop.signal.aborted ? 'stopped' : `${error instanceof Error ? error.message : error}`);
+    log(stop.signal.aborted ? 'stopped' : messageOf(error));
   }
   await close();
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof DatabaseUnavailable && error.cause instanceof Error)
+    return `${error.message}: ${error.cause.message}`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Returns the command line as it was given, for the report. */

@@ -25,6 +25,8 @@ export async function fillAlerts(url: string, { from, to }: { from: number; to: 
     for (const { definition } of indexes.rows) await client.query(definition);
     await client.query('COMMIT');
     await client.query('VACUUM ANALYZE alerts');
+    // What is written to the disk later would delay the measurement.
+    await client.query('CHECKPOINT');
   } finally {
     await client.end();
   }

@@ -34,7 +34,7 @@ export async function measureLoad(
   const deliveries = stack.destinations > 0 ? await measureDeliveries(stack, driver, signal) : null;
   const after = await readCpu(stack);
   stack.throwIfAnyExited();
-  const rows = new Map((await readFinalRows(stack.database, stores)).map((row) => [row.uuid, row]));
+  const rows = new Map((await readFinalRows(stack.database, driver.uuids)).map((row) => [row.uuid, row]));
   const perAlert = (total: number) => total / plan.count;
   const cpuMsPerAlert = byService((service) => perAlert(after[service] - before[service]));
   const served = await stack.videoServer.served();

@@ -85,7 +85,7 @@ export async function simulateDay(
   const stores = [...new Set(day.map(({ store }) => nameOf(store)))];
   await waitUntilNotified(stack.database, stores, signal);
   stack.throwIfAnyExited();
-  const rows = new Map((await readFinalRows(stack.database, stores)).map((row) => [row.uuid, row]));
+  const rows = new Map((await readFinalRows(stack.database, driver.uuids)).map((row) => [row.uuid, row]));
   const hours = hoursOf(day, waitsOf(driver, rows), await memory);
   return {
     ...options,

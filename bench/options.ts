@@ -17,7 +17,7 @@ What is measured
   --probes yes|no                 also the cost of each probe method
   --destinations N                webhook destinations that receive every alert, 0 to 10 (default 0)
   --data-size                     instead: the current worker with many rows stored before
-  --rows M,M,...                  their numbers in millions, ascending, 0 to 50 (default 0,1,5); 50 need 60 GB and an hour
+  --rows M,M,...                  their numbers in millions, ascending, 0 to 50 (default 0,1,5); 50 need 25 GB and ten minutes
   --soak                          instead: memory over many alerts (default 100000)
   --pictures                      instead: the cost of a picture by container and codec; needs no stack
   --pictures-load                 instead: latencies and rate of results in turn with pictures off and on

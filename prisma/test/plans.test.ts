@@ -20,7 +20,7 @@ import {
 import { readChanges, readFeedBounds } from '../change-feed.ts';
 import { type Database, openDatabase } from '../client.ts';
 import { listOverdue } from '../overdue.ts';
-import { countAlerts, minutesOf } from '../statistics.ts';
+import { countAlerts, minutesOf, oldestUnfinishedSeconds } from '../statistics.ts';
 import { countBuckets, summarizeStores } from '../store-overview.ts';
 
 const ROWS = 200_000;
@@ -250,6 +250,10 @@ describe(`with ${ROWS} alerts stored`, () => {
     await expectFlat(50 + SPARE, (db) => listOverdue(db, { quietMs: 60_000, limit: 50 }));
   });
 
+  it('the age of the oldest unfinished alert reads the first row of two indexes', async () => {
+    await expectFlat(2 + SPARE, (db) => oldestUnfinishedSeconds(db));
+  });
+
   it('reading changes reads only those after the position', async () => {
     const { now } = await readFeedBounds(db);
     await addPending(db, { uuid: randomUUID(), video: '/a.mp4', store: 'store-1', timestamp: 1, requestId: 'r' });
@@ -279,5 +283,15 @@ describe(`with ${ROWS} alerts stored`, () => {
     await expectFlat(3 * ofStore + SPARE, (db) =>
       countBuckets(db, ['store-3', 'store-5'], { from, to, seconds: 3_600 }),
     );
+  });
+
+  it('the statements above use every index of the table', async () => {
+    const unused = async () => {
+      const { rows } = await observer.query<{ name: string }>(`
+        SELECT indexrelname AS name FROM pg_stat_user_indexes WHERE relname = 'alerts' AND idx_scan = 0 ORDER BY name`);
+      return rows.map(({ name }) => name);
+    };
+    // A session reports its use of indexes after a second.
+    await expect.poll(unused, { timeout: 150_000 }).toEqual([]);
   });
 });

@@ -26,7 +26,7 @@ What is measured
   --polling                       instead: the cost of each kind of read
   --retention                     instead: POST before, during and after the deletion of 4 of 5 million alerts
   --compare REV                   instead: these sources and another revision in turn, --runs pairs, as ratios; with --polling,
-                                  --outage or --pictures-load what these measure
+                                  --outage, --slow or --pictures-load what these measure
   --rate N                        alerts per second of --pictures-load, --outage, --slow and --retention, 1 to 500 (default 20)
 
 How long

@@ -17,9 +17,13 @@ const WARM_UP = { count: 500, pace: { kind: 'open', perSecond: 50 } } as const;
 
 /** Writes a SOURCES_FILE with the unreachable source; returns its path. */
 export async function writeOutageSources(folder: string): Promise<string> {
+  return writeSource(folder, UNREACHABLE, await freePort());
+}
+
+/** Writes a SOURCES_FILE with a server on this port of 127.0.0.1; returns its path. */
+export async function writeSource(folder: string, name: string, port: number): Promise<string> {
   const file = join(folder, 'sources.json');
-  const url = `http://127.0.0.1:${await freePort()}/`;
-  await writeFile(file, JSON.stringify({ sources: { [UNREACHABLE]: { kind: 'http', url } } }));
+  await writeFile(file, JSON.stringify({ sources: { [name]: { kind: 'http', url: `http://127.0.0.1:${port}/` } } }));
   return file;
 }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { realpath, writeFile } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createFileServer } from '#local/file-server.ts';
 import { type AlternatingResult, measureAlternating } from './alternating.ts';
 import type { Bench } from './bench.ts';
+import { writeSource } from './outage.ts';
 import { waitUntilNotified } from './rows.ts';
 import type { BenchStack, Opened } from './stack.ts';
 import { runDriver } from './subprocess.ts';
@@ -15,7 +16,7 @@ import { videosOf } from './video-sets.ts';
 /** The name of the source whose server waits before each response. */
 const SLOW = 'slow';
 const DELAY_MS = 1_000;
-/** WORKER_CONCURRENCY: with this rate, slow videos take every slot of the worker. */
+/** As many as the worker has slots by default: WORKER_CONCURRENCY. */
 const SLOW_PER_S = 128;
 const SLOW_STORES = ['slow 1', 'slow 2', 'slow 3', 'slow 4'];
 const SETTLE_MS = 3_000;
@@ -34,9 +35,7 @@ export async function writeSlowSource(folder: string, opened: Opened): Promise<s
     },
   });
   const { port } = server.address() as AddressInfo; // it listens on TCP
-  const file = join(folder, 'sources.json');
-  await writeFile(file, JSON.stringify({ sources: { [SLOW]: { kind: 'http', url: `http://127.0.0.1:${port}/` } } }));
-  return file;
+  return writeSource(folder, SLOW, port);
 }
 
 /**

@@ -1,3 +1,5 @@
+import { CONNECT_TIMEOUT_MS } from '#prisma/client.ts';
+
 /** The time limits of the invariants, in milliseconds, on a machine with two free cores. */
 const LIMITS = {
   /** Everything works again after database or queue are back: the longest timeout plus a second try. */
@@ -18,15 +20,12 @@ const LIMITS = {
   readDelay: 1_000,
 };
 
-/** How long an api waits for a connection to the database, in milliseconds: CONNECT_TIMEOUT_MS of prisma/client.ts. */
-const CONNECT_MS = 3_000;
-
 /** `slowConnection`: a 503 after this time is correct, because the machine is too slow for the api's time limit. */
 export type Limits = typeof LIMITS & { slowConnection: number };
 
 /** Returns the time limits in milliseconds, multiplied by `slowdown`. Without a slowdown, no connection takes too long. */
 export function limitsFor(slowdown: number): Limits {
   const entries = Object.entries(LIMITS).map(([name, ms]) => [name, ms * slowdown]);
-  const slowConnection = slowdown === 1 ? Number.POSITIVE_INFINITY : CONNECT_MS;
+  const slowConnection = slowdown === 1 ? Number.POSITIVE_INFINITY : CONNECT_TIMEOUT_MS;
   return { ...LIMITS, ...Object.fromEntries(entries), slowConnection };
 }

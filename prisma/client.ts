@@ -18,7 +18,7 @@ export type Database = Omit<ReturnType<typeof openDatabase>, '$transaction'>;
 
 /** Longest wait for the response to a query. No request may hang on a dead server: pg waits forever by default. */
 const QUERY_TIMEOUT_MS = 10_000;
-const CONNECT_TIMEOUT_MS = 3_000;
+export const CONNECT_TIMEOUT_MS = 3_000;
 
 type DatabaseOptions = {
   poolSize: number;

@@ -19,10 +19,10 @@ it('stays below the ports of outgoing connections, and never returns a port twic
 
 it('takes them from one range, one after another, and from the next one when none is left', async () => {
   const range = await reserveRange(11);
-  const ports: (number | undefined)[] = [];
-  for (let index = 0; index < 100; index += 1) ports.push(await range.freePort());
-  expect(new Set(ports.slice(0, 99).map((port) => Math.floor(Number(port) / 100))).size).toBe(1);
-  expect(ports.at(-1)).toBeUndefined();
+  const ports: number[] = [];
+  for (let port = await range.freePort(); port !== undefined; port = await range.freePort()) ports.push(port);
+  expect(ports.length).toBeGreaterThan(90);
+  expect(new Set(ports.map((port) => Math.floor(port / 100))).size).toBe(1);
   const many = await freePorts(120);
   expect(new Set(many).size).toBe(120);
   expect(Math.max(...many)).toBeLessThan(32_000);

@@ -65,12 +65,12 @@ describe('rules', () => {
 
 const ALL = { limit: 1_000, scan: 1_000 };
 
-/** Inserts notified alerts, one a day old, one two days old and so on. */
+/** Inserts notified alerts, one a day and a second old, one two days and a second, and so on. */
 async function insert(store: string, days: number, status: 'processed' | 'failed' | 'pending' = 'processed') {
   await db.$executeRaw`
     INSERT INTO alerts (uuid, video, store, timestamp, request_id, status, failure_code, received_at, updated_at, notified_at)
     SELECT gen_random_uuid(), '/' || n || '.mp4', ${store}, 1, 'r', ${status}::alert_status,
-      CASE WHEN ${status} = 'failed' THEN 'video_timeout'::failure_code END, now() - make_interval(days => n), now(),
+      CASE WHEN ${status} = 'failed' THEN 'video_timeout'::failure_code END, now() - make_interval(days => n, secs => 1), now(),
       CASE WHEN ${status} <> 'pending' THEN now() END
     FROM generate_series(1, ${days}::int) n`;
 }

@@ -33,7 +33,7 @@ describe.skipIf('missing' in found)('retention on the operator’s page', TEST_T
   it('sets and deletes rules after a confirmation that says how many alerts are deleted', async () => {
     await api.db.$executeRaw`
       INSERT INTO alerts (uuid, video, store, timestamp, request_id, status, received_at, updated_at, notified_at)
-      SELECT gen_random_uuid(), '/a.mp4', 'harbour', 1, 'r', 'processed', now() - make_interval(days => n), now(), now()
+      SELECT gen_random_uuid(), '/a.mp4', 'harbour', 1, 'r', 'processed', now() - make_interval(days => n, secs => 1), now(), now()
       FROM generate_series(1, 40) n`;
     const page = await openPage(browser, [api.url]);
     await goTo(page, `${api.url}/`);

@@ -35,10 +35,10 @@ async function as(name: string, method: string, path: string, body?: unknown) {
 
 const rules = async (name = 'manager') => (await as(name, 'GET', '/retention')).body.rules;
 
-/** Inserts processed alerts of the store, one a day old, one two days old and so on. */
+/** Inserts processed alerts of the store, one a day and a second old, one two days and a second, and so on. */
 const insert = (store: string, days: number) => api.db.$executeRaw`
   INSERT INTO alerts (uuid, video, store, timestamp, request_id, status, received_at, updated_at, notified_at)
-  SELECT gen_random_uuid(), '/a.mp4', ${store}, 1, 'r', 'processed', now() - make_interval(days => n), now(), now()
+  SELECT gen_random_uuid(), '/a.mp4', ${store}, 1, 'r', 'processed', now() - make_interval(days => n, secs => 1), now(), now()
   FROM generate_series(1, ${days}::int) n`;
 
 describe('retention rules', () => {

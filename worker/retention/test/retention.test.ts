@@ -47,10 +47,10 @@ const LIMIT = { timeout: 150_000 };
 const keep = (days: number) => async () => partsOf([], days);
 const never = new AbortController().signal;
 
-/** Inserts processed alerts, one a day old, one two days old and so on. */
+/** Inserts processed alerts, one a day and a second old, one two days and a second, and so on. */
 const insert = (days: number, name = 's') => db.$executeRaw`
   INSERT INTO alerts (uuid, video, store, timestamp, request_id, status, received_at, updated_at, notified_at)
-  SELECT gen_random_uuid(), '/' || n || '.mp4', ${name}, 1, 'r', 'processed', now() - make_interval(days => n), now(), now()
+  SELECT gen_random_uuid(), '/' || n || '.mp4', ${name}, 1, 'r', 'processed', now() - make_interval(days => n, secs => 1), now(), now()
   FROM generate_series(1, ${days}::int) n`;
 
 const left = async () => (await db.alert.findMany({ orderBy: { id: 'asc' } })).map(({ video }) => video.slice(1, -4));

@@ -10,7 +10,7 @@ it('removes the folder of a probe whose worker was killed, and nothing else', { 
   const temporary = join(folder, 'temporary');
   await mkdir(temporary);
   const hangingFfprobe = join(folder, 'ffprobe');
-  await writeFile(hangingFfprobe, '#!/bin/sh\n[ "$1" = -version ] || exec /bin/sleep 60\n');
+  await writeFile(hangingFfprobe, '#!/bin/sh\n[ "$1" = -version ] && exit\n: > started\nexec /bin/sleep 60\n');
   await chmod(hangingFfprobe, 0o755);
   const { insert, startWorker, waitUntilNotified } = await openWorkerFixture(t);
   const uuid = await insert('/right/mpeg2.avi');
@@ -18,11 +18,12 @@ it('removes the folder of a probe whose worker was killed, and nothing else', { 
   // Without pictures: the first runs of ffmpeg have such a folder, too, and write to it for a moment after their worker is killed.
   const env = { TMPDIR: temporary, FFPROBE_PATH: hangingFfprobe, PROBE_TIMEOUT_MS: '600000', PICTURES: 'off' };
   const killed = startWorker(env);
+  // Before ffprobe starts, its sandbox creates files in the folder, even after the worker was killed.
   const abandoned = await vi.waitFor(async () => {
     for (const name of await readdir(temporary)) {
-      if ((await readdir(join(temporary, name))).includes('video')) return name;
+      if ((await readdir(join(temporary, name))).includes('started')) return name;
     }
-    throw new Error('the probe has no video yet');
+    throw new Error('ffprobe has not started yet');
   }, PATIENTLY);
   await killed.kill();
   const twoHoursAgo = new Date(Date.now() - 2 * 3_600_000);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { migrate } from '#prisma/migrate.ts';
@@ -13,6 +14,8 @@ const TIMEOUT = 900_000;
 const POLL = { timeout: 300_000, interval: 200 };
 const FULL_LOG = "SELECT pg_logical_emit_message(true, 'test', 'x'), pg_switch_wal()";
 const FULL = 'the disk of the database is full: free space';
+/** PostgreSQL has stopped if it rejects queries for this time: it can keep running after its recovery has failed. */
+const STOPPED_AFTER_MS = 30_000;
 /** Alerts until nothing fits into the pages that the tables already have. */
 const MAX_ALERTS = 20_000;
 
@@ -64,7 +67,7 @@ async function fillAndRelease(backend: Backend, disk: SmallDisk | undefined): Pr
   expect(rows.filter(({ status }) => status !== 'processed')).toEqual([]);
 }
 
-/** PostgreSQL cannot create the next file of its log: it stops, and its supervisor restarts it until there is space. */
+/** PostgreSQL cannot create the next file of its log: it stops, and its supervisor or operator restarts it. */
 async function stopByFullLog(disk: SmallDisk | undefined): Promise<void> {
   if (!disk) throw new Error('no disk');
   const { stack, postgres, proxy, query } = await openStackOnDisk('postgres', disk);
@@ -72,7 +75,14 @@ async function stopByFullLog(disk: SmallDisk | undefined): Promise<void> {
   const accepted: string[] = [];
   for (let n = 0; n < 20; n += 1) accepted.push(await stack.post());
   disk.fill();
-  while (isRunning(postgres)) await query(FULL_LOG).catch(() => {});
+  let lastSuccess = Date.now();
+  while (isRunning(postgres) && Date.now() - lastSuccess < STOPPED_AFTER_MS) {
+    const isWritten = await query(FULL_LOG).then(
+      () => true,
+      () => sleep(20, false),
+    );
+    if (isWritten) lastSuccess = Date.now();
+  }
   const response = await postAlert(stack, randomUUID());
   expect([response.status, await response.json()]).toMatchObject([503, { detail: 'The database is unavailable.' }]);
   stack.workers[0]?.resume();

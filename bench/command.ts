@@ -1,18 +1,25 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import { z } from 'zod';
 import { DatabaseUnavailable } from '#prisma/errors.ts';
 import type { Opened } from './stack.ts';
 
+/** `stopped` aborts when the process is stopped; `folder` is removed at the end. What has to be closed is added to `opened`. */
+export type Run = { folder: string; opened: Opened; stopped: AbortSignal };
+
 type Command<Options> = {
+  name: string;
   usage: string;
   /** Returns undefined if the command line requests help. Throws what to print. */
   readOptions(args: string[]): Options | undefined;
-  /** Adds what has to be closed to `opened`. The signal aborts when the process is stopped. */
-  run(options: Options, opened: Opened, signal: AbortSignal): Promise<void>;
+  run(options: Options, context: Run): Promise<void>;
 };
 
 /** Runs a command that measures something: closes what it opened, also after an error or a signal, and ends the process. */
-export async function runMeasurement<Options>({ usage, readOptions, run }: Command<Options>): Promise<void> {
+export async function runMeasurement<Options>({ name, usage, readOptions, run }: Command<Options>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), `${name}-`));
   const opened: Opened = [];
   const stop = new AbortController();
   let succeeded = false;
@@ -24,6 +31,7 @@ export async function runMeasurement<Options>({ usage, readOptions, run }: Comma
     // What was still starting at that moment.
     await running?.catch(() => {});
     await closeAll(opened);
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 }).catch((error: Error) => log(error.message));
     process.exit(succeeded ? 0 : 1);
   };
   // After a signal, it is called once more below. The process must not exit before the first call has closed everything.
@@ -34,7 +42,7 @@ export async function runMeasurement<Options>({ usage, readOptions, run }: Comma
   });
   try {
     const options = readOptions(process.argv.slice(2));
-    if (options) running = run(options, opened, stop.signal);
+    if (options) running = run(options, { folder, opened, stopped: stop.signal });
     else process.stdout.write(`${usage}\n`);
     await running;
     succeeded = true;

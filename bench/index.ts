@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { mediaSettings } from '#test/harness/media.ts';
 import { findRedisProgram } from '#test/harness/redis.ts';
 import { type AlternatingResult, renderAlternating } from './alternating.ts';
 import { type Bench, compareWorkers, openBenchStack } from './bench.ts';
-import { closeAll, commandLine, log, runMeasurement } from './command.ts';
+import { closeAll, commandLine, log, type Run, runMeasurement } from './command.ts';
 import { compareRevisions, renderComparison } from './compare.ts';
 import { sweepDataSizes } from './data-size.ts';
 import { describeMachine, measureReference } from './machine.ts';
@@ -29,12 +27,10 @@ import { prepareVideos, videosOf } from './video-sets.ts';
 
 const SOAK_ALERTS = 100_000;
 
-await runMeasurement({ usage: USAGE, readOptions, run });
+await runMeasurement({ name: 'bench', usage: USAGE, readOptions, run });
 
-async function run(options: Options, opened: Opened, stopped: AbortSignal): Promise<void> {
+async function run(options: Options, { folder, opened, stopped }: Run): Promise<void> {
   const signal = AbortSignal.any([stopped, AbortSignal.timeout(options.minutes * 60_000)]);
-  const folder = await mkdtemp(join(tmpdir(), 'bench-'));
-  opened.unshift({ close: () => rm(folder, { recursive: true, force: true }) });
   if (options.compare !== undefined) {
     return print(options, await compareRevisions(options, { folder, log, signal }, opened), renderComparison);
   }

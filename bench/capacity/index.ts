@@ -1,9 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { commandLine, log, runMeasurement } from '../command.ts';
+import { commandLine, log, type Run, runMeasurement } from '../command.ts';
 import { describeMachine, measureReference } from '../machine.ts';
-import { type BenchStack, type Opened, openStack } from '../stack.ts';
+import { type BenchStack, openStack } from '../stack.ts';
 import { prepareVideos, videosOf } from '../video-sets.ts';
 import { renderChart } from './chart.ts';
 import { type CapacityLoad, costsOf, measureConfiguration, readFreeBytes } from './measure.ts';
@@ -18,12 +17,10 @@ import { renderCapacity } from './table.ts';
 
 const ONE: Configuration = { apis: 1, workers: 1 };
 
-await runMeasurement({ usage: USAGE, readOptions: readCapacityOptions, run });
+await runMeasurement({ name: 'capacity', usage: USAGE, readOptions: readCapacityOptions, run });
 
-async function run(options: CapacityOptions, opened: Opened, stopped: AbortSignal): Promise<void> {
+async function run(options: CapacityOptions, { folder, opened, stopped }: Run): Promise<void> {
   const signal = AbortSignal.any([stopped, AbortSignal.timeout(options.minutes * 60_000)]);
-  const folder = await mkdtemp(join(tmpdir(), 'capacity-'));
-  opened.unshift({ close: () => rm(folder, { recursive: true, force: true }) });
   const [videos, searchPath] = [join(folder, 'videos'), process.env.PATH ?? ''];
   await prepareVideos([options.set], videos, log);
   if (options.simulate) await prepareBrokenVideo(videos);

@@ -134,12 +134,15 @@ async function observe(
       QUEUE_TIMEOUT_MS * slowdown,
       stop.signal,
     );
+    log(`${leftoverJobs.length} jobs were left in the queue`);
     const [rows, changes] = [await readRows(database), await readChanges(database)];
-    await waitForEvents(history, changes, EVENTS_TIMEOUT_MS * slowdown);
+    const wrongEvents = await waitForEvents(history, changes, EVENTS_TIMEOUT_MS * slowdown);
+    log(`${wrongEvents} events were missed, repeated or out of order`);
     const [deliveries, late] = [await readDeliveries(database), await readLate(database)];
     const deliveryChanges = await readDeliveryChanges(database);
     const unpictured =
       pictures === 'off' ? [] : await readUnpictured(database, PICTURE_STALL_MS * slowdown, stop.signal);
+    log(`${unpictured.length} alerts have neither a picture nor a reason for having none`);
     const final = { rows, changes, leftoverJobs, deliveries, deliveryChanges, backlog, late, unpictured, timedOut };
     return { ...structuredClone(history), ...final, limits: limitsFor(slowdown) };
   } finally {
@@ -147,10 +150,11 @@ async function observe(
   }
 }
 
-/** Waits until every stream has received what is in the feed, or until the time limit. */
-async function waitForEvents({ events }: History, changes: Change[], timeoutMs: number): Promise<void> {
-  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(500)) {
-    if (eventViolations({ events, changes }).length === 0) return;
+/** Waits until every stream has received what is in the feed, or until the time limit. Returns the number of violations. */
+async function waitForEvents({ events }: History, changes: Change[], timeoutMs: number): Promise<number> {
+  for (const deadline = Date.now() + timeoutMs; ; await sleep(500)) {
+    const { length } = eventViolations({ events, changes });
+    if (length === 0 || Date.now() > deadline) return length;
   }
 }
 

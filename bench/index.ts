@@ -57,14 +57,18 @@ async function run(options: Options, { folder, opened, stopped }: Run): Promise<
     log(`starting a stack with its queue on ${backend}`);
     const stackOpened: Opened = [];
     opened.unshift({ close: () => closeAll(stackOpened) });
-    const stack = await openBenchStack(bench, backend, stackOpened);
-    if (options.mode === 'retention') return print(options, await measureRetention(stack, bench), renderRetention);
-    if (options.mode === 'polling') return print(options, await measurePolling(stack, bench), renderPolling);
-    if (options.mode === 'outage') alternating.push(...(await measureOutage(stack, bench)));
-    else if (options.mode === 'slow') alternating.push(...(await measureSlow(stack, bench)));
-    else if (options.mode === 'pictures-load') alternating.push(...(await measurePictureLoad(stack, bench)));
-    else await measureStack(bench, stack, report);
-    await closeAll(stackOpened);
+    try {
+      const stack = await openBenchStack(bench, backend, stackOpened);
+      if (options.mode === 'retention') return print(options, await measureRetention(stack, bench), renderRetention);
+      if (options.mode === 'polling') return print(options, await measurePolling(stack, bench), renderPolling);
+      if (options.mode === 'outage') alternating.push(...(await measureOutage(stack, bench)));
+      else if (options.mode === 'slow') alternating.push(...(await measureSlow(stack, bench)));
+      else if (options.mode === 'pictures-load') alternating.push(...(await measurePictureLoad(stack, bench)));
+      else await measureStack(bench, stack, report);
+    } finally {
+      // After a signal also what was still starting at that moment.
+      await closeAll(stackOpened);
+    }
     report.machine.referenceMs.push(measureReference());
   }
   if (alternating.length > 0) return print(options, alternating, renderAlternating);

@@ -27,6 +27,8 @@ type Invariant = (indexed: Indexed) => string[];
 
 /** The api has waited in vain for the whole request. The client sends it again. */
 const REQUEST_TIMEOUT = 408;
+/** The api waits this long for a request. A faster 408 is meant for a connection that was idle, and closed just then. */
+const HEADERS_TIMEOUT_MS = 10_000;
 
 /** Returns one finding per invariant. Pure. */
 export function checkInvariants(observation: Observation, { onlyRestarts }: CheckOptions): Finding[] {
@@ -194,7 +196,7 @@ function timedOutRequests({ observation }: Indexed): string[] {
   const silent = { faults: faults.filter(({ kind }) => kind !== 'lock table' && kind !== 'fail writes'), limits };
   const timedOut = [
     ...failedRequests.filter(({ kind }) => kind === 'timeout'),
-    ...responses.filter(({ status }) => status === REQUEST_TIMEOUT),
+    ...responses.filter(({ status, from, to }) => status === REQUEST_TIMEOUT && to - from >= HEADERS_TIMEOUT_MS),
   ];
   return timedOut
     .filter(({ from, to }) => !isUnavailable('database', silent, from, to))

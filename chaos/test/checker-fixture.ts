@@ -5,6 +5,8 @@ import { limitsFor } from '../limits.ts';
 // The checker must be able to fail: each case changes one detail in the observation of a correct run.
 
 export const UUID = '35df2857-3a48-4985-aed0-e68b5ae4c968';
+/** The api has given up waiting for a request. */
+export const TOO_SLOW = { uuid: UUID, from: 0, to: 10_000, status: 408, retryAfter: false };
 export const FAULTS: CheckOptions = { onlyRestarts: false };
 export const RESTARTS: CheckOptions = { onlyRestarts: true };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { newHistory, type Observation, recordNotification } from '../history.ts';
 import { limitsFor } from '../limits.ts';
-import { change, FAULTS, RESTARTS, row, UUID, violatedBy } from './checker-fixture.ts';
+import { change, FAULTS, RESTARTS, row, TOO_SLOW, UUID, violatedBy } from './checker-fixture.ts';
 
 const missingVideo = (run: Observation, code = 'video_server_unreachable') => {
   const failed = { status: 'failed', resolution: null, failureCode: code };
@@ -87,7 +87,7 @@ describe('checkInvariants', () => {
     ],
     [
       'a request that the api gave up',
-      (r) => r.responses.push({ uuid: UUID, from: 0, to: 10_000, status: 408, retryAfter: false }),
+      (r) => r.responses.push(TOO_SLOW),
       ['no request times out while the database responds'],
     ],
     ['an unfinished job', (r) => r.leftoverJobs.push({ uuid: UUID, state: 'active' }), ['no job is left in the queue']],
@@ -188,12 +188,13 @@ describe('checkInvariants', () => {
     expect(violatedBy(response('kill redis'))).toHaveLength(1);
   });
 
-  it('allows a request to time out while the database is frozen, and not while a table is locked', () => {
+  it('allows a timeout of an idle connection or a frozen database, and not of a locked table', () => {
     const timeout = (kind: 'freeze database' | 'lock table') => (run: Observation) => {
       run.faults.push({ kind, process: undefined, from: 50_000, to: 75_000 });
       run.failedRequests.push({ uuid: UUID, from: 51_000, to: 71_000, kind: 'timeout' });
     };
     expect(violatedBy(timeout('freeze database'))).toEqual([]);
+    expect(violatedBy((run) => run.responses.push({ ...TOO_SLOW, to: 19 }))).toEqual([]);
     expect(violatedBy(timeout('lock table'))).toEqual(['no request times out while the database responds']);
   });
 

@@ -27,7 +27,7 @@ type Invariant = (indexed: Indexed) => string[];
 
 /** The api has waited in vain for the whole request. The client sends it again. */
 const REQUEST_TIMEOUT = 408;
-/** The api waits this long for a request. A faster 408 is meant for a connection that was idle, and closed just then. */
+/** headersTimeout of api/server.ts. A faster 408 ends a connection on which no request had arrived for this time. */
 const HEADERS_TIMEOUT_MS = 10_000;
 
 /** Returns one finding per invariant. Pure. */

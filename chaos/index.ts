@@ -142,7 +142,7 @@ async function observe(
     const deliveryChanges = await readDeliveryChanges(database);
     const unpictured =
       pictures === 'off' ? [] : await readUnpictured(database, PICTURE_STALL_MS * slowdown, stop.signal);
-    log(`${unpictured.length} alerts have neither a picture nor a reason for having none`);
+    if (pictures === 'on') log(`${unpictured.length} alerts have neither a picture nor a reason for having none`);
     const final = { rows, changes, leftoverJobs, deliveries, deliveryChanges, backlog, late, unpictured, timedOut };
     return { ...structuredClone(history), ...final, limits: limitsFor(slowdown) };
   } finally {
